@@ -1,0 +1,112 @@
+import type { Fact } from "../events/facts.ts";
+import { agentDeadline } from "../machines/agent.ts";
+import { beadDeadline } from "../machines/bead.ts";
+import type { Folded } from "../machines/fold.ts";
+import { reviewDeadline } from "../machines/review.ts";
+import { rigDeadline } from "../machines/rig.ts";
+import type { Kind } from "../machines/step.ts";
+import type { World } from "../machines/world.ts";
+import { clip } from "../events/facts.ts";
+import type { Rig } from "./rig.ts";
+
+/** When the rig's one alarm rings. */
+
+export const isDestroyed = (rig: Rig): boolean => rig.world.rig.matches({ life: "destroyed" });
+
+/** Arms the alarm for the given time unless it is armed earlier: pulled forward, never pushed back. */
+export function arm(rig: Rig, at: number): void {
+  if (isDestroyed(rig)) return;
+  const armed = rig.ports.getAlarm();
+  if (armed === null || at < armed) rig.ports.setAlarm(at);
+}
+
+/** On every entry: an alarm that is missing or long overdue while something waits is armed again. */
+export function wake(rig: Rig): void {
+  const now = rig.ports.now();
+  const armed = rig.ports.getAlarm();
+  if (rig.ticking === null && (armed === null || armed < now - 5_000)) {
+    const next = nextAlarm(rig, now);
+    if (next !== null) rig.ports.setAlarm(Math.max(next, now + 1));
+  }
+}
+
+const cadence = (rig: Rig): number => {
+  const { settings } = rig.world.rig.context;
+  return rig.world.rig.matches({ cadence: "active" }) ? settings.cadence_active_ms : settings.cadence_idle_ms;
+};
+
+/** The nearest deadline of any actor or effect, at most the cadence away; null for a rig that is destroyed or was never configured. */
+export function nextAlarm(rig: Rig, now: number): number | null {
+  const { world } = rig;
+  if (isDestroyed(rig) || world.seq === 0) return null;
+  let next = now + cadence(rig);
+  const consider = (at: number | null) => {
+    if (at !== null && at < next) next = at;
+  };
+  const { settings } = world.rig.context;
+  for (const agent of world.agents.values()) consider(agentDeadline(agent, settings));
+  for (const bead of world.beads.values()) consider(beadDeadline(bead, now));
+  for (const id of [...world.index.queued, ...world.index.merging]) {
+    const review = world.reviews.get(id);
+    if (review) consider(reviewDeadline(review, settings));
+  }
+  consider(rigDeadline(world.rig));
+  consider(rig.outbox.nextAt(rig));
+  return next;
+}
+
+/** Deadlines of the actors that a commit changed: enough to pull the alarm forward. */
+export function nearestOf(rig: Rig, folded: Folded, now: number): number {
+  const { world } = rig;
+  const { settings } = world.rig.context;
+  let next = now + cadence(rig);
+  for (const [kind, id] of folded.changed.values()) {
+    const at = deadlineOf(world, kind, id, now);
+    if (at !== null && at < next) next = at;
+  }
+  if (folded.entries.some(({ fact }) => ARMING.has(fact.type))) next = Math.min(next, now + settings.arm_delay_ms);
+  return Math.max(next, now);
+}
+
+/** A hook, a done and an exit report arm the alarm within arm_delay_ms; a health check does the same (see health.ts). */
+const ARMING: ReadonlySet<Fact["type"]> = new Set(["agent.hooked", "agent.done", "agent.exited", "start.refused", "start.unknown", "rig.resumed", "rig.configured"]);
+
+/** The next deadline of one actor, ms, or null. */
+export function deadlineOf(world: World, kind: Kind, id: string, now: number): number | null {
+  const { settings } = world.rig.context;
+  switch (kind) {
+    case "agent": {
+      const agent = world.agents.get(id);
+      return agent ? agentDeadline(agent, settings) : null;
+    }
+    case "bead": {
+      const bead = world.beads.get(id);
+      return bead ? beadDeadline(bead, now) : null;
+    }
+    case "review": {
+      const review = world.reviews.get(id);
+      return review ? reviewDeadline(review, settings) : null;
+    }
+    case "rig":
+      return rigDeadline(world.rig);
+  }
+}
+
+/** After a TICK: the next alarm, strictly after the one that is running (setting the same time would be lost). */
+export function rearm(rig: Rig, scheduledTime: number | null): void {
+  try {
+    const now = rig.ports.now();
+    const next = nextAlarm(rig, now);
+    if (next === null) return;
+    const earliest = Math.max(now, scheduledTime ?? 0) + 1;
+    const armed = rig.ports.getAlarm();
+    const at = Math.max(earliest, next);
+    if (armed === null || armed <= (scheduledTime ?? 0) || at < armed) rig.ports.setAlarm(at);
+  } catch (error) {
+    rig.ports.log("error", "the next alarm could not be computed; the idle cadence is used", { error: reasonOf(error) });
+    rig.ports.setAlarm(rig.ports.now() + 300_000);
+  }
+}
+
+/** What was thrown, as a sentence short enough for a row. */
+export const reasonOf = (error: unknown): string => clip(error instanceof Error ? error.message : String(error));

@@ -1,0 +1,37 @@
+import type { Fact } from "../events/facts.ts";
+import { fold, type Folded } from "../machines/fold.ts";
+import { begin, commit as forget, rollback } from "../machines/world.ts";
+import { arm, isDestroyed, nearestOf } from "./alarm.ts";
+import type { Rig } from "./rig.ts";
+import { writeCommit } from "./store.ts";
+
+/**
+ * Journals facts with all that follows from them: facts, changed rows, outbox rows and the alarm in one transaction. What
+ * it throws has changed nothing, neither in storage nor in memory.
+ * @param alongside more rows for the same transaction.
+ */
+export function commit(rig: Rig, facts: readonly Fact[], alongside: () => void = () => {}): Folded {
+  const { world, ports } = rig;
+  const now = ports.now();
+  begin(world);
+  let folded: Folded;
+  try {
+    folded = ports.transaction(() => {
+      alongside();
+      const result: Folded = facts.length === 0 ? { entries: [], changed: new Map() } : fold(world, facts, now);
+      if (result.entries.length > 0) {
+        writeCommit(ports.sql, world, result);
+        if (isDestroyed(rig)) ports.deleteAlarm();
+        else arm(rig, nearestOf(rig, result, now));
+      }
+      return result;
+    });
+  } catch (error) {
+    rollback(world);
+    throw error;
+  }
+  forget(world, folded.changed.values());
+  if (folded.entries.length > 0) for (const listener of rig.listeners) listener(folded.entries);
+  if (folded.entries.some((entry) => entry.effects.length > 0)) ports.background(rig.outbox.settle(rig));
+  return folded;
+}

@@ -1,0 +1,227 @@
+import { claimId } from "../events/dispatch-id.ts";
+import { assertNever, type Effect, type EffectOf } from "../events/effects.ts";
+import { clip, type Fact } from "../events/facts.ts";
+import { LIMITS } from "../events/limits.ts";
+import { exponential } from "../machines/event.ts";
+import type { JsonValue } from "./json.ts";
+import type { Answer } from "./ports.ts";
+import { promptFor, SYSTEM_PROMPT } from "./prompt.ts";
+import { isDestroyed, reasonOf } from "./alarm.ts";
+import { commit } from "./commit.ts";
+import type { Rig } from "./rig.ts";
+import { readContent } from "./store.ts";
+import type { BeadContent } from "./wire.ts";
+
+/**
+ * The outbox: effects that were committed and are not settled. Run outside of any transaction, at least once, under a key
+ * that never changes; what each one answered comes back as a fact.
+ */
+export interface Outbox {
+  settle(rig: Rig): Promise<void>;
+  /** When the next waiting effect may be tried again, ms, or null. */
+  nextAt(rig: Rig): number | null;
+  /** Keys of the effects that are being run now. */
+  inFlight(): string[];
+}
+
+type Row = { key: string; body: string; attempts: number; next_at: number };
+
+export function createOutbox(): Outbox {
+  const flights = new Map<string, Promise<void>>();
+  let running: Promise<void> | null = null;
+  let look: () => void = () => {};
+
+  const launch = (rig: Rig): void => {
+    for (const row of due(rig, flights, LIMITS.effects_in_flight - flights.size)) {
+      const flight = run(rig, row)
+        .catch((error: unknown) => postpone(rig, row.key, reasonOf(error)))
+        .finally(() => flights.delete(row.key));
+      flights.set(row.key, flight);
+    }
+  };
+
+  const drain = async (rig: Rig): Promise<void> => {
+    for (;;) {
+      const called = new Promise<void>((resolve) => {
+        look = resolve;
+      });
+      launch(rig);
+      if (flights.size === 0) return;
+      // Whatever comes first: one of them ends, or new effects were committed.
+      await Promise.race([called, ...flights.values()]);
+    }
+  };
+
+  return {
+    inFlight: () => [...flights.keys()],
+    settle(rig) {
+      look();
+      running ??= drain(rig).finally(() => {
+        running = null;
+      });
+      return running;
+    },
+    nextAt(rig) {
+      const rows = rig.ports.sql.exec<{ key: string; next_at: number }>("SELECT key, next_at FROM outbox ORDER BY next_at LIMIT 8").toArray();
+      return rows.find((row) => !flights.has(row.key))?.next_at ?? null;
+    },
+  };
+}
+
+function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>, limit: number): Row[] {
+  if (limit <= 0) return [];
+  return rig.ports.sql
+    .exec<Row>("SELECT key, body, attempts, next_at FROM outbox WHERE next_at <= ? ORDER BY seq, key LIMIT ?", rig.ports.now(), limit + inFlight.size)
+    .toArray()
+    .filter((row) => !inFlight.has(row.key))
+    .slice(0, limit);
+}
+
+/** The answer could not be recorded. The effect stays, and waits a little: trying at once would spin. */
+function postpone(rig: Rig, key: string, error: string): void {
+  rig.ports.log("error", "an effect could not be settled; it is tried again", { key, error });
+  rig.ports.sql.exec("UPDATE outbox SET next_at = ?, error = ? WHERE key = ?", rig.ports.now() + rig.world.rig.context.settings.arm_delay_ms + 1, error, key);
+}
+
+/** Runs one effect and records its answer and its end in one commit. */
+async function run(rig: Rig, row: Row): Promise<void> {
+  const effect = JSON.parse(row.body) as Effect;
+  if (isDestroyed(rig) && effect.kind !== "container.stop") return remove(rig, row.key);
+  const answer = isOvertaken(rig, effect) ? null : await perform(rig, effect);
+  if (answer === null) return remove(rig, row.key);
+  const attempts = row.attempts + 1;
+  const facts = factsOf(effect, answer, attempts);
+  if (facts === "retry") {
+    const { settings } = rig.world.rig.context;
+    const next = rig.ports.now() + exponential(attempts, 1_000, settings.backoff_max_ms);
+    rig.ports.transaction(() => {
+      rig.ports.sql.exec("UPDATE outbox SET attempts = ?, next_at = ?, error = ? WHERE key = ?", attempts, next, answer.kind === "accepted" ? null : answer.error, row.key);
+      const armed = rig.ports.getAlarm();
+      if (!isDestroyed(rig) && (armed === null || next < armed)) rig.ports.setAlarm(next);
+    });
+    return;
+  }
+  commit(rig, facts, () => remove(rig, row.key));
+}
+
+const remove = (rig: Rig, key: string): void => {
+  rig.ports.sql.exec("DELETE FROM outbox WHERE key = ?", key);
+};
+
+/** An effect for a dispatch or claim that is not the newest any more (the object slept through its end) is not run. */
+function isOvertaken(rig: Rig, effect: Effect): boolean {
+  switch (effect.kind) {
+    case "container.start":
+    case "container.message": {
+      const agent = rig.world.agents.get(effect.agentId);
+      return agent === undefined || `${agent.context.id}:${agent.context.dispatchN}` !== effect.dispatchId || !agent.hasTag("slot");
+    }
+    case "git.merge": {
+      const review = rig.world.reviews.get(effect.reviewId);
+      return review === undefined || review.value !== "running" || review.context.claim !== effect.claim;
+    }
+    case "container.stop":
+    case "notify":
+      return false;
+    default:
+      return assertNever(effect);
+  }
+}
+
+async function perform(rig: Rig, effect: Effect): Promise<Answer> {
+  const { config, settings } = rig.world.rig.context;
+  if (config === null) return { kind: "refused", status: 409, error: "the rig is not configured" };
+  const container = rig.ports.container(config.townId);
+  try {
+    switch (effect.kind) {
+      case "container.start":
+        return await start(rig, effect);
+      case "container.stop":
+        return await container.stop(effect, settings.effect_timeout_ms);
+      case "container.message":
+        return await container.message(effect, settings.effect_timeout_ms);
+      case "git.merge":
+        return await merge(rig, effect);
+      case "notify":
+        await rig.ports.notify(effect);
+        return { kind: "accepted" };
+      default:
+        return assertNever(effect);
+    }
+  } catch (error) {
+    return { kind: "unknown", error: reasonOf(error) || "the call failed without a reason" };
+  }
+}
+
+/** Secrets, texts and the checkpoint join the order here, after the journal and outside of it. */
+async function start(rig: Rig, effect: EffectOf<"container.start">): Promise<Answer> {
+  const { world, ports } = rig;
+  const { config, settings } = world.rig.context;
+  const agent = world.agents.get(effect.agentId);
+  const bead = world.beads.get(effect.beadId);
+  if (config === null || agent === undefined || bead === undefined) return { kind: "refused", status: 404, error: "the agent or its bead is gone" };
+  const content = readContent<BeadContent>(ports.sql, "bead", effect.beadId) ?? { title: effect.beadId, body: null, labels: [], metadata: {}, createdBy: null };
+  const checkpoint = effect.resume ? (readContent<JsonValue>(ports.sql, "checkpoint", effect.agentId) ?? null) : null;
+  const env = await ports.agentEnvironment({ agentId: effect.agentId, rigId: config.rigId, townId: config.townId, userId: config.userId, dispatchId: effect.dispatchId });
+  return ports.container(config.townId).start(
+    {
+      agentId: effect.agentId,
+      dispatchId: effect.dispatchId,
+      rigId: config.rigId,
+      townId: config.townId,
+      role: agent.context.role,
+      name: agent.context.name,
+      identity: agent.context.identity,
+      prompt: promptFor(bead, content, effect.branch, effect.resume),
+      systemPrompt: SYSTEM_PROMPT,
+      model: typeof content.metadata["model"] === "string" ? content.metadata["model"] : "default",
+      gitUrl: config.gitUrl,
+      branch: effect.branch,
+      defaultBranch: config.defaultBranch,
+      checkpoint,
+      envVars: env,
+    },
+    settings.start_timeout_ms,
+  );
+}
+
+async function merge(rig: Rig, effect: EffectOf<"git.merge">): Promise<Answer> {
+  const { config, settings } = rig.world.rig.context;
+  if (config === null) return { kind: "refused", status: 409, error: "the rig is not configured" };
+  const dispatchId = claimId(effect.reviewId, effect.claim);
+  const env = await rig.ports.agentEnvironment({ agentId: "refinery", rigId: config.rigId, townId: config.townId, userId: config.userId, dispatchId });
+  return rig.ports.container(config.townId).merge(
+    { rigId: config.rigId, branch: effect.branch, targetBranch: config.defaultBranch, gitUrl: config.gitUrl, entryId: effect.reviewId, beadId: effect.beadId, agentId: effect.agentId, dispatchId, envVars: env },
+    settings.effect_timeout_ms,
+  );
+}
+
+/** What an answer means for the rig: facts (perhaps none), or one more try. */
+function factsOf(effect: Effect, answer: Answer, attempts: number): Fact[] | "retry" {
+  switch (effect.kind) {
+    case "container.start": {
+      // One try: an unknown start may be running, and only observation or its lease decides.
+      const { agentId, dispatchId } = effect;
+      if (answer.kind === "accepted") return [{ type: "start.accepted", agentId, dispatchId }];
+      if (answer.kind === "refused") return [{ type: "start.refused", agentId, dispatchId, status: answer.status, error: clip(answer.error) }];
+      return [{ type: "start.unknown", agentId, dispatchId, error: clip(answer.error) }];
+    }
+    case "git.merge": {
+      const { reviewId, claim } = effect;
+      if (answer.kind === "accepted") return [];
+      if (answer.kind === "refused") return [{ type: "merge.refused", reviewId, claim, status: answer.status, error: clip(answer.error) }];
+      return attempts < LIMITS.effect_attempts ? "retry" : [{ type: "merge.unknown", reviewId, claim, error: clip(answer.error) }];
+    }
+    case "container.stop":
+    case "container.message":
+    case "notify": {
+      // 404 of a stop: there is nothing to stop.
+      if (answer.kind === "accepted" || (effect.kind === "container.stop" && answer.kind === "refused" && answer.status === 404)) return [];
+      if (answer.kind === "unknown" && attempts < LIMITS.effect_attempts) return "retry";
+      const error = answer.kind === "refused" ? `HTTP ${answer.status}: ${answer.error}` : answer.error;
+      return [{ type: "effect.failed", key: effect.key, kind: effect.kind, agentId: effect.kind === "notify" ? null : effect.agentId, error: clip(error), attempts }];
+    }
+    default:
+      return assertNever(effect);
+  }
+}

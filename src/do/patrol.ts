@@ -1,0 +1,85 @@
+import type { Command } from "../machines/decide.ts";
+import type { Observed } from "./ports.ts";
+import { reasonOf } from "./alarm.ts";
+import type { Rig } from "./rig.ts";
+import { dispatchNumber } from "../events/dispatch-id.ts";
+import type { AgentSnapshot } from "../machines/agent.ts";
+
+/** When an agent's newest dispatch was last heard from, ms, and which dispatch that was. */
+export type Sightings = Map<string, { n: number; at: number }>;
+
+export interface Observation {
+  readonly container: "reachable" | "unreachable" | "unasked";
+  readonly commands: Command[];
+  readonly error: string | null;
+}
+
+/**
+ * Asks the container, in one batched call, about every agent that has not been heard from lately. Agents that send
+ * heartbeats spare the rig the question; a start, a stop and an agent unknown since a restart of the object do not.
+ */
+export async function observe(rig: Rig): Promise<Observation> {
+  const { world, ports } = rig;
+  const { config, settings } = world.rig.context;
+  if (config === null) return { container: "unasked", commands: [], error: null };
+  const now = ports.now();
+  const asked: AgentSnapshot[] = [];
+  for (const id of world.index.slots) {
+    const agent = world.agents.get(id);
+    if (agent && isUnheard(rig, agent, now, settings.heartbeat_lost_ms)) asked.push(agent);
+  }
+  const container = ports.container(config.townId);
+  try {
+    if (asked.length > 0) {
+      const seen = await container.statuses(asked.map((agent) => agent.context.id), settings.effect_timeout_ms);
+      return { container: "reachable", commands: conclude(rig, asked, seen), error: null };
+    }
+    if (world.rig.matches({ container: "unreachable" })) {
+      await container.health(settings.effect_timeout_ms);
+      return { container: "reachable", commands: [], error: null };
+    }
+    return { container: "unasked", commands: [], error: null };
+  } catch (error) {
+    return { container: "unreachable", commands: [], error: reasonOf(error) || "the container does not answer" };
+  }
+}
+
+function isUnheard(rig: Rig, agent: AgentSnapshot, now: number, lost_ms: number): boolean {
+  if (agent.matches({ working: { process: "starting" } }) || agent.matches({ working: { process: "draining" } }) || agent.matches({ restarting: "starting" })) return true;
+  const sighting = rig.sightings.get(agent.context.id);
+  return sighting === undefined || sighting.n !== agent.context.dispatchN || now - sighting.at >= lost_ms;
+}
+
+/** What the answer says of each agent that was asked about. An agent that the container does not know is gone. */
+function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Observed[]): Command[] {
+  const byId = new Map(seen.map((status) => [status.agentId, status]));
+  const now = rig.ports.now();
+  const commands: Command[] = [];
+  for (const { context } of asked) {
+    const status = byId.get(context.id);
+    const current = status && (status.dispatchId === null || dispatchNumber(context.id, status.dispatchId) === context.dispatchN) ? status : undefined;
+    const dispatchId = `${context.id}:${context.dispatchN}`;
+    if (current === undefined) {
+      commands.push({ type: "exited", agentId: context.id, dispatchId, outcome: "gone", reason: "the container does not know it", resetAt: null });
+    } else if (current.status === "exited" || current.status === "failed") {
+      const { outcome, resetAt } = outcomeOf(current.status === "exited" ? "completed" : "failed", current.exitReason, null);
+      commands.push({ type: "exited", agentId: context.id, dispatchId, outcome, reason: current.exitReason ?? `observed ${current.status}`, resetAt });
+    } else if (current.status === "running") {
+      rig.sightings.set(context.id, { n: context.dispatchN, at: now });
+      commands.push({ type: "heard", agentId: context.id, dispatchId });
+    }
+  }
+  return commands;
+}
+
+/** What kind of end a reported reason is: a rate limit and an eviction are nobody's fault (design rule 5). */
+export function outcomeOf(status: "completed" | "failed", reason: string | null, resetAt: number | null): { outcome: "completed" | "failed" | "rate_limited" | "evicted"; resetAt: number | null } {
+  const text = (reason ?? "").toLowerCase();
+  if (/^rate[_ -]?limit/.test(text)) {
+    const until = /until (\S+)/.exec(reason ?? "")?.[1];
+    const parsed = until === undefined ? Number.NaN : Date.parse(until);
+    return { outcome: "rate_limited", resetAt: resetAt ?? (Number.isNaN(parsed) ? null : parsed) };
+  }
+  if (/^(container[_ -]?)?(evict|drain)/.test(text)) return { outcome: "evicted", resetAt: null };
+  return { outcome: status, resetAt: null };
+}

@@ -1,0 +1,18 @@
+import type { BeadSnapshot } from "../machines/bead.ts";
+import type { BeadContent } from "./wire.ts";
+
+/** What an agent is told about its work. The texts of a bead are data from people; they come last and are marked as such. */
+export function promptFor(bead: BeadSnapshot, content: BeadContent, branch: string, resume: boolean): string {
+  const lines = [
+    `You are working on bead ${bead.context.id}: ${content.title}`,
+    `Your worktree is on branch ${branch}. Commit your work there.`,
+    "GUPP: if there is work on your hook, you run it.",
+  ];
+  if (resume) lines.push("A dispatch before you saved a checkpoint: go on from there.");
+  if (bead.context.reworks > 0) lines.push("The branch conflicts with the default branch: merge the default branch into it, resolve the conflict, and finish with done.");
+  if (content.body) lines.push("", content.body);
+  return lines.join("\n");
+}
+
+export const SYSTEM_PROMPT =
+  "You are an agent of a Ticktown rig. Save checkpoints as you go, ask for help with an escalation when you are stuck, and finish with done. Read your mail when a GUPP_CHECK arrives.";

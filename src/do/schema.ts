@@ -1,0 +1,86 @@
+import type { Sql } from "./ports.ts";
+
+/**
+ * The rig's tables, as numbered migrations: each runs once, in order, and is never edited afterwards. Costs are chosen by
+ * rows written: a journal row with a bead costs two, an actor's update one, an effect two over its life.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE journal (
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    v INTEGER NOT NULL,
+    cause INTEGER,
+    batch INTEGER NOT NULL,
+    bead TEXT,
+    body TEXT NOT NULL,
+    effects TEXT,
+    missing TEXT
+  ) STRICT;
+  CREATE INDEX journal_bead ON journal (bead, seq) WHERE bead IS NOT NULL;
+  CREATE TRIGGER journal_is_append_only BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+  CREATE TRIGGER journal_is_kept BEFORE DELETE ON journal
+    WHEN OLD.seq > COALESCE((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'archived_through'), 0)
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only: only archived facts may go'); END;
+  CREATE TRIGGER journal_has_no_gaps BEFORE INSERT ON journal
+    WHEN NEW.seq <> COALESCE((SELECT MAX(seq) FROM journal), (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'archived_through'), 0) + 1
+    BEGIN SELECT RAISE(ABORT, 'the journal has no gaps'); END;
+
+  CREATE TABLE actors (
+    seq INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    live INTEGER NOT NULL,
+    v INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    context TEXT NOT NULL,
+    error TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX actors_id ON actors (kind, id);
+  CREATE INDEX actors_live ON actors (kind, seq) WHERE live = 1;
+
+  CREATE TABLE content (kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE outbox (
+    key TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_at INTEGER NOT NULL,
+    error TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE mail (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    body TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    delivered_at INTEGER
+  ) STRICT;
+  CREATE INDEX mail_undelivered ON mail (recipient, seq) WHERE delivered_at IS NULL;
+
+  CREATE TABLE agent_events (id INTEGER PRIMARY KEY, agent TEXT NOT NULL, type TEXT NOT NULL, data TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+  CREATE INDEX agent_events_agent ON agent_events (agent, id);
+
+  CREATE TABLE idempotency (key TEXT PRIMARY KEY, at INTEGER NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+];
+
+/**
+ * Brings the tables to the newest version.
+ * @throws Error when they were written by a newer Ticktown: it must not guess.
+ */
+export function migrate(sql: Sql): void {
+  sql.exec("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID");
+  const version = Number(sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = 'schema'").toArray()[0]?.value ?? 0);
+  if (version > MIGRATIONS.length) throw new Error(`this rig's storage has schema ${version}, but this Ticktown knows only up to ${MIGRATIONS.length}: use a newer one`);
+  for (let v = version; v < MIGRATIONS.length; v++) sql.exec(MIGRATIONS[v] ?? "");
+  if (version < MIGRATIONS.length) sql.exec("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", String(MIGRATIONS.length));
+}

@@ -1,0 +1,222 @@
+import type { Effect } from "../events/effects.ts";
+import type { Fact, Recorded } from "../events/facts.ts";
+import { factVersion, readFact } from "../events/upcast.ts";
+import type { Entry, Folded } from "../machines/fold.ts";
+import { stateName } from "../machines/decide.ts";
+import { restore, store, type AnySnapshot, type Kind, type Snapshots } from "../machines/step.ts";
+import { createWorld, get, put, type World } from "../machines/world.ts";
+import type { JsonValue } from "./json.ts";
+import type { Sql } from "./ports.ts";
+
+/** Reads and writes the rig's rows. What may be computed from a fact is not decided here. */
+
+type ActorRow = { seq: number; kind: Kind; id: string; v: number; value: string; context: string; error: string | null };
+
+/** Actor row of the rig itself: its seq is before every fact. */
+const RIG_SEQ = 0;
+
+const seqOf = (kind: Kind, snapshot: AnySnapshot): number => (kind === "rig" ? RIG_SEQ : (snapshot.context as { seq: number }).seq);
+
+const readActor = (row: ActorRow): AnySnapshot => restore(row.kind, { v: row.v, value: JSON.parse(row.value), context: JSON.parse(row.context) });
+
+/** Fetches one actor's snapshot from its row. @throws when the row is malformed. */
+export function fetchActor<K extends Kind>(sql: Sql, kind: K, id: string): Snapshots[K] | undefined {
+  const row = sql.exec<ActorRow>("SELECT * FROM actors WHERE kind = ? AND id = ?", kind, id).toArray()[0];
+  return row === undefined ? undefined : (readActor(row) as Snapshots[K]);
+}
+
+/**
+ * The rig's state from its rows: every agent and all beads and reviews that are not terminal. A row that cannot be read is
+ * left out and named; the others are not lost for it (KC-1361).
+ */
+export function loadWorld(sql: Sql): { world: World; malformed: { kind: Kind; id: string; error: string }[] } {
+  const world = createWorld((kind, id) => {
+    try {
+      return fetchActor(sql, kind, id);
+    } catch {
+      // A malformed row of something that has ended: nothing may move it any more, so it is as good as unknown.
+      return undefined;
+    }
+  });
+  const newest = sql.exec<{ seq: number | null; at: number | null }>("SELECT seq, at FROM journal ORDER BY seq DESC LIMIT 1").toArray()[0];
+  const archived = Number(sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = 'archived_through'").toArray()[0]?.value ?? 0);
+  world.seq = newest?.seq ?? archived;
+  world.at = newest?.at ?? 0;
+  const malformed: { kind: Kind; id: string; error: string }[] = [];
+  for (const row of sql.exec<ActorRow>("SELECT * FROM actors WHERE live = 1 ORDER BY kind, seq").toArray()) {
+    if (row.error !== null) world.broken.set(`${row.kind}:${row.id}`, row.error);
+    try {
+      put(world, row.kind, row.id, readActor(row) as never);
+    } catch (error) {
+      malformed.push({ kind: row.kind, id: row.id, error: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return { world, malformed };
+}
+
+const isLive = (kind: Kind, snapshot: AnySnapshot): boolean => kind === "rig" || kind === "agent" || !(snapshot as Snapshots["bead"]).hasTag("terminal");
+
+/** The bead that a fact is about, for its timeline. */
+const beadOf = (fact: Fact): string | null => ("beadId" in fact ? fact.beadId : null);
+
+/** Writes one commit: its journal rows, the actors it changed, what it asked for. Inside the caller's transaction. */
+export function writeCommit(sql: Sql, world: World, folded: Folded): void {
+  const batch = folded.entries[0]?.fact.seq ?? 0;
+  for (const entry of folded.entries) {
+    writeEntry(sql, entry, batch);
+    project(sql, entry.fact);
+    for (const effect of entry.effects) {
+      sql.exec("INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, 0, 0, NULL)", effect.key, entry.fact.seq, effect.kind, JSON.stringify(effect));
+    }
+  }
+  for (const [kind, id] of folded.changed.values()) writeActor(sql, world, kind, id);
+}
+
+function writeEntry(sql: Sql, { fact, effects, missing }: Entry, batch: number): void {
+  const { seq, at, cause, type, ...body } = fact;
+  sql.exec(
+    "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    seq,
+    at,
+    type,
+    factVersion(type),
+    cause,
+    batch,
+    beadOf(fact),
+    JSON.stringify(body),
+    effects.length === 0 ? null : JSON.stringify(effects),
+    missing,
+  );
+}
+
+function writeActor(sql: Sql, world: World, kind: Kind, id: string): void {
+  const error = world.broken.get(`${kind}:${id}`) ?? null;
+  const snapshot = get(world, kind, id);
+  if (snapshot === undefined) {
+    // A malformed row is kept as it is, with its error: it is evidence. A deleted actor's row goes.
+    if (error === null) sql.exec("DELETE FROM actors WHERE kind = ? AND id = ?", kind, id);
+    else sql.exec("UPDATE actors SET error = ? WHERE kind = ? AND id = ?", error, kind, id);
+    return;
+  }
+  const stored = store(kind, snapshot);
+  const live = isLive(kind, snapshot) ? 1 : 0;
+  const seq = seqOf(kind, snapshot);
+  const updated = sql
+    .exec<{ seq: number }>(
+      "UPDATE actors SET state = ?, live = ?, v = ?, value = ?, context = ?, error = ? WHERE seq = ? AND kind = ? AND id = ? RETURNING seq",
+      stateName(snapshot),
+      live,
+      stored.v,
+      JSON.stringify(stored.value),
+      JSON.stringify(stored.context),
+      error,
+      seq,
+      kind,
+      id,
+    )
+    .toArray();
+  if (updated.length > 0) return;
+  sql.exec(
+    "INSERT INTO actors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    seq,
+    kind,
+    id,
+    stateName(snapshot),
+    live,
+    stored.v,
+    JSON.stringify(stored.value),
+    JSON.stringify(stored.context),
+    error,
+  );
+}
+
+/** What people read of a fact and no machine needs: texts, mail, checkpoints. */
+function project(sql: Sql, fact: Recorded): void {
+  switch (fact.type) {
+    case "bead.created": {
+      const { title, body, labels, metadata, createdBy } = fact;
+      writeContent(sql, "bead", fact.beadId, { title, body, labels, metadata, createdBy });
+      return;
+    }
+    case "bead.deleted":
+      return deleteContent(sql, "bead", fact.beadId);
+    case "escalation.joined": {
+      const content = readContent<{ joined?: JsonValue[] }>(sql, "bead", fact.beadId);
+      if (content) writeContent(sql, "bead", fact.beadId, { ...content, joined: [...(content.joined ?? []), { title: fact.title, body: fact.body, by: fact.by, at: fact.at }].slice(-50) });
+      return;
+    }
+    case "agent.checkpointed":
+      return writeContent(sql, "checkpoint", fact.agentId, fact.data);
+    case "agent.done":
+    case "agent.hooked":
+      return deleteContent(sql, "checkpoint", fact.agentId);
+    case "agent.deleted":
+      deleteContent(sql, "checkpoint", fact.agentId);
+      sql.exec("DELETE FROM mail WHERE recipient = ?", fact.agentId);
+      sql.exec("DELETE FROM agent_events WHERE agent = ?", fact.agentId);
+      return;
+    case "mail.sent":
+      sql.exec("INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", fact.seq, fact.mailId, fact.from, fact.to, fact.subject, fact.body, fact.at);
+      return;
+    case "mail.delivered":
+      sql.exec("UPDATE mail SET delivered_at = ? WHERE recipient = ? AND delivered_at IS NULL AND id IN (SELECT value FROM json_each(?))", fact.at, fact.agentId, JSON.stringify(fact.mailIds));
+      return;
+    default:
+  }
+}
+
+type ContentKind = "bead" | "checkpoint";
+
+export function writeContent(sql: Sql, kind: ContentKind, id: string, body: JsonValue): void {
+  sql.exec("INSERT OR REPLACE INTO content VALUES (?, ?, ?)", kind, id, JSON.stringify(body));
+}
+
+export function readContent<T>(sql: Sql, kind: ContentKind, id: string): T | undefined {
+  const row = sql.exec<{ body: string }>("SELECT body FROM content WHERE kind = ? AND id = ?", kind, id).toArray()[0];
+  return row === undefined ? undefined : (JSON.parse(row.body) as T);
+}
+
+function deleteContent(sql: Sql, kind: ContentKind, id: string): void {
+  sql.exec("DELETE FROM content WHERE kind = ? AND id = ?", kind, id);
+}
+
+/** One journal row as it left: the fact, its effects, and which commit it belongs to. */
+export interface JournalEntry extends Entry {
+  /** Seq of the first fact of its commit. */
+  readonly batch: number;
+}
+
+export type JournalRow = { seq: number; at: number; type: string; v: number; cause: number | null; batch: number; bead: string | null; body: string; effects: string | null; missing: string | null };
+
+/** Reads one row as a fact of today's shape. @throws naming the seq when it cannot be read. */
+export function readEntry(row: JournalRow): JournalEntry {
+  try {
+    const fact = readFact(row.type, row.v, JSON.parse(row.body) as Record<string, unknown>);
+    return {
+      fact: { ...fact, seq: row.seq, at: row.at, cause: row.cause } as Recorded,
+      effects: row.effects === null ? [] : (JSON.parse(row.effects) as Effect[]),
+      missing: row.missing,
+      batch: row.batch,
+    };
+  } catch (error) {
+    throw new Error(`journal seq ${row.seq}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** Facts after a seq, oldest first. */
+export function readJournal(sql: Sql, after: number, limit: number, through = Number.MAX_SAFE_INTEGER): JournalEntry[] {
+  return sql.exec<JournalRow>("SELECT * FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", after, through, limit).toArray().map(readEntry);
+}
+
+/** Stored snapshots of all actors, for comparing with a replay. */
+export function* storedActors(sql: Sql): Generator<{ kind: Kind; id: string; v: number; value: string; context: string; error: string | null }> {
+  let last = -1;
+  for (;;) {
+    const rows = sql.exec<ActorRow>("SELECT * FROM actors WHERE seq > ? ORDER BY seq LIMIT 500", last).toArray();
+    for (const row of rows) yield row;
+    const end = rows.at(-1);
+    if (end === undefined) return;
+    last = end.seq;
+  }
+}
+

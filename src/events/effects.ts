@@ -1,0 +1,29 @@
+import * as z from "zod";
+import { LIMITS } from "./limits.ts";
+
+/**
+ * Effects: what a transition asks the world to do. Data only. The key never changes, so running an effect twice does
+ * nothing twice: the container knows dispatch ids and claims, the outbox knows keys.
+ */
+
+const id = z.string().min(1).max(LIMITS.id_chars);
+const effect = <K extends string, S extends z.ZodRawShape>(kind: K, shape: S) =>
+  z.object({ kind: z.literal(kind), key: z.string().min(1).max(2 * LIMITS.id_chars), ...shape });
+
+export const Effect = z.discriminatedUnion("kind", [
+  /** Start the agent's process. Secrets, prompt and checkpoint are filled in by the host when it is run. */
+  effect("container.start", { agentId: id, dispatchId: id, beadId: id, branch: z.string(), rework: z.boolean(), resume: z.boolean() }),
+  effect("container.stop", { agentId: id, dispatchId: id, reason: z.string().max(LIMITS.reason_chars) }),
+  effect("container.message", { agentId: id, dispatchId: id, prompt: z.string().max(LIMITS.mail_body_chars) }),
+  effect("git.merge", { reviewId: id, claim: z.int(), beadId: id, agentId: id, branch: z.string() }),
+  /** Tell the operator. At most once per key. */
+  effect("notify", { severity: z.enum(["info", "warning", "critical"]), title: z.string().max(LIMITS.title_chars), text: z.string().max(LIMITS.reason_chars), beadId: id.nullable() }),
+]);
+export type Effect = z.infer<typeof Effect>;
+export type EffectKind = Effect["kind"];
+export type EffectOf<K extends EffectKind> = Extract<Effect, { kind: K }>;
+
+/** Makes a missing case of a closed union a compile error, and a corrupt value a clear one. */
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,44 @@
+import { Fact, type FactType } from "./facts.ts";
+
+/**
+ * The registry of fact versions. A stored fact of an older version passes through one function per version step until it
+ * has today's shape. A version newer than we know is refused: guessing would corrupt the fold.
+ */
+
+type Json = Record<string, unknown>;
+type Upcaster = (old: Json) => Json;
+
+/** Today's version per fact; a fact that is not named here is at version 1. */
+const VERSIONS: Partial<Record<FactType, number>> = {};
+
+/** `UPCASTERS[type][v]` turns version v into v + 1. */
+const UPCASTERS: Partial<Record<FactType, Record<number, Upcaster>>> = {};
+
+export interface Upcasting {
+  readonly versions: Partial<Record<string, number>>;
+  readonly upcasters: Partial<Record<string, Record<number, Upcaster>>>;
+}
+const CURRENT: Upcasting = { versions: VERSIONS, upcasters: UPCASTERS };
+
+export const factVersion = (type: FactType): number => VERSIONS[type] ?? 1;
+
+/**
+ * Brings a stored fact to today's shape and validates it.
+ * @throws Error naming the fact and version when it cannot be read.
+ */
+export function readFact(type: string, v: number, body: Json, registry: Upcasting = CURRENT): Fact {
+  const current = registry.versions[type] ?? 1;
+  if (v > current) throw new Error(`fact ${type} has version ${v}, but this Ticktown knows only up to ${current}: use a newer one`);
+  let value = body;
+  for (let version = v; version < current; version++) {
+    const upcast = registry.upcasters[type]?.[version];
+    if (!upcast) throw new Error(`fact ${type} has no upcaster from version ${version}`);
+    value = upcast(value);
+  }
+  const parsed = Fact.safeParse({ ...value, type });
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new Error(`fact ${type} v${v} is malformed at ${issue?.path.join(".") || "(root)"}: ${issue?.message ?? "unknown"}`);
+  }
+  return parsed.data;
+}

@@ -1,0 +1,196 @@
+import { and, assign, not, setup, type SnapshotFrom } from "xstate";
+import type { Effect } from "../events/effects.ts";
+import { clip, type BeadType, type Fact, type Priority } from "../events/facts.ts";
+import { LIMITS } from "../events/limits.ts";
+import { expect, type MachineEvent } from "./event.ts";
+
+/** Version of the bead's stored snapshot. */
+export const BEAD_VERSION = 1;
+
+export interface BeadContext {
+  readonly id: string;
+  readonly seq: number;
+  readonly type: BeadType;
+  readonly priority: Priority;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly closedAt: number | null;
+  readonly convoyId: string | null;
+  /** The agent it is hooked to, or was last hooked to once it is in review. */
+  readonly assignee: string | null;
+  /** Blockers that are not closed yet; ready means none is left. */
+  readonly blockedBy: readonly string[];
+  /** Not dispatched before this. */
+  readonly deferUntil: number | null;
+  /** Crashes charged since the last proven progress. Lives here, so that it survives re-hooks. */
+  readonly attempts: number;
+  /** Where its work is; a rework goes on there. */
+  readonly branch: string | null;
+  /** Rework dispatches after a merge conflict. */
+  readonly reworks: number;
+  readonly reviewId: string | null;
+  readonly commitSha: string | null;
+  /** Why it failed. */
+  readonly reason: string | null;
+}
+
+const beadSetup = setup({
+  types: { context: {} as BeadContext, events: {} as MachineEvent, input: {} as MachineEvent, tags: {} as "terminal" },
+  guards: {
+    isWork: ({ context }) => context.type === "issue",
+    isFree: ({ context }) => context.assignee === null,
+    isItsAgent: ({ context, event }) => "agentId" in event && context.assignee === event.agentId,
+    isItsReview: ({ context, event }) => "reviewId" in event && context.reviewId === event.reviewId,
+    reworkIsLeft: ({ context }) => context.reworks < LIMITS.reworks,
+    isSetToOpen: ({ event }) => expect(event, "bead.status_set").status === "open",
+    isSetToInProgress: ({ event }) => expect(event, "bead.status_set").status === "in_progress",
+    isSetToClosed: ({ event }) => expect(event, "bead.status_set").status === "closed",
+    isSetToFailed: ({ event }) => expect(event, "bead.status_set").status === "failed",
+  },
+  actions: {
+    touch: assign(({ event }) => ({ updatedAt: event.at })),
+    assignTo: assign(({ event }) => ({ assignee: expect(event, "agent.hooked").agentId, updatedAt: event.at })),
+    unassign: assign(({ event }) => ({ assignee: null, updatedAt: event.at })),
+    rememberBranch: assign(({ event }) => ({ branch: expect(event, "dispatch.granted").branch, updatedAt: event.at })),
+    rememberCharge: assign(({ event }) => ({ attempts: expect(event, "dispatch.failed").attempts, updatedAt: event.at })),
+    resetAttempts: assign(({ event }) => ({ attempts: 0, updatedAt: event.at })),
+    removeBlocker: assign(({ context, event }) => ({
+      blockedBy: context.blockedBy.filter((id) => id !== expect(event, "bead.unblocked").blockerId),
+      updatedAt: event.at,
+    })),
+    enterReview: assign(({ context, event }) => {
+      const submitted = expect(event, "review.submitted");
+      return { reviewId: `rev-${context.id}-${event.seq}`, branch: submitted.branch, assignee: submitted.agentId, attempts: 0, updatedAt: event.at };
+    }),
+    askForRework: assign(({ context, event }) => ({ reworks: context.reworks + 1, assignee: null, updatedAt: event.at })),
+    close: assign(({ event }) => ({ closedAt: event.at, updatedAt: event.at, commitSha: event.type === "bead.merged" ? event.commitSha : null })),
+    fail: assign(({ event }) => ({
+      closedAt: event.at,
+      updatedAt: event.at,
+      reason: event.type === "bead.failed" ? event.reason : event.type === "bead.conflicted" ? clip(`conflict again after rework: ${event.message}`) : event.type === "bead.cancelled" ? `cancelled by ${event.by}` : "set to failed",
+    })),
+
+    openReview: ({ context, event }): Fact => {
+      const { beadId, agentId, branch, prUrl, summary } = expect(event, "review.submitted");
+      return { type: "review.opened", reviewId: context.reviewId ?? "", beadId, agentId, branch, prUrl, summary };
+    },
+    escalateConflict: ({ context, event }): Fact => ({
+      type: "bead.created",
+      beadId: `esc-${context.id}-${event.seq}`,
+      beadType: "escalation",
+      title: clip(`bead ${context.id} conflicts again after its rework`, LIMITS.title_chars),
+      body: `Branch ${context.branch ?? "(unknown)"}: ${expect(event, "bead.conflicted").message}. Merge it by hand, or sling the work again.`,
+      priority: "high",
+      labels: ["refinery"],
+      metadata: { kind: "merge_conflict", bead_id: context.id },
+      convoyId: null,
+      blockedBy: [],
+      deferUntil: null,
+      createdBy: null,
+    }),
+    tellOperator: ({ context, event }): Effect => ({
+      kind: "notify",
+      key: `${context.id}:notify:${event.seq}`,
+      severity: "warning",
+      title: `bead ${context.id} failed`,
+      text: context.reason ?? "",
+      beadId: context.id,
+    }),
+  },
+});
+
+const submits = { guard: "isWork", target: "in_review", actions: ["enterReview", "openReview"] } as const;
+const closes = { target: "closed", actions: ["close"] } as const;
+const cancelled = { target: "failed", actions: ["fail"] } as const;
+const fails = { target: "failed", actions: ["fail", "tellOperator"] } as const;
+
+export const beadMachine = beadSetup.createMachine({
+  id: "bead",
+  description: "A unit of work. Only an issue is ever dispatched; it is closed when its merge is real, never before.",
+  context: ({ input }) => {
+    const created = expect(input, "bead.created");
+    return {
+      id: created.beadId,
+      seq: created.seq,
+      type: created.beadType,
+      priority: created.priority,
+      createdAt: created.at,
+      updatedAt: created.at,
+      closedAt: null,
+      convoyId: created.convoyId,
+      assignee: null,
+      blockedBy: created.blockedBy,
+      deferUntil: created.deferUntil,
+      attempts: 0,
+      branch: null,
+      reworks: 0,
+      reviewId: null,
+      commitSha: null,
+      reason: null,
+    };
+  },
+  initial: "open",
+  states: {
+    open: {
+      description: "Waits for its blockers, its time, and an agent.",
+      on: {
+        "agent.hooked": { guard: "isFree", actions: ["assignTo"] },
+        "agent.unhooked": { guard: "isItsAgent", actions: ["unassign"] },
+        "agent.deleted": { guard: "isItsAgent", actions: ["unassign"] },
+        "dispatch.granted": { guard: "isItsAgent", target: "in_progress", actions: ["rememberBranch"] },
+        "bead.unblocked": { actions: ["removeBlocker"] },
+        "review.submitted": submits,
+        "bead.status_set": [
+          { guard: and(["isSetToInProgress", not(and(["isWork", "isFree"]))]), target: "in_progress", actions: ["touch"] },
+          { guard: "isSetToClosed", ...closes },
+          { guard: "isSetToFailed", ...cancelled },
+        ],
+        "bead.closed": closes,
+        "bead.cancelled": cancelled,
+        "bead.failed": fails,
+      },
+    },
+    in_progress: {
+      description: "An agent has been dispatched on it.",
+      on: {
+        "agent.hooked": { guard: "isFree", actions: ["assignTo"] },
+        "agent.unhooked": { guard: "isItsAgent", target: "open", actions: ["unassign"] },
+        "agent.deleted": { guard: "isItsAgent", target: "open", actions: ["unassign"] },
+        "dispatch.granted": { guard: "isItsAgent", actions: ["rememberBranch"] },
+        "dispatch.failed": { guard: "isItsAgent", actions: ["rememberCharge"] },
+        "attempts.reset": { actions: ["resetAttempts"] },
+        "bead.unblocked": { actions: ["removeBlocker"] },
+        "review.submitted": submits,
+        "bead.status_set": [
+          { guard: and(["isSetToOpen", not(and(["isWork", not("isFree")]))]), target: "open", actions: ["touch"] },
+          { guard: "isSetToClosed", ...closes },
+          { guard: "isSetToFailed", ...cancelled },
+        ],
+        "bead.closed": closes,
+        "bead.cancelled": cancelled,
+        "bead.failed": fails,
+      },
+    },
+    in_review: {
+      description: "Its branch waits to be merged, or is being merged.",
+      on: {
+        "bead.merged": { guard: "isItsReview", ...closes },
+        "bead.conflicted": [
+          { guard: and(["isItsReview", "reworkIsLeft"]), target: "open", actions: ["askForRework"] },
+          { guard: "isItsReview", target: "failed", actions: ["fail", "escalateConflict", "tellOperator"] },
+        ],
+        "bead.failed": fails,
+        "bead.cancelled": cancelled,
+        "bead.unblocked": { actions: ["removeBlocker"] },
+      },
+    },
+    closed: { description: "Merged, or closed by somebody who may. Never leaves.", tags: ["terminal"] },
+    failed: { description: "Given up or cancelled. Never leaves.", tags: ["terminal"] },
+  },
+});
+
+export type BeadSnapshot = SnapshotFrom<typeof beadMachine>;
+
+/** When a deferred bead becomes ready, or null. A time that has passed is no deadline. */
+export const beadDeadline = (snapshot: BeadSnapshot, at: number): number | null =>
+  snapshot.value === "open" && snapshot.context.type === "issue" && snapshot.context.deferUntil !== null && snapshot.context.deferUntil > at ? snapshot.context.deferUntil : null;

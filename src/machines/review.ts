@@ -1,0 +1,185 @@
+import { and, assign, setup, type SnapshotFrom } from "xstate";
+import { claimId } from "../events/dispatch-id.ts";
+import type { Effect } from "../events/effects.ts";
+import { clip, type Fact } from "../events/facts.ts";
+import { LIMITS } from "../events/limits.ts";
+import type { Settings } from "../events/settings.ts";
+import { expect, exponential, type MachineEvent } from "./event.ts";
+
+/** Version of the review's stored snapshot. */
+export const REVIEW_VERSION = 1;
+
+export interface ReviewContext {
+  readonly id: string;
+  readonly seq: number;
+  readonly beadId: string;
+  readonly agentId: string;
+  readonly branch: string;
+  readonly prUrl: string | null;
+  readonly summary: string | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** Number of the newest claim; fences the results of older ones. */
+  readonly claim: number;
+  readonly claimUntil: number | null;
+  /** When a merge that is running is asked for again. */
+  readonly resendAt: number | null;
+  /** Claims that ended without a verdict, or with one that may be better next time. */
+  readonly attempts: number;
+  /** Merges that could not even be asked for; they only lengthen the wait. */
+  readonly unasked: number;
+  readonly backoffUntil: number | null;
+  readonly message: string | null;
+  readonly commitSha: string | null;
+}
+
+const reviewSetup = setup({
+  types: { context: {} as ReviewContext, events: {} as MachineEvent, input: {} as MachineEvent, tags: {} as "terminal" | "queued" | "merging" },
+  guards: {
+    isNextClaim: ({ context, event }) => expect(event, "review.granted").claim === context.claim + 1,
+    isCurrentClaim: ({ context, event }) => "claim" in event && event.claim === context.claim,
+    isMerged: ({ event }) => expect(event, "review.completed").verdict === "merged",
+    isConflict: ({ event }) => expect(event, "review.completed").verdict === "conflict",
+    isPermanent: ({ event }) => expect(event, "review.completed").permanent,
+    claimIsOver: ({ context, event }) => context.claimUntil !== null && event.at >= context.claimUntil,
+    resendIsDue: ({ context, event }) => context.resendAt !== null && event.at >= context.resendAt,
+    attemptIsLeft: ({ context, event }) => context.attempts + 1 < event.settings.review_max_attempts,
+    backoffIsOver: ({ context, event }) => context.backoffUntil !== null && event.at >= context.backoffUntil,
+  },
+  actions: {
+    claim: assign(({ context, event }) => ({
+      claim: context.claim + 1,
+      claimUntil: event.at + event.settings.review_lease_ms,
+      resendAt: event.at + LIMITS.merge_resend_ms,
+      backoffUntil: null,
+      updatedAt: event.at,
+    })),
+    resendLater: assign(({ event }) => ({ resendAt: event.at + LIMITS.merge_resend_ms })),
+    release: assign(({ event }) => ({ claimUntil: null, resendAt: null, updatedAt: event.at })),
+    rememberVerdict: assign(({ event }) => {
+      const { message, commitSha } = expect(event, "review.completed");
+      return { message, commitSha };
+    }),
+    rememberError: assign(({ event }) => ({
+      message: event.type === "merge.refused" ? clip(`HTTP ${event.status}: ${event.error}`) : event.type === "merge.unknown" ? event.error : event.type === "review.cancelled" ? event.reason : "no verdict within its lease",
+    })),
+    chargeAttempt: assign(({ context, event }) => ({
+      attempts: context.attempts + 1,
+      backoffUntil: event.at + exponential(context.attempts + 1, event.settings.backoff_base_ms, event.settings.backoff_max_ms),
+    })),
+    waitUncharged: assign(({ context, event }) => ({
+      unasked: context.unasked + 1,
+      backoffUntil: event.at + exponential(context.unasked + 1, event.settings.backoff_base_ms, event.settings.backoff_max_ms),
+    })),
+    endBackoff: assign({ backoffUntil: null }),
+
+    merge: ({ context }): Effect => ({
+      kind: "git.merge",
+      key: `${claimId(context.id, context.claim)}:git.merge`,
+      reviewId: context.id,
+      claim: context.claim,
+      beadId: context.beadId,
+      agentId: context.agentId,
+      branch: context.branch,
+    }),
+    reportMerged: ({ context }): Fact => ({ type: "bead.merged", beadId: context.beadId, reviewId: context.id, commitSha: context.commitSha }),
+    reportConflict: ({ context }): Fact => ({ type: "bead.conflicted", beadId: context.beadId, reviewId: context.id, message: context.message ?? "" }),
+    reportFailure: ({ context }): Fact => ({ type: "bead.failed", beadId: context.beadId, reason: clip(`review failed: ${context.message ?? "no verdict"}`) }),
+    escalate: ({ context, event }): Fact => ({
+      type: "bead.created",
+      beadId: `esc-${context.id}-${event.seq}`.slice(0, LIMITS.id_chars),
+      beadType: "escalation",
+      title: clip(`branch ${context.branch} could not be merged`, LIMITS.title_chars),
+      body: `Review ${context.id} of bead ${context.beadId} failed: ${context.message ?? "no verdict"}.`,
+      priority: "high",
+      labels: ["refinery"],
+      metadata: { kind: "review_failed", bead_id: context.beadId, review_id: context.id },
+      convoyId: null,
+      blockedBy: [],
+      deferUntil: null,
+      createdBy: null,
+    }),
+  },
+});
+
+const retries = { target: "pending", actions: ["release", "rememberError", "chargeAttempt"] } as const;
+const givesUp = { target: "failed", actions: ["release", "rememberError", "reportFailure", "escalate"] } as const;
+
+export const reviewMachine = reviewSetup.createMachine({
+  id: "review",
+  description: "A branch waiting to be merged. One merge at a time per rig, oldest first.",
+  context: ({ input }) => {
+    const opened = expect(input, "review.opened");
+    return {
+      id: opened.reviewId,
+      seq: opened.seq,
+      beadId: opened.beadId,
+      agentId: opened.agentId,
+      branch: opened.branch,
+      prUrl: opened.prUrl,
+      summary: opened.summary,
+      createdAt: opened.at,
+      updatedAt: opened.at,
+      claim: 0,
+      claimUntil: null,
+      resendAt: null,
+      attempts: 0,
+      unasked: 0,
+      backoffUntil: null,
+      message: null,
+      commitSha: null,
+    };
+  },
+  initial: "pending",
+  states: {
+    pending: {
+      description: "In the queue.",
+      tags: ["queued"],
+      on: {
+        "review.granted": { guard: "isNextClaim", target: "running", actions: ["claim", "merge"] },
+        // A verdict that comes after its claim was given up is still the truth, as long as nobody else has claimed.
+        "review.completed": [
+          { guard: and(["isCurrentClaim", "isMerged"]), target: "merged", actions: ["release", "rememberVerdict", "reportMerged"] },
+          { guard: and(["isCurrentClaim", "isConflict"]), target: "failed", actions: ["release", "rememberVerdict", "reportConflict"] },
+        ],
+        "review.cancelled": { target: "failed", actions: ["rememberError"] },
+        TICK: { guard: "backoffIsOver", actions: ["endBackoff"] },
+      },
+    },
+    running: {
+      description: "Claimed: the container was asked to merge. The claim is durable until its verdict or its lease.",
+      tags: ["merging"],
+      on: {
+        "review.completed": [
+          { guard: and(["isCurrentClaim", "isMerged"]), target: "merged", actions: ["release", "rememberVerdict", "reportMerged"] },
+          { guard: and(["isCurrentClaim", "isConflict"]), target: "failed", actions: ["release", "rememberVerdict", "reportConflict"] },
+          { guard: and(["isCurrentClaim", "isPermanent"]), target: "failed", actions: ["release", "rememberVerdict", "reportFailure", "escalate"] },
+          { guard: and(["isCurrentClaim", "attemptIsLeft"]), target: "pending", actions: ["release", "rememberVerdict", "chargeAttempt"] },
+          { guard: "isCurrentClaim", target: "failed", actions: ["release", "rememberVerdict", "reportFailure", "escalate"] },
+        ],
+        "merge.refused": [
+          { guard: and(["isCurrentClaim", "attemptIsLeft"]), ...retries },
+          { guard: "isCurrentClaim", ...givesUp },
+        ],
+        "merge.unknown": { guard: "isCurrentClaim", target: "pending", actions: ["release", "rememberError", "waitUncharged"] },
+        "review.cancelled": { target: "failed", actions: ["release", "rememberError"] },
+        TICK: [
+          { guard: and(["claimIsOver", "attemptIsLeft"]), ...retries },
+          { guard: "claimIsOver", ...givesUp },
+          { guard: "resendIsDue", actions: ["resendLater", "merge"] },
+        ],
+      },
+    },
+    merged: { description: "The target contains the commit.", tags: ["terminal"] },
+    failed: { description: "Conflict, missing branch, no verdict, or cancelled; the message says which.", tags: ["terminal"] },
+  },
+});
+
+export type ReviewSnapshot = SnapshotFrom<typeof reviewMachine>;
+
+/** The next time (ms) at which this review must see a TICK, or null. */
+export function reviewDeadline(snapshot: ReviewSnapshot, _settings: Settings): number | null {
+  const { claimUntil, resendAt, backoffUntil } = snapshot.context;
+  const at = (snapshot.value === "running" ? [claimUntil, resendAt] : snapshot.value === "pending" ? [backoffUntil] : []).filter((time) => time !== null);
+  return at.length === 0 ? null : Math.min(...at);
+}

@@ -1,0 +1,212 @@
+import type { AgentSnapshot } from "./agent.ts";
+import type { BeadSnapshot } from "./bead.ts";
+import type { ReviewSnapshot } from "./review.ts";
+import type { RigSnapshot } from "./rig.ts";
+import { initial, type AnySnapshot, type Kind, type Snapshots } from "./step.ts";
+
+/**
+ * The rig's state in memory: every actor's snapshot, and the few indexes that make rig-wide questions cheap. All of it is
+ * the fold of the journal; the rows in storage are a copy of it. Terminal beads and reviews are not held: `recall` fetches
+ * one when a fact names it.
+ */
+export interface World {
+  /** Seq of the newest fact. */
+  seq: number;
+  /** Time of the newest fact, ms. */
+  at: number;
+  rig: RigSnapshot;
+  readonly agents: Map<string, AgentSnapshot>;
+  readonly beads: Map<string, BeadSnapshot>;
+  readonly reviews: Map<string, ReviewSnapshot>;
+  /** Actors that cannot be stepped, and why. They get no facts until they are repaired. */
+  readonly broken: Map<string, string>;
+  readonly index: {
+    /** Polecats that the rig may give a bead. */
+    readonly free: Set<string>;
+    /** Agents that wait for a grant. */
+    readonly due: Set<string>;
+    /** Agents that hold a slot of the capacity. */
+    readonly slots: Set<string>;
+    /** Agents and reviews that are a reason for the fast cadence. */
+    readonly active: Set<string>;
+    /** Open, unassigned, unblocked issues; some may still be deferred. */
+    readonly ready: Set<string>;
+    readonly queued: Set<string>;
+    readonly merging: Set<string>;
+    /** bead id -> the agent that has it on its hook. */
+    readonly hooks: Map<string, string>;
+    /** blocker id -> beads that wait for it. */
+    readonly dependents: Map<string, Set<string>>;
+    /** identity -> agent id. */
+    readonly identities: Map<string, string>;
+  };
+  /** Fetches a terminal bead or review that is not held in memory. */
+  readonly recall: Recall;
+  /** What to put back if the commit under way fails; null outside a commit. */
+  undo: (() => void)[] | null;
+}
+export type Recall = <K extends "bead" | "review">(kind: K, id: string) => Snapshots[K] | undefined;
+
+export const actorKey = (kind: Kind, id: string): string => `${kind}:${id}`;
+
+export function createWorld(recall: Recall = () => undefined): World {
+  return {
+    seq: 0,
+    at: 0,
+    rig: initial("rig"),
+    agents: new Map(),
+    beads: new Map(),
+    reviews: new Map(),
+    broken: new Map(),
+    index: {
+      free: new Set(),
+      due: new Set(),
+      slots: new Set(),
+      active: new Set(),
+      ready: new Set(),
+      queued: new Set(),
+      merging: new Set(),
+      hooks: new Map(),
+      dependents: new Map(),
+      identities: new Map(),
+    },
+    recall,
+    undo: null,
+  };
+}
+
+export function get<K extends Kind>(world: World, kind: K, id: string): Snapshots[K] | undefined;
+export function get(world: World, kind: Kind, id: string): AnySnapshot | undefined {
+  switch (kind) {
+    case "agent":
+      return world.agents.get(id);
+    case "bead":
+      return world.beads.get(id) ?? world.recall("bead", id);
+    case "review":
+      return world.reviews.get(id) ?? world.recall("review", id);
+    case "rig":
+      return world.rig;
+  }
+}
+
+/** Sets or (with undefined) removes one actor, and keeps the indexes true. */
+export function put<K extends Kind>(world: World, kind: K, id: string, snapshot: Snapshots[K] | undefined): void;
+export function put(world: World, kind: Kind, id: string, snapshot: AnySnapshot | undefined): void {
+  switch (kind) {
+    case "rig": {
+      const before = world.rig;
+      world.undo?.push(() => {
+        world.rig = before;
+      });
+      world.rig = snapshot as RigSnapshot;
+      return;
+    }
+    case "agent":
+      return replace(world, world.agents, id, snapshot as AgentSnapshot | undefined, indexAgent);
+    case "bead":
+      return replace(world, world.beads, id, snapshot as BeadSnapshot | undefined, indexBead);
+    case "review":
+      return replace(world, world.reviews, id, snapshot as ReviewSnapshot | undefined, indexReview);
+  }
+}
+
+type Indexer<S> = (world: World, id: string, before: S | undefined, after: S | undefined) => void;
+
+function replace<S>(world: World, map: Map<string, S>, id: string, after: S | undefined, reindex: Indexer<S>): void {
+  const before = map.get(id);
+  const set = (from: S | undefined, to: S | undefined) => {
+    if (to === undefined) map.delete(id);
+    else map.set(id, to);
+    reindex(world, id, from, to);
+  };
+  world.undo?.push(() => set(after, before));
+  set(before, after);
+}
+
+const member = (set: Set<string>, id: string, is: boolean): void => {
+  if (is) set.add(id);
+  else set.delete(id);
+};
+
+function indexAgent(world: World, id: string, before: AgentSnapshot | undefined, after: AgentSnapshot | undefined): void {
+  const { index } = world;
+  member(index.free, id, after !== undefined && after.context.role === "polecat" && after.hasTag("free"));
+  member(index.due, id, after?.hasTag("due") ?? false);
+  member(index.slots, id, after?.hasTag("slot") ?? false);
+  member(index.active, `agent:${id}`, after?.hasTag("active") ?? false);
+  const was = before?.context.hook ?? null;
+  const is = after?.context.hook ?? null;
+  if (was !== is) {
+    if (was !== null && index.hooks.get(was) === id) index.hooks.delete(was);
+    if (is !== null) index.hooks.set(is, id);
+  }
+  if (before === undefined && after !== undefined) index.identities.set(after.context.identity, id);
+  if (before !== undefined && after === undefined) index.identities.delete(before.context.identity);
+}
+
+export const isReady = (bead: BeadSnapshot): boolean =>
+  bead.value === "open" && bead.context.type === "issue" && bead.context.blockedBy.length === 0;
+
+function indexBead(world: World, id: string, before: BeadSnapshot | undefined, after: BeadSnapshot | undefined): void {
+  const { index } = world;
+  member(index.ready, id, after !== undefined && isReady(after) && after.context.assignee === null);
+  const was = before?.context.blockedBy ?? [];
+  const is = after !== undefined && !after.hasTag("terminal") ? after.context.blockedBy : [];
+  if (was === is) return;
+  for (const blocker of was) {
+    const set = index.dependents.get(blocker);
+    set?.delete(id);
+    if (set?.size === 0) index.dependents.delete(blocker);
+  }
+  for (const blocker of is) {
+    const set = index.dependents.get(blocker);
+    if (set) set.add(id);
+    else index.dependents.set(blocker, new Set([id]));
+  }
+}
+
+function indexReview(world: World, id: string, _before: ReviewSnapshot | undefined, after: ReviewSnapshot | undefined): void {
+  member(world.index.queued, id, after?.hasTag("queued") ?? false);
+  member(world.index.merging, id, after?.hasTag("merging") ?? false);
+  member(world.index.active, `review:${id}`, after?.hasTag("merging") ?? false);
+}
+
+/** Starts remembering what is changed, so that a failed commit can be taken back. */
+export function begin(world: World): void {
+  const { seq, at } = world;
+  world.undo = [
+    () => {
+      world.seq = seq;
+      world.at = at;
+    },
+  ];
+}
+
+export function rollback(world: World): void {
+  const undo = world.undo ?? [];
+  world.undo = null;
+  for (const put of undo.toReversed()) put();
+}
+
+/** Forgets how to go back, and lets go of what is terminal: `recall` finds it in storage. */
+export function commit(world: World, changed: Iterable<readonly [Kind, string]>): void {
+  world.undo = null;
+  for (const [kind, id] of changed) {
+    if (kind === "bead" && world.beads.get(id)?.hasTag("terminal")) put(world, "bead", id, undefined);
+    if (kind === "review" && world.reviews.get(id)?.hasTag("terminal")) put(world, "review", id, undefined);
+  }
+}
+
+export function markBroken(world: World, kind: Kind, id: string, error: string): void {
+  const key = actorKey(kind, id);
+  world.broken.set(key, error);
+  world.undo?.push(() => world.broken.delete(key));
+}
+
+export function markRepaired(world: World, kind: Kind, id: string): void {
+  const key = actorKey(kind, id);
+  const error = world.broken.get(key);
+  if (error === undefined) return;
+  world.broken.delete(key);
+  world.undo?.push(() => world.broken.set(key, error));
+}

@@ -5,7 +5,7 @@ import type { Folded } from "../machines/fold.ts";
 import { reviewDeadline } from "../machines/review.ts";
 import { rigDeadline } from "../machines/rig.ts";
 import type { Kind } from "../machines/step.ts";
-import type { World } from "../machines/world.ts";
+import { actorKey, type World } from "../machines/world.ts";
 import { clip } from "../events/facts.ts";
 import type { Rig } from "./rig.ts";
 
@@ -43,14 +43,10 @@ export function nextAlarm(rig: Rig, now: number): number | null {
   const consider = (at: number | null) => {
     if (at !== null && at < next) next = at;
   };
-  const { settings } = world.rig.context;
-  for (const agent of world.agents.values()) consider(agentDeadline(agent, settings));
-  for (const bead of world.beads.values()) consider(beadDeadline(bead, now));
-  for (const id of [...world.index.queued, ...world.index.merging]) {
-    const review = world.reviews.get(id);
-    if (review) consider(reviewDeadline(review, settings));
-  }
-  consider(rigDeadline(world.rig));
+  for (const id of world.agents.keys()) consider(deadlineOf(world, "agent", id, now));
+  for (const id of world.beads.keys()) consider(deadlineOf(world, "bead", id, now));
+  for (const id of [...world.index.queued, ...world.index.merging]) consider(deadlineOf(world, "review", id, now));
+  consider(deadlineOf(world, "rig", "rig", now));
   consider(rig.outbox.nextAt(rig));
   return next;
 }
@@ -71,8 +67,9 @@ export function nearestOf(rig: Rig, folded: Folded, now: number): number {
 /** A hook, a done and an exit report arm the alarm within arm_delay_ms; a health check does the same (see health.ts). */
 const ARMING: ReadonlySet<Fact["type"]> = new Set(["agent.hooked", "agent.done", "agent.exited", "start.refused", "start.unknown", "rig.resumed", "rig.configured"]);
 
-/** The next deadline of one actor, ms, or null. */
+/** The next deadline of one actor, ms, or null. A quarantined actor has none: no TICK moves it, so its alarm would ring for ever. */
 export function deadlineOf(world: World, kind: Kind, id: string, now: number): number | null {
+  if (world.broken.has(actorKey(kind, id))) return null;
   const { settings } = world.rig.context;
   switch (kind) {
     case "agent": {

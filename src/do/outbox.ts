@@ -56,13 +56,17 @@ export function createOutbox(): Outbox {
     inFlight: () => [...flights.keys()],
     settle(rig) {
       look();
-      running ??= drain(rig).finally(() => {
-        running = null;
-      });
+      running ??= drain(rig)
+        .catch((error: unknown) => rig.ports.log("error", "the outbox could not be read; the next alarm tries again", { error: reasonOf(error) }))
+        .finally(() => {
+          running = null;
+        });
       return running;
     },
     nextAt(rig) {
-      const rows = rig.ports.sql.exec<{ key: string; next_at: number }>("SELECT key, next_at FROM outbox ORDER BY next_at LIMIT 8").toArray();
+      // What is due now and waits only for a free place is taken by the drain that is under way: an alarm would not help it.
+      const after = running === null ? -1 : rig.ports.now();
+      const rows = rig.ports.sql.exec<{ key: string; next_at: number }>("SELECT key, next_at FROM outbox WHERE next_at > ? ORDER BY next_at LIMIT 8", after).toArray();
       return rows.find((row) => !flights.has(row.key))?.next_at ?? null;
     },
   };
@@ -87,7 +91,7 @@ function postpone(rig: Rig, key: string, error: string): void {
 async function run(rig: Rig, row: Row): Promise<void> {
   const effect = JSON.parse(row.body) as Effect;
   if (isDestroyed(rig) && effect.kind !== "container.stop") return remove(rig, row.key);
-  const answer = isOvertaken(rig, effect) ? null : await perform(rig, effect);
+  const answer = isOvertaken(rig, effect) ? null : explained(await perform(rig, effect));
   if (answer === null) return remove(rig, row.key);
   const attempts = row.attempts + 1;
   const facts = factsOf(effect, answer, attempts);
@@ -152,6 +156,9 @@ async function perform(rig: Rig, effect: Effect): Promise<Answer> {
     return { kind: "unknown", error: reasonOf(error) || "the call failed without a reason" };
   }
 }
+
+/** A failure always has a cause, and one that fits into a row (KC-1850). */
+const explained = (answer: Answer): Answer => (answer.kind === "accepted" ? answer : { ...answer, error: clip(answer.error) || "no reason was given" });
 
 /** Secrets, texts and the checkpoint join the order here, after the journal and outside of it. */
 async function start(rig: Rig, effect: EffectOf<"container.start">): Promise<Answer> {

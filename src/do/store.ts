@@ -17,7 +17,12 @@ const RIG_SEQ = 0;
 
 const seqOf = (kind: Kind, snapshot: AnySnapshot): number => (kind === "rig" ? RIG_SEQ : (snapshot.context as { seq: number }).seq);
 
-const readActor = (row: ActorRow): AnySnapshot => restore(row.kind, { v: row.v, value: JSON.parse(row.value), context: JSON.parse(row.context) });
+function readActor(row: ActorRow): AnySnapshot {
+  const snapshot = restore(row.kind, { v: row.v, value: JSON.parse(row.value), context: JSON.parse(row.context) });
+  const { id, seq } = snapshot.context as { id?: unknown; seq?: unknown };
+  if (row.kind !== "rig" && (id !== row.id || seq !== row.seq)) throw new Error(`the stored ${row.kind} ${row.id} has the context of another: id ${String(id)}, seq ${String(seq)}`);
+  return snapshot;
+}
 
 /** Fetches one actor's snapshot from its row. @throws when the row is malformed. */
 export function fetchActor<K extends Kind>(sql: Sql, kind: K, id: string): Snapshots[K] | undefined {

@@ -44,7 +44,8 @@ export const Fact = z.discriminatedUnion("type", [
     container: z.enum(["reachable", "unreachable", "unasked"]),
   }),
   fact("rig.configured", { rigId: id, townId: id, userId: id, name: z.string().max(LIMITS.title_chars), gitUrl: z.string().max(2_000), defaultBranch: z.string().max(250) }),
-  fact("rig.settings_changed", { settings: SettingsPatch }),
+  /** Not named `settings`: that is what a machine gets beside every fact. */
+  fact("rig.settings_changed", { changes: SettingsPatch }),
   fact("rig.paused", { by: id }),
   fact("rig.resumed", { by: id }),
   fact("rig.draining", { by: id }),

@@ -361,6 +361,7 @@ export const agentMachine = agentSetup.createMachine({
         "agent.exited": [...exits],
         "agent.unhooked": loseHookAlive,
         "agent.deleted": leaveAlive,
+        "rig.destroyed": leaveAlive,
         "agent.asked_help": blocksOnHelp,
         "permission.asked": blocksOnPermission,
       },
@@ -450,6 +451,7 @@ export const agentMachine = agentSetup.createMachine({
                 "agent.done": isDoneAlive,
                 "agent.unhooked": loseHookAlive,
                 "agent.deleted": leaveAlive,
+                "rig.destroyed": leaveAlive,
               },
             },
             parked: {
@@ -474,6 +476,7 @@ export const agentMachine = agentSetup.createMachine({
             "agent.done": isDoneAlive,
             "agent.unhooked": loseHookAlive,
             "agent.deleted": leaveAlive,
+            "rig.destroyed": leaveAlive,
             "rig.draining": { target: "#agent.working.process.draining", actions: ["stopContainer", "waitForStop", "becauseEvicted"] },
           },
           states: {
@@ -545,6 +548,7 @@ export const agentMachine = agentSetup.createMachine({
             "agent.exited": [...exits],
             "agent.unhooked": loseHookAlive,
             "agent.deleted": leaveAlive,
+            "rig.destroyed": leaveAlive,
             "agent.asked_help": blocksOnHelp,
             "permission.asked": blocksOnPermission,
             "rig.draining": { target: "#agent.working.process.draining", actions: ["stopContainer", "waitForStop", "becauseEvicted"] },

@@ -163,7 +163,7 @@ export function decide(world: World, command: Command, around: Surroundings): De
       if (!(settings.gupp_check_ms <= settings.gupp_escalate_ms && settings.gupp_escalate_ms <= settings.gupp_restart_ms)) {
         return refuse(422, `gupp_check_ms (${settings.gupp_check_ms}) must not be above gupp_escalate_ms (${settings.gupp_escalate_ms}), nor that above gupp_restart_ms (${settings.gupp_restart_ms})`);
       }
-      return accept(Object.keys(command.settings).length === 0 ? [] : [{ type: "rig.settings_changed", settings: command.settings }]);
+      return accept(Object.keys(command.settings).length === 0 ? [] : [{ type: "rig.settings_changed", changes: command.settings }]);
     }
     case "pause":
       return ofRig(world, around, { type: "rig.paused", by: around.caller.id }, world.rig.matches({ life: { alive: "paused" } }));

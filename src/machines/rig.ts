@@ -42,7 +42,7 @@ const rigSetup = setup({
       const { rigId, townId, userId, name, gitUrl, defaultBranch } = expect(event, "rig.configured");
       return { config: { rigId, townId, userId, name, gitUrl, defaultBranch } };
     }),
-    changeSettings: assign(({ context, event }) => ({ settings: { ...context.settings, ...expect(event, "rig.settings_changed").settings } })),
+    changeSettings: assign(({ context, event }) => ({ settings: { ...context.settings, ...expect(event, "rig.settings_changed").changes } })),
     countFailure: assign(({ context, event }) => ({ failures: recentFailures(context, event) })),
     openBreaker: assign(({ event }) => ({ openedAt: event.at, probe: null })),
     rememberProbe: assign(({ event }) => ({ probe: expect(event, "dispatch.granted").dispatchId })),

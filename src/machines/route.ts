@@ -13,18 +13,18 @@ export interface Target {
 const to = (kind: Kind, id: string, must = true): Target => ({ kind, id, must });
 const rig = to("rig", "rig");
 
-/** The actors that take a fact, in the order in which they take it. A TICK and a drain go to every agent. */
+/** The actors that take a fact, in the order in which they take it. A TICK, a drain and the end go to every agent. */
 export function route(world: World, fact: Fact): Target[] {
   switch (fact.type) {
     case "TICK":
       return [...everyAgent(world), ...everyReview(world), rig];
     case "rig.draining":
+    case "rig.destroyed":
       return [rig, ...everyAgent(world)];
     case "rig.configured":
     case "rig.settings_changed":
     case "rig.paused":
     case "rig.resumed":
-    case "rig.destroyed":
     case "rig.activity_changed":
     case "container.unreachable":
     case "container.reachable":

@@ -1,0 +1,55 @@
+import type { Reply } from "../do/rig-do.ts";
+import type { Refusal } from "../machines/decide.ts";
+import type { WireAgent, WireBead } from "../do/wire.ts";
+import { HttpError } from "./errors.ts";
+
+/** Turns a rig's reply into what a handler returns, or throws its refusal. */
+
+export const refused = ({ status, error, state, allowed }: Refusal): HttpError => new HttpError(status, error, { ...(state === undefined ? {} : { state }), ...(allowed === undefined ? {} : { allowed }) });
+
+export function accepted(reply: Reply): Extract<Reply, { ok: true }> {
+  if (!reply.ok) throw refused(reply);
+  return reply;
+}
+
+export function beadOf(reply: Reply): WireBead {
+  const { bead } = accepted(reply);
+  if (bead === null) throw new HttpError(500, "the bead was accepted but cannot be read");
+  return bead;
+}
+
+export function agentOf(reply: Reply): WireAgent {
+  const { agent } = accepted(reply);
+  if (agent === null) throw new HttpError(500, "the agent was accepted but cannot be read");
+  return agent;
+}
+
+export function found<T>(value: T | null, what: string): T {
+  if (value === null) throw new HttpError(404, `no ${what}`);
+  return value;
+}
+
+const LIST_LIMIT = 1_000;
+const LIST_DEFAULT = 100;
+
+/** @throws HttpError 400 with the protocol's own sentence. */
+export function page(query: { limit?: string | undefined; offset?: string | undefined }, fallback = LIST_DEFAULT): { limit: number; offset: number } {
+  const { limit = String(fallback), offset = "0" } = query;
+  if (!/^\d{1,15}$/.test(limit) || !/^\d{1,15}$/.test(offset)) throw new HttpError(400, "limit and offset must be non-negative integers");
+  return { limit: Math.min(Number(limit), LIST_LIMIT), offset: Number(offset) };
+}
+
+/** @throws HttpError 400 when the text is not a non-negative integer. */
+export function count(name: string, text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  if (!/^\d{1,15}$/.test(text)) throw new HttpError(400, `${name} must be a non-negative integer`);
+  return Number(text);
+}
+
+/** ms of an ISO time or of a number of ms. @throws HttpError 400. */
+export function time(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const at = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(text);
+  if (Number.isNaN(at)) throw new HttpError(400, `${name} must be an ISO 8601 time or milliseconds since epoch`);
+  return at;
+}

@@ -1,0 +1,41 @@
+import type { Context } from "hono";
+import type { ZodType } from "zod";
+import type { Env } from "../do/env.ts";
+import type { Principal } from "./auth.ts";
+
+/** Who may call a route. `agent`: with a token whose ids match the route. `mayor`: any agent of the town. */
+export type Access = "public" | "agent" | "mayor" | "operator";
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** What a handler is given: everything is checked already. */
+export interface Call<Body, Query> {
+  readonly env: Env;
+  readonly params: Record<string, string>;
+  readonly body: Body;
+  readonly query: Query;
+  readonly principal: Principal;
+  /** The stub of the rig that the route names. */
+  rig(): ReturnType<Env["RIG"]["get"]>;
+  readonly context: Context;
+}
+
+/** One route, declared once: the router, the access table and the OpenAPI document are made from it. */
+export interface Route<Body = unknown, Query = unknown> {
+  readonly method: Method;
+  /** With `:param` parts. */
+  readonly path: string;
+  readonly summary: string;
+  readonly tag: string;
+  readonly access: readonly Access[];
+  readonly body?: ZodType<Body>;
+  readonly query?: ZodType<Query>;
+  /** Schema of `data` in the success envelope. */
+  readonly answer?: ZodType;
+  readonly status?: 200 | 201;
+  /** Answers with data, or with a whole Response where there is no envelope. */
+  handle(call: Call<Body, Query>): Promise<unknown>;
+}
+
+/** Keeps the body's and query's types together with the handler, and lets routes of all types live in one list. */
+export const route = <Body = undefined, Query = undefined>(spec: Route<Body, Query>): Route => spec as unknown as Route;

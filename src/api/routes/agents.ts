@@ -1,0 +1,223 @@
+import * as z from "zod";
+import type { JsonValue } from "../../do/json.ts";
+import { callerOf, speaksFor } from "../auth.ts";
+import { accepted, agentOf, count, found, page, refused } from "../respond.ts";
+import { route, type Route } from "../route.ts";
+import { Agent, AgentCreate, AgentEvent, AgentEventCreate, AgentEventQuery, AgentGetOrCreate, AgentQuery, Answer, Checkpoint, Completed, Done, Heartbeat, Hook, Mail, MailCreate, Prime } from "../schemas.ts";
+
+const access = ["agent", "operator"] as const;
+const tag = "agents";
+const EVENTS_LIMIT = 1_000;
+
+export const agentRoutes: Route[] = [
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents",
+    summary: "Register an agent",
+    tag,
+    access,
+    body: AgentCreate,
+    answer: Agent,
+    status: 201,
+    handle: async ({ rig, body, principal }) => agentOf(await rig().execute({ type: "register_agent", ...body }, callerOf(principal))),
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/agents",
+    summary: "List agents",
+    tag,
+    access,
+    query: AgentQuery,
+    answer: z.array(Agent),
+    handle: async ({ rig, query }) => {
+      const { limit, offset } = page(query, EVENTS_LIMIT);
+      const agents = await rig().agents({ role: query.role, status: query.status });
+      return agents.slice(offset, offset + limit);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/get-or-create",
+    summary: "An idle unhooked agent of a role, or a new one; refinery and witness are singletons",
+    tag,
+    access,
+    body: AgentGetOrCreate,
+    answer: Agent,
+    handle: async ({ rig, body, principal }) => agentOf(await rig().execute({ type: "get_or_create_agent", role: body.role }, callerOf(principal))),
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/agents/:agentId",
+    summary: "Read an agent",
+    tag,
+    access,
+    answer: Agent,
+    handle: async ({ rig, params }) => found(await rig().agent(params["agentId"] ?? ""), `agent ${params["agentId"]} in this rig`),
+  }),
+  route({
+    method: "DELETE",
+    path: "/api/rigs/:rigId/agents/:agentId",
+    summary: "Delete an agent; its bead goes back to the queue",
+    tag,
+    access,
+    answer: z.object({ deleted: z.literal(true) }),
+    handle: async ({ rig, params, principal }) => {
+      accepted(await rig().execute({ type: "delete_agent", agentId: params["agentId"] ?? "" }, callerOf(principal)));
+      return { deleted: true };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/agents/:agentId/events",
+    summary: "What an agent did and said, by ascending id",
+    tag,
+    access,
+    query: AgentEventQuery,
+    answer: z.array(AgentEvent),
+    handle: async ({ rig, params, query }) => {
+      const after = count("after_id", query.after_id, 0);
+      const limit = Math.min(count("limit", query.limit, 100), EVENTS_LIMIT);
+      return found(await rig().agentEvents(params["agentId"] ?? "", after, limit), `agent ${params["agentId"]} in this rig`);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/hook",
+    summary: "Bind an agent to a bead",
+    tag,
+    access,
+    body: Hook,
+    answer: z.object({ hooked: z.literal(true) }),
+    handle: async ({ rig, params, body, principal }) => {
+      accepted(await rig().execute({ type: "hook", agentId: params["agentId"] ?? "", beadId: body.bead_id }, callerOf(principal)));
+      return { hooked: true };
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/api/rigs/:rigId/agents/:agentId/hook",
+    summary: "Take an agent's bead away",
+    tag,
+    access,
+    answer: z.object({ unhooked: z.literal(true) }),
+    handle: async ({ rig, params, principal }) => {
+      accepted(await rig().execute({ type: "unhook", agentId: params["agentId"] ?? "" }, callerOf(principal)));
+      return { unhooked: true };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/agents/:agentId/prime",
+    summary: "Everything an agent should know when it starts",
+    tag,
+    access,
+    answer: Prime,
+    handle: async ({ rig, params }) => found(await rig().prime(params["agentId"] ?? ""), `agent ${params["agentId"]} in this rig`),
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/done",
+    summary: "The work is finished: its branch goes to review",
+    tag,
+    access,
+    body: Done,
+    answer: z.object({ done: z.literal(true) }),
+    handle: async ({ rig, params, body, principal }) => {
+      accepted(await rig().execute({ type: "done", agentId: params["agentId"] ?? "", branch: body.branch, prUrl: body.pr_url ?? null, summary: body.summary ?? null }, callerOf(principal)));
+      return { done: true };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/completed",
+    summary: "The agent's process has ended",
+    tag,
+    access,
+    body: Completed,
+    answer: z.object({ completed: z.literal(true) }),
+    handle: async ({ rig, params, body, principal }) => {
+      const report = { status: body.status, reason: body.reason ?? null, resetAt: body.reset_at == null ? null : Date.parse(body.reset_at), dispatchId: body.dispatch_id ?? null };
+      accepted(await rig().completed(params["agentId"] ?? "", report, callerOf(principal)));
+      return { completed: true };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/checkpoint",
+    summary: "Save what the next dispatch needs to resume",
+    tag,
+    access,
+    body: Checkpoint,
+    answer: z.object({ written: z.literal(true) }),
+    handle: async ({ rig, params, body, principal }) => {
+      accepted(await rig().execute({ type: "checkpoint", agentId: params["agentId"] ?? "", data: body.data as JsonValue }, callerOf(principal)));
+      return { written: true };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/agents/:agentId/mail",
+    summary: "Undelivered mail, oldest first; reading delivers it",
+    tag,
+    access,
+    answer: z.array(Mail),
+    handle: async ({ rig, params, principal }) => {
+      const mail = await rig().readMail(params["agentId"] ?? "", callerOf(principal));
+      if (!Array.isArray(mail)) throw refused(mail);
+      return mail;
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/heartbeat",
+    summary: "A sign of life",
+    tag,
+    access,
+    body: Heartbeat,
+    answer: z.object({ heartbeat: z.literal(true) }),
+    handle: async ({ rig, params, body, principal }) => {
+      await rig().heartbeat(params["agentId"] ?? "", body?.dispatch_id ?? null, callerOf(principal));
+      return { heartbeat: true };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agent-events",
+    summary: "Append to an agent's events; a sign of progress",
+    tag,
+    access,
+    body: AgentEventCreate,
+    answer: z.object({ appended: z.literal(true) }),
+    status: 201,
+    handle: async ({ rig, body, principal }) => {
+      speaksFor(principal, body.agent_id);
+      accepted(await rig().appendEvent(body.agent_id, body.event_type, (body.data ?? {}) as JsonValue, callerOf(principal)));
+      return { appended: true };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/mail",
+    summary: "Send mail to an agent",
+    tag: "mail",
+    access,
+    body: MailCreate,
+    answer: z.object({ sent: z.literal(true) }),
+    status: 201,
+    handle: async ({ rig, body, principal }) => {
+      speaksFor(principal, body.from_agent_id);
+      accepted(await rig().execute({ type: "send_mail", from: body.from_agent_id, to: body.to_agent_id, subject: body.subject, body: body.body }, callerOf(principal)));
+      return { sent: true };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/unblock",
+    summary: "Answer a blocked agent",
+    tag,
+    access: ["operator"],
+    body: Answer,
+    answer: Agent,
+    handle: async ({ rig, params, body, principal }) => agentOf(await rig().execute({ type: "answer", agentId: params["agentId"] ?? "", answer: body.answer }, callerOf(principal))),
+  }),
+];

@@ -1,0 +1,126 @@
+import * as z from "zod";
+import { SettingsPatch, Settings } from "../../events/settings.ts";
+import { callerOf } from "../auth.ts";
+import { accepted, count, found, page, time } from "../respond.ts";
+import { route, type Route } from "../route.ts";
+import { BeadEvent, EventQuery, JournalQuery } from "../schemas.ts";
+
+const access = ["operator"] as const;
+const tag = "rigs";
+
+const Health = z.looseObject({
+  life: z.string(),
+  gate: z.string(),
+  cadence: z.string(),
+  next_alarm: z.number().nullable(),
+  counts: z.record(z.string(), z.record(z.string(), z.number())),
+  oldest_ready_ms: z.number().nullable(),
+  breaker: z.looseObject({}),
+  violations: z.array(z.string()),
+});
+const Why = z.object({ reason: z.string(), sentence: z.string(), values: z.record(z.string(), z.unknown()), until: z.number().nullable() });
+
+const JOURNAL_PAGE = 1_000;
+
+const command = (name: "pause" | "resume" | "drain", summary: string): Route =>
+  route({
+    method: "POST",
+    path: `/api/rigs/:rigId/${name}`,
+    summary,
+    tag,
+    access,
+    answer: Health,
+    handle: async ({ rig, principal }) => {
+      accepted(await rig().execute({ type: name }, callerOf(principal)));
+      return rig().health();
+    },
+  });
+
+export const rigRoutes: Route[] = [
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/events",
+    summary: "What happened to beads, oldest first",
+    tag,
+    access: ["agent", "operator"],
+    query: EventQuery,
+    answer: z.array(BeadEvent),
+    handle: async ({ rig, query }) => {
+      const since = time("since", query.since);
+      const { limit } = page(query);
+      return rig().beadEvents({ limit, ...(since === undefined ? {} : { since }), ...(query.bead_id === undefined ? {} : { beadId: query.bead_id }) });
+    },
+  }),
+  route({ method: "GET", path: "/api/rigs/:rigId/settings", summary: "The rig's settings", tag, access, answer: Settings, handle: ({ rig }) => rig().settings() }),
+  route({
+    method: "PUT",
+    path: "/api/rigs/:rigId/settings",
+    summary: "Change any of the settings",
+    tag,
+    access,
+    body: SettingsPatch,
+    answer: Settings,
+    handle: async ({ rig, body, principal }) => {
+      accepted(await rig().execute({ type: "set_settings", settings: body }, callerOf(principal)));
+      return rig().settings();
+    },
+  }),
+  route({ method: "GET", path: "/api/rigs/:rigId/health", summary: "The rig's state; arms the alarm", tag, access, answer: Health, handle: ({ rig }) => rig().health() }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/tick",
+    summary: "Run one TICK now; answers with what it changed",
+    tag,
+    access,
+    answer: z.object({ facts: z.array(z.unknown()), effects: z.array(z.unknown()), error: z.string().nullable() }),
+    handle: async ({ rig }) => {
+      const { entries, error } = await rig().tick();
+      return { facts: entries.map((entry) => entry.fact), effects: entries.flatMap((entry) => entry.effects), error };
+    },
+  }),
+  command("pause", "Dispatch nothing new; what runs goes on"),
+  command("resume", "Dispatch again"),
+  command("drain", "Dispatch nothing and hand running work back"),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/agents/:id/why",
+    summary: "Why an agent does what it does, or does not",
+    tag,
+    access,
+    answer: Why,
+    handle: async ({ rig, params }) => found(await rig().whyAgent(params["id"] ?? ""), `agent ${params["id"]} in this rig`),
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/beads/:id/why",
+    summary: "Why a bead is where it is",
+    tag,
+    access,
+    answer: Why,
+    handle: async ({ rig, params }) => found(await rig().whyBead(params["id"] ?? ""), `bead ${params["id"]} in this rig`),
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/journal",
+    summary: "Facts and effects in seq order, as NDJSON; resume with after",
+    tag,
+    access,
+    query: JournalQuery,
+    handle: async ({ rig, query }) => {
+      const stub = rig();
+      let after = count("after", query.after, 0);
+      let left = count("limit", query.limit, Number.MAX_SAFE_INTEGER);
+      const encoder = new TextEncoder();
+      const body = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          const entries = left <= 0 ? [] : await stub.journal(after, Math.min(left, JOURNAL_PAGE));
+          left -= entries.length;
+          after = entries.at(-1)?.fact.seq ?? after;
+          if (entries.length > 0) controller.enqueue(encoder.encode(entries.map((entry) => `${JSON.stringify(entry)}\n`).join("")));
+          else controller.close();
+        },
+      });
+      return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
+    },
+  }),
+];

@@ -1,0 +1,198 @@
+import type { BeadStatus, BeadType, Fact, Recorded, Role } from "../events/facts.ts";
+import { LIMITS } from "../events/limits.ts";
+import { restore, type Kind } from "../machines/step.ts";
+import { get } from "../machines/world.ts";
+import type { AgentSnapshot } from "../machines/agent.ts";
+import type { BeadSnapshot } from "../machines/bead.ts";
+import type { JsonValue } from "./json.ts";
+import type { Rig } from "./rig.ts";
+import { readContent, readJournal, type JournalEntry } from "./store.ts";
+import { iso, isoOrNull, wireAgent, wireBead, type BeadContent, type WireAgent, type WireAgentEvent, type WireBead, type WireBeadEvent, type WireMail } from "./wire.ts";
+
+/** What may be read of a rig, in the shapes of the wire. Nothing here changes anything. */
+
+export interface Page {
+  limit: number;
+  offset: number;
+}
+
+type ActorRow = { id: string; v: number; value: string; context: string };
+
+const snapshotOf = <K extends Kind>(kind: K, row: ActorRow) => restore(kind, { v: row.v, value: JSON.parse(row.value), context: JSON.parse(row.context) });
+
+export function bead(rig: Rig, id: string): WireBead | null {
+  const snapshot = get(rig.world, "bead", id);
+  return snapshot === undefined ? null : withContent(rig, snapshot);
+}
+
+const withContent = (rig: Rig, snapshot: BeadSnapshot): WireBead => wireBead(snapshot, readContent<BeadContent>(rig.ports.sql, "bead", snapshot.context.id));
+
+export interface BeadFilter {
+  status?: BeadStatus | undefined;
+  type?: BeadType | undefined;
+  assignee_agent_id?: string | undefined;
+  convoy_id?: string | undefined;
+}
+
+/** Newest first. */
+export function beads(rig: Rig, filter: BeadFilter, page: Page): WireBead[] {
+  const where = ["kind = 'bead'"];
+  const values: (string | number)[] = [];
+  const add = (condition: string, value: string | undefined) => {
+    if (value === undefined) return;
+    where.push(condition);
+    values.push(value);
+  };
+  add("state = ?", filter.status);
+  add("json_extract(context, '$.type') = ?", filter.type);
+  add("json_extract(context, '$.assignee') = ?", filter.assignee_agent_id);
+  add("json_extract(context, '$.convoyId') = ?", filter.convoy_id);
+  return rig.ports.sql
+    .exec<ActorRow>(`SELECT id, v, value, context FROM actors WHERE ${where.join(" AND ")} AND error IS NULL ORDER BY seq DESC LIMIT ? OFFSET ?`, ...values, page.limit, page.offset)
+    .toArray()
+    .map((row) => withContent(rig, snapshotOf("bead", row)));
+}
+
+export function agent(rig: Rig, id: string): WireAgent | null {
+  const snapshot = rig.world.agents.get(id);
+  return snapshot === undefined ? null : withCheckpoint(rig, snapshot);
+}
+
+const withCheckpoint = (rig: Rig, snapshot: AgentSnapshot): WireAgent =>
+  wireAgent(snapshot, rig.sightings.get(snapshot.context.id)?.at ?? null, readContent<JsonValue>(rig.ports.sql, "checkpoint", snapshot.context.id) ?? null);
+
+/** In the order of their registration. */
+export function agents(rig: Rig, filter: { role?: Role | undefined; status?: WireAgent["status"] | undefined }): WireAgent[] {
+  return [...rig.world.agents.values()]
+    .filter((snapshot) => filter.role === undefined || snapshot.context.role === filter.role)
+    .filter((snapshot) => filter.status === undefined || snapshot.matches(filter.status))
+    .sort((a, b) => a.context.seq - b.context.seq)
+    .map((snapshot) => withCheckpoint(rig, snapshot));
+}
+
+type MailRow = { id: string; sender: string; recipient: string; subject: string; body: string; created_at: number; delivered_at: number | null };
+
+const wireMail = (row: MailRow): WireMail => ({
+  id: row.id,
+  from_agent_id: row.sender,
+  to_agent_id: row.recipient,
+  subject: row.subject,
+  body: row.body,
+  delivered: row.delivered_at !== null,
+  created_at: iso(row.created_at),
+  delivered_at: isoOrNull(row.delivered_at),
+});
+
+/** Undelivered mail of an agent, oldest first. */
+export const undeliveredMail = (rig: Rig, agentId: string): WireMail[] =>
+  rig.ports.sql.exec<MailRow>("SELECT * FROM mail WHERE recipient = ? AND delivered_at IS NULL ORDER BY seq LIMIT ?", agentId, LIMITS.undelivered_mail).toArray().map(wireMail);
+
+export const mail = (rig: Rig, limit: number): WireMail[] => rig.ports.sql.exec<MailRow>("SELECT * FROM mail ORDER BY seq DESC LIMIT ?", limit).toArray().map(wireMail);
+
+export interface Prime {
+  agent: WireAgent;
+  hooked_bead: WireBead | null;
+  undelivered_mail: WireMail[];
+  open_beads: WireBead[];
+}
+
+/** Everything an agent should know when it starts. */
+export function prime(rig: Rig, agentId: string): Prime | null {
+  const snapshot = rig.world.agents.get(agentId);
+  if (snapshot === undefined) return null;
+  const { hook } = snapshot.context;
+  return {
+    agent: withCheckpoint(rig, snapshot),
+    hooked_bead: hook === null ? null : bead(rig, hook),
+    undelivered_mail: undeliveredMail(rig, agentId),
+    open_beads: beads(rig, { status: "open" }, { limit: 100, offset: 0 }),
+  };
+}
+
+type AgentEventRow = { id: number; agent: string; type: string; data: string; at: number };
+
+export const agentEvents = (rig: Rig, agentId: string, after: number, limit: number): WireAgentEvent[] =>
+  rig.ports.sql
+    .exec<AgentEventRow>("SELECT * FROM agent_events WHERE agent = ? AND id > ? ORDER BY id LIMIT ?", agentId, after, limit)
+    .toArray()
+    .map((row) => ({ id: row.id, agent_id: row.agent, event_type: row.type, data: JSON.parse(row.data) as JsonValue, created_at: iso(row.at) }));
+
+/** Appends what an agent did or said. Bounded per agent: the oldest go (LIMITS.agent_events_kept). */
+export function appendAgentEvent(rig: Rig, agentId: string, type: string, data: JsonValue): void {
+  const { sql } = rig.ports;
+  const id = sql
+    .exec<{ id: number }>("INSERT INTO agent_events (agent, type, data, at) VALUES (?, ?, ?, ?) RETURNING id", agentId, type, JSON.stringify(data), rig.ports.now())
+    .toArray()[0]?.id;
+  // Looked at once in a hundred, so that the bound costs nothing on the way.
+  if (id !== undefined && id % 100 === 0) {
+    sql.exec("DELETE FROM agent_events WHERE agent = ? AND id <= (SELECT id FROM agent_events WHERE agent = ? ORDER BY id DESC LIMIT 1 OFFSET ?)", agentId, agentId, LIMITS.agent_events_kept);
+  }
+}
+
+/** What the journal's facts are called in a bead's timeline. */
+function beadEvent(fact: Recorded<Fact>): Pick<WireBeadEvent, "event_type" | "agent_id" | "old_value" | "new_value" | "metadata"> | null {
+  const made = (event_type: string, agent_id: string | null, old_value: string | null, new_value: string | null, metadata: Record<string, JsonValue> = {}) => ({ event_type, agent_id, old_value, new_value, metadata });
+  switch (fact.type) {
+    case "bead.created":
+      return made(fact.beadType === "escalation" ? "escalated" : "created", fact.createdBy, null, "open", { title: fact.title, type: fact.beadType });
+    case "agent.hooked":
+      return made("hooked", fact.agentId, null, fact.agentId);
+    case "agent.unhooked":
+      return made("unhooked", fact.agentId, fact.agentId, null, { reason: fact.reason });
+    case "dispatch.granted":
+      return made("agent_spawned", fact.agentId, null, fact.dispatchId, { branch: fact.branch, rework: fact.rework });
+    case "dispatch.failed":
+      return made("agent_exited", fact.agentId, fact.dispatchId, null, { reason: fact.reason, attempts: fact.attempts, charged: fact.charged });
+    case "review.opened":
+      return made("review_submitted", fact.agentId, "in_progress", "in_review", { review_id: fact.reviewId, branch: fact.branch });
+    case "bead.merged":
+      return made("review_completed", null, "in_review", "closed", { review_id: fact.reviewId, status: "merged", commit_sha: fact.commitSha });
+    case "bead.conflicted":
+      return made("review_completed", null, "in_review", null, { review_id: fact.reviewId, status: "conflict", message: fact.message });
+    case "bead.closed":
+      return made("closed", fact.by, null, "closed");
+    case "bead.cancelled":
+      return made("status_changed", fact.by, null, "failed", { reason: "cancelled" });
+    case "bead.failed":
+      return made("status_changed", null, null, "failed", { reason: fact.reason });
+    case "bead.status_set":
+      return made(fact.status === "closed" ? "closed" : "status_changed", fact.by, null, fact.status);
+    case "escalation.joined":
+      return made("escalated", fact.by, null, null, { title: fact.title });
+    case "bead.unblocked":
+      return made("status_changed", null, "blocked", "ready", { blocker: fact.blockerId });
+    default:
+      return null;
+  }
+}
+
+const wireBeadEvent = ({ fact }: JournalEntry): WireBeadEvent | null => {
+  const event = beadEvent(fact);
+  return event === null || !("beadId" in fact) || fact.beadId === null ? null : { id: String(fact.seq), bead_id: fact.beadId, ...event, created_at: iso(fact.at) };
+};
+
+/**
+ * Bead events, oldest first.
+ * @param since ms; only later ones.
+ */
+export function beadEvents(rig: Rig, filter: { since?: number | undefined; beadId?: string | undefined; limit: number }): WireBeadEvent[] {
+  const where = ["bead IS NOT NULL"];
+  const values: (string | number)[] = [];
+  if (filter.beadId !== undefined) {
+    where.push("bead = ?");
+    values.push(filter.beadId);
+  }
+  if (filter.since !== undefined) {
+    where.push("at > ?");
+    values.push(filter.since);
+  }
+  const rows = rig.ports.sql.exec<{ seq: number }>(`SELECT seq FROM journal WHERE ${where.join(" AND ")} ORDER BY seq LIMIT ?`, ...values, filter.limit * 2).toArray();
+  const events: WireBeadEvent[] = [];
+  for (const { seq } of rows) {
+    const entry = readJournal(rig.ports.sql, seq - 1, 1)[0];
+    const event = entry === undefined ? null : wireBeadEvent(entry);
+    if (event !== null) events.push(event);
+    if (events.length >= filter.limit) break;
+  }
+  return events;
+}

@@ -1,0 +1,208 @@
+import { DurableObject } from "cloudflare:workers";
+import { sign } from "hono/jwt";
+import { containerGateway, type Fetcher } from "../container/gateway.ts";
+import type { Role } from "../events/facts.ts";
+import type { Settings } from "../events/settings.ts";
+import { whyAgent, whyBead, type Why } from "../machines/why.ts";
+import type { Caller, Command, Refusal } from "../machines/decide.ts";
+import { get } from "../machines/world.ts";
+import type { Env } from "./env.ts";
+import { health, type Health } from "./health.ts";
+import type { JsonValue } from "./json.ts";
+import { outcomeOf } from "./patrol.ts";
+import type { RigPorts } from "./ports.ts";
+import * as queries from "./queries.ts";
+import { isDestroyed, wake } from "./alarm.ts";
+import { execute, heartbeat, openRig, type Rig } from "./rig.ts";
+import { readJournal, type JournalEntry } from "./store.ts";
+import { onAlarm, tick, type TickReport } from "./tick.ts";
+import type { WireAgent, WireAgentEvent, WireBead, WireBeadEvent, WireMail } from "./wire.ts";
+
+/** Agents' tokens are valid for this long (wire protocol: at most 24 h). */
+const TOKEN_S = 86_400;
+
+/** What a command answered: the refusal, or the bead and agent that it was about as they are now. */
+export type Reply = ({ ok: true; stale: boolean } & { bead: WireBead | null; agent: WireAgent | null }) | Refusal;
+
+/** Commands by which an agent shows progress (design rule 3). An escalation is none: it waits for its answer. */
+const PROGRESS: ReadonlySet<Command["type"]> = new Set(["send_mail", "set_bead_status", "close_bead", "create_bead", "submit_review"]);
+
+/** What a call gets that comes after the rig's end. */
+export const DELETED = "this rig was deleted";
+
+/** One rig. A table of contents: every method is one line of somebody else's work. */
+export class RigDO extends DurableObject<Env> {
+  #rig: Rig | null = null;
+  #alarm: number | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    void ctx.blockConcurrencyWhile(async () => {
+      if (ctx.storage.kv.get("destroyed") === true) return;
+      this.#alarm = await ctx.storage.getAlarm();
+      this.#rig = openRig(this.#ports());
+    });
+  }
+
+  /** The rig, awake. */
+  get #open(): Rig {
+    if (this.#rig === null) throw new Error(DELETED);
+    wake(this.#rig);
+    return this.#rig;
+  }
+
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    const scheduled = info?.scheduledTime === undefined ? this.#alarm : Number(info.scheduledTime);
+    this.#alarm = null;
+    if (this.#rig !== null) await onAlarm(this.#rig, scheduled);
+  }
+
+  /** Runs a command for somebody. With a key, the same command again answers as the first time and changes nothing. */
+  execute(command: Command, caller: Caller): Reply {
+    const rig = this.#open;
+    const decision = execute(rig, command, caller);
+    if (!decision.ok) return decision;
+    if (caller.dispatchId !== null && PROGRESS.has(command.type)) execute(rig, { type: "progressed", agentId: caller.id, what: command.type }, caller);
+    return {
+      ok: true,
+      stale: decision.stale ?? false,
+      bead: decision.beadId === undefined ? null : queries.bead(rig, decision.beadId),
+      agent: decision.agentId === undefined ? null : queries.agent(rig, decision.agentId),
+    };
+  }
+
+  heartbeat(agentId: string, dispatchId: string | null, caller: Caller): void {
+    heartbeat(this.#open, agentId, dispatchId, caller);
+  }
+
+  completed(agentId: string, report: { status: "completed" | "failed"; reason: string | null; resetAt: number | null; dispatchId: string | null }, caller: Caller): Reply {
+    const { outcome, resetAt } = outcomeOf(report.status, report.reason, report.resetAt);
+    return this.execute({ type: "exited", agentId, dispatchId: report.dispatchId, outcome, reason: report.reason ?? report.status, resetAt }, caller);
+  }
+
+  appendEvent(agentId: string, type: string, data: JsonValue, caller: Caller): Reply {
+    const rig = this.#open;
+    if (!rig.world.agents.has(agentId)) return { ok: false, status: 404, error: `no agent ${agentId} in this rig` };
+    queries.appendAgentEvent(rig, agentId, type, data);
+    const command: Command = /^permission\.(asked|updated|requested)$/.test(type)
+      ? { type: "permission_asked", agentId, prompt: JSON.stringify(data).slice(0, 500) }
+      : /^permission\.(replied|answered|granted|denied)$/.test(type)
+        ? { type: "permission_answered", agentId }
+        : { type: "progressed", agentId, what: type };
+    return this.execute(command, caller);
+  }
+
+  /** Reading mail delivers it. */
+  readMail(agentId: string, caller: Caller): WireMail[] | Refusal {
+    const rig = this.#open;
+    const mail = queries.undeliveredMail(rig, agentId);
+    const reply = this.execute({ type: "read_mail", agentId, mailIds: mail.map(({ id }) => id) }, caller);
+    if (!reply.ok) return reply;
+    const now = new Date(rig.world.at).toISOString();
+    return mail.map((letter) => ({ ...letter, delivered: true, delivered_at: now }));
+  }
+
+  bead(id: string): WireBead | null {
+    return queries.bead(this.#open, id);
+  }
+  beads(filter: queries.BeadFilter, page: queries.Page): WireBead[] {
+    return queries.beads(this.#open, filter, page);
+  }
+  agent(id: string): WireAgent | null {
+    return queries.agent(this.#open, id);
+  }
+  agents(filter: { role?: Role; status?: WireAgent["status"] }): WireAgent[] {
+    return queries.agents(this.#open, filter);
+  }
+  prime(agentId: string): queries.Prime | null {
+    return queries.prime(this.#open, agentId);
+  }
+  agentEvents(agentId: string, after: number, limit: number): WireAgentEvent[] | null {
+    return this.#open.world.agents.has(agentId) ? queries.agentEvents(this.#open, agentId, after, limit) : null;
+  }
+  beadEvents(filter: { since?: number; beadId?: string; limit: number }): WireBeadEvent[] {
+    return queries.beadEvents(this.#open, filter);
+  }
+  settings(): Settings {
+    return this.#open.world.rig.context.settings;
+  }
+  health(): Health {
+    return health(this.#open);
+  }
+  tick(): Promise<TickReport> {
+    return tick(this.#open);
+  }
+  journal(after: number, limit: number): JournalEntry[] {
+    return readJournal(this.#open.ports.sql, after, limit);
+  }
+  whyBead(id: string): Why | null {
+    const { world } = this.#open;
+    const bead = get(world, "bead", id);
+    return bead === undefined ? null : whyBead(world, bead);
+  }
+  whyAgent(id: string): Why | null {
+    const { world } = this.#open;
+    const agent = world.agents.get(id);
+    return agent === undefined ? null : whyAgent(world, agent);
+  }
+
+  /** Credentials and model keys: beside the journal, never in it. They reach only the environment of processes. */
+  setSecrets(secrets: Record<string, string>): void {
+    for (const [name, value] of Object.entries(secrets)) this.ctx.storage.sql.exec("INSERT OR REPLACE INTO secrets VALUES (?, ?)", name, value);
+  }
+
+  /** Ends the rig: processes are asked to stop, the storage is deleted, a tombstone keeps late calls from making a new one. */
+  async destroy(caller: Caller): Promise<void> {
+    const rig = this.#open;
+    if (!isDestroyed(rig)) execute(rig, { type: "destroy" }, caller);
+    await rig.outbox.settle(rig);
+    this.#rig = null;
+    this.#alarm = null;
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    this.ctx.storage.kv.put("destroyed", true);
+  }
+
+  #ports(): RigPorts {
+    const { ctx, env } = this;
+    const log: RigPorts["log"] = (level, message, data) => console[level](JSON.stringify({ level, rig: ctx.id.name ?? ctx.id.toString(), message, ...data }));
+    return {
+      sql: ctx.storage.sql as RigPorts["sql"],
+      transaction: (run) => ctx.storage.transactionSync(run),
+      now: () => Date.now(),
+      newId: (kind) => `${kind}-${crypto.randomUUID()}`,
+      getAlarm: () => this.#alarm,
+      setAlarm: (at) => {
+        if (this.#alarm === at) return;
+        this.#alarm = at;
+        void ctx.storage.setAlarm(at);
+      },
+      deleteAlarm: () => {
+        this.#alarm = null;
+        void ctx.storage.deleteAlarm();
+      },
+      container: (townId) => containerGateway(env.TOWN_CONTAINER.get(env.TOWN_CONTAINER.idFromName(townId)) as unknown as Fetcher),
+      agentEnvironment: async (agent) => {
+        const { agentId, rigId, townId, userId, dispatchId } = agent;
+        const now = Math.floor(Date.now() / 1_000);
+        const environment: Record<string, string> = {};
+        for (const { name, value } of ctx.storage.sql.exec<{ name: string; value: string }>("SELECT name, value FROM secrets").toArray()) environment[name] = value;
+        if (env.GASTOWN_API_URL !== undefined) environment["GASTOWN_API_URL"] = env.GASTOWN_API_URL;
+        if (env.GASTOWN_JWT_SECRET !== undefined) {
+          const claims = { agentId, rigId, townId, userId, dispatchId, iat: now, exp: now + TOKEN_S };
+          environment["GASTOWN_SESSION_TOKEN"] = await sign(claims, env.GASTOWN_JWT_SECRET, "HS256");
+        }
+        return environment;
+      },
+      notify: async (effect) => {
+        log("warn", "alert", { title: effect.title, text: effect.text, severity: effect.severity, bead: effect.beadId });
+        if (env.NOTIFY_WEBHOOK_URL === undefined) return;
+        const response = await fetch(env.NOTIFY_WEBHOOK_URL, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(effect), signal: AbortSignal.timeout(10_000) });
+        await response.body?.cancel();
+        if (!response.ok) throw new Error(`the webhook answered HTTP ${response.status}`);
+      },
+      background: (work) => ctx.waitUntil(work),
+      log,
+    };
+  }
+}

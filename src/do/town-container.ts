@@ -1,0 +1,34 @@
+import { Container } from "@cloudflare/containers";
+import { DurableObject, env as boundEnv } from "cloudflare:workers";
+import type { Env } from "./env.ts";
+
+/** The town's container in production: one Cloudflare container per town, started by the first call to it. */
+class CloudTownContainer extends Container<Env> {
+  override defaultPort = 8080;
+  override sleepAfter = "30m";
+  override envVars = environment(this.env);
+}
+
+function environment(env: Env): Record<string, string> {
+  const vars: Record<string, string> = { PORT: "8080" };
+  if (env.GASTOWN_API_URL !== undefined) vars["GASTOWN_API_URL"] = env.GASTOWN_API_URL;
+  if (env.CONTROL_TOKEN !== undefined) vars["CONTROL_TOKEN"] = env.CONTROL_TOKEN;
+  return vars;
+}
+
+/** The same where a control server runs already: a process on this machine, or a service binding in tests. */
+class LocalTownContainer extends DurableObject<Env> {
+  override fetch(request: Request): Promise<Response> {
+    const { pathname, search } = new URL(request.url);
+    if (this.env.CONTAINER !== undefined) return this.env.CONTAINER.fetch(request);
+    const url = new URL(`${pathname}${search}`, this.env.CONTAINER_URL);
+    const forwarded = new Request(url, request);
+    if (this.env.CONTROL_TOKEN !== undefined) forwarded.headers.set("authorization", `Bearer ${this.env.CONTROL_TOKEN}`);
+    return fetch(forwarded);
+  }
+}
+
+const { CONTAINER_URL, CONTAINER } = boundEnv as unknown as Env;
+
+/** Chosen once, at start-up: the Cloudflare class cannot even be constructed where there is no container runtime. */
+export const TownContainer = CONTAINER_URL !== undefined || CONTAINER !== undefined ? LocalTownContainer : CloudTownContainer;

@@ -1,12 +1,16 @@
 import { Hono } from "hono";
 import type { Env } from "../do/env.ts";
+import type { IdempotencyKey } from "../do/idempotency.ts";
 import { DELETED } from "../do/rig-do.ts";
 import { LIMITS } from "../events/limits.ts";
-import { authenticate, authorize } from "./auth.ts";
+import { authenticate, authorize, callerOf, type Principal } from "./auth.ts";
 import { HttpError } from "./errors.ts";
 import type { Call, Route } from "./route.ts";
 import { agentRoutes } from "./routes/agents.ts";
 import { beadRoutes } from "./routes/beads.ts";
+import { containerRoutes } from "./routes/container.ts";
+import { mayorRoutes } from "./routes/mayor.ts";
+import { operatorRoutes } from "./routes/operators.ts";
 import { reviewRoutes } from "./routes/reviews.ts";
 import { rigRoutes } from "./routes/rigs.ts";
 import { systemRoutes } from "./routes/system.ts";
@@ -14,22 +18,30 @@ import { userRoutes } from "./routes/users.ts";
 import { Id } from "./schemas.ts";
 
 /** Every route of this Worker. */
-export const ROUTES: readonly Route[] = [...systemRoutes, ...beadRoutes, ...agentRoutes, ...reviewRoutes, ...rigRoutes, ...userRoutes];
+export const ROUTES: readonly Route[] = [...systemRoutes, ...beadRoutes, ...agentRoutes, ...reviewRoutes, ...rigRoutes, ...userRoutes, ...containerRoutes, ...mayorRoutes, ...operatorRoutes];
+
+const ANONYMOUS: Principal = { kind: "anonymous" };
 
 export const app = new Hono<{ Bindings: Env }>();
 
 for (const entry of ROUTES) {
   app.on(entry.method, entry.path, async (c) => {
-    const principal = await authenticate(c.req.raw, c.env);
+    const principal = entry.access.includes("public") ? ANONYMOUS : await authenticate(c.req.raw, c.env, { developmentPass: entry.needsToken !== true });
     const params = checkedParams(c.req.param() as Record<string, string>);
     authorize(principal, entry.access, params);
+    const text = entry.body === undefined ? "" : await readText(c.req.raw);
+    const key = await keyOf(c.req.raw, entry, text);
+    const rig = () => c.env.RIG.get(c.env.RIG.idFromName(params["rigId"] ?? ""));
     const call: Call<unknown, unknown> = {
       env: c.env,
       params,
       principal,
-      body: entry.body === undefined ? undefined : checked(entry.body, await readJson(c.req.raw, entry.path), "body"),
+      caller: callerOf(principal),
+      key,
+      execute: (command, inTheNameOf) => rig().execute(command, callerOf(principal, inTheNameOf), key),
+      body: entry.body === undefined ? undefined : checked(entry.body, parseJson(text, entry.path), "body"),
       query: entry.query === undefined ? undefined : checked(entry.query, c.req.query(), "query"),
-      rig: () => c.env.RIG.get(c.env.RIG.idFromName(params["rigId"] ?? "")),
+      rig,
       context: c,
     };
     const data = await entry.handle(call);
@@ -54,12 +66,25 @@ function checkedParams(params: Record<string, string>): Record<string, string> {
   return params;
 }
 
-/** @throws HttpError 413 for a body over the limit, 400 for one that is not JSON. An absent body counts as {}. */
-async function readJson(request: Request, path: string): Promise<unknown> {
+/** @throws HttpError 413 for a body over the limit, whatever its length header says. */
+async function readText(request: Request): Promise<string> {
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > LIMITS.body_bytes) throw new HttpError(413, `a request body may have ${LIMITS.body_bytes} bytes, this one has ${declared}`);
-  const text = await readText(request.body);
-  if (text.trim() === "") return path.endsWith("/heartbeat") ? {} : undefined;
+  if (request.body === null) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > LIMITS.body_bytes) throw new HttpError(413, `a request body may have ${LIMITS.body_bytes} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** An absent body counts as {}; a heartbeat's is ignored if it makes no sense. @throws HttpError 400. */
+function parseJson(text: string, path: string): unknown {
+  if (text.trim() === "") return {};
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -68,21 +93,17 @@ async function readJson(request: Request, path: string): Promise<unknown> {
   }
 }
 
-async function readText(body: ReadableStream<Uint8Array> | null): Promise<string> {
-  if (body === null) return "";
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.byteLength;
-    if (bytes > LIMITS.body_bytes) throw new HttpError(413, `a request body may have ${LIMITS.body_bytes} bytes`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+/** @throws HttpError 400 for a key that is too long to remember. */
+async function keyOf(request: Request, entry: Route, text: string): Promise<IdempotencyKey | null> {
+  const key = request.headers.get("idempotency-key");
+  if (key === null || entry.method !== "POST") return null;
+  if (key.length === 0 || key.length > 255) throw new HttpError(400, "an Idempotency-Key must have 1 to 255 characters");
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${new URL(request.url).pathname}\n${text}`));
+  return { key, fingerprint: Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("") };
 }
 
 function checked(schema: NonNullable<Route["body"]>, value: unknown, what: string): unknown {
-  const parsed = schema.safeParse(value ?? {});
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => ({ path: issue.path.map(String), message: issue.message }));
   const first = issues[0];

@@ -1,6 +1,7 @@
 import { verify } from "hono/jwt";
 import * as z from "zod";
 import type { Env } from "../do/env.ts";
+import { DIRECTORY } from "../do/user-do.ts";
 import type { Caller } from "../machines/decide.ts";
 import { HttpError } from "./errors.ts";
 import type { Access } from "./route.ts";
@@ -31,7 +32,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
  * @throws HttpError 401 for a missing or bad token.
  */
 export async function authenticate(request: Request, env: Env, { developmentPass = true } = {}): Promise<Principal> {
-  const header = request.headers.get("authorization");
+  const header = request.headers.get("authorization") ?? socketToken(request);
   if (header === null) {
     const isDevelopment = env.ENVIRONMENT === "development" && LOOPBACK.test(new URL(request.url).hostname);
     if (developmentPass && isDevelopment) return { kind: "operator", id: "development" };
@@ -43,8 +44,17 @@ export async function authenticate(request: Request, env: Env, { developmentPass
   return agent(token, env);
 }
 
+/** A browser cannot give a WebSocket a header; it can offer the protocol `bearer.<token>` beside `ticktown`. */
+function socketToken(request: Request): string | null {
+  const offered = request.headers.get("sec-websocket-protocol")?.split(",").map((protocol) => protocol.trim());
+  const token = offered?.find((protocol) => protocol.startsWith("bearer."))?.slice("bearer.".length);
+  return token === undefined ? null : `Bearer ${token}`;
+}
+
 async function operator(token: string, env: Env): Promise<Principal> {
   if (env.TICKTOWN_OPERATOR_TOKEN !== undefined && env.TICKTOWN_OPERATOR_TOKEN !== "" && (await isSame(token, env.TICKTOWN_OPERATOR_TOKEN))) return { kind: "operator", id: "operator" };
+  const id = await env.USER.get(env.USER.idFromName(DIRECTORY)).operatorOf(token);
+  if (id !== null) return { kind: "operator", id };
   throw new HttpError(401, "the token is not known");
 }
 

@@ -1,6 +1,9 @@
 import type { Context } from "hono";
 import type { ZodType } from "zod";
 import type { Env } from "../do/env.ts";
+import type { IdempotencyKey } from "../do/idempotency.ts";
+import type { Reply } from "../do/rig-do.ts";
+import type { Caller, Command } from "../machines/decide.ts";
 import type { Principal } from "./auth.ts";
 
 /** Who may call a route. `agent`: with a token whose ids match the route. `mayor`: any agent of the town. */
@@ -15,6 +18,12 @@ export interface Call<Body, Query> {
   readonly body: Body;
   readonly query: Query;
   readonly principal: Principal;
+  /** The principal as the rig knows it. */
+  readonly caller: Caller;
+  /** What the client sent as Idempotency-Key, if anything. */
+  readonly key: IdempotencyKey | null;
+  /** Runs a command on it, in the caller's name (or, for an operator, in the name given), once per key. */
+  execute(command: Command, inTheNameOf?: string): Promise<Reply>;
   /** The stub of the rig that the route names. */
   rig(): ReturnType<Env["RIG"]["get"]>;
   readonly context: Context;
@@ -28,6 +37,8 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly summary: string;
   readonly tag: string;
   readonly access: readonly Access[];
+  /** No development pass here: a token is needed everywhere. */
+  readonly needsToken?: boolean;
   readonly body?: ZodType<Body>;
   readonly query?: ZodType<Query>;
   /** Schema of `data` in the success envelope. */

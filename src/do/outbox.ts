@@ -9,7 +9,7 @@ import { promptFor, SYSTEM_PROMPT } from "./prompt.ts";
 import { isDestroyed, reasonOf } from "./alarm.ts";
 import { commit } from "./commit.ts";
 import type { Rig } from "./rig.ts";
-import { readContent } from "./store.ts";
+import { readContent, undeliveredMail } from "./store.ts";
 import type { BeadContent } from "./wire.ts";
 
 /**
@@ -179,7 +179,7 @@ async function start(rig: Rig, effect: EffectOf<"container.start">): Promise<Ans
       role: agent.context.role,
       name: agent.context.name,
       identity: agent.context.identity,
-      prompt: promptFor(bead, content, effect.branch, effect.resume),
+      prompt: promptFor(bead, content, effect.branch, effect.resume, undeliveredMail(ports.sql, effect.agentId)),
       systemPrompt: SYSTEM_PROMPT,
       model: typeof content.metadata["model"] === "string" ? content.metadata["model"] : "default",
       gitUrl: config.gitUrl,

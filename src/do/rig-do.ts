@@ -8,6 +8,7 @@ import type { Caller, Command, Refusal } from "../machines/decide.ts";
 import { get } from "../machines/world.ts";
 import type { Env } from "./env.ts";
 import { health, type Health } from "./health.ts";
+import { once, type IdempotencyKey } from "./idempotency.ts";
 import type { JsonValue } from "./json.ts";
 import { outcomeOf } from "./patrol.ts";
 import type { RigPorts } from "./ports.ts";
@@ -15,6 +16,7 @@ import * as queries from "./queries.ts";
 import { isDestroyed, wake } from "./alarm.ts";
 import { execute, heartbeat, openRig, type Rig } from "./rig.ts";
 import { readJournal, type JournalEntry } from "./store.ts";
+import { encodeFeed, eventStream, pumpAll, type Attachment, type Socket } from "./streams.ts";
 import { onAlarm, tick, type TickReport } from "./tick.ts";
 import type { WireAgent, WireAgentEvent, WireBead, WireBeadEvent, WireMail } from "./wire.ts";
 
@@ -40,7 +42,11 @@ export class RigDO extends DurableObject<Env> {
     void ctx.blockConcurrencyWhile(async () => {
       if (ctx.storage.kv.get("destroyed") === true) return;
       this.#alarm = await ctx.storage.getAlarm();
-      this.#rig = openRig(this.#ports());
+      const rig = openRig(this.#ports());
+      rig.listeners.add(() => {
+        for (const socket of ctx.getWebSockets("feed")) ctx.waitUntil(pumpAll(rig, socket as unknown as Socket, encodeFeed));
+      });
+      this.#rig = rig;
     });
   }
 
@@ -58,7 +64,12 @@ export class RigDO extends DurableObject<Env> {
   }
 
   /** Runs a command for somebody. With a key, the same command again answers as the first time and changes nothing. */
-  execute(command: Command, caller: Caller): Reply {
+  execute(command: Command, caller: Caller, key: IdempotencyKey | null = null): Reply {
+    const rig = this.#open;
+    return key === null ? this.#reply(command, caller) : once(rig, key, () => this.#reply(command, caller));
+  }
+
+  #reply(command: Command, caller: Caller): Reply {
     const rig = this.#open;
     const decision = execute(rig, command, caller);
     if (!decision.ok) return decision;
@@ -75,12 +86,16 @@ export class RigDO extends DurableObject<Env> {
     heartbeat(this.#open, agentId, dispatchId, caller);
   }
 
-  completed(agentId: string, report: { status: "completed" | "failed"; reason: string | null; resetAt: number | null; dispatchId: string | null }, caller: Caller): Reply {
+  completed(agentId: string, report: { status: "completed" | "failed"; reason: string | null; resetAt: number | null; dispatchId: string | null }, caller: Caller, key: IdempotencyKey | null = null): Reply {
     const { outcome, resetAt } = outcomeOf(report.status, report.reason, report.resetAt);
-    return this.execute({ type: "exited", agentId, dispatchId: report.dispatchId, outcome, reason: report.reason ?? report.status, resetAt }, caller);
+    return this.execute({ type: "exited", agentId, dispatchId: report.dispatchId, outcome, reason: report.reason ?? report.status, resetAt }, caller, key);
   }
 
-  appendEvent(agentId: string, type: string, data: JsonValue, caller: Caller): Reply {
+  appendEvent(agentId: string, type: string, data: JsonValue, caller: Caller, key: IdempotencyKey | null = null): Reply {
+    return key === null ? this.#append(agentId, type, data, caller) : once(this.#open, key, () => this.#append(agentId, type, data, caller));
+  }
+
+  #append(agentId: string, type: string, data: JsonValue, caller: Caller): Reply {
     const rig = this.#open;
     if (!rig.world.agents.has(agentId)) return { ok: false, status: 404, error: `no agent ${agentId} in this rig` };
     queries.appendAgentEvent(rig, agentId, type, data);
@@ -89,7 +104,7 @@ export class RigDO extends DurableObject<Env> {
       : /^permission\.(replied|answered|granted|denied)$/.test(type)
         ? { type: "permission_answered", agentId }
         : { type: "progressed", agentId, what: type };
-    return this.execute(command, caller);
+    return this.#reply(command, caller);
   }
 
   /** Reading mail delivers it. */
@@ -144,6 +159,31 @@ export class RigDO extends DurableObject<Env> {
     const { world } = this.#open;
     const agent = world.agents.get(id);
     return agent === undefined ? null : whyAgent(world, agent);
+  }
+
+  /** Sockets and event streams: the only calls that are not plain methods. */
+  override async fetch(request: Request): Promise<Response> {
+    const rig = this.#open;
+    const { pathname, searchParams } = new URL(request.url);
+    const after = Math.min(Number(searchParams.get("after") ?? request.headers.get("last-event-id") ?? 0) || 0, rig.world.seq);
+    if (pathname.endsWith("/feed") && request.headers.get("upgrade") !== "websocket") {
+      return new Response(eventStream(rig, after), { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+    }
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server, ["feed"]);
+    const attachment: Attachment = { kind: "feed", after };
+    server.serializeAttachment(attachment);
+    this.ctx.waitUntil(pumpAll(rig, server as unknown as Socket, encodeFeed));
+    const protocol = request.headers.get("sec-websocket-protocol")?.split(",")[0]?.trim();
+    return new Response(null, { status: 101, webSocket: client, headers: protocol === undefined ? {} : { "sec-websocket-protocol": protocol } });
+  }
+
+  /** Clients have nothing to say; a ping keeps a proxy from closing the line. */
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    if (message === "ping") socket.send("pong");
+  }
+  override webSocketClose(socket: WebSocket, code: number): void {
+    socket.close(code === 1005 || code === 1006 ? 1000 : code);
   }
 
   /** Credentials and model keys: beside the journal, never in it. They reach only the environment of processes. */

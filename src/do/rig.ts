@@ -9,7 +9,7 @@ import { createOutbox, type Outbox } from "./outbox.ts";
 import type { Sightings } from "./patrol.ts";
 import type { RigPorts } from "./ports.ts";
 import { migrate } from "./schema.ts";
-import { loadWorld } from "./store.ts";
+import { loadWorld, undeliveredMail } from "./store.ts";
 import type { TickReport } from "./tick.ts";
 
 /** Called after each durable commit with what it journalled. */
@@ -49,7 +49,7 @@ export function execute(rig: Rig, command: Command, caller: Caller): Decision {
     at: ports.now(),
     caller,
     newId: (kind) => ports.newId(kind),
-    undeliveredMail: (agentId) => Number(ports.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM mail WHERE recipient = ? AND delivered_at IS NULL", agentId).toArray()[0]?.n ?? 0),
+    undeliveredMail: (agentId) => undeliveredMail(ports.sql, agentId),
     openBeads: () => world.beads.size,
   });
   if (!decision.ok) return decision;

@@ -170,6 +170,9 @@ function project(sql: Sql, fact: Recorded): void {
   }
 }
 
+/** How many mails an agent has not read. */
+export const undeliveredMail = (sql: Sql, agentId: string): number => Number(sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM mail WHERE recipient = ? AND delivered_at IS NULL", agentId).toArray()[0]?.n ?? 0);
+
 type ContentKind = "bead" | "checkpoint";
 
 export function writeContent(sql: Sql, kind: ContentKind, id: string, body: JsonValue): void {

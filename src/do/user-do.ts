@@ -17,6 +17,12 @@ export interface RigInfo {
   default_branch: string;
   created_at: string;
 }
+export interface OperatorToken {
+  id: string;
+  name: string;
+  created_at: string;
+  revoked_at: string | null;
+}
 export interface NewRig {
   townId: string;
   name: string;
@@ -43,7 +49,8 @@ export class UserDO extends DurableObject<Env> {
       CREATE TABLE IF NOT EXISTS rigs (
         id TEXT PRIMARY KEY, town_id TEXT NOT NULL, name TEXT NOT NULL, git_url TEXT NOT NULL, default_branch TEXT NOT NULL, created_at INTEGER NOT NULL
       ) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS directory (rig_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS directory (rig_id TEXT PRIMARY KEY, town_id TEXT NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS operator_tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER) STRICT, WITHOUT ROWID;
     `);
   }
 
@@ -96,7 +103,7 @@ export class UserDO extends DurableObject<Env> {
         { id: this.#userId, dispatchId: null },
       );
       if (!reply.ok) throw new Error(reply.error);
-      await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).enlist(id);
+      await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).enlist(id, input.townId, input.name);
     } catch (error) {
       await rig.destroy({ id: this.#userId, dispatchId: null }).catch(() => {});
       return { ok: false, status: 502, error: `the rig could not be set up and was taken back: ${error instanceof Error ? error.message : String(error)}` };
@@ -122,8 +129,14 @@ export class UserDO extends DurableObject<Env> {
 
   // The directory
 
-  enlist(rigId: string): void {
-    this.ctx.storage.sql.exec("INSERT OR IGNORE INTO directory VALUES (?)", rigId);
+  enlist(rigId: string, townId: string, name: string): void {
+    this.ctx.storage.sql.exec("INSERT OR REPLACE INTO directory VALUES (?, ?, ?)", rigId, townId, name);
+  }
+  whereIs(rigId: string): { rig_id: string; town_id: string; name: string } | null {
+    return this.ctx.storage.sql.exec<{ rig_id: string; town_id: string; name: string }>("SELECT * FROM directory WHERE rig_id = ?", rigId).toArray()[0] ?? null;
+  }
+  rigsOfTown(townId: string): { id: string; name: string }[] {
+    return this.ctx.storage.sql.exec<{ id: string; name: string }>("SELECT rig_id AS id, name FROM directory WHERE town_id = ? ORDER BY rig_id LIMIT ?", townId, MOST).toArray();
   }
   strike(rigId: string): void {
     this.ctx.storage.sql.exec("DELETE FROM directory WHERE rig_id = ?", rigId);
@@ -132,4 +145,35 @@ export class UserDO extends DurableObject<Env> {
   enlisted(after: string, limit: number): string[] {
     return this.ctx.storage.sql.exec<{ rig_id: string }>("SELECT rig_id FROM directory WHERE rig_id > ? ORDER BY rig_id LIMIT ?", after, limit).toArray().map((row) => row.rig_id);
   }
+
+  // Operators' tokens
+
+  async createOperatorToken(name: string): Promise<Made<OperatorToken & { token: string }>> {
+    const live = this.operatorTokens().filter((token) => token.revoked_at === null);
+    if (live.length >= MOST) return { ok: false, status: 429, error: `there are ${MOST} operator tokens; revoke some first` };
+    const id = `op-${crypto.randomUUID()}`;
+    const token = `tto_${Array.from(crypto.getRandomValues(new Uint8Array(32)), hex).join("")}`;
+    this.ctx.storage.sql.exec("INSERT INTO operator_tokens VALUES (?, ?, ?, ?, NULL)", id, name, await hashOf(token), Date.now());
+    return { ok: true, value: { ...(this.operatorTokens().find((made) => made.id === id) as OperatorToken), token } };
+  }
+
+  operatorTokens(): OperatorToken[] {
+    return this.ctx.storage.sql
+      .exec<{ id: string; name: string; created_at: number; revoked_at: number | null }>("SELECT id, name, created_at, revoked_at FROM operator_tokens ORDER BY created_at, id")
+      .toArray()
+      .map((row) => ({ id: row.id, name: row.name, created_at: iso(row.created_at), revoked_at: row.revoked_at === null ? null : iso(row.revoked_at) }));
+  }
+
+  revokeOperatorToken(id: string): boolean {
+    return this.ctx.storage.sql.exec("UPDATE operator_tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL RETURNING id", Date.now(), id).toArray().length > 0;
+  }
+
+  /** The id of the live token with this text, or null. A look-up by hash: its time tells nothing of the text. */
+  async operatorOf(token: string): Promise<string | null> {
+    const hash = await hashOf(token);
+    return this.ctx.storage.sql.exec<{ id: string }>("SELECT id FROM operator_tokens WHERE hash = ? AND revoked_at IS NULL", hash).toArray()[0]?.id ?? null;
+  }
 }
+
+const hex = (byte: number): string => byte.toString(16).padStart(2, "0");
+const hashOf = async (token: string): Promise<string> => Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token))), hex).join("");

@@ -1,3 +1,10 @@
-declare namespace Cloudflare {
-  interface Env extends import("../../src/do/env.ts").Env {}
+import type { Env as WorkerEnv } from "../../src/do/env.ts";
+
+declare global {
+  namespace Cloudflare {
+    interface Env extends WorkerEnv {}
+    interface GlobalProps {
+      mainModule: typeof import("../../src/worker.ts");
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { JsonValue } from "../../do/json.ts";
-import { callerOf, speaksFor } from "../auth.ts";
+import { speaksFor } from "../auth.ts";
 import { accepted, agentOf, count, found, page, refused } from "../respond.ts";
 import { route, type Route } from "../route.ts";
 import { Agent, AgentCreate, AgentEvent, AgentEventCreate, AgentEventQuery, AgentGetOrCreate, AgentQuery, Answer, Checkpoint, Completed, Done, Heartbeat, Hook, Mail, MailCreate, Prime } from "../schemas.ts";
@@ -19,7 +19,7 @@ export const agentRoutes: Route[] = [
     body: AgentCreate,
     answer: Agent,
     status: 201,
-    handle: async ({ rig, body, principal }) => agentOf(await rig().execute({ type: "register_agent", ...body }, callerOf(principal))),
+    handle: async ({ execute, body }) => agentOf(await execute({ type: "register_agent", ...body })),
   }),
   route({
     method: "GET",
@@ -43,7 +43,7 @@ export const agentRoutes: Route[] = [
     access,
     body: AgentGetOrCreate,
     answer: Agent,
-    handle: async ({ rig, body, principal }) => agentOf(await rig().execute({ type: "get_or_create_agent", role: body.role }, callerOf(principal))),
+    handle: async ({ execute, body }) => agentOf(await execute({ type: "get_or_create_agent", role: body.role })),
   }),
   route({
     method: "GET",
@@ -61,8 +61,8 @@ export const agentRoutes: Route[] = [
     tag,
     access,
     answer: z.object({ deleted: z.literal(true) }),
-    handle: async ({ rig, params, principal }) => {
-      accepted(await rig().execute({ type: "delete_agent", agentId: params["agentId"] ?? "" }, callerOf(principal)));
+    handle: async ({ execute, params }) => {
+      accepted(await execute({ type: "delete_agent", agentId: params["agentId"] ?? "" }));
       return { deleted: true };
     },
   }),
@@ -88,8 +88,8 @@ export const agentRoutes: Route[] = [
     access,
     body: Hook,
     answer: z.object({ hooked: z.literal(true) }),
-    handle: async ({ rig, params, body, principal }) => {
-      accepted(await rig().execute({ type: "hook", agentId: params["agentId"] ?? "", beadId: body.bead_id }, callerOf(principal)));
+    handle: async ({ execute, params, body }) => {
+      accepted(await execute({ type: "hook", agentId: params["agentId"] ?? "", beadId: body.bead_id }));
       return { hooked: true };
     },
   }),
@@ -100,8 +100,8 @@ export const agentRoutes: Route[] = [
     tag,
     access,
     answer: z.object({ unhooked: z.literal(true) }),
-    handle: async ({ rig, params, principal }) => {
-      accepted(await rig().execute({ type: "unhook", agentId: params["agentId"] ?? "" }, callerOf(principal)));
+    handle: async ({ execute, params }) => {
+      accepted(await execute({ type: "unhook", agentId: params["agentId"] ?? "" }));
       return { unhooked: true };
     },
   }),
@@ -122,8 +122,8 @@ export const agentRoutes: Route[] = [
     access,
     body: Done,
     answer: z.object({ done: z.literal(true) }),
-    handle: async ({ rig, params, body, principal }) => {
-      accepted(await rig().execute({ type: "done", agentId: params["agentId"] ?? "", branch: body.branch, prUrl: body.pr_url ?? null, summary: body.summary ?? null }, callerOf(principal)));
+    handle: async ({ execute, params, body }) => {
+      accepted(await execute({ type: "done", agentId: params["agentId"] ?? "", branch: body.branch, prUrl: body.pr_url ?? null, summary: body.summary ?? null }));
       return { done: true };
     },
   }),
@@ -135,9 +135,9 @@ export const agentRoutes: Route[] = [
     access,
     body: Completed,
     answer: z.object({ completed: z.literal(true) }),
-    handle: async ({ rig, params, body, principal }) => {
+    handle: async ({ rig, params, body, caller, key }) => {
       const report = { status: body.status, reason: body.reason ?? null, resetAt: body.reset_at == null ? null : Date.parse(body.reset_at), dispatchId: body.dispatch_id ?? null };
-      accepted(await rig().completed(params["agentId"] ?? "", report, callerOf(principal)));
+      accepted(await rig().completed(params["agentId"] ?? "", report, caller, key));
       return { completed: true };
     },
   }),
@@ -149,8 +149,8 @@ export const agentRoutes: Route[] = [
     access,
     body: Checkpoint,
     answer: z.object({ written: z.literal(true) }),
-    handle: async ({ rig, params, body, principal }) => {
-      accepted(await rig().execute({ type: "checkpoint", agentId: params["agentId"] ?? "", data: body.data as JsonValue }, callerOf(principal)));
+    handle: async ({ execute, params, body }) => {
+      accepted(await execute({ type: "checkpoint", agentId: params["agentId"] ?? "", data: body.data as JsonValue }));
       return { written: true };
     },
   }),
@@ -161,8 +161,8 @@ export const agentRoutes: Route[] = [
     tag,
     access,
     answer: z.array(Mail),
-    handle: async ({ rig, params, principal }) => {
-      const mail = await rig().readMail(params["agentId"] ?? "", callerOf(principal));
+    handle: async ({ rig, params, caller }) => {
+      const mail = await rig().readMail(params["agentId"] ?? "", caller);
       if (!Array.isArray(mail)) throw refused(mail);
       return mail;
     },
@@ -175,8 +175,8 @@ export const agentRoutes: Route[] = [
     access,
     body: Heartbeat,
     answer: z.object({ heartbeat: z.literal(true) }),
-    handle: async ({ rig, params, body, principal }) => {
-      await rig().heartbeat(params["agentId"] ?? "", body?.dispatch_id ?? null, callerOf(principal));
+    handle: async ({ rig, params, body, caller }) => {
+      await rig().heartbeat(params["agentId"] ?? "", body.dispatch_id ?? null, caller);
       return { heartbeat: true };
     },
   }),
@@ -189,9 +189,9 @@ export const agentRoutes: Route[] = [
     body: AgentEventCreate,
     answer: z.object({ appended: z.literal(true) }),
     status: 201,
-    handle: async ({ rig, body, principal }) => {
+    handle: async ({ rig, body, principal, caller, key }) => {
       speaksFor(principal, body.agent_id);
-      accepted(await rig().appendEvent(body.agent_id, body.event_type, (body.data ?? {}) as JsonValue, callerOf(principal)));
+      accepted(await rig().appendEvent(body.agent_id, body.event_type, (body.data ?? {}) as JsonValue, caller, key));
       return { appended: true };
     },
   }),
@@ -204,9 +204,9 @@ export const agentRoutes: Route[] = [
     body: MailCreate,
     answer: z.object({ sent: z.literal(true) }),
     status: 201,
-    handle: async ({ rig, body, principal }) => {
+    handle: async ({ execute, body, principal }) => {
       speaksFor(principal, body.from_agent_id);
-      accepted(await rig().execute({ type: "send_mail", from: body.from_agent_id, to: body.to_agent_id, subject: body.subject, body: body.body }, callerOf(principal)));
+      accepted(await execute({ type: "send_mail", from: body.from_agent_id, to: body.to_agent_id, subject: body.subject, body: body.body }));
       return { sent: true };
     },
   }),
@@ -218,6 +218,6 @@ export const agentRoutes: Route[] = [
     access: ["operator"],
     body: Answer,
     answer: Agent,
-    handle: async ({ rig, params, body, principal }) => agentOf(await rig().execute({ type: "answer", agentId: params["agentId"] ?? "", answer: body.answer }, callerOf(principal))),
+    handle: async ({ execute, params, body }) => agentOf(await execute({ type: "answer", agentId: params["agentId"] ?? "", answer: body.answer })),
   }),
 ];

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { BeadInput } from "../../machines/decide.ts";
-import { callerOf, speaksFor } from "../auth.ts";
+import { speaksFor } from "../auth.ts";
 import { accepted, agentOf, beadOf, found, page } from "../respond.ts";
 import { route, type Route } from "../route.ts";
 import { Agent, Bead, BeadCreate, BeadQuery, BeadStatusUpdate, ByAgent, Escalation, Sling } from "../schemas.ts";
@@ -9,7 +9,7 @@ const access = ["agent", "operator"] as const;
 const tag = "beads";
 
 /** A request's bead as the command takes it. */
-const beadInput = (type: BeadInput["type"], body: z.infer<typeof Sling>): BeadInput => ({
+export const beadInput = (type: BeadInput["type"], body: z.infer<typeof Sling>): BeadInput => ({
   type,
   title: body.title,
   body: body.body ?? null,
@@ -31,8 +31,8 @@ export const beadRoutes: Route[] = [
     body: BeadCreate,
     answer: Bead,
     status: 201,
-    handle: async ({ rig, body, principal }) =>
-      beadOf(await rig().execute({ type: "create_bead", bead: beadInput(body.type, body), assignTo: body.assignee_agent_id ?? null }, callerOf(principal))),
+    handle: async ({ execute, body }) =>
+      beadOf(await execute({ type: "create_bead", bead: beadInput(body.type, body), assignTo: body.assignee_agent_id ?? null })),
   }),
   route({
     method: "GET",
@@ -64,9 +64,9 @@ export const beadRoutes: Route[] = [
     access,
     body: BeadStatusUpdate,
     answer: Bead,
-    handle: async ({ rig, params, body, principal }) => {
+    handle: async ({ execute, params, body, principal }) => {
       speaksFor(principal, body.agent_id);
-      return beadOf(await rig().execute({ type: "set_bead_status", beadId: params["beadId"] ?? "", status: body.status }, callerOf(principal, body.agent_id)));
+      return beadOf(await execute({ type: "set_bead_status", beadId: params["beadId"] ?? "", status: body.status }, body.agent_id));
     },
   }),
   route({
@@ -77,9 +77,9 @@ export const beadRoutes: Route[] = [
     access,
     body: ByAgent,
     answer: Bead,
-    handle: async ({ rig, params, body, principal }) => {
+    handle: async ({ execute, params, body, principal }) => {
       speaksFor(principal, body.agent_id);
-      return beadOf(await rig().execute({ type: "close_bead", beadId: params["beadId"] ?? "" }, callerOf(principal, body.agent_id)));
+      return beadOf(await execute({ type: "close_bead", beadId: params["beadId"] ?? "" }, body.agent_id));
     },
   }),
   route({
@@ -89,8 +89,8 @@ export const beadRoutes: Route[] = [
     tag,
     access,
     answer: z.object({ deleted: z.literal(true) }),
-    handle: async ({ rig, params, principal }) => {
-      accepted(await rig().execute({ type: "delete_bead", beadId: params["beadId"] ?? "" }, callerOf(principal)));
+    handle: async ({ execute, params }) => {
+      accepted(await execute({ type: "delete_bead", beadId: params["beadId"] ?? "" }));
       return { deleted: true };
     },
   }),
@@ -103,8 +103,8 @@ export const beadRoutes: Route[] = [
     body: Sling,
     answer: z.object({ bead: Bead, agent: Agent }),
     status: 201,
-    handle: async ({ rig, body, principal }) => {
-      const reply = await rig().execute({ type: "sling", bead: beadInput("issue", body) }, callerOf(principal));
+    handle: async ({ execute, body }) => {
+      const reply = await execute({ type: "sling", bead: beadInput("issue", body) });
       return { bead: beadOf(reply), agent: agentOf(reply) };
     },
   }),
@@ -117,11 +117,11 @@ export const beadRoutes: Route[] = [
     body: Escalation,
     answer: Bead,
     status: 201,
-    handle: async ({ rig, body, principal }) => {
+    handle: async ({ execute, body, principal }) => {
       const named = body.metadata["agent_id"];
       const agentId = principal.kind === "agent" ? principal.agentId : typeof named === "string" ? named : null;
       return beadOf(
-        await rig().execute({ type: "escalate", title: body.title, body: body.body ?? null, priority: body.priority, metadata: body.metadata as BeadInput["metadata"], agentId }, callerOf(principal)),
+        await execute({ type: "escalate", title: body.title, body: body.body ?? null, priority: body.priority, metadata: body.metadata as BeadInput["metadata"], agentId }),
       );
     },
   }),
@@ -132,6 +132,6 @@ export const beadRoutes: Route[] = [
     tag,
     access: ["operator"],
     answer: Bead,
-    handle: async ({ rig, params, principal }) => beadOf(await rig().execute({ type: "cancel_bead", beadId: params["beadId"] ?? "" }, callerOf(principal))),
+    handle: async ({ execute, params }) => beadOf(await execute({ type: "cancel_bead", beadId: params["beadId"] ?? "" })),
   }),
 ];

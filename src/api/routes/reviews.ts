@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { callerOf, speaksFor } from "../auth.ts";
+import { speaksFor } from "../auth.ts";
 import { accepted } from "../respond.ts";
 import { route, type Route } from "../route.ts";
 import { ReviewComplete, ReviewSubmit } from "../schemas.ts";
@@ -20,12 +20,12 @@ export const reviewRoutes: Route[] = [
     body: ReviewSubmit,
     answer: z.object({ submitted: z.literal(true) }),
     status: 201,
-    handle: async ({ rig, body, principal }) => {
+    handle: async ({ execute, body, principal }) => {
       speaksFor(principal, body.agent_id);
       accepted(
-        await rig().execute(
+        await execute(
           { type: "submit_review", agentId: body.agent_id, beadId: body.bead_id, branch: body.branch, prUrl: body.pr_url ?? null, summary: body.summary ?? null },
-          callerOf(principal, body.agent_id),
+          body.agent_id,
         ),
       );
       return { submitted: true };
@@ -39,10 +39,10 @@ export const reviewRoutes: Route[] = [
     access,
     body: ReviewComplete,
     answer: z.object({ completed: z.literal(true) }),
-    handle: async ({ rig, params, body, principal }) => {
+    handle: async ({ execute, params, body, principal }) => {
       const spokenOf = body.dispatch_id ?? (principal.kind === "agent" && principal.agentId === "refinery" ? principal.dispatchId : null);
       accepted(
-        await rig().execute(
+        await execute(
           {
             type: "complete_review",
             reviewId: params["entryId"] ?? "",
@@ -52,7 +52,6 @@ export const reviewRoutes: Route[] = [
             message: body.message,
             commitSha: body.commit_sha ?? null,
           },
-          callerOf(principal),
         ),
       );
       return { completed: true };

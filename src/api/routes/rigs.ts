@@ -1,6 +1,5 @@
 import * as z from "zod";
 import { SettingsPatch, Settings } from "../../events/settings.ts";
-import { callerOf } from "../auth.ts";
 import { accepted, count, found, page, time } from "../respond.ts";
 import { route, type Route } from "../route.ts";
 import { BeadEvent, EventQuery, JournalQuery } from "../schemas.ts";
@@ -30,8 +29,8 @@ const command = (name: "pause" | "resume" | "drain", summary: string): Route =>
     tag,
     access,
     answer: Health,
-    handle: async ({ rig, principal }) => {
-      accepted(await rig().execute({ type: name }, callerOf(principal)));
+    handle: async ({ execute, rig }) => {
+      accepted(await execute({ type: name }));
       return rig().health();
     },
   });
@@ -60,8 +59,8 @@ export const rigRoutes: Route[] = [
     access,
     body: SettingsPatch,
     answer: Settings,
-    handle: async ({ rig, body, principal }) => {
-      accepted(await rig().execute({ type: "set_settings", settings: body }, callerOf(principal)));
+    handle: async ({ execute, rig, body }) => {
+      accepted(await execute({ type: "set_settings", settings: body }));
       return rig().settings();
     },
   }),
@@ -98,6 +97,15 @@ export const rigRoutes: Route[] = [
     access,
     answer: Why,
     handle: async ({ rig, params }) => found(await rig().whyBead(params["id"] ?? ""), `bead ${params["id"]} in this rig`),
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/feed",
+    summary: "The rig's facts as they happen, by WebSocket or server-sent events; resume with after",
+    tag,
+    access,
+    query: z.object({ after: z.string().regex(/^\d{1,15}$/, "must be a non-negative integer").optional() }),
+    handle: ({ rig, context }) => rig().fetch(context.req.raw),
   }),
   route({
     method: "GET",

@@ -1,0 +1,45 @@
+/** Small private files that must be either old or new after a crash, never half written. */
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+const PRIVATE_FILE = 0o600;
+const PRIVATE_DIR = 0o700;
+
+export function makePrivateDir(dir: string): void {
+  mkdirSync(dir, { recursive: true, mode: PRIVATE_DIR });
+}
+
+/** Readable by the owner only; replaces the old content in one step. */
+export function writePrivateJson(file: string, value: unknown): void {
+  makePrivateDir(path.dirname(file));
+  const draft = `${file}.tmp`;
+  const fd = openSync(draft, "w", PRIVATE_FILE);
+  try {
+    writeFileSync(fd, JSON.stringify(value));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(draft, file);
+}
+
+/** Every `*.json` in the folder with what it holds; a file that cannot be read is left alone and passed to `onBroken`. */
+export function readJsonDir(dir: string, onBroken: (file: string) => void): { file: string; value: unknown }[] {
+  makePrivateDir(dir);
+  return readdirSync(dir)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .flatMap((name) => {
+      const file = path.join(dir, name);
+      try {
+        return [{ file, value: JSON.parse(readFileSync(file, "utf8")) as unknown }];
+      } catch {
+        onBroken(file);
+        return [];
+      }
+    });
+}
+
+export function removeFile(file: string): void {
+  rmSync(file, { force: true });
+}

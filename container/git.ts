@@ -1,0 +1,90 @@
+/** How this server runs git: no prompts, no hooks, no secret on a command line, a deadline on everything. */
+import type { Config } from "./config.ts";
+import { exec, type ExecResult } from "./exec.ts";
+import { hostEnvForGit } from "./host-env.ts";
+import { GIT_LOCK_WAIT_MS, GIT_TIMEOUT_MS } from "./limits.ts";
+import type { Redact } from "./redact.ts";
+import type { Remote } from "./remotes.ts";
+
+/** Runs `git ...args` in a folder. Non-zero exits are results, not exceptions; what comes back is redacted. */
+export type Git = (cwd: string, args: readonly string[], timeout_ms?: number) => Promise<ExecResult>;
+
+export interface GitIdentity {
+  readonly name: string;
+  readonly email: string;
+}
+
+export const TICKTOWN_IDENTITY: GitIdentity = { name: "Ticktown", email: "ticktown@ticktown.local" };
+
+export function identityOf(agent: { readonly agentId: string; readonly name: string }): GitIdentity {
+  return { name: agent.name, email: `${agent.agentId}@ticktown.local` };
+}
+
+/** Overrides given through the environment, because they must also win over the config of a clone. */
+const CONFIG: readonly (readonly [string, string])[] = [
+  ["core.hooksPath", "/dev/null"], // Hooks in a clone are the agents' own; ours must not depend on them.
+  ["core.filesRefLockTimeout", String(GIT_LOCK_WAIT_MS)],
+  ["core.packedRefsTimeout", String(GIT_LOCK_WAIT_MS)],
+  ["commit.gpgSign", "false"], // There is nobody here to type a passphrase.
+  ["protocol.ext.allow", "never"],
+  ["advice.detachedHead", "false"],
+];
+
+export function createGit(config: Config, who: GitIdentity, redact: Redact, remote: Remote | null = null): Git {
+  const env: Record<string, string> = {
+    GIT_SSH_COMMAND: "ssh -o BatchMode=yes -o ConnectTimeout=20",
+    ...hostEnvForGit(config.hostEnv),
+    LC_ALL: "C", // Messages are read by this program.
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_ASKPASS: "true", // A graphical prompt would wait for ever as well.
+    GIT_AUTHOR_NAME: who.name,
+    GIT_AUTHOR_EMAIL: who.email,
+    GIT_COMMITTER_NAME: who.name,
+    GIT_COMMITTER_EMAIL: who.email,
+    GIT_CONFIG_COUNT: String(CONFIG.length),
+  };
+  CONFIG.forEach(([key, value], n) => {
+    env[`GIT_CONFIG_KEY_${n}`] = key;
+    env[`GIT_CONFIG_VALUE_${n}`] = value;
+  });
+  // Read by the credential helper that clones.ts configures.
+  if (remote?.credentials) {
+    env["GIT_TOKEN"] = remote.credentials.token;
+    env["GIT_USERNAME"] = remote.credentials.username;
+  }
+  return async (cwd, args, timeout_ms = GIT_TIMEOUT_MS) => {
+    const result = await exec("git", args, { cwd, env, timeout_ms });
+    return { code: result.code, stdout: redact(result.stdout), stderr: redact(result.stderr) };
+  };
+}
+
+/** A git command that was expected to work. */
+export class GitFailure extends Error {
+  constructor(what: string, result: ExecResult) {
+    super(`${what}: ${lastWords(result)}`);
+    this.name = "GitFailure";
+  }
+}
+
+/** @throws GitFailure when git exits with anything but 0. @returns stdout without its last newline. */
+export async function mustGit(git: Git, cwd: string, args: readonly string[]): Promise<string> {
+  const result = await git(cwd, args);
+  if (result.code !== 0) throw new GitFailure(`git ${args[0]} failed`, result);
+  return result.stdout.replace(/\n$/, "");
+}
+
+/** What git said last, in one line. */
+export function lastWords(result: ExecResult): string {
+  const lines = `${result.stderr}\n${result.stdout}`.split("\n").flatMap((line) => line.trim() || []);
+  const telling = lines.filter((line) => /^(fatal|error|remote|!|hint)\b/.test(line));
+  return (telling.length > 0 ? telling : lines).slice(-4).join(" | ") || `git exited with ${result.code ?? "a signal"}`;
+}
+
+export async function revision(git: Git, cwd: string, ref: string): Promise<string | null> {
+  const result = await git(cwd, ["rev-parse", "--verify", "--quiet", `${ref}^{commit}`]);
+  return result.code === 0 ? result.stdout.trim() : null;
+}
+
+export async function isAncestor(git: Git, cwd: string, ancestor: string, descendant: string): Promise<boolean> {
+  return (await git(cwd, ["merge-base", "--is-ancestor", ancestor, descendant])).code === 0;
+}

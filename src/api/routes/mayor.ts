@@ -1,0 +1,99 @@
+import * as z from "zod";
+import { DIRECTORY } from "../../do/user-do.ts";
+import type { Env } from "../../do/env.ts";
+import { callerOf, speaksFor, type Principal } from "../auth.ts";
+import { HttpError } from "../errors.ts";
+import { accepted, agentOf, beadOf, page } from "../respond.ts";
+import { route, type Route } from "../route.ts";
+import { Agent, AgentQuery, Bead, BeadQuery, Id, MailCreate, Sling } from "../schemas.ts";
+import { beadInput } from "./beads.ts";
+
+/** What a mayor may do: work with every rig of its town, and no other. Always with a token, also in development. */
+
+const access = ["mayor", "operator"] as const;
+const tag = "mayor";
+
+/** @throws HttpError 403 for a rig of another town. */
+async function rigOf(env: Env, townId: string, rigId: string) {
+  const enlisted = await env.USER.get(env.USER.idFromName(DIRECTORY)).whereIs(rigId);
+  if (enlisted === null || enlisted.town_id !== townId) throw new HttpError(403, `rig ${rigId} is not of town ${townId}`);
+  return env.RIG.get(env.RIG.idFromName(rigId));
+}
+
+/** A mayor may be an agent of the town rather than of the rig: its dispatch fences nothing there. */
+const speaker = (principal: Principal) => ({ ...callerOf(principal), dispatchId: null });
+
+export const mayorRoutes: Route[] = [
+  route({
+    method: "POST",
+    path: "/api/mayor/:townId/tools/sling",
+    summary: "Sling work to a rig of the town",
+    tag,
+    access,
+    needsToken: true,
+    body: Sling.extend({ rig_id: Id }),
+    answer: z.object({ bead: Bead, agent: Agent }),
+    status: 201,
+    handle: async ({ env, params, body, principal, key }) => {
+      const rig = await rigOf(env, params["townId"] ?? "", body.rig_id);
+      const reply = await rig.execute({ type: "sling", bead: beadInput("issue", body) }, speaker(principal), key);
+      return { bead: beadOf(reply), agent: agentOf(reply) };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/mayor/:townId/tools/rigs",
+    summary: "The town's rigs",
+    tag,
+    access,
+    needsToken: true,
+    answer: z.array(z.object({ id: z.string(), name: z.string() })),
+    handle: ({ env, params }) => env.USER.get(env.USER.idFromName(DIRECTORY)).rigsOfTown(params["townId"] ?? ""),
+  }),
+  route({
+    method: "GET",
+    path: "/api/mayor/:townId/tools/rigs/:rig/beads",
+    summary: "Beads of a rig of the town",
+    tag,
+    access,
+    needsToken: true,
+    query: BeadQuery,
+    answer: z.array(Bead),
+    handle: async ({ env, params, query }) => {
+      const { limit, offset, ...filter } = query;
+      return (await rigOf(env, params["townId"] ?? "", params["rig"] ?? "")).beads(filter, page({ limit, offset }));
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/mayor/:townId/tools/rigs/:rig/agents",
+    summary: "Agents of a rig of the town",
+    tag,
+    access,
+    needsToken: true,
+    query: AgentQuery,
+    answer: z.array(Agent),
+    handle: async ({ env, params, query }) => {
+      const { limit, offset } = page(query, 1_000);
+      const rig = await rigOf(env, params["townId"] ?? "", params["rig"] ?? "");
+      return (await rig.agents({ role: query.role, status: query.status })).slice(offset, offset + limit);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/mayor/:townId/tools/mail",
+    summary: "Send mail to an agent of a rig of the town",
+    tag,
+    access,
+    needsToken: true,
+    body: MailCreate.extend({ rig_id: Id }),
+    answer: z.object({ sent: z.literal(true) }),
+    status: 201,
+    handle: async ({ env, params, body, principal, key }) => {
+      speaksFor(principal, body.from_agent_id);
+      const rig = await rigOf(env, params["townId"] ?? "", body.rig_id);
+      accepted(await rig.execute({ type: "send_mail", from: body.from_agent_id, to: body.to_agent_id, subject: body.subject, body: body.body }, speaker(principal), key));
+      return { sent: true };
+    },
+  }),
+];

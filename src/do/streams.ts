@@ -1,0 +1,98 @@
+import type { JournalEntry } from "./store.ts";
+import { readJournal } from "./store.ts";
+import type { Rig } from "./rig.ts";
+
+/**
+ * The live feed of a rig's facts, by WebSocket and by server-sent events. Each message is one journal entry; a client that
+ * says the last seq it has seen goes on from there, without gap or double, because every socket is fed from the journal.
+ */
+
+/** Entries read from the journal at a time. */
+const PAGE = 500;
+/** Entries sent to one socket before others get their turn. */
+const BURST = 2_000;
+
+/** What a socket remembers while its object sleeps. */
+export interface Attachment {
+  readonly kind: "feed" | "inspect";
+  /** Seq of the last entry that was sent. */
+  after: number;
+}
+
+export interface Socket {
+  send(message: string): void;
+  close(code?: number, reason?: string): void;
+  serializeAttachment(attachment: Attachment): void;
+  deserializeAttachment(): Attachment | null;
+}
+
+export type Encode = (rig: Rig, entry: JournalEntry) => string[];
+
+export const encodeFeed: Encode = (_rig, entry) => [JSON.stringify(entry)];
+
+/** Sends a socket what it has not seen. Answers whether there is more. */
+export function pump(rig: Rig, socket: Socket, encode: Encode): boolean {
+  const attachment = socket.deserializeAttachment();
+  if (attachment === null) return false;
+  let { after } = attachment;
+  try {
+    for (let sent = 0; sent < BURST; ) {
+      const entries = after >= rig.world.seq ? [] : readJournal(rig.ports.sql, after, PAGE);
+      if (entries.length === 0) return false;
+      for (const entry of entries) for (const message of encode(rig, entry)) socket.send(message);
+      after = entries.at(-1)?.fact.seq ?? after;
+      sent += entries.length;
+      socket.serializeAttachment({ ...attachment, after });
+    }
+    return true;
+  } catch {
+    socket.close(1011, "the feed failed; connect again with the last seq you saw");
+    return false;
+  }
+}
+
+/** Pumps until nothing is left, letting others have their turn in between. */
+export async function pumpAll(rig: Rig, socket: Socket, encode: Encode): Promise<void> {
+  while (pump(rig, socket, encode)) await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** The same as server-sent events: `id` is the seq, so a browser resumes by itself. */
+export function eventStream(rig: Rig, after: number): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let last = after;
+  let stop = () => {};
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      const send = () => {
+        try {
+          for (;;) {
+            const entries = last >= rig.world.seq ? [] : readJournal(rig.ports.sql, last, PAGE);
+            if (entries.length === 0) return;
+            for (const entry of entries) controller.enqueue(encoder.encode(`id: ${entry.fact.seq}\nevent: fact\ndata: ${JSON.stringify(entry)}\n\n`));
+            last = entries.at(-1)?.fact.seq ?? last;
+          }
+        } catch {
+          stop();
+        }
+      };
+      // A comment now and then tells both ends that the line is alive.
+      const beat = setInterval(() => {
+        try {
+          controller.enqueue(encoder.encode(": beat\n\n"));
+        } catch {
+          stop();
+        }
+      }, 15_000);
+      rig.listeners.add(send);
+      stop = () => {
+        clearInterval(beat);
+        rig.listeners.delete(send);
+      };
+      controller.enqueue(encoder.encode("retry: 1000\n\n"));
+      send();
+    },
+    cancel() {
+      stop();
+    },
+  });
+}

@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { parsePlan } from "../../container/demo/plan.ts";
+import { judgeStart } from "../../container/dispatch.ts";
+import { createKeyedMutex } from "../../container/mutex.ts";
+import { createEventRing, createLineSplitter, type Line, parseAgentLine } from "../../container/output.ts";
+
+test("dispatch numbers are compared as numbers, and only within one agent", () => {
+  const last = { dispatchId: "a1:9", live: true, spawned: true };
+  expect(judgeStart("a1", "a1:10", last)).toBe("newer");
+  expect(judgeStart("a1", "a1:9", last)).toBe("same");
+  expect(judgeStart("a1", "a1:8", last)).toBe("older");
+  expect(judgeStart("a1", null, last)).toBe("same");
+  expect(judgeStart("a1", null, { ...last, live: false })).toBe("newer");
+  expect(judgeStart("a1", "a1:9", { ...last, live: false })).toBe("same");
+  expect(judgeStart("a1", "a1:9", { ...last, live: false, spawned: false })).toBe("newer");
+  expect(judgeStart("a1", "a1:1", { ...last, dispatchId: null })).toBe("newer");
+  expect(() => judgeStart("a1", "a2:1", null)).toThrow("is not a1:<number>");
+});
+
+test("tasks of one key run one after the other, of other keys at the same time, and a failure stops nobody", async () => {
+  const mutex = createKeyedMutex();
+  const log: string[] = [];
+  const task = (name: string, fails = false) => async () => {
+    log.push(`${name} begins`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    log.push(`${name} ends`);
+    if (fails) throw new Error(name);
+  };
+  await Promise.allSettled([mutex("x", task("a", true)), mutex("x", task("b")), mutex("y", task("c"))]);
+  expect(log.slice(0, 2)).toEqual(["a begins", "c begins"]);
+  expect(log.filter((line) => !line.startsWith("c"))).toEqual(["a begins", "a ends", "b begins", "b ends"]);
+});
+
+test("a line is put together from any chunks, even through the middle of a character", () => {
+  const lines: Line[] = [];
+  const splitter = createLineSplitter((text) => text, (line) => lines.push(line));
+  for (const byte of Buffer.from("grüße\r\nlast")) splitter.push(Buffer.from([byte]));
+  splitter.end();
+  expect(lines.map(({ text }) => text)).toEqual(["grüße", "last"]);
+});
+
+test("the end of a line too long to read is cut before half a secret could show", () => {
+  const lines: Line[] = [];
+  const secret = "s".repeat(3000);
+  const splitter = createLineSplitter((text) => text.replaceAll(secret, "-"), (line) => lines.push(line));
+  splitter.push(Buffer.from(`${"x".repeat(100)}${secret}${"y".repeat(8000)}${secret}\n`));
+  expect(lines[0]?.truncated).toBe(true);
+  expect(lines[0]?.text).not.toContain("s");
+});
+
+test("an `after` from before a restart is beyond every id, so everything is new", () => {
+  const ring = createEventRing();
+  ring.append("a", {});
+  ring.append("b", {});
+  expect(ring.since(1).map(({ type }) => type)).toEqual(["b"]);
+  expect(ring.since(2)).toEqual([]);
+  expect(ring.since(5000).map(({ type }) => type)).toEqual(["a", "b"]);
+});
+
+test("only a JSON object with a type speaks to the control server", () => {
+  expect(parseAgentLine('{"type":"tool","name":"x"}')).toEqual({ type: "tool", name: "x" });
+  for (const text of ["hello", "{broken", '["type"]', '{"type":7}', '{"type":""}', "{}", "null"]) expect(parseAgentLine(text)).toBeNull();
+});
+
+test("a demo plan takes what it knows from the body and has a default for the rest", () => {
+  expect(parsePlan(null, "b1")).toEqual({ steps: 3, step_ms: 300, file: "work/b1.md", help: null, fail: 0, rate_limit_ms: 0, hang: false });
+  const body = "Please write it.\n- steps: 5\nstep_ms: 10\nfile: docs/x.md\nhelp: Which colour: red or blue?\nfail: 2\nhang: once\ncolour: red";
+  expect(parsePlan(body, "b1")).toEqual({ steps: 5, step_ms: 10, file: "docs/x.md", help: "Which colour: red or blue?", fail: 2, rate_limit_ms: 0, hang: true });
+});
+
+test.each(["../x", "/etc/passwd", "a/../../b", ".git/config", "a//b"])("a demo plan does not write to %s", (file) => {
+  expect(parsePlan(`file: ${file}`, "b1").file).toBe("work/b1.md");
+});

@@ -8,6 +8,7 @@ import { HttpError } from "./errors.ts";
 import type { Call, Route } from "./route.ts";
 import { agentRoutes } from "./routes/agents.ts";
 import { beadRoutes } from "./routes/beads.ts";
+import { debugRoutes } from "./routes/debug.ts";
 import { containerRoutes } from "./routes/container.ts";
 import { mayorRoutes } from "./routes/mayor.ts";
 import { operatorRoutes } from "./routes/operators.ts";
@@ -18,7 +19,7 @@ import { userRoutes } from "./routes/users.ts";
 import { Id } from "./schemas.ts";
 
 /** Every route of this Worker. */
-export const ROUTES: readonly Route[] = [...systemRoutes, ...beadRoutes, ...agentRoutes, ...reviewRoutes, ...rigRoutes, ...userRoutes, ...containerRoutes, ...mayorRoutes, ...operatorRoutes];
+export const ROUTES: readonly Route[] = [...systemRoutes, ...beadRoutes, ...agentRoutes, ...reviewRoutes, ...rigRoutes, ...debugRoutes, ...userRoutes, ...containerRoutes, ...mayorRoutes, ...operatorRoutes];
 
 const ANONYMOUS: Principal = { kind: "anonymous" };
 

@@ -1,21 +1,26 @@
 import { DurableObject } from "cloudflare:workers";
 import { sign } from "hono/jwt";
 import { containerGateway, type Fetcher } from "../container/gateway.ts";
-import type { Role } from "../events/facts.ts";
+import type { Fact, Role } from "../events/facts.ts";
 import type { Settings } from "../events/settings.ts";
+import type { Kind } from "../machines/step.ts";
 import { whyAgent, whyBead, type Why } from "../machines/why.ts";
 import type { Caller, Command, Refusal } from "../machines/decide.ts";
-import { get } from "../machines/world.ts";
+import { get, type World } from "../machines/world.ts";
 import type { Env } from "./env.ts";
 import { health, type Health } from "./health.ts";
 import { once, type IdempotencyKey } from "./idempotency.ts";
 import type { JsonValue } from "./json.ts";
 import { outcomeOf } from "./patrol.ts";
 import type { RigPorts } from "./ports.ts";
+import { board, pending, type Board, type Pending } from "./board.ts";
+import { possible, whatIf, type Possibility, type WhatIf } from "./debug.ts";
+import { inspection, type Inspection } from "./inspect.ts";
 import * as queries from "./queries.ts";
 import { isDestroyed, wake } from "./alarm.ts";
 import { execute, heartbeat, openRig, type Rig } from "./rig.ts";
-import { readJournal, type JournalEntry } from "./store.ts";
+import { actorLine, entryLine, headerLine, replaySync, resume, stateAt, type Cut, type Replayed } from "./replay.ts";
+import { journalOf, readJournal, storedActors, type JournalEntry } from "./store.ts";
 import { encodeFeed, eventStream, pumpAll, type Attachment, type Socket } from "./streams.ts";
 import { onAlarm, tick, type TickReport } from "./tick.ts";
 import type { WireAgent, WireAgentEvent, WireBead, WireBeadEvent, WireMail } from "./wire.ts";
@@ -29,13 +34,26 @@ export type Reply = ({ ok: true; stale: boolean } & { bead: WireBead | null; age
 /** Commands by which an agent shows progress (design rule 3). An escalation is none: it waits for its answer. */
 const PROGRESS: ReadonlySet<Command["type"]> = new Set(["send_mail", "set_bead_status", "close_bead", "create_bead", "submit_review"]);
 
+/** Lines of an export per call: a few megabytes at most. */
+const EXPORT_PAGE = 1_000;
+
 /** What a call gets that comes after the rig's end. */
 export const DELETED = "this rig was deleted";
+
+/** To one socket; one that has gone is told so by the platform. */
+const sendAll = (socket: WebSocket, messages: readonly string[]): void => {
+  try {
+    for (const message of messages) socket.send(message);
+  } catch {
+    socket.close(1011, "the line failed; connect again");
+  }
+};
 
 /** One rig. A table of contents: every method is one line of somebody else's work. */
 export class RigDO extends DurableObject<Env> {
   #rig: Rig | null = null;
   #alarm: number | null = null;
+  #inspection: Inspection | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -43,7 +61,12 @@ export class RigDO extends DurableObject<Env> {
       if (ctx.storage.kv.get("destroyed") === true) return;
       this.#alarm = await ctx.storage.getAlarm();
       const rig = openRig(this.#ports());
-      rig.listeners.add(() => {
+      if (ctx.getWebSockets("inspect").length > 0) this.#inspection = inspection(rig);
+      rig.listeners.add((entries) => {
+        const inspectors = ctx.getWebSockets("inspect");
+        if (inspectors.length === 0) this.#inspection = null;
+        const messages = this.#inspection?.committed(entries) ?? [];
+        for (const socket of inspectors) sendAll(socket, messages);
         for (const socket of ctx.getWebSockets("feed")) ctx.waitUntil(pumpAll(rig, socket as unknown as Socket, encodeFeed));
       });
       this.#rig = rig;
@@ -150,6 +173,46 @@ export class RigDO extends DurableObject<Env> {
   journal(after: number, limit: number): JournalEntry[] {
     return readJournal(this.#open.ports.sql, after, limit);
   }
+  /** The journal as a file, page by page; the stored actors follow the last fact. */
+  exportPage(after: number): { lines: string[]; next: number | null } {
+    const rig = this.#open;
+    const entries = readJournal(rig.ports.sql, after, EXPORT_PAGE);
+    const head = after === 0 ? [headerLine(this.ctx.id.name ?? null)] : [];
+    const last = entries.at(-1)?.fact.seq ?? after;
+    const isEnd = last >= rig.world.seq;
+    return { lines: [...head, ...entries.map(entryLine), ...(isEnd ? Array.from(storedActors(rig.ports.sql), actorLine) : [])], next: isEnd ? null : last };
+  }
+  /** Folds the whole journal again and compares it with what was recorded and with the rows of now. */
+  replay(): Replayed {
+    const rig = this.#open;
+    return replaySync(journalOf(rig), storedActors(rig.ports.sql));
+  }
+  /** Every actor's state as of a seq, by replay; without one, as it is stored now. */
+  state(seq: number | null): Cut | null {
+    const rig = this.#open;
+    if (seq === null) return { seq: rig.world.seq, at: rig.world.at, actors: [...storedActors(rig.ports.sql)], broken: [...rig.world.broken] };
+    return seq > rig.world.seq ? null : stateAt(journalOf(rig), seq);
+  }
+  /** The world as of a seq, by replay; without one, the live one. */
+  #worldAt(seq: number | null): World | null {
+    const rig = this.#open;
+    if (seq === null) return rig.world;
+    return seq > rig.world.seq ? null : resume(stateAt(journalOf(rig), seq));
+  }
+  board(): Board {
+    return board(this.#open);
+  }
+  pending(): Pending[] {
+    return pending(this.#open);
+  }
+  possible(kind: Kind, id: string, seq: number | null): Possibility[] | null {
+    const world = this.#worldAt(seq);
+    return world === null ? null : possible(world, kind, id, seq === null ? Date.now() : world.at);
+  }
+  whatIf(fact: Fact, seq: number | null, at: number | null): WhatIf | null {
+    const world = this.#worldAt(seq);
+    return world === null ? null : whatIf(world, fact, at ?? (seq === null ? Date.now() : world.at));
+  }
   whyBead(id: string): Why | null {
     const { world } = this.#open;
     const bead = get(world, "bead", id);
@@ -170,10 +233,16 @@ export class RigDO extends DurableObject<Env> {
       return new Response(eventStream(rig, after), { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
     }
     const { 0: client, 1: server } = new WebSocketPair();
-    this.ctx.acceptWebSocket(server, ["feed"]);
-    const attachment: Attachment = { kind: "feed", after };
+    const kind = pathname.endsWith("/inspect") ? "inspect" : "feed";
+    this.ctx.acceptWebSocket(server, [kind]);
+    const attachment: Attachment = { kind, after };
     server.serializeAttachment(attachment);
-    this.ctx.waitUntil(pumpAll(rig, server as unknown as Socket, encodeFeed));
+    if (kind === "feed") {
+      this.ctx.waitUntil(pumpAll(rig, server as unknown as Socket, encodeFeed));
+    } else {
+      this.#inspection ??= inspection(rig);
+      sendAll(server, this.#inspection.hello());
+    }
     const protocol = request.headers.get("sec-websocket-protocol")?.split(",")[0]?.trim();
     return new Response(null, { status: 101, webSocket: client, headers: protocol === undefined ? {} : { "sec-websocket-protocol": protocol } });
   }

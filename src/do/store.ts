@@ -216,6 +216,16 @@ export function readJournal(sql: Sql, after: number, limit: number, through = Nu
   return sql.exec<JournalRow>("SELECT * FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", after, through, limit).toArray().map(readEntry);
 }
 
+/** The whole journal, oldest first, read in pages. */
+export function* journalOf(rig: { ports: { sql: Sql } }, after = 0): Generator<JournalEntry> {
+  for (let last = after; ; ) {
+    const entries = readJournal(rig.ports.sql, last, 1_000);
+    if (entries.length === 0) return;
+    yield* entries;
+    last = entries.at(-1)?.fact.seq ?? last;
+  }
+}
+
 /** Stored snapshots of all actors, for comparing with a replay. */
 export function* storedActors(sql: Sql): Generator<{ kind: Kind; id: string; v: number; value: string; context: string; error: string | null }> {
   let last = -1;

@@ -20,9 +20,11 @@ function environment(env: Env): Record<string, string> {
 class LocalTownContainer extends DurableObject<Env> {
   override fetch(request: Request): Promise<Response> {
     const { pathname, search } = new URL(request.url);
-    if (this.env.CONTAINER !== undefined) return this.env.CONTAINER.fetch(request);
-    const url = new URL(`${pathname}${search}`, this.env.CONTAINER_URL);
+    const url = new URL(`${pathname}${search}`, this.env.CONTAINER_URL ?? "http://container");
     const forwarded = new Request(url, request);
+    // One local control server may serve several towns.
+    forwarded.headers.set("x-ticktown-town", this.ctx.id.name ?? "");
+    if (this.env.CONTAINER !== undefined) return this.env.CONTAINER.fetch(forwarded);
     if (this.env.CONTROL_TOKEN !== undefined) forwarded.headers.set("authorization", `Bearer ${this.env.CONTROL_TOKEN}`);
     return fetch(forwarded);
   }

@@ -271,7 +271,7 @@ const exits = [
   { guard: "wasGoneTooEarly" },
   { guard: and(["isCurrentDispatch", "wasEvicted"]), target: "#agent.exited.evicted", actions: ["rememberExit", "waitForNothing"] },
   { guard: and(["isCurrentDispatch", "wasRateLimited"]), target: "#agent.exited.rateLimited", actions: ["rememberExit", "waitForRateLimit"] },
-  { guard: and(["isCurrentDispatch", "wasCompleted"]), target: "#agent.exited.completed", actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"] },
+  { guard: and(["isCurrentDispatch", "wasCompleted"]), target: "#agent.exited.completed", actions: ["rememberExit"] },
   { guard: "isCurrentDispatch", target: "#agent.exited.crashed", actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"] },
 ] as const;
 
@@ -510,7 +510,10 @@ export const agentMachine = agentSetup.createMachine({
       },
       states: {
         crashed: { description: "Died, was stopped for a stall, or was never heard of." },
-        completed: { description: "Ended well, but without a done." },
+        completed: {
+          description: "Ended well, but without a done. The done may be on its way: only the next TICK takes its absence for a failure.",
+          on: { TICK: { guard: "hasHook", target: "#agent.restarting", actions: ["chargeAttempt", "reportChargedFailure"] } },
+        },
         rateLimited: { description: "Was told to come back later; not charged." },
         evicted: { description: "Its container was taken away; not charged." },
         refused: { description: "The container refused the start: known not to run." },

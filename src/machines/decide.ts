@@ -132,6 +132,8 @@ const cannot = (kind: Kind, id: string, snapshot: AnySnapshot, what: string): Re
 const noAgent = (id: string): Refusal => refuse(404, `no agent ${id} in this rig`);
 const noBead = (id: string): Refusal => refuse(404, `no bead ${id} in this rig`);
 
+const tooLong = (what: string, text: string): Refusal => refuse(413, `${what} may have ${LIMITS.mail_body_chars} characters, this one has ${text.length}`);
+
 const bytes = (value: Json): number => JSON.stringify(value).length;
 
 /** 64-bit FNV-1a of a text, in hex. Tells two checkpoints apart; it is no security. */
@@ -156,14 +158,15 @@ export function decide(world: World, command: Command, around: Surroundings): De
       const { type: _, ...config } = command;
       const now = world.rig.context.config;
       if (now !== null && now.rigId !== config.rigId) return refuse(409, `this rig is ${now.rigId} already`);
-      return accept([{ type: "rig.configured", ...config }]);
+      return accept(now !== null && Object.keys(differing(now, config)).length === 0 ? [] : [{ type: "rig.configured", ...config }]);
     }
     case "set_settings": {
       const settings = { ...world.rig.context.settings, ...command.settings };
       if (!(settings.gupp_check_ms <= settings.gupp_escalate_ms && settings.gupp_escalate_ms <= settings.gupp_restart_ms)) {
         return refuse(422, `gupp_check_ms (${settings.gupp_check_ms}) must not be above gupp_escalate_ms (${settings.gupp_escalate_ms}), nor that above gupp_restart_ms (${settings.gupp_restart_ms})`);
       }
-      return accept(Object.keys(command.settings).length === 0 ? [] : [{ type: "rig.settings_changed", changes: command.settings }]);
+      const changes = differing(world.rig.context.settings, command.settings);
+      return accept(Object.keys(changes).length === 0 ? [] : [{ type: "rig.settings_changed", changes }]);
     }
     case "pause":
       return ofRig(world, around, { type: "rig.paused", by: around.caller.id }, world.rig.matches({ life: { alive: "paused" } }));
@@ -206,6 +209,7 @@ export function decide(world: World, command: Command, around: Surroundings): De
     case "answer": {
       const agent = world.agents.get(command.agentId);
       if (!agent) return noAgent(command.agentId);
+      if (command.answer.length > LIMITS.mail_body_chars) return tooLong("an answer", command.answer);
       const fact: Fact = { type: "agent.answered", agentId: command.agentId, answer: command.answer, by: around.caller.id };
       return takes(world, agent, fact, around.at) ? accept([fact], { agentId: command.agentId }) : cannot("agent", command.agentId, agent, "be unblocked");
     }
@@ -236,6 +240,7 @@ export function decide(world: World, command: Command, around: Surroundings): De
 
     case "send_mail": {
       if (!world.agents.has(command.to)) return noAgent(command.to);
+      if (command.body.length > LIMITS.mail_body_chars) return tooLong("a mail's body", command.body);
       if (around.undeliveredMail(command.to) >= LIMITS.undelivered_mail) {
         return refuse(429, `agent ${command.to} has ${LIMITS.undelivered_mail} undelivered mails; it must read some first`);
       }
@@ -256,6 +261,10 @@ export function decide(world: World, command: Command, around: Surroundings): De
       return completeReview(world, command, around);
   }
 }
+
+/** The part of `wanted` that is not so already. */
+const differing = <T extends object>(now: T, wanted: Partial<T>): Partial<T> =>
+  Object.fromEntries(Object.entries(wanted).filter(([name, value]) => value !== undefined && value !== now[name as keyof T])) as Partial<T>;
 
 function ofRig(world: World, around: Surroundings, fact: Fact, already: boolean): Decision {
   if (already) return accept([]);

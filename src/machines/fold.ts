@@ -127,10 +127,14 @@ const creates = (fact: Fact, target: Target): boolean =>
   (fact.type === "agent.registered" && target.kind === "agent") || (fact.type === "bead.created" && target.kind === "bead") || (fact.type === "review.opened" && target.kind === "review");
 
 /** Facts about the rig's own bookkeeping, which is no chart's business. */
-function note(world: World, fact: Fact, changed: Map<string, readonly [Kind, string]>): void {
+function note(world: World, fact: Recorded, changed: Map<string, readonly [Kind, string]>): void {
   if (fact.type !== "actor.quarantined" && fact.type !== "actor.repaired") return;
   changed.set(actorKey(fact.kind, fact.id), [fact.kind, fact.id]);
-  if (fact.type === "actor.quarantined") markBroken(world, fact.kind, fact.id, fact.error);
+  if (fact.type === "actor.quarantined") {
+    // A root one says that the row could not be read: the rig has no such actor in memory, and neither has a replay.
+    if (fact.cause === null) put(world, fact.kind, fact.id, fact.kind === "rig" ? initial("rig") : undefined);
+    markBroken(world, fact.kind, fact.id, fact.error);
+  }
   if (fact.type === "actor.repaired") markRepaired(world, fact.kind, fact.id);
 }
 

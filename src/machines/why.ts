@@ -1,7 +1,7 @@
 import type { AgentSnapshot } from "./agent.ts";
 import type { BeadSnapshot } from "./bead.ts";
 import { gateOf } from "./rig.ts";
-import { allowance, freeSlots, isDeferred } from "./schedule.ts";
+import { allowance, freeSlots, isDeferred, mayRun } from "./schedule.ts";
 import { stateName } from "./decide.ts";
 import { get, type World } from "./world.ts";
 
@@ -75,6 +75,8 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
   if (context.hook === null) return why("no_work", "It has no bead.");
   if (context.role !== "polecat") return why("wrong_role", `It is a ${context.role}: only polecats are dispatched on beads.`, { role: context.role });
   const bead = get(world, "bead", context.hook);
-  if (bead !== undefined && (bead.context.blockedBy.length > 0 || isDeferred(bead, world.at) || bead.hasTag("terminal") || bead.context.type !== "issue")) return whyBead(world, bead);
+  const lost = world.broken.get(`bead:${context.hook}`) ?? (bead === undefined ? "it is gone" : undefined);
+  if (lost !== undefined || bead === undefined) return why("quarantined_until", `Its bead ${context.hook} cannot be read: ${lost ?? ""}. Replay the rig to repair it, or unhook the agent.`);
+  if (!mayRun(bead, world.at)) return whyBead(world, bead);
   return whyTheRigWaits(world) ?? why("running", "It is due and is dispatched with the next commit.");
 }

@@ -42,6 +42,8 @@ export interface World {
   };
   /** Fetches a terminal bead or review that is not held in memory. */
   readonly recall: Recall;
+  /** Beads and reviews removed by the commit under way: their rows are still there and must not be recalled. */
+  readonly gone: Set<string>;
   /** What to put back if the commit under way fails; null outside a commit. */
   undo: (() => void)[] | null;
 }
@@ -71,6 +73,7 @@ export function createWorld(recall: Recall = () => undefined): World {
       identities: new Map(),
     },
     recall,
+    gone: new Set(),
     undo: null,
   };
 }
@@ -81,13 +84,16 @@ export function get(world: World, kind: Kind, id: string): AnySnapshot | undefin
     case "agent":
       return world.agents.get(id);
     case "bead":
-      return world.beads.get(id) ?? world.recall("bead", id);
+      return world.beads.get(id) ?? recalled(world, "bead", id);
     case "review":
-      return world.reviews.get(id) ?? world.recall("review", id);
+      return world.reviews.get(id) ?? recalled(world, "review", id);
     case "rig":
       return world.rig;
   }
 }
+
+const recalled = <K extends "bead" | "review">(world: World, kind: K, id: string): Snapshots[K] | undefined =>
+  world.gone.size > 0 && world.gone.has(actorKey(kind, id)) ? undefined : world.recall(kind, id);
 
 /** Sets or (with undefined) removes one actor, and keeps the indexes true. */
 export function put<K extends Kind>(world: World, kind: K, id: string, snapshot: Snapshots[K] | undefined): void;
@@ -104,8 +110,10 @@ export function put(world: World, kind: Kind, id: string, snapshot: AnySnapshot 
     case "agent":
       return replace(world, world.agents, id, snapshot as AgentSnapshot | undefined, indexAgent);
     case "bead":
+      if (snapshot === undefined && world.undo !== null) world.gone.add(actorKey(kind, id));
       return replace(world, world.beads, id, snapshot as BeadSnapshot | undefined, indexBead);
     case "review":
+      if (snapshot === undefined && world.undo !== null) world.gone.add(actorKey(kind, id));
       return replace(world, world.reviews, id, snapshot as ReviewSnapshot | undefined, indexReview);
   }
 }
@@ -185,12 +193,14 @@ export function begin(world: World): void {
 export function rollback(world: World): void {
   const undo = world.undo ?? [];
   world.undo = null;
+  world.gone.clear();
   for (const put of undo.toReversed()) put();
 }
 
 /** Forgets how to go back, and lets go of what is terminal: `recall` finds it in storage. */
 export function commit(world: World, changed: Iterable<readonly [Kind, string]>): void {
   world.undo = null;
+  world.gone.clear();
   for (const [kind, id] of changed) {
     if (kind === "bead" && world.beads.get(id)?.hasTag("terminal")) put(world, "bead", id, undefined);
     if (kind === "review" && world.reviews.get(id)?.hasTag("terminal")) put(world, "review", id, undefined);

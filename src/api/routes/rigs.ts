@@ -100,6 +100,49 @@ export const rigRoutes: Route[] = [
   }),
   route({
     method: "GET",
+    path: "/api/rigs/:rigId/state",
+    summary: "Every actor's state as of a seq, by replay; without seq, as it is now",
+    tag,
+    access,
+    query: z.object({ seq: z.string().optional() }),
+    answer: z.object({ seq: z.int(), at: z.int(), actors: z.array(z.object({ kind: z.string(), id: z.string(), v: z.int(), value: z.json(), context: z.json(), error: z.string().nullable() })), broken: z.array(z.tuple([z.string(), z.string()])) }),
+    handle: async ({ rig, query }) => {
+      const cut = found(await rig().state(query.seq === undefined ? null : count("seq", query.seq, 0)), `fact with seq ${query.seq} yet`);
+      return { ...cut, actors: cut.actors.map((actor) => ({ ...actor, value: JSON.parse(actor.value) as unknown, context: JSON.parse(actor.context) as unknown })) };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/replay",
+    summary: "Fold the whole journal again and name the first difference, if there is any",
+    tag,
+    access,
+    answer: z.object({ facts: z.int(), effects: z.int(), divergence: z.object({ seq: z.int(), expected: z.string(), actual: z.string() }).nullable() }),
+    handle: ({ rig }) => rig().replay(),
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/export",
+    summary: "The journal and the stored actors as one file that `npm run replay` reads",
+    tag,
+    access,
+    handle: async ({ rig, params }) => {
+      const stub = rig();
+      let next: number | null = 0;
+      const encoder = new TextEncoder();
+      const body = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          if (next === null) return controller.close();
+          const page: { lines: string[]; next: number | null } = await stub.exportPage(next);
+          next = page.next;
+          controller.enqueue(encoder.encode(page.lines.map((line) => `${line}\n`).join("")));
+        },
+      });
+      return new Response(body, { headers: { "content-type": "application/x-ndjson", "content-disposition": `attachment; filename="${params["rigId"]}.journal.ndjson"` } });
+    },
+  }),
+  route({
+    method: "GET",
     path: "/api/rigs/:rigId/feed",
     summary: "The rig's facts as they happen, by WebSocket or server-sent events; resume with after",
     tag,

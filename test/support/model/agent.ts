@@ -1,0 +1,129 @@
+import { dispatchId } from "../../../src/events/dispatch-id.ts";
+import type { Fact, Outcome, Role } from "../../../src/events/facts.ts";
+import type { AgentContext, AgentSnapshot } from "../../../src/machines/agent.ts";
+import type { World } from "../../../src/machines/world.ts";
+import type { Model } from "./explore.ts";
+import { aroundDeadlines, plus, side } from "./times.ts";
+import { move, type Move } from "./world.ts";
+
+/** One agent in a rig without a repository: the rig grants nothing by itself, so every fact is the model's. */
+
+const ID = "a";
+const BEAD = "b";
+const START_MS = 1_800_000_000_000;
+const registered: Fact = { type: "agent.registered", agentId: ID, role: "polecat", name: "agent a", identity: "rig/a" };
+
+export const agentModel = (role: Role): Model => ({
+  name: role === "polecat" ? "agent" : `agent (${role})`,
+  kind: "agent",
+  id: ID,
+  // Two attempts are enough to see the first, the last and what comes after.
+  seeds: [move(START_MS, { type: "rig.settings_changed", changes: { max_attempts: 2 } }), move(START_MS, { ...registered, role })],
+  // A mayor differs only in that nobody watches its progress: time and what leads to a process are enough.
+  moves: (world) => movesOf(world, agentIn(world)).filter(({ type }) => role === "polecat" || TO_A_PROCESS.has(type)),
+  key: (world) => (world.agents.has(ID) ? keyOf(world, agentIn(world)) : "gone"),
+});
+
+const TO_A_PROCESS: ReadonlySet<string> = new Set<Fact["type"]>(["TICK", "agent.hooked", "dispatch.granted", "start.accepted", "agent.progressed", "agent.exited"]);
+
+function agentIn(world: World): AgentSnapshot {
+  const agent = world.agents.get(ID);
+  if (agent === undefined) throw new Error(`the model has no agent ${ID}`);
+  return agent;
+}
+
+interface Deadlines {
+  readonly lease: number | null;
+  readonly stop: number | null;
+  readonly backoff: number | null;
+  readonly quarantine: number | null;
+  readonly prompt: number | null;
+  readonly check: number | null;
+  readonly escalate: number | null;
+  readonly restart: number | null;
+}
+
+function deadlinesOf(world: World, context: AgentContext): Deadlines {
+  const { settings } = world.rig.context;
+  return {
+    lease: context.leaseUntil,
+    stop: context.stopUntil,
+    backoff: context.backoffUntil,
+    quarantine: context.quarantinedUntil,
+    prompt: plus(context.blockedAt, settings.gupp_check_ms),
+    check: plus(context.progressAt, settings.gupp_check_ms),
+    escalate: plus(context.progressAt, settings.gupp_escalate_ms),
+    restart: plus(context.progressAt, settings.gupp_restart_ms),
+  };
+}
+
+export function keyOf(world: World, agent: AgentSnapshot): string {
+  const { context } = agent;
+  const { lease, stop, backoff, quarantine, prompt, check, escalate, restart } = deadlinesOf(world, context);
+  // A deadline that is left over from before is seen by no guard of this state.
+  const seen = [
+    ...(context.heard ? [] : [lease]),
+    ...(agent.matches("working") ? [stop, check, escalate, restart] : []),
+    ...(agent.matches("exited") || agent.matches("restarting") ? [backoff] : []),
+    ...(agent.matches({ blocked: "quarantined" }) ? [quarantine] : []),
+    ...(agent.matches({ blocked: "onPermission" }) ? [prompt] : []),
+  ].map((deadline) => side(world.at, deadline));
+  return JSON.stringify([agent.value, context.role === "mayor", context.hook, context.heard, context.attempts, context.exhausted > 0, context.stopReason, context.checkpoint !== null, seen]);
+}
+
+const OUTCOMES: readonly Outcome[] = ["completed", "failed", "gone", "rate_limited", "evicted"];
+
+function movesOf(world: World, { context }: AgentSnapshot): Move[] {
+  const { at } = world;
+  const deadlines = deadlinesOf(world, context);
+  const tick = (when: number, container: "unasked" | "unreachable" = "unasked") => move(when, { type: "TICK", container });
+  const exited = (dispatch: string, outcome: Outcome, when = at, resetAt: number | null = null) =>
+    move(when, { type: "agent.exited", agentId: ID, dispatchId: dispatch, outcome, reason: outcome, resetAt });
+  const current = dispatchId(ID, context.dispatchN);
+  const other = dispatchId(ID, context.dispatchN === 0 ? 7 : context.dispatchN - 1);
+  const next = dispatchId(ID, context.dispatchN + 1);
+  const granted = (dispatch: string, beadId: string): Fact => ({ type: "dispatch.granted", agentId: ID, dispatchId: dispatch, beadId, branch: "ticktown/b", rework: false, probe: false });
+
+  return [
+    tick(at),
+    ...aroundDeadlines(at, Object.values(deadlines)).map((when) => tick(when)),
+    ...(deadlines.lease === null ? [] : [tick(Math.max(at, deadlines.lease), "unreachable"), exited(current, "gone", Math.max(at, deadlines.lease))]),
+    ...[0, 1].map((attempts) => move(at, { type: "agent.hooked", agentId: ID, beadId: BEAD, attempts, branch: null })),
+    ...[BEAD, "another"].map((beadId) => move(at, { type: "agent.unhooked", agentId: ID, beadId, reason: "unhooked" })),
+    move(at, granted(next, BEAD)),
+    move(at, granted(next, "another")),
+    move(at, granted(current, BEAD)),
+    ...OUTCOMES.map((outcome) => exited(current, outcome)),
+    exited(current, "rate_limited", at, at + 3_600_000),
+    exited(other, "failed"),
+    ...[current, other].flatMap((dispatch) => reportsOf(dispatch).map((fact) => move(at, fact))),
+    move(at, { type: "start.unknown", agentId: ID, dispatchId: current, error: "no answer" }),
+    ...["same", "new"].map((what) => move(at, saved(current, what === "same" ? (context.checkpoint?.digest ?? "1") : `${context.checkpoint?.digest ?? ""}1`))),
+    move(at, { type: "agent.answered", agentId: ID, answer: "yes", by: "operator" }),
+    move(at, saved(other, "older")),
+    move(at, done(current, "another")),
+    move(at, registered),
+    move(at, { type: "rig.draining", by: "operator" }),
+    move(at, { type: "rig.destroyed", by: "operator" }),
+    move(at, { type: "agent.deleted", agentId: ID }),
+  ];
+}
+
+const done = (dispatch: string, beadId: string): Fact => ({ type: "agent.done", agentId: ID, dispatchId: dispatch, beadId, branch: "ticktown/b", prUrl: null, summary: null });
+
+const saved = (dispatch: string, digest: string): Fact => ({ type: "agent.checkpointed", agentId: ID, dispatchId: dispatch, beadId: BEAD, digest, data: { digest } });
+
+/** What a dispatch can say of itself, besides its end and its checkpoints. */
+function reportsOf(dispatch: string): Fact[] {
+  const of = { agentId: ID, dispatchId: dispatch };
+  return [
+    { type: "start.accepted", ...of },
+    { type: "start.refused", ...of, status: 422, error: "no such branch" },
+    { type: "agent.heard", ...of },
+    { type: "agent.progressed", ...of, what: "a tool call" },
+    { type: "agent.asked_help", ...of, escalationId: "e" },
+    { type: "permission.asked", ...of, prompt: "may I?" },
+    { type: "permission.answered", ...of },
+    done(dispatch, BEAD),
+  ];
+}

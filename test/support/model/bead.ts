@@ -1,0 +1,77 @@
+import { BEAD_STATUSES, type BeadType, type Fact } from "../../../src/events/facts.ts";
+import type { BeadSnapshot } from "../../../src/machines/bead.ts";
+import type { World } from "../../../src/machines/world.ts";
+import type { Model } from "./explore.ts";
+import { move, type Move } from "./world.ts";
+
+/** One bead in a rig without a repository: hooked and dispatched by the model alone, to agent `a`, if there is one, and `z`. */
+
+const ID = "b";
+const START_MS = 1_800_000_000_000;
+
+const created = (beadType: BeadType): Fact => ({
+  type: "bead.created",
+  beadId: ID,
+  beadType,
+  title: "a bead",
+  body: null,
+  priority: "medium",
+  labels: [],
+  metadata: {},
+  convoyId: null,
+  blockedBy: ["blocker"],
+  deferUntil: null,
+  createdBy: null,
+});
+
+const registered: Fact = { type: "agent.registered", agentId: "a", role: "polecat", name: "agent a", identity: "rig/a" };
+
+export const beadModel = (beadType: BeadType, { withAgent = false } = {}): Model => ({
+  name: `bead (${beadType}${withAgent ? " and its agent" : ""})`,
+  kind: "bead",
+  id: ID,
+  seeds: [move(START_MS, created(beadType), ...(withAgent ? [registered] : []))],
+  moves: (world) => movesOf(world, beadIn(world)),
+  key: (world) => (world.beads.has(ID) ? keyOf(beadIn(world)) + agentKey(world) : "gone"),
+});
+
+function beadIn(world: World): BeadSnapshot {
+  const bead = world.beads.get(ID);
+  if (bead === undefined) throw new Error(`the model has no bead ${ID}`);
+  return bead;
+}
+
+export const keyOf = ({ value, context }: BeadSnapshot): string =>
+  JSON.stringify([value, context.type, context.assignee, context.blockedBy.length, context.attempts > 0, context.reworks, context.reviewId !== null]);
+
+const agentKey = (world: World): string => JSON.stringify([world.agents.get("a")?.value, world.agents.get("a")?.context.hook]);
+
+function movesOf({ at }: World, { context }: BeadSnapshot): Move[] {
+  const ofReview = (reviewId: string): Fact[] => [
+    { type: "bead.merged", beadId: ID, reviewId, commitSha: "c0ffee" },
+    { type: "bead.conflicted", beadId: ID, reviewId, message: "both changed it" },
+  ];
+  const facts: Fact[] = [
+    ...["a", "z"].flatMap(ofAgent),
+    ...ofReview(context.reviewId ?? "none"),
+    ...ofReview("another"),
+    ...BEAD_STATUSES.map((status): Fact => ({ type: "bead.status_set", beadId: ID, status, by: "operator" })),
+    ...["blocker", "another"].map((blockerId): Fact => ({ type: "bead.unblocked", beadId: ID, blockerId })),
+    { type: "attempts.reset", beadId: ID },
+    { type: "bead.closed", beadId: ID, by: "operator" },
+    { type: "bead.cancelled", beadId: ID, by: "operator" },
+    { type: "bead.failed", beadId: ID, reason: "2 attempts used up" },
+    created(context.type),
+    { type: "bead.deleted", beadId: ID },
+    { type: "agent.deleted", agentId: "a" },
+  ];
+  return facts.map((fact) => move(at, fact));
+}
+
+const ofAgent = (agentId: string): Fact[] => [
+  { type: "agent.hooked", agentId, beadId: ID, attempts: 0, branch: null },
+  { type: "agent.unhooked", agentId, beadId: ID, reason: "unhooked" },
+  { type: "dispatch.granted", agentId, dispatchId: `${agentId}:1`, beadId: ID, branch: "ticktown/b", rework: false, probe: false },
+  { type: "dispatch.failed", agentId, dispatchId: `${agentId}:1`, beadId: ID, charged: true, attempts: 1, reason: "crashed" },
+  { type: "review.submitted", agentId, beadId: ID, branch: "ticktown/b", prUrl: null, summary: null },
+];

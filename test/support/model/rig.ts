@@ -1,0 +1,75 @@
+import type { Fact } from "../../../src/events/facts.ts";
+import type { RigContext } from "../../../src/machines/rig.ts";
+import type { World } from "../../../src/machines/world.ts";
+import type { Model } from "./explore.ts";
+import { aroundDeadlines, plus, side } from "./times.ts";
+import { move, type Move } from "./world.ts";
+
+/** The rig itself, without agents: what agents say reaches it all the same. */
+
+const START_MS = 1_800_000_000_000;
+
+export const rigModel: Model = {
+  name: "rig",
+  kind: "rig",
+  id: "rig",
+  seeds: [move(START_MS, { type: "rig.settings_changed", changes: { breaker_failures: 2 } })],
+  moves: movesOf,
+  key: keyOf,
+};
+
+const cooldownEnd = ({ openedAt, settings }: RigContext): number | null => plus(openedAt, settings.breaker_cooldown_ms);
+/** When the oldest failure no longer counts. */
+const windowEnd = ({ failures, settings }: RigContext): number | null => plus(failures[0] ?? null, settings.breaker_window_ms);
+
+export function keyOf({ at, rig }: World): string {
+  const { context } = rig;
+  return JSON.stringify([rig.value, context.config !== null, context.failures.length, side(at, windowEnd(context)), side(at, cooldownEnd(context)), context.probe]);
+}
+
+const PROBE = "p:2";
+
+function movesOf({ at, rig }: World): Move[] {
+  const { context } = rig;
+  const facts: Fact[] = [
+    { type: "rig.configured", rigId: "rig1", townId: "town1", userId: "user1", name: "rig", gitUrl: "file:///repo", defaultBranch: "main" },
+    { type: "rig.settings_changed", changes: { capacity: 3 } },
+    { type: "rig.paused", by: "operator" },
+    { type: "rig.resumed", by: "operator" },
+    { type: "rig.draining", by: "operator" },
+    { type: "rig.destroyed", by: "operator" },
+    { type: "rig.activity_changed", active: true },
+    { type: "rig.activity_changed", active: false },
+    { type: "container.unreachable", error: "no route" },
+    { type: "container.reachable" },
+    ...[true, false].map((probe): Fact => ({ type: "dispatch.granted", agentId: "p", dispatchId: PROBE, beadId: "b", branch: "ticktown/b", rework: false, probe })),
+    ...[PROBE, "p:1"].flatMap(reportsOf),
+    ...["p", "q"].flatMap((agentId): Fact[] => [
+      { type: "agent.unhooked", agentId, beadId: "b", reason: "unhooked" },
+      { type: "agent.deleted", agentId },
+    ]),
+  ];
+  return [
+    ...[at, ...aroundDeadlines(at, [cooldownEnd(context)])].map((when) => move(when, { type: "TICK", container: "unasked" })),
+    ...aroundDeadlines(at, [windowEnd(context)]).map((when) => move(when, failed(PROBE))),
+    ...facts.map((fact) => move(at, fact)),
+    // By itself the rig corrects a wrong one at the end of the commit, so the second must come within it.
+    move(at, ...[true, true].map((active): Fact => ({ type: "rig.activity_changed", active }))),
+  ];
+}
+
+const failed = (dispatch: string): Fact => ({ type: "dispatch.failed", agentId: "p", dispatchId: dispatch, beadId: "b", charged: true, attempts: 1, reason: "crashed" });
+
+function reportsOf(dispatch: string): Fact[] {
+  const of = { agentId: "p", dispatchId: dispatch };
+  return [
+    failed(dispatch),
+    { type: "agent.heard", ...of },
+    { type: "agent.progressed", ...of, what: "a tool call" },
+    { type: "agent.checkpointed", ...of, beadId: "b", digest: "x", data: 1 },
+    { type: "agent.asked_help", ...of, escalationId: "e" },
+    { type: "permission.asked", ...of, prompt: "may I?" },
+    { type: "agent.done", ...of, beadId: "b", branch: "ticktown/b", prUrl: null, summary: null },
+    ...(["failed", "evicted", "rate_limited"] as const).map((outcome): Fact => ({ type: "agent.exited", ...of, outcome, reason: outcome, resetAt: null })),
+  ];
+}

@@ -1,0 +1,26 @@
+import { agentModel } from "./model/agent.ts";
+import { beadModel } from "./model/bead.ts";
+import { explore, type Explored, type Model } from "./model/explore.ts";
+import { reviewModel } from "./model/review.ts";
+import { rigModel } from "./model/rig.ts";
+
+/**
+ * Paths of facts through every chart, generated from the charts: to every reachable state, over every transition, with
+ * every guard answered both ways. Data only: any host that can journal facts can be driven along them.
+ */
+
+export const MODELS: readonly Model[] = [agentModel("polecat"), agentModel("mayor"), beadModel("issue"), beadModel("message"), beadModel("issue", { withAgent: true }), reviewModel, rigModel];
+
+const explored = new Map<Model, Explored>();
+
+/** Explores each model once. */
+export function exploreAll(): readonly Explored[] {
+  return MODELS.map((model) => {
+    const known = explored.get(model) ?? explore(model);
+    explored.set(model, known);
+    return known;
+  });
+}
+
+export type { Path } from "./model/explore.ts";
+export type { Move } from "./model/world.ts";

@@ -6,20 +6,9 @@ import { LIMITS } from "../events/limits.ts";
 import { authenticate, authorize, callerOf, type Principal } from "./auth.ts";
 import { HttpError } from "./errors.ts";
 import type { Call, Route } from "./route.ts";
-import { agentRoutes } from "./routes/agents.ts";
-import { beadRoutes } from "./routes/beads.ts";
-import { debugRoutes } from "./routes/debug.ts";
-import { containerRoutes } from "./routes/container.ts";
-import { mayorRoutes } from "./routes/mayor.ts";
-import { operatorRoutes } from "./routes/operators.ts";
-import { reviewRoutes } from "./routes/reviews.ts";
-import { rigRoutes } from "./routes/rigs.ts";
-import { systemRoutes } from "./routes/system.ts";
-import { userRoutes } from "./routes/users.ts";
+import { takeTurn } from "./rate-limit.ts";
+import { ROUTES } from "./routes/index.ts";
 import { Id } from "./schemas.ts";
-
-/** Every route of this Worker. */
-export const ROUTES: readonly Route[] = [...systemRoutes, ...beadRoutes, ...agentRoutes, ...reviewRoutes, ...rigRoutes, ...debugRoutes, ...userRoutes, ...containerRoutes, ...mayorRoutes, ...operatorRoutes];
 
 const ANONYMOUS: Principal = { kind: "anonymous" };
 
@@ -30,6 +19,7 @@ for (const entry of ROUTES) {
     const principal = entry.access.includes("public") ? ANONYMOUS : await authenticate(c.req.raw, c.env, { developmentPass: entry.needsToken !== true });
     const params = checkedParams(c.req.param() as Record<string, string>);
     authorize(principal, entry.access, params);
+    takeTurn(principal, Date.now());
     const text = entry.body === undefined ? "" : await readText(c.req.raw);
     const key = await keyOf(c.req.raw, entry, text);
     const rig = () => c.env.RIG.get(c.env.RIG.idFromName(params["rigId"] ?? ""));
@@ -55,7 +45,10 @@ app.notFound((c) => c.json({ success: false, error: "Not found" }, 404));
 
 app.onError((error, c) => {
   const known = error instanceof HttpError ? error : error.message.includes(DELETED) ? new HttpError(404, DELETED) : null;
-  if (known !== null) return c.json({ success: false, error: known.message, ...known.extra }, known.status as 400);
+  if (known !== null) {
+    if (known.status === 429) c.header("retry-after", "1");
+    return c.json({ success: false, error: known.message, ...known.extra }, known.status as 400);
+  }
   console.error(JSON.stringify({ level: "error", message: "a request failed", method: c.req.method, path: c.req.path, error: error.message }));
   return c.json({ success: false, error: "Ticktown failed to answer this request; it is logged. Nothing was changed unless a journal entry says so." }, 500);
 });

@@ -43,6 +43,8 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly query?: ZodType<Query>;
   /** Schema of `data` in the success envelope. */
   readonly answer?: ZodType;
+  /** Answers without the envelope. */
+  readonly bare?: boolean;
   readonly status?: 200 | 201;
   /** Answers with data, or with a whole Response where there is no envelope. */
   handle(call: Call<Body, Query>): Promise<unknown>;

@@ -28,6 +28,8 @@ export interface Env {
   CONTAINER?: { fetch(request: Request): Promise<Response> };
   /** Shared with the control server. */
   CONTROL_TOKEN?: string;
+  /** What the container runs as an agent, unless its image says so. */
+  AGENT_COMMAND?: string;
   /** Told about alerts by POST, if set. */
   NOTIFY_WEBHOOK_URL?: string;
 }

@@ -1,5 +1,5 @@
 import { rigDeadline } from "../machines/rig.ts";
-import { stateName } from "../machines/decide.ts";
+import { violations } from "../machines/invariants.ts";
 import { arm } from "./alarm.ts";
 import type { Rig } from "./rig.ts";
 
@@ -48,8 +48,6 @@ export function health(rig: Rig): Health {
     container: String(value.container),
     outbox: ports.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM outbox").toArray()[0]?.n ?? 0,
     broken: [...world.broken].map(([actor, error]) => ({ actor, error })),
-    violations: [],
+    violations: violations(world).map(({ rule, actor, text }) => `${rule}: ${actor}: ${text}`),
   };
 }
-
-export { stateName };

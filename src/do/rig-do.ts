@@ -96,7 +96,7 @@ export class RigDO extends DurableObject<Env> {
     const rig = this.#open;
     const decision = execute(rig, command, caller);
     if (!decision.ok) return decision;
-    if (caller.dispatchId !== null && PROGRESS.has(command.type)) execute(rig, { type: "progressed", agentId: caller.id, what: command.type }, caller);
+    if (caller.dispatchId !== null && decision.stale !== true && PROGRESS.has(command.type)) execute(rig, { type: "progressed", agentId: caller.id, what: command.type }, caller);
     return {
       ok: true,
       stale: decision.stale ?? false,
@@ -136,6 +136,8 @@ export class RigDO extends DurableObject<Env> {
     const mail = queries.undeliveredMail(rig, agentId);
     const reply = this.execute({ type: "read_mail", agentId, mailIds: mail.map(({ id }) => id) }, caller);
     if (!reply.ok) return reply;
+    // An older dispatch must not read away what the newer one is meant to see.
+    if (reply.stale) return [];
     const now = new Date(rig.world.at).toISOString();
     return mail.map((letter) => ({ ...letter, delivered: true, delivered_at: now }));
   }

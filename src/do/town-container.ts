@@ -7,12 +7,32 @@ class CloudTownContainer extends Container<Env> {
   override defaultPort = 8080;
   override sleepAfter = "30m";
   override envVars = environment(this.env);
+
+  override fetch(request: Request): Promise<Response> {
+    return super.fetch(withControlToken(new Request(request), this.env));
+  }
+
+  /** Heartbeats go out of the container, which counts as no activity: one whose agents run must not be put to sleep. */
+  override async onActivityExpired(): Promise<void> {
+    if (this.ctx.container?.running === true) {
+      const response = await this.containerFetch("http://container/health").catch(() => null);
+      const health = (await response?.json().catch(() => null)) as { agents?: unknown } | null | undefined;
+      if (typeof health?.agents === "number" && health.agents > 0) return;
+    }
+    await super.onActivityExpired();
+  }
+}
+
+function withControlToken(request: Request, { CONTROL_TOKEN }: Env): Request {
+  if (CONTROL_TOKEN !== undefined) request.headers.set("authorization", `Bearer ${CONTROL_TOKEN}`);
+  return request;
 }
 
 function environment(env: Env): Record<string, string> {
   const vars: Record<string, string> = { PORT: "8080" };
   if (env.GASTOWN_API_URL !== undefined) vars["GASTOWN_API_URL"] = env.GASTOWN_API_URL;
   if (env.CONTROL_TOKEN !== undefined) vars["CONTROL_TOKEN"] = env.CONTROL_TOKEN;
+  if (env.AGENT_COMMAND !== undefined) vars["AGENT_COMMAND"] = env.AGENT_COMMAND;
   return vars;
 }
 
@@ -25,8 +45,7 @@ class LocalTownContainer extends DurableObject<Env> {
     // One local control server may serve several towns.
     forwarded.headers.set("x-ticktown-town", this.ctx.id.name ?? "");
     if (this.env.CONTAINER !== undefined) return this.env.CONTAINER.fetch(forwarded);
-    if (this.env.CONTROL_TOKEN !== undefined) forwarded.headers.set("authorization", `Bearer ${this.env.CONTROL_TOKEN}`);
-    return fetch(forwarded);
+    return fetch(withControlToken(forwarded, this.env));
   }
 }
 

@@ -367,6 +367,7 @@ export const agentMachine = agentSetup.createMachine({
       },
       states: {
         process: {
+          description: "What becomes of the process.",
           initial: "starting",
           states: {
             starting: {
@@ -411,6 +412,7 @@ export const agentMachine = agentSetup.createMachine({
           },
           states: {
             fresh: {
+              description: "Proved progress lately.",
               tags: ["active"],
               on: {
                 TICK: [
@@ -481,6 +483,7 @@ export const agentMachine = agentSetup.createMachine({
           },
           states: {
             waiting: {
+              description: "Nobody was told yet.",
               tags: ["slot", "patrolled"],
               on: { TICK: { guard: "promptIsOld", target: "escalated", actions: ["escalatePrompt"] } },
             },
@@ -526,6 +529,7 @@ export const agentMachine = agentSetup.createMachine({
       on: { "agent.done": isDone, "agent.checkpointed": saves, "agent.unhooked": loseHook, "agent.deleted": leave },
       states: {
         deciding: {
+          description: "Give up, go on, or wait: left at once.",
           always: [
             { guard: and(["attemptsAreUsedUp", "agentIsSuspect"]), target: "#agent.blocked.quarantined", actions: ["failBead", "escalateExhaustion", "giveUpBead", "quarantine"] },
             { guard: "attemptsAreUsedUp", target: "#agent.idle", actions: ["failBead", "escalateExhaustion", "giveUpBead"] },

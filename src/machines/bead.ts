@@ -100,6 +100,8 @@ const beadSetup = setup({
 });
 
 const submits = { guard: "isWork", target: "in_review", actions: ["enterReview", "openReview"] } as const;
+/** What is no work has no branch to merge: its agent's done closes it. */
+const endsByDone = { guard: "isItsAgent", target: "closed", actions: ["close"] } as const;
 const closes = { target: "closed", actions: ["close"] } as const;
 const cancelled = { target: "failed", actions: ["fail"] } as const;
 const fails = { target: "failed", actions: ["fail", "tellOperator"] } as const;
@@ -139,7 +141,7 @@ export const beadMachine = beadSetup.createMachine({
         "agent.deleted": { guard: "isItsAgent", actions: ["unassign"] },
         "dispatch.granted": { guard: "isItsAgent", target: "in_progress", actions: ["rememberBranch"] },
         "bead.unblocked": { actions: ["removeBlocker"] },
-        "review.submitted": submits,
+        "review.submitted": [submits, endsByDone],
         "bead.status_set": [
           { guard: and(["isSetToInProgress", not(and(["isWork", "isFree"]))]), target: "in_progress", actions: ["touch"] },
           { guard: "isSetToClosed", ...closes },
@@ -160,7 +162,7 @@ export const beadMachine = beadSetup.createMachine({
         "dispatch.failed": { guard: "isItsAgent", actions: ["rememberCharge"] },
         "attempts.reset": { actions: ["resetAttempts"] },
         "bead.unblocked": { actions: ["removeBlocker"] },
-        "review.submitted": submits,
+        "review.submitted": [submits, endsByDone],
         "bead.status_set": [
           { guard: and(["isSetToOpen", not(and(["isWork", not("isFree")]))]), target: "open", actions: ["touch"] },
           { guard: "isSetToClosed", ...closes },

@@ -244,10 +244,13 @@ export function decide(world: World, command: Command, around: Surroundings): De
       if (around.undeliveredMail(command.to) >= LIMITS.undelivered_mail) {
         return refuse(429, `agent ${command.to} has ${LIMITS.undelivered_mail} undelivered mails; it must read some first`);
       }
+      const stale = staleness(world, command.from, around.caller.dispatchId, "mail", null);
+      if (stale) return stale;
       return accept([{ type: "mail.sent", mailId: around.newId("mail"), from: command.from, to: command.to, subject: command.subject, body: command.body }]);
     }
     case "read_mail":
       if (!world.agents.has(command.agentId)) return noAgent(command.agentId);
+      if (staleness(world, command.agentId, around.caller.dispatchId, "mail reading", null)) return accept([], { stale: true });
       return accept(command.mailIds.length === 0 ? [] : [{ type: "mail.delivered", agentId: command.agentId, mailIds: command.mailIds }]);
 
     case "submit_review": {

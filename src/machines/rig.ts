@@ -83,8 +83,8 @@ export const rigMachine = rigSetup.createMachine({
       description: "How often the alarm rings when nothing is due.",
       initial: "idle",
       states: {
-        idle: { on: { "rig.activity_changed": { guard: "becomesActive", target: "active" } } },
-        active: { on: { "rig.activity_changed": { guard: not("becomesActive"), target: "idle" } } },
+        idle: { description: "Nobody has anything to do.", on: { "rig.activity_changed": { guard: "becomesActive", target: "active" } } },
+        active: { description: "Somebody waits for time, or may have ended unheard.", on: { "rig.activity_changed": { guard: not("becomesActive"), target: "idle" } } },
       },
     },
     gate: {
@@ -129,6 +129,7 @@ export const rigMachine = rigSetup.createMachine({
       initial: "reachable",
       states: {
         reachable: {
+          description: "It answers, or was not asked yet.",
           on: {
             "container.unreachable": [
               { guard: "isGateOpen", target: "unreachable", actions: ["rememberContainerError", "alertContainer"] },
@@ -136,10 +137,11 @@ export const rigMachine = rigSetup.createMachine({
             ],
           },
         },
-        unreachable: { on: { "container.reachable": { target: "reachable", actions: ["forgetContainerError"] } } },
+        unreachable: { description: "It did not answer when it was asked last.", on: { "container.reachable": { target: "reachable", actions: ["forgetContainerError"] } } },
       },
     },
     life: {
+      description: "Whether the rig works, hands back, or is over.",
       initial: "alive",
       states: {
         alive: {

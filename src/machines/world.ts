@@ -155,11 +155,13 @@ function indexAgent(world: World, id: string, before: AgentSnapshot | undefined,
 export const isReady = (bead: BeadSnapshot): boolean =>
   bead.value === "open" && bead.context.type === "issue" && bead.context.blockedBy.length === 0;
 
+const waitsFor = (bead: BeadSnapshot | undefined): readonly string[] => (bead === undefined || bead.hasTag("terminal") ? [] : bead.context.blockedBy);
+
 function indexBead(world: World, id: string, before: BeadSnapshot | undefined, after: BeadSnapshot | undefined): void {
   const { index } = world;
   member(index.ready, id, after !== undefined && isReady(after) && after.context.assignee === null);
-  const was = before?.context.blockedBy ?? [];
-  const is = after !== undefined && !after.hasTag("terminal") ? after.context.blockedBy : [];
+  const was = waitsFor(before);
+  const is = waitsFor(after);
   if (was === is) return;
   for (const blocker of was) {
     const set = index.dependents.get(blocker);
@@ -195,6 +197,12 @@ export function rollback(world: World): void {
   world.undo = null;
   world.gone.clear();
   for (const put of undo.toReversed()) put();
+  // An agent that was removed and came back stands last; a TICK takes agents in the order of their seq, as a replay does.
+  const agents = [...world.agents];
+  const isOrdered = agents.every(([, agent], i) => i === 0 || (agents[i - 1]?.[1].context.seq ?? 0) < agent.context.seq);
+  if (isOrdered) return;
+  world.agents.clear();
+  for (const [id, agent] of agents.sort(([, a], [, b]) => a.context.seq - b.context.seq)) world.agents.set(id, agent);
 }
 
 /** Forgets how to go back, and lets go of what is terminal: `recall` finds it in storage. */

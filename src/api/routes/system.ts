@@ -1,7 +1,9 @@
 import * as z from "zod";
+import { docsPage, openApi } from "../openapi.ts";
 import { route, type Route } from "../route.ts";
 
-export const systemRoutes: Route[] = [
+/** @param routes all of them; a function, because these are among them. */
+export const systemRoutes = (routes: () => readonly Route[]): Route[] => [
   route({
     method: "GET",
     path: "/health",
@@ -9,6 +11,28 @@ export const systemRoutes: Route[] = [
     tag: "system",
     access: ["public"],
     answer: z.object({ status: z.literal("ok") }),
+    bare: true,
     handle: async () => Response.json({ status: "ok" }),
+  }),
+  route({
+    method: "GET",
+    path: "/openapi.json",
+    summary: "This API as an OpenAPI 3.1 document",
+    tag: "system",
+    access: ["public"],
+    answer: z.looseObject({ openapi: z.string() }),
+    bare: true,
+    handle: async () => Response.json(openApi(routes())),
+  }),
+  route({
+    method: "GET",
+    path: "/docs",
+    summary: "This API as a page",
+    tag: "system",
+    access: ["public"],
+    handle: async () =>
+      new Response(docsPage(routes()), {
+        headers: { "content-type": "text/html; charset=utf-8", "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'" },
+      }),
   }),
 ];

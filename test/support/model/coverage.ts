@@ -32,14 +32,15 @@ const spy = createActor(createMachine({}), {
 });
 const scope = { self: spy, system: spy.system, id: "", sessionId: "", logger: () => {}, defer: () => {}, stopChild: () => {}, emit: () => {}, actionExecutor: () => {} } as unknown as AnyActorScope;
 
-/** Feeds a fact to a snapshot and tells what that exercised. */
-export function exercise(kind: Kind, before: AnySnapshot, event: MachineEvent): Exercised {
+/** Feeds a fact to a snapshot and tells what that exercised, and what came of it. */
+export function exercise(kind: Kind, before: AnySnapshot, event: MachineEvent): Exercised & { readonly after: AnySnapshot } {
   microsteps = [];
   const machine = MACHINES[kind] as unknown as { transition(s: AnySnapshot, e: MachineEvent, scope: AnyActorScope): AnySnapshot };
-  machine.transition(before, event, scope);
+  const after = machine.transition(before, event, scope);
   const taken = microsteps.flatMap((step) => step._transitions);
   const states = [before as unknown as AnyMachineSnapshot, ...microsteps.map((step) => step.snapshot)];
   return {
+    after,
     states: [...new Set(states.flatMap((state) => nodesOf(state).map((node) => node.id)))],
     transitions: taken.map(idOf),
     guards: [...answersOf(before as unknown as AnyMachineSnapshot, event, event.type), ...microsteps.flatMap((step) => answersOf(step.snapshot, event, ""))],

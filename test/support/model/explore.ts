@@ -1,7 +1,7 @@
 import type { Fact } from "../../../src/events/facts.ts";
 import type { MachineEvent } from "../../../src/machines/event.ts";
 import { route } from "../../../src/machines/route.ts";
-import { initial, step, type AnySnapshot, type Kind } from "../../../src/machines/step.ts";
+import type { AnySnapshot, Kind } from "../../../src/machines/step.ts";
 import { get, type World } from "../../../src/machines/world.ts";
 import { walk } from "../graph.ts";
 import { exercise } from "./coverage.ts";
@@ -93,20 +93,18 @@ export function explore(model: Model): Explored {
 /** What the facts of one commit, derived ones included, exercised of the model's actor. */
 function exercisedBy({ kind, id }: Model, before: World, { facts }: Move, { world, entries }: Taken): ReturnType<typeof exercise>[] {
   const seen: ReturnType<typeof exercise>[] = [];
-  let snapshot = get(before, kind, id);
+  let snapshot: AnySnapshot | undefined = get(before, kind, id);
   // A TICK that changed nothing leaves no entry; it was taken all the same.
   const told = entries.length > 0 ? entries.map((entry) => entry.fact) : facts.map((fact) => ({ ...fact, seq: world.seq + 1, at: world.at, cause: null }));
   for (const fact of told) {
     if (snapshot === undefined || !isRouted(before, fact, kind, id)) continue;
     const event = { ...fact, settings: world.rig.context.settings } as MachineEvent;
-    seen.push(exercise(kind, snapshot, event));
-    snapshot = step(kind, snapshot as never, event).snapshot as AnySnapshot;
+    const one = exercise(kind, snapshot, event);
+    seen.push(one);
+    snapshot = one.after;
   }
   return seen;
 }
 
 /** A fact that goes to all actors of a kind goes to this one, whatever the indexes say of it by now. */
 const isRouted = (world: World, fact: Fact, kind: Kind, id: string): boolean => (fact.type === "TICK" && kind !== "bead") || route(world, fact).some((target) => target.kind === kind && target.id === id);
-
-/** The first snapshot of a model's actor, for logs that go their own way. */
-export const first = (kind: Kind, event?: MachineEvent): AnySnapshot => initial(kind, event) as AnySnapshot;

@@ -1,0 +1,175 @@
+import { env } from "cloudflare:workers";
+import { runInDurableObject } from "cloudflare:test";
+import { sign } from "hono/jwt";
+import { describe, expect, test } from "vitest";
+import { StartAgentRequest } from "../../src/container/contract.ts";
+import { openApi } from "../../src/api/openapi.ts";
+import { ROUTES } from "../../src/api/routes/index.ts";
+import { api, call } from "./client.ts";
+
+/** Towns, rigs, secrets and fencing, as a client of the protocol meets them. */
+
+const SECRET = "test-secret-test-secret-test-secret";
+const now = () => Math.floor(Date.now() / 1_000);
+
+async function newTown() {
+  const town = (await call("POST", "/api/users/u1/towns", { name: "town" })).data;
+  const rig = (await call("POST", "/api/users/u1/rigs", { town_id: town.id, name: "rig", git_url: "https://example.org/repo.git", kilocode_token: "kilo-secret-1", secrets: { GIT_TOKEN: "git-secret-2", MODEL_API_KEY: "model-secret-3" } })).data;
+  return { town, rig, http: api(rig.id), calls: async () => (await (await env.TOWN_CONTAINER.get(env.TOWN_CONTAINER.idFromName(town.id)).fetch("http://container/_calls")).json()) as { calls: { method: string; path: string; body: Record<string, unknown> }[] } };
+}
+
+async function eventually(holds: () => Promise<unknown>): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await holds();
+      return;
+    } catch (error) {
+      if (tries === 200) throw error;
+      await scheduler.wait(25);
+    }
+  }
+}
+
+describe("towns and rigs", () => {
+  test("are created, listed, read and deleted", async () => {
+    const { town, rig } = await newTown();
+    expect((await call("GET", "/api/users/u1/towns")).data.map(({ id }: { id: string }) => id)).toContain(town.id);
+    expect((await call("GET", `/api/users/u1/towns/${town.id}`)).data).toEqual(town);
+    expect((await call("GET", `/api/users/u1/towns/${town.id}/rigs`)).data).toEqual([rig]);
+    expect(rig).toMatchObject({ default_branch: "main", git_url: "https://example.org/repo.git" });
+    expect((await call("GET", "/api/users/u2/towns")).data).toEqual([]);
+    expect((await call("POST", "/api/users/u1/rigs", { town_id: "town-x", name: "r", git_url: "g" })).status).toBe(404);
+    await api(rig.id).post("/beads", { type: "issue", title: "in this town" });
+    expect((await call("GET", `/api/users/u1/towns/${town.id}/events?limit=1`)).data).toHaveLength(1);
+    expect((await call("DELETE", `/api/users/u1/towns/${town.id}`)).data).toEqual({ deleted: true });
+    expect((await call("GET", `/api/users/u1/towns/${town.id}`)).status).toBe(404);
+    expect((await call("GET", `/api/users/u1/rigs/${rig.id}`)).status).toBe(404);
+  });
+
+  test("KC-1182 a deleted rig stops its processes, keeps no alarm and no rows, and is not resurrected by a late callback", async () => {
+    const { rig, http, calls } = await newTown();
+    const { data } = await http.post("/sling", { title: "work" });
+    await eventually(async () => expect((await calls()).calls.some(({ path }) => path === "/agents/start")).toBe(true));
+    await eventually(async () => expect((await http.get("/health")).data.outbox).toBe(0));
+    expect((await call("DELETE", `/api/users/u1/rigs/${rig.id}`)).data).toEqual({ deleted: true });
+    expect((await calls()).calls.map(({ path }) => path)).toContain(`/agents/${data.agent.id}/stop`);
+    for (const late of [http.post(`/agents/${data.agent.id}/done`, { branch: "b" }), http.post(`/agents/${data.agent.id}/completed`, { status: "failed" }), http.get("/beads"), http.post("/tick"), http.post("/beads", { type: "issue", title: "again" })]) {
+      expect((await late).status).toBe(404);
+    }
+    const stub = env.RIG.get(env.RIG.idFromName(rig.id));
+    await runInDurableObject(stub as never, async (_instance, state) => {
+      expect(await state.storage.getAlarm()).toBe(null);
+      expect(state.storage.sql.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('journal', 'actors', 'outbox', 'secrets')").toArray()).toEqual([]);
+    });
+  });
+});
+
+describe("secrets", () => {
+  test("reach the environment of the process and nothing else: no answer, no journal, no event, no log", async () => {
+    const logged: string[] = [];
+    const original = console.warn;
+    console.warn = (...args: unknown[]) => logged.push(args.join(" "));
+    const { rig, http, calls, town } = await newTown();
+    const { data } = await http.post("/sling", { title: "work" });
+    await eventually(async () => expect((await calls()).calls.some(({ path }) => path === "/agents/start")).toBe(true));
+    const order = (await calls()).calls.find(({ path }) => path === "/agents/start")?.body ?? {};
+    // What the rig sends is what the control server accepts.
+    const parsed = StartAgentRequest.parse(order);
+    expect(parsed.envVars).toMatchObject({ KILOCODE_TOKEN: "kilo-secret-1", GIT_TOKEN: "git-secret-2", MODEL_API_KEY: "model-secret-3" });
+    const token = parsed.envVars?.["GASTOWN_SESSION_TOKEN"] ?? "";
+    expect(token).toMatch(/^ey/);
+    const everything = await Promise.all(
+      ["/journal", "/export", "/events", "/settings", "/health", "/state", "/beads", "/agents", `/agents/${data.agent.id}/prime`, `/agents/${data.agent.id}/events`, "/outbox", "/board"].map(async (path) => JSON.stringify((await http.get(path)).body)),
+    );
+    everything.push(JSON.stringify((await call("GET", `/api/users/u1/rigs/${rig.id}`)).body), JSON.stringify((await call("GET", `/api/users/u1/towns/${town.id}/events`)).body), logged.join("\n"));
+    console.warn = original;
+    for (const text of everything) for (const secret of ["kilo-secret", "git-secret", "model-secret", token, SECRET]) expect(text).not.toContain(secret);
+  });
+});
+
+describe("fencing through the token", () => {
+  test("GT-909 every report of an older dispatch is answered 200, journalled as stale, and changes nothing", async () => {
+    const { rig, town, http } = await newTown();
+    const { data } = await http.post("/sling", { title: "work" });
+    const agentId: string = data.agent.id;
+    const tokenOf = async (n: number) => ({ authorization: `Bearer ${await sign({ agentId, rigId: rig.id, townId: town.id, userId: "u1", dispatchId: `${agentId}:${n}`, iat: now(), exp: now() + 3_600 }, SECRET, "HS256")}` });
+    const old = await tokenOf(1);
+    await eventually(async () => expect((await http.get("/health")).data.outbox).toBe(0));
+    await http.post(`/agents/${agentId}/heartbeat`, {}, old);
+    await http.put("/settings", { arm_delay_ms: 0 });
+    await http.post(`/agents/${agentId}/completed`, { status: "failed", reason: "exit 1" }, old);
+    await http.post("/tick");
+    await eventually(async () => expect((await http.get(`/agents/${agentId}`)).data).toMatchObject({ status: "working", dispatch_attempts: 1 }));
+    const state = async () => JSON.stringify((await http.get("/state")).data.actors);
+    const before = await state();
+    const reports: [string, unknown, number][] = [
+      [`/agents/${agentId}/heartbeat`, {}, 200],
+      [`/agents/${agentId}/done`, { branch: "b" }, 200],
+      [`/agents/${agentId}/completed`, { status: "completed" }, 200],
+      [`/agents/${agentId}/checkpoint`, { data: { old: true } }, 200],
+      ["/mail", { from_agent_id: agentId, to_agent_id: agentId, subject: "s", body: "b" }, 201],
+      ["/agent-events", { agent_id: agentId, event_type: "tool_call", data: {} }, 201],
+      ["/review-queue", { agent_id: agentId, bead_id: data.bead.id, branch: "b" }, 201],
+    ];
+    for (const [path, body, status] of reports) expect((await http.post(path, body, old)).status, path).toBe(status);
+    expect(await state()).toBe(before);
+    const stale = (await http.get("/journal")).body["text"] as string;
+    expect(stale.split("\n").filter((line) => line.includes('"report.stale"')).map((line) => (JSON.parse(line) as { fact: { report: string } }).fact.report)).toEqual(["heartbeat", "done", "completed", "checkpoint", "mail", "progress", "review"]);
+    // The newest dispatch is heard, and an operator, whose token names none, is not fenced.
+    expect((await http.post(`/agents/${agentId}/done`, { branch: "b" }, await tokenOf(2))).data).toEqual({ done: true });
+    expect((await http.get(`/beads/${data.bead.id}`)).data.status).toBe("in_review");
+  });
+
+  test("a merge result of an older claim changes nothing", async () => {
+    const { http, calls } = await newTown();
+    const { data } = await http.post("/sling", { title: "work" });
+    await http.post(`/agents/${data.agent.id}/done`, { branch: "b" });
+    await eventually(async () => expect((await calls()).calls.some(({ path }) => path === "/git/merge")).toBe(true));
+    const merge = (await calls()).calls.find(({ path }) => path === "/git/merge")?.body as { entryId: string; dispatchId: string };
+    expect(merge.dispatchId).toBe(`${merge.entryId}:1`);
+    expect((await http.post(`/review-queue/${merge.entryId}/complete`, { status: "merged", message: "", dispatch_id: `${merge.entryId}:0` })).status).toBe(200);
+    expect((await http.get(`/beads/${data.bead.id}`)).data.status).toBe("in_review");
+    expect((await http.post(`/review-queue/${merge.entryId}/complete`, { status: "merged", message: "", commit_sha: "abc", dispatch_id: merge.dispatchId })).status).toBe(200);
+    expect((await http.get(`/beads/${data.bead.id}`)).data).toMatchObject({ status: "closed", metadata: { commit_sha: "abc" } });
+  });
+});
+
+describe("a mayor's tools", () => {
+  test("work with the rigs of its town and no other", async () => {
+    const { rig, town } = await newTown();
+    const other = await newTown();
+    const headers = { authorization: `Bearer ${await sign({ agentId: "mayor", rigId: "none", townId: town.id, userId: "u1", iat: now(), exp: now() + 60 }, SECRET, "HS256")}` };
+    const tools = `/api/mayor/${town.id}/tools`;
+    expect((await call("GET", `${tools}/rigs`, undefined, headers)).data).toEqual([{ id: rig.id, name: "rig" }]);
+    const slung = await call("POST", `${tools}/sling`, { rig_id: rig.id, title: "from the mayor" }, headers);
+    expect(slung.status).toBe(201);
+    expect((await call("GET", `${tools}/rigs/${rig.id}/beads`, undefined, headers)).data).toHaveLength(1);
+    expect((await call("GET", `${tools}/rigs/${rig.id}/agents`, undefined, headers)).data).toHaveLength(1);
+    expect((await call("POST", `${tools}/mail`, { rig_id: rig.id, from_agent_id: "mayor", to_agent_id: slung.data.agent.id, subject: "s", body: "b" }, headers)).status).toBe(201);
+    expect((await call("POST", `${tools}/sling`, { rig_id: other.rig.id, title: "not mine" }, headers)).status).toBe(403);
+    expect((await call("GET", `/api/mayor/${other.town.id}/tools/rigs`, undefined, headers)).status).toBe(403);
+  });
+});
+
+describe("the document", () => {
+  test("/openapi.json describes every route, and /docs shows it", async () => {
+    const document = (await call("GET", "/openapi.json")).body as { openapi: string; paths: Record<string, Record<string, unknown>> };
+    expect(document.openapi).toBe("3.1.0");
+    const listed = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ":$1")}`));
+    expect(listed.sort()).toEqual(ROUTES.map((entry) => `${entry.method} ${entry.path}`).sort());
+    expect(document).toEqual(JSON.parse(JSON.stringify(openApi(ROUTES))));
+    const page = String((await call("GET", "/docs")).body["text"]);
+    for (const entry of ROUTES) expect(page).toContain(entry.path);
+    expect(page).not.toContain("<script");
+  });
+});
+
+describe("what documented clients send", () => {
+  test("unknown keys are ignored, optional ones may be missing or null", async () => {
+    const { http } = await newTown();
+    const bead = await http.post("/beads", { type: "issue", title: "t", body: null, labels: ["a"], metadata: null, convoy_id: null, future_key: { nested: [1] } });
+    expect(bead.data).toMatchObject({ priority: "medium", labels: ["a"], metadata: {}, molecule_id: null });
+    expect((await http.post("/agents/nobody/heartbeat", "not json")).data).toEqual({ heartbeat: true });
+    expect((await http.post("/agents/nobody/heartbeat")).data).toEqual({ heartbeat: true });
+  });
+});

@@ -56,7 +56,7 @@ const read = ({ kind, id, v, value, context, error }: Row): BoardActor => ({ kin
 export function board(rig: Rig): Board {
   const { world, ports, sightings } = rig;
   const live = ports.sql.exec<Row>("SELECT kind, id, v, value, context, error FROM actors WHERE live = 1 ORDER BY seq").toArray();
-  const ended = ports.sql.exec<Row>("SELECT kind, id, v, value, context, error FROM actors WHERE live = 0 ORDER BY seq DESC LIMIT ?", ENDED_SHOWN).toArray().reverse();
+  const ended = ports.sql.exec<Row>("SELECT kind, id, v, value, context, error FROM actors WHERE live = 0 ORDER BY seq DESC LIMIT ?", ENDED_SHOWN).toArray().toReversed();
   const actors = [...ended, ...live].map(read);
   const texts = new Map(ports.sql.exec<{ id: string; body: string }>("SELECT c.id, c.body FROM content c WHERE c.kind = 'bead' AND c.id IN (SELECT id FROM actors WHERE kind = 'bead' AND (live = 1 OR seq >= ?))", oldestOf(ended)).toArray().map(({ id, body }) => [id, body]));
   const content: Record<string, BoardContent> = {};

@@ -24,7 +24,7 @@ const json = (body: unknown, status = 200): Response => new Response(JSON.string
 export async function containerBinding(request: Request): Promise<Response> {
   const name = request.headers.get("x-ticktown-town") ?? "";
   if (name.startsWith("real-")) return real(request);
-  const town = towns.get(name) ?? { calls: [], processes: new Map(), script: {} };
+  const town: Town = towns.get(name) ?? { calls: [], processes: new Map(), script: {} };
   towns.set(name, town);
   const { pathname } = new URL(request.url);
   const text = await request.text();

@@ -143,7 +143,7 @@ describe("the alarm", () => {
     for (let merged = 0; merged < 3; merged++) {
       const merges = await rig.calls(/^\/git\/merge$/);
       expect(merges.map(({ body }) => body["beadId"])).toEqual(slung.slice(0, merged + 1).map(({ bead }) => bead.id));
-      const { entryId, dispatchId } = merges[merged]?.body as { entryId: string; dispatchId: string };
+      const { entryId, dispatchId } = (merges[merged] as Call).body as unknown as { entryId: string; dispatchId: string };
       expect((await rig.http.get(`/beads/${slung[merged].bead.id}`)).data.status).toBe("in_review");
       await rig.http.post(`/review-queue/${entryId}/complete`, { status: "merged", message: "ok", commit_sha: "abc", dispatch_id: dispatchId });
       await rig.settled();

@@ -85,9 +85,13 @@ export function explore(model: Model): Explored {
     }
     if (isNews) choose([...(ways.get(from) ?? []), event], to);
   }
-  const all = [...chosen.values()];
-  const beginnings = new Set(all.map((path) => JSON.stringify(path.moves.slice(0, -1))));
-  return { model, states: ways.size, steps: edges.length, paths: all.filter((path) => !beginnings.has(JSON.stringify(path.moves))), exercised };
+  return { model, states: ways.size, steps: edges.length, paths: endsOnly([...chosen.values()]), exercised };
+}
+
+/** Without the paths that are only the way to another, one move shorter. */
+export function endsOnly(paths: readonly Path[]): Path[] {
+  const beginnings = new Set(paths.map((path) => JSON.stringify(path.moves.slice(0, -1))));
+  return paths.filter((path) => !beginnings.has(JSON.stringify(path.moves)));
 }
 
 /** What the facts of one commit, derived ones included, exercised of the model's actor. */

@@ -6,6 +6,7 @@ import { walk, type Edge } from "../graph.ts";
 import { keyOf as agentKey } from "./agent.ts";
 import { keyOf as beadKey } from "./bead.ts";
 import { keyOf as reviewKey } from "./review.ts";
+import { endsOnly, type Path } from "./explore.ts";
 import { move, take, worldAfter, type Move, type Taken } from "./world.ts";
 
 /**
@@ -111,3 +112,6 @@ export function walkTown(depth: number): TownWalk {
   });
   return { states: ways.size, ways, startedAt: START_MS, edges };
 }
+
+/** The shortest path to every state of the walk. */
+export const pathsOf = ({ ways }: TownWalk): Path[] => endsOnly(Array.from(ways, ([key, moves]) => ({ model: "town", kind: "rig", id: "rig", moves: [...SEEDS, ...moves], key })));

@@ -388,6 +388,9 @@ export const agentMachine = agentSetup.createMachine({
               tags: ["active"],
               on: {
                 "rig.draining": { actions: ["becauseEvicted"] },
+                // It was told to stop; what it asks for now is asked again by its next dispatch.
+                "agent.asked_help": {},
+                "permission.asked": {},
                 TICK: [
                   { guard: and(["stopIsOver", "wasEvicted"]), target: "#agent.exited.evicted", actions: ["rememberExit", "waitForNothing"] },
                   { guard: "stopIsOver", target: "#agent.exited.crashed", actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"] },

@@ -41,6 +41,7 @@ const beadSetup = setup({
     isFree: ({ context }) => context.assignee === null,
     isItsAgent: ({ context, event }) => "agentId" in event && context.assignee === event.agentId,
     isItsReview: ({ context, event }) => "reviewId" in event && context.reviewId === event.reviewId,
+    attemptsAreUsedUp: ({ context, event }) => context.attempts >= event.settings.max_attempts,
     reworkIsLeft: ({ context }) => context.reworks < LIMITS.reworks,
     isSetToOpen: ({ event }) => expect(event, "bead.status_set").status === "open",
     isSetToInProgress: ({ event }) => expect(event, "bead.status_set").status === "in_progress",
@@ -64,10 +65,10 @@ const beadSetup = setup({
     }),
     askForRework: assign(({ context, event }) => ({ reworks: context.reworks + 1, assignee: null, updatedAt: event.at })),
     close: assign(({ event }) => ({ closedAt: event.at, updatedAt: event.at, commitSha: event.type === "bead.merged" ? event.commitSha : null })),
-    fail: assign(({ event }) => ({
+    fail: assign(({ context, event }) => ({
       closedAt: event.at,
       updatedAt: event.at,
-      reason: event.type === "bead.failed" ? event.reason : event.type === "bead.conflicted" ? clip(`conflict again after rework: ${event.message}`) : event.type === "bead.cancelled" ? `cancelled by ${event.by}` : "set to failed",
+      reason: event.type === "bead.failed" ? event.reason : event.type === "bead.conflicted" ? clip(`conflict again after rework: ${event.message}`) : event.type === "bead.cancelled" ? `cancelled by ${event.by}` : event.type === "bead.status_set" ? `set to failed by ${event.by}` : `${context.attempts} attempts used up`,
     })),
 
     openReview: ({ context, event }): Fact => {
@@ -83,6 +84,20 @@ const beadSetup = setup({
       priority: "high",
       labels: ["refinery"],
       metadata: { kind: "merge_conflict", bead_id: context.id },
+      convoyId: null,
+      blockedBy: [],
+      deferUntil: null,
+      createdBy: null,
+    }),
+    escalateExhaustion: ({ context, event }): Fact => ({
+      type: "bead.created",
+      beadId: `esc-${context.id}-${event.seq}`,
+      beadType: "escalation",
+      title: clip(`bead ${context.id} failed after ${context.attempts} attempts`, LIMITS.title_chars),
+      body: `Its last agent was taken away after attempt ${context.attempts}. Look into what it does, then sling the work again.`,
+      priority: "high",
+      labels: ["witness"],
+      metadata: { kind: "attempts_exhausted", bead_id: context.id },
       convoyId: null,
       blockedBy: [],
       deferUntil: null,
@@ -105,6 +120,9 @@ const endsByDone = { guard: "isItsAgent", target: "closed", actions: ["close"] }
 const closes = { target: "closed", actions: ["close"] } as const;
 const cancelled = { target: "failed", actions: ["fail"] } as const;
 const fails = { target: "failed", actions: ["fail", "tellOperator"] } as const;
+
+/** Its agent is taken away before it could say that the attempts are used up: a new agent must not begin to count again. */
+const exhausted = { guard: and(["isItsAgent", "attemptsAreUsedUp"]), target: "failed", actions: ["fail", "escalateExhaustion", "tellOperator"] } as const;
 
 export const beadMachine = beadSetup.createMachine({
   id: "bead",
@@ -156,8 +174,8 @@ export const beadMachine = beadSetup.createMachine({
       description: "An agent has been dispatched on it.",
       on: {
         "agent.hooked": { guard: "isFree", actions: ["assignTo"] },
-        "agent.unhooked": { guard: "isItsAgent", target: "open", actions: ["unassign"] },
-        "agent.deleted": { guard: "isItsAgent", target: "open", actions: ["unassign"] },
+        "agent.unhooked": [exhausted, { guard: "isItsAgent", target: "open", actions: ["unassign"] }],
+        "agent.deleted": [exhausted, { guard: "isItsAgent", target: "open", actions: ["unassign"] }],
         "dispatch.granted": { guard: "isItsAgent", actions: ["rememberBranch"] },
         "dispatch.failed": { guard: "isItsAgent", actions: ["rememberCharge"] },
         "attempts.reset": { actions: ["resetAttempts"] },

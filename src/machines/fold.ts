@@ -145,18 +145,20 @@ function note(world: World, fact: Recorded, changed: Map<string, readonly [Kind,
  */
 function consequences(world: World, before: BeadSnapshot, after: BeadSnapshot | null): Fact[] {
   const { id, reviewId } = before.context;
-  const ends = before.value !== "closed" && before.value !== "failed" && (after === null || after.hasTag("terminal"));
+  // A failed bead still blocks; deleted, it will never be replaced, and what waits for it must not wait for ever.
+  const ends = after === null || (!before.hasTag("terminal") && after.hasTag("terminal"));
   const submits = before.value !== "in_review" && after?.value === "in_review";
-  if (!ends && !submits) return [];
+  // What failed blocks until it is deleted; what is closed blocks no more.
+  const unblocks = after === null || (ends && after.value === "closed");
+  if (!ends && !submits && !unblocks) return [];
   const facts: Fact[] = [];
   const agentId = world.index.hooks.get(id);
   if (agentId !== undefined) facts.push({ type: "agent.unhooked", agentId, beadId: id, reason: after === null ? "the bead was deleted" : `the bead is ${String(after.value)}` });
-  if (!ends) return facts;
-  if (before.value === "in_review" && reviewId !== null) {
+  if (ends && before.value === "in_review" && reviewId !== null) {
     const review = get(world, "review", reviewId);
     if (review && !review.hasTag("terminal")) facts.push({ type: "review.cancelled", reviewId, reason: after === null ? "the bead was deleted" : `the bead is ${String(after.value)}` });
   }
-  if (after === null || after.value === "closed") {
+  if (unblocks) {
     for (const dependent of [...(world.index.dependents.get(id) ?? [])].sort()) facts.push({ type: "bead.unblocked", beadId: dependent, blockerId: id });
   }
   return facts;

@@ -84,9 +84,16 @@ export function schedule(world: World, causeSeq: number): Fact[] {
   if (gateOf(world.rig) !== "destroyed" && world.rig.context.config !== null) {
     facts.push(...dispatches(world, causeSeq), ...merges(world));
   }
-  const active = world.index.active.size > 0;
+  const active = isActive(world);
   if (facts.length === 0 && active !== world.rig.matches({ cadence: "active" })) facts.push({ type: "rig.activity_changed", active });
   return facts;
+}
+
+/** Whether anybody is a reason for the fast cadence. Who is quarantined is none: a person was told. */
+function isActive(world: World): boolean {
+  if (world.broken.size === 0) return world.index.active.size > 0;
+  for (const key of world.index.active) if (!world.broken.has(key)) return true;
+  return false;
 }
 
 function dispatches(world: World, causeSeq: number): Fact[] {

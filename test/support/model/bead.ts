@@ -1,4 +1,5 @@
 import { BEAD_STATUSES, type BeadType, type Fact } from "../../../src/events/facts.ts";
+import { DEFAULT_SETTINGS } from "../../../src/events/settings.ts";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
 import type { World } from "../../../src/machines/world.ts";
 import type { Model } from "./explore.ts";
@@ -42,7 +43,7 @@ function beadIn(world: World): BeadSnapshot {
 }
 
 export const keyOf = ({ value, context }: BeadSnapshot): string =>
-  JSON.stringify([value, context.type, context.assignee, context.blockedBy.length, context.attempts > 0, context.reworks, context.reviewId !== null]);
+  JSON.stringify([value, context.type, context.assignee, context.blockedBy.length, context.attempts, context.reworks, context.reviewId !== null]);
 
 const agentKey = (world: World): string => JSON.stringify([world.agents.get("a")?.value, world.agents.get("a")?.context.hook]);
 
@@ -72,6 +73,6 @@ const ofAgent = (agentId: string): Fact[] => [
   { type: "agent.hooked", agentId, beadId: ID, attempts: 0, branch: null },
   { type: "agent.unhooked", agentId, beadId: ID, reason: "unhooked" },
   { type: "dispatch.granted", agentId, dispatchId: `${agentId}:1`, beadId: ID, branch: "ticktown/b", rework: false, probe: false },
-  { type: "dispatch.failed", agentId, dispatchId: `${agentId}:1`, beadId: ID, charged: true, attempts: 1, reason: "crashed" },
+  ...[1, DEFAULT_SETTINGS.max_attempts].map((attempts): Fact => ({ type: "dispatch.failed", agentId, dispatchId: `${agentId}:1`, beadId: ID, charged: true, attempts, reason: "crashed" })),
   { type: "review.submitted", agentId, beadId: ID, branch: "ticktown/b", prUrl: null, summary: null },
 ];

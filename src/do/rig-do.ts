@@ -51,7 +51,8 @@ const sendAll = (socket: WebSocket, messages: readonly string[]): void => {
 
 /** One rig. A table of contents: every method is one line of somebody else's work. */
 export class RigDO extends DurableObject<Env> {
-  #rig: Rig | null = null;
+  /** Not a method, so no caller from outside can reach it; tests can. */
+  rig: Rig | null = null;
   #alarm: number | null = null;
   #inspection: Inspection | null = null;
 
@@ -69,21 +70,21 @@ export class RigDO extends DurableObject<Env> {
         for (const socket of inspectors) sendAll(socket, messages);
         for (const socket of ctx.getWebSockets("feed")) ctx.waitUntil(pumpAll(rig, socket as unknown as Socket, encodeFeed));
       });
-      this.#rig = rig;
+      this.rig = rig;
     });
   }
 
   /** The rig, awake. */
   get #open(): Rig {
-    if (this.#rig === null) throw new Error(DELETED);
-    wake(this.#rig);
-    return this.#rig;
+    if (this.rig === null) throw new Error(DELETED);
+    wake(this.rig);
+    return this.rig;
   }
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     const scheduled = info?.scheduledTime === undefined ? this.#alarm : Number(info.scheduledTime);
     this.#alarm = null;
-    if (this.#rig !== null) await onAlarm(this.#rig, scheduled);
+    if (this.rig !== null) await onAlarm(this.rig, scheduled);
   }
 
   /** Runs a command for somebody. With a key, the same command again answers as the first time and changes nothing. */
@@ -267,7 +268,7 @@ export class RigDO extends DurableObject<Env> {
     const rig = this.#open;
     if (!isDestroyed(rig)) execute(rig, { type: "destroy" }, caller);
     await rig.outbox.settle(rig);
-    this.#rig = null;
+    this.rig = null;
     this.#alarm = null;
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();

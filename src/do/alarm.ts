@@ -1,10 +1,9 @@
 import type { Fact } from "../events/facts.ts";
-import { agentDeadline } from "../machines/agent.ts";
 import { beadDeadline } from "../machines/bead.ts";
 import type { Folded } from "../machines/fold.ts";
 import { reviewDeadline } from "../machines/review.ts";
 import { rigDeadline } from "../machines/rig.ts";
-import type { Kind } from "../machines/step.ts";
+import { wakeOf, type Kind } from "../machines/step.ts";
 import { actorKey, type World } from "../machines/world.ts";
 import { clip } from "../events/facts.ts";
 import type { Rig } from "./rig.ts";
@@ -32,7 +31,7 @@ export function wake(rig: Rig): void {
 
 const cadence = (rig: Rig): number => {
   const { settings } = rig.world.rig.context;
-  return rig.world.rig.matches({ cadence: "active" }) ? settings.cadence_active_ms : settings.cadence_idle_ms;
+  return rig.world.rig.value.cadence === "active" ? settings.cadence_active_ms : settings.cadence_idle_ms;
 };
 
 /** The nearest deadline of any actor or effect, at most the cadence away; null for a rig that is destroyed or was never configured. */
@@ -69,12 +68,12 @@ const ARMING: ReadonlySet<Fact["type"]> = new Set(["agent.hooked", "agent.done",
 
 /** The next deadline of one actor, ms, or null. A quarantined actor has none: no TICK moves it, so its alarm would ring for ever. */
 export function deadlineOf(world: World, kind: Kind, id: string, now: number): number | null {
-  if (world.broken.has(actorKey(kind, id))) return null;
+  if (world.broken.size > 0 && world.broken.has(actorKey(kind, id))) return null;
   const { settings } = world.rig.context;
   switch (kind) {
     case "agent": {
       const agent = world.agents.get(id);
-      return agent ? agentDeadline(agent, settings) : null;
+      return agent ? wakeOf(agent, settings).deadline : null;
     }
     case "bead": {
       const bead = world.beads.get(id);

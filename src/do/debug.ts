@@ -1,3 +1,4 @@
+import { and, not, or, stateIn } from "xstate";
 import type { Effect } from "../events/effects.ts";
 import { dispatchId } from "../events/dispatch-id.ts";
 import type { Fact, FactType, Recorded } from "../events/facts.ts";
@@ -77,6 +78,12 @@ function judged(world: World, kind: Kind, snapshot: AnySnapshot, fact: Fact, var
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** The transitions that the actor's active states have for a recorded fact, as they stood before it: which was taken, and why. */
+export function judge(world: World, kind: Kind, id: string, fact: Recorded): Branch[] {
+  const snapshot = get(world, kind, id) as AnySnapshot | undefined;
+  return snapshot === undefined ? [] : branchesOf(snapshot, { ...fact, settings: world.rig.context.settings } as MachineEvent);
+}
+
 /** A state node as xstate keeps it: the part that is read here. */
 interface Node {
   readonly id: string;
@@ -113,18 +120,24 @@ function branchesOf(snapshot: AnySnapshot, event: MachineEvent): Branch[] {
 
 const nameOf = (action: unknown): string => (typeof action === "string" ? action : String((action as { type?: string }).type ?? "(unnamed)"));
 
-/** `and`, `not`, `or` and `stateIn` of xstate are functions that carry what they were given. */
+/** `and`, `not`, `or` and `stateIn` of xstate are functions that carry what they were given; their `check` tells which is which, also in a minified bundle. */
 interface Combined {
+  readonly check?: unknown;
   readonly name?: string;
   readonly type?: string;
   readonly guards?: readonly unknown[];
   readonly stateValue?: unknown;
 }
 
+const checkOf = (guard: unknown): unknown => (guard as Combined).check;
+const AND = checkOf(and([]));
+const OR = checkOf(or([]));
+const NOT = checkOf(not(() => false));
+const STATE_IN = checkOf(stateIn(""));
+
 const conjuncts = (guard: unknown): unknown[] => {
   if (guard === undefined) return [];
-  const { name, guards } = guard as Combined;
-  return typeof guard === "function" && name === "and" ? (guards ?? []).flatMap(conjuncts) : [guard];
+  return checkOf(guard) === AND ? ((guard as Combined).guards ?? []).flatMap(conjuncts) : [guard];
 };
 
 function valueOf(guard: unknown, snapshot: AnySnapshot, event: MachineEvent): GuardValue {
@@ -137,25 +150,27 @@ function valueOf(guard: unknown, snapshot: AnySnapshot, event: MachineEvent): Gu
 }
 
 function holds(guard: unknown, snapshot: AnySnapshot, event: MachineEvent): boolean {
-  const { name, guards = [], stateValue } = guard as Combined;
+  const { check, guards = [], stateValue } = guard as Combined;
   if (typeof guard !== "function") {
     const known = (snapshot.machine as unknown as { implementations: { guards: Record<string, unknown> } }).implementations.guards[typeof guard === "string" ? guard : ((guard as Combined).type ?? "")];
     if (known === undefined) throw new Error(`the chart has no guard ${guardName(guard)}`);
     return holds(known, snapshot, event);
   }
-  if (name === "and" && "check" in guard) return guards.every((one) => holds(one, snapshot, event));
-  if (name === "or" && "check" in guard) return guards.some((one) => holds(one, snapshot, event));
-  if (name === "not" && "check" in guard) return !holds(guards[0], snapshot, event);
-  if (name === "stateIn" && "check" in guard) return snapshot.matches(stateValue as never);
+  if (check === AND) return guards.every((one) => holds(one, snapshot, event));
+  if (check === OR) return guards.some((one) => holds(one, snapshot, event));
+  if (check === NOT) return !holds(guards[0], snapshot, event);
+  if (check !== undefined && check === STATE_IN) return snapshot.matches(stateValue as never);
   return Boolean((guard as (args: unknown) => unknown)({ context: snapshot.context, event }));
 }
 
-function guardName(guard: unknown): string {
+/** A guard as its chart writes it: combinations are spelt out. */
+export function guardName(guard: unknown): string {
   if (typeof guard === "string") return guard;
-  const { name, type, guards = [] } = guard as Combined;
+  const { check, name, type, guards = [], stateValue } = guard as Combined;
   if (typeof guard !== "function") return type ?? "(unnamed)";
-  if (name === "not") return `not ${guardName(guards[0])}`;
-  if (name === "and" || name === "or") return `(${guards.map(guardName).join(` ${name} `)})`;
+  if (check === NOT) return `not ${guardName(guards[0])}`;
+  if (check === AND || check === OR) return `(${guards.map(guardName).join(check === AND ? " and " : " or ")})`;
+  if (check === STATE_IN) return `in ${JSON.stringify(stateValue)}`;
   return name ?? "(unnamed)";
 }
 
@@ -179,7 +194,7 @@ function examples(world: World, kind: Kind, snapshot: AnySnapshot, type: FactTyp
     case "TICK":
       return [["", shape()], ...(kind === "agent" ? [["container unreachable", shape({ container: "unreachable" })] as [string, Fact]] : [])];
     case "agent.exited":
-      return ["completed", "failed", "gone", "rate_limited", "evicted"].map((outcome) => [outcome, shape({ outcome })]);
+      return ["completed", "failed", "gone", "rate_limited", "evicted", "over_budget"].map((outcome) => [outcome, shape({ outcome })]);
     case "review.completed":
       return [["merged", shape()], ["conflict", shape({ verdict: "conflict" })], ["failed", shape({ verdict: "failed" })], ["failed for good", shape({ verdict: "failed", permanent: true })]];
     case "bead.status_set":

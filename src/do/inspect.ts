@@ -3,6 +3,7 @@ import type { Entry } from "../machines/fold.ts";
 import { route } from "../machines/route.ts";
 import type { AnySnapshot, Kind } from "../machines/step.ts";
 import { actorKey, get, type World } from "../machines/world.ts";
+import { guardName } from "./debug.ts";
 import type { Rig } from "./rig.ts";
 
 /**
@@ -108,7 +109,7 @@ const definitions = new Map<Kind, string>();
 function definitionOf(kind: Kind, snapshot: AnySnapshot): string {
   let definition = definitions.get(kind);
   if (definition === undefined) {
-    definition = JSON.stringify((snapshot.machine as unknown as { definition: unknown }).definition, (name, value: unknown) => (name === "context" ? undefined : typeof value === "function" ? (value.name || "inline") : value));
+    definition = JSON.stringify(snapshot.machine.config, (name, value: unknown) => (name === "context" ? undefined : typeof value === "function" ? guardName(value) : value));
     definitions.set(kind, definition);
   }
   return definition;

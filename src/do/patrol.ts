@@ -2,6 +2,7 @@ import type { Command } from "../machines/decide.ts";
 import type { Observed } from "./ports.ts";
 import { reasonOf } from "./alarm.ts";
 import type { Rig } from "./rig.ts";
+import type { Outcome } from "../events/facts.ts";
 import { dispatchNumber } from "../events/dispatch-id.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 
@@ -45,17 +46,27 @@ export async function observe(rig: Rig): Promise<Observation> {
 }
 
 function isUnheard(rig: Rig, agent: AgentSnapshot, now: number, lost_ms: number): boolean {
-  if (agent.matches({ working: { process: "starting" } }) || agent.matches({ working: { process: "draining" } }) || agent.matches({ restarting: "starting" })) return true;
+  if (isUnderWay(agent)) return true;
   const sighting = rig.sightings.get(agent.context.id);
   return sighting === undefined || sighting.n !== agent.context.dispatchN || now - sighting.at >= lost_ms;
 }
+
+/** Being started or stopped. Asked of every agent at every alarm, so the state is looked at and not matched. */
+function isUnderWay({ value }: AgentSnapshot): boolean {
+  if (typeof value !== "object") return false;
+  if ("working" in value) return value.working.process !== "running";
+  return "restarting" in value && value.restarting === "starting";
+}
+
+const isRunning = ({ value }: AgentSnapshot): boolean => typeof value === "object" && "working" in value && value.working.process === "running";
 
 /** What the answer says of each agent that was asked about. An agent that the container does not know is gone. */
 function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Observed[]): Command[] {
   const byId = new Map(seen.map((status) => [status.agentId, status]));
   const now = rig.ports.now();
   const commands: Command[] = [];
-  for (const { context } of asked) {
+  for (const agent of asked) {
+    const { context } = agent;
     const status = byId.get(context.id);
     const current = status && (status.dispatchId === null || dispatchNumber(context.id, status.dispatchId) === context.dispatchN) ? status : undefined;
     const dispatchId = `${context.id}:${context.dispatchN}`;
@@ -66,20 +77,22 @@ function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Obse
       commands.push({ type: "exited", agentId: context.id, dispatchId, outcome, reason: current.exitReason ?? `observed ${current.status}`, resetAt });
     } else if (current.status === "running") {
       rig.sightings.set(context.id, { n: context.dispatchN, at: now });
-      commands.push({ type: "heard", agentId: context.id, dispatchId });
+      // That one who runs is still there is no news.
+      if (!context.heard || !isRunning(agent)) commands.push({ type: "heard", agentId: context.id, dispatchId });
     }
   }
   return commands;
 }
 
 /** What kind of end a reported reason is: a rate limit and an eviction are nobody's fault (design rule 5). */
-export function outcomeOf(status: "completed" | "failed", reason: string | null, resetAt: number | null): { outcome: "completed" | "failed" | "rate_limited" | "evicted"; resetAt: number | null } {
+export function outcomeOf(status: "completed" | "failed", reason: string | null, resetAt: number | null): { outcome: Outcome; resetAt: number | null } {
   const text = (reason ?? "").toLowerCase();
   if (/^rate[_ -]?limit/.test(text)) {
     const until = /until (\S+)/.exec(reason ?? "")?.[1];
     const parsed = until === undefined ? Number.NaN : Date.parse(until);
     return { outcome: "rate_limited", resetAt: resetAt ?? (Number.isNaN(parsed) ? null : parsed) };
   }
+  if (/^(over[_ -]?budget|budget[_ -]?(exceeded|exhausted))/.test(text)) return { outcome: "over_budget", resetAt: null };
   if (/^(container[_ -]?)?(evict|drain)/.test(text)) return { outcome: "evicted", resetAt: null };
   return { outcome: status, resetAt: null };
 }

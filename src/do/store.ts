@@ -74,7 +74,7 @@ export function writeCommit(sql: Sql, world: World, folded: Folded): void {
       sql.exec("INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, 0, 0, NULL)", effect.key, entry.fact.seq, effect.kind, JSON.stringify(effect));
     }
   }
-  for (const [kind, id] of folded.changed.values()) writeActor(sql, world, kind, id);
+  for (const [kind, id] of folded.changed.values()) writeActor(sql, world, kind, id, batch);
 }
 
 function writeEntry(sql: Sql, { fact, effects, missing }: Entry, batch: number): void {
@@ -94,8 +94,21 @@ function writeEntry(sql: Sql, { fact, effects, missing }: Entry, batch: number):
   );
 }
 
-function writeActor(sql: Sql, world: World, kind: Kind, id: string): void {
-  const error = world.broken.get(`${kind}:${id}`) ?? null;
+/** State values are shared by snapshots of one configuration, so their texts are made once. */
+const texts = new WeakMap<object, { state: string; value: string }>();
+
+function textsOf(snapshot: AnySnapshot): { state: string; value: string } {
+  const { value } = snapshot;
+  const known = typeof value === "object" ? texts.get(value) : undefined;
+  if (known !== undefined) return known;
+  const made = { state: stateName(snapshot), value: JSON.stringify(value) };
+  if (typeof value === "object") texts.set(value, made);
+  return made;
+}
+
+/** @param first seq of the commit's first fact: an actor that is not older than that has no row yet. */
+function writeActor(sql: Sql, world: World, kind: Kind, id: string, first: number): void {
+  const error = world.broken.size === 0 ? null : (world.broken.get(`${kind}:${id}`) ?? null);
   const snapshot = get(world, kind, id);
   if (snapshot === undefined) {
     // A malformed row is kept as it is, with its error: it is evidence. A deleted actor's row goes.
@@ -103,36 +116,18 @@ function writeActor(sql: Sql, world: World, kind: Kind, id: string): void {
     else sql.exec("UPDATE actors SET error = ? WHERE kind = ? AND id = ?", error, kind, id);
     return;
   }
-  const stored = store(kind, snapshot);
+  const { v, context } = store(kind, snapshot);
+  const { state, value } = textsOf(snapshot);
   const live = isLive(kind, snapshot) ? 1 : 0;
   const seq = seqOf(kind, snapshot);
-  const updated = sql
-    .exec<{ seq: number }>(
-      "UPDATE actors SET state = ?, live = ?, v = ?, value = ?, context = ?, error = ? WHERE seq = ? AND kind = ? AND id = ? RETURNING seq",
-      stateName(snapshot),
-      live,
-      stored.v,
-      JSON.stringify(stored.value),
-      JSON.stringify(stored.context),
-      error,
-      seq,
-      kind,
-      id,
-    )
-    .toArray();
-  if (updated.length > 0) return;
-  sql.exec(
-    "INSERT INTO actors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    seq,
-    kind,
-    id,
-    stateName(snapshot),
-    live,
-    stored.v,
-    JSON.stringify(stored.value),
-    JSON.stringify(stored.context),
-    error,
-  );
+  const body = JSON.stringify(context);
+  if (seq < first) {
+    const updated = sql
+      .exec<{ seq: number }>("UPDATE actors SET state = ?, live = ?, v = ?, value = ?, context = ?, error = ? WHERE seq = ? AND kind = ? AND id = ? RETURNING seq", state, live, v, value, body, error, seq, kind, id)
+      .toArray();
+    if (updated.length > 0) return;
+  }
+  sql.exec("INSERT INTO actors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", seq, kind, id, state, live, v, value, body, error);
 }
 
 /** What people read of a fact and no machine needs: texts, mail, checkpoints. */

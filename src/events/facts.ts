@@ -27,7 +27,7 @@ export const Priority = z.enum(PRIORITIES);
 export type Priority = z.infer<typeof Priority>;
 
 /** How a process ended, as far as the rig is concerned. */
-export const Outcome = z.enum(["completed", "failed", "gone", "rate_limited", "evicted"]);
+export const Outcome = z.enum(["completed", "failed", "gone", "rate_limited", "evicted", "over_budget"]);
 export type Outcome = z.infer<typeof Outcome>;
 
 const ofAgent = { agentId: id };

@@ -92,6 +92,7 @@ const agentSetup = setup({
       event.type === "agent.exited" && event.outcome === "gone" && !context.heard && context.leaseUntil !== null && event.at < context.leaseUntil,
     wasEvicted: ({ context, event }) => context.stopReason === "evicted" || (event.type === "agent.exited" && event.outcome === "evicted"),
     wasRateLimited: ({ event }) => event.type === "agent.exited" && event.outcome === "rate_limited",
+    wasOverBudget: ({ event }) => event.type === "agent.exited" && event.outcome === "over_budget",
     wasCompleted: ({ context, event }) => event.type === "agent.exited" && event.outcome === "completed" && context.stopReason === null,
     isWatched: ({ context }) => context.role !== "mayor",
     guppCheckIsDue: ({ context, event }) => {
@@ -223,6 +224,8 @@ const agentSetup = setup({
       escalation(context, event, `${context.name} makes no progress`, `Agent ${context.id} is alive, but has shown no progress on bead ${context.hook ?? "(none)"} for ${minutes(idleFor(context, event))} minutes. It was sent a GUPP_CHECK. Without progress it is restarted from its checkpoint.`, "gupp"),
     escalatePrompt: ({ context, event }): Fact =>
       escalation(context, event, `${context.name} waits at a permission prompt`, `Agent ${context.id} has waited for a permission for ${minutes(event.at - (context.blockedAt ?? event.at))} minutes and is left alone until somebody answers.`, "permission"),
+    escalateBudget: ({ context, event }): Fact =>
+      escalation(context, event, `${context.name} has used up its budget`, `Agent ${context.id} ended on bead ${context.hook ?? "(none)"}: ${context.exit?.reason ?? "no reason given"}. It is not started again until somebody answers; its checkpoint is kept.`, "over_budget"),
     escalateExhaustion: ({ context, event }): Fact =>
       escalation(context, event, `bead ${context.hook ?? "(none)"} failed after ${context.attempts} attempts`, `Last end of agent ${context.id}: ${context.exit?.outcome ?? "unknown"}, ${context.exit?.reason ?? "no reason given"}.`, "attempts_exhausted"),
     failBead: ({ context }): Fact[] =>
@@ -271,6 +274,7 @@ const exits = [
   { guard: "wasGoneTooEarly" },
   { guard: and(["isCurrentDispatch", "wasEvicted"]), target: "#agent.exited.evicted", actions: ["rememberExit", "waitForNothing"] },
   { guard: and(["isCurrentDispatch", "wasRateLimited"]), target: "#agent.exited.rateLimited", actions: ["rememberExit", "waitForRateLimit"] },
+  { guard: and(["isCurrentDispatch", "wasOverBudget"]), target: "#agent.blocked.overBudget", actions: ["rememberExit", "startWaiting", "escalateBudget"] },
   { guard: and(["isCurrentDispatch", "wasCompleted"]), target: "#agent.exited.completed", actions: ["rememberExit"] },
   { guard: "isCurrentDispatch", target: "#agent.exited.crashed", actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"] },
 ] as const;
@@ -491,6 +495,13 @@ export const agentMachine = agentSetup.createMachine({
               on: { TICK: { guard: "promptIsOld", target: "escalated", actions: ["escalatePrompt"] } },
             },
             escalated: { description: "A person was told.", tags: ["slot", "patrolled"] },
+          },
+        },
+        overBudget: {
+          description: "Ended because its money or its tokens were used up. Only a person starts it again, from its checkpoint.",
+          on: {
+            "agent.answered": { target: "#agent.restarting", actions: ["mailAnswer", "waitForNothing"] },
+            "agent.checkpointed": saves,
           },
         },
         quarantined: {

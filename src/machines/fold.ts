@@ -5,7 +5,7 @@ import type { BeadSnapshot } from "./bead.ts";
 import type { MachineEvent } from "./event.ts";
 import { route, type Target } from "./route.ts";
 import { schedule } from "./schedule.ts";
-import { initial, isEffect, step, type AnySnapshot, type Kind } from "./step.ts";
+import { initial, isEffect, step, wakeOf, type AnySnapshot, type Kind } from "./step.ts";
 import { actorKey, get, markBroken, markRepaired, put, type World } from "./world.ts";
 
 /** One line of the journal: a fact, the effects its transitions emitted, and what went wrong with its address. */
@@ -40,7 +40,8 @@ export function fold(world: World, roots: readonly Fact[], at: number): Folded {
 
   const takeAll = (facts: readonly Fact[], cause: number | null): void => {
     const queue = facts.map((fact) => ({ fact, cause }));
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    // Grows while it is read; taking the first off a long one would move all others.
+    for (const next of queue) {
       if (entries.length > limit) throw new Error(`fact ${first + 1} causes facts without end, the last a ${next.fact.type}`);
       const fact = { ...next.fact, seq: ++world.seq, at: world.at, cause: next.cause } as Recorded;
       const taken = take(world, fact, changed);
@@ -84,7 +85,7 @@ function take(world: World, fact: Recorded, changed: Map<string, readonly [Kind,
   const taken: Taken = { effects: [], derived: [], missing: null, moved: 0 };
   const event = { ...fact, settings: world.rig.context.settings } as MachineEvent;
   note(world, fact, changed);
-  for (const target of route(world, fact)) {
+  for (const target of fact.type === "TICK" ? stirred(world, fact.at) : route(world, fact)) {
     const before = get(world, target.kind, target.id);
     if (before === undefined) {
       if (creates(fact, target)) {
@@ -96,7 +97,7 @@ function take(world: World, fact: Recorded, changed: Map<string, readonly [Kind,
       }
       continue;
     }
-    if (world.broken.has(actorKey(target.kind, target.id))) continue;
+    if (world.broken.size > 0 && world.broken.has(actorKey(target.kind, target.id))) continue;
     const after = takeOne(world, target, before, event, taken);
     const gone = (fact.type === "agent.deleted" && target.kind === "agent") || (fact.type === "bead.deleted" && target.kind === "bead");
     if (after !== before) put(world, target.kind, target.id, after);
@@ -107,6 +108,17 @@ function take(world: World, fact: Recorded, changed: Map<string, readonly [Kind,
     changed.set(actorKey(target.kind, target.id), [target.kind, target.id]);
   }
   return taken;
+}
+
+/** Those of a TICK's targets that it may move: all but the agents that are quiet. In the order of `route`. */
+function stirred(world: World, at: number): Target[] {
+  const { settings } = world.rig.context;
+  const targets: Target[] = [];
+  for (const [id, agent] of world.agents) if (at >= wakeOf(agent, settings).quietUntil) targets.push({ kind: "agent", id, must: true });
+  for (const id of world.index.queued) targets.push({ kind: "review", id, must: true });
+  for (const id of world.index.merging) targets.push({ kind: "review", id, must: true });
+  targets.push({ kind: "rig", id: "rig", must: true });
+  return targets;
 }
 
 function takeOne(world: World, target: Target, before: AnySnapshot, event: MachineEvent, taken: Taken): AnySnapshot {

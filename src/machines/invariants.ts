@@ -62,6 +62,7 @@ export const AGENT_WAKERS: Readonly<Record<string, string>> = {
   "working.draining": "deadline",
   "blocked.onHelp.waiting": "agent.answered: an operator; or the process, by progress or its end, which the patrol sees",
   "blocked.onHelp.parked": "agent.answered: an operator",
+  "blocked.overBudget": "agent.answered: an operator",
   "blocked.onPermission.waiting": "deadline",
   "blocked.onPermission.escalated": "permission.answered or agent.answered: an operator; or the process, by its end, which the patrol sees",
   "blocked.quarantined": "deadline",
@@ -118,7 +119,7 @@ function agentsAreRight(world: World, seen: Highest, report: Report): void {
     else if (waker === "deadline" && context.role !== "mayor" && agentDeadline(agent, settings) === null) report("everyone_has_a_waker", actor, `is ${leaf} without a deadline`);
     if (context.attempts > seen.max_attempts) report("attempts_are_bounded", actor, `has ${context.attempts} attempts of ${seen.max_attempts}`);
     if (context.hook === null) {
-      if ((holds || leaf.startsWith("restarting") || leaf === "idle.hooked" || leaf === "blocked.onHelp.parked") && context.role !== "mayor") report("process_has_hook", actor, `is ${leaf} without a hook`);
+      if ((holds || leaf.startsWith("restarting") || leaf === "idle.hooked" || leaf === "blocked.onHelp.parked" || leaf === "blocked.overBudget") && context.role !== "mayor") report("process_has_hook", actor, `is ${leaf} without a hook`);
       continue;
     }
     if (leaf === "idle.empty" || leaf === "blocked.quarantined") report("process_has_hook", actor, `is ${leaf} with ${context.hook} on its hook`);

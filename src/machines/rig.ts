@@ -30,7 +30,7 @@ const rigSetup = setup({
     isProbe: ({ context, event }) => "dispatchId" in event && event.dispatchId !== null && context.probe === event.dispatchId,
     isProbesAgent: ({ context, event }) => "agentId" in event && context.probe !== null && context.probe.startsWith(`${event.agentId}:`),
     /** Any other exit is reported as a dispatch.failed, and decides. */
-    isNobodysFault: ({ event }) => event.type === "agent.exited" && (event.outcome === "evicted" || event.outcome === "rate_limited"),
+    isNobodysFault: ({ event }) => event.type === "agent.exited" && (event.outcome === "evicted" || event.outcome === "rate_limited" || event.outcome === "over_budget"),
     isGrantedAsProbe: ({ event }) => expect(event, "dispatch.granted").probe,
     becomesActive: ({ event }) => expect(event, "rig.activity_changed").active,
     isGateOpen: stateIn({ gate: "open" }),

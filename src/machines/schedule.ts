@@ -3,13 +3,25 @@ import type { Fact } from "../events/facts.ts";
 import { PRIORITY_ADVANCE_MS } from "../events/limits.ts";
 import type { AgentSnapshot } from "./agent.ts";
 import type { BeadSnapshot } from "./bead.ts";
-import { gateOf } from "./rig.ts";
+import { gateOf as findGate, type Gate, type RigSnapshot } from "./rig.ts";
 import { get, isReady, type World } from "./world.ts";
 
 /**
  * The rig's rig-wide decisions: which waiting agent or ready bead gets a slot, and which review is merged next. Called
  * after every root fact, so that new work never waits for an alarm. Looks only at snapshots; same world, same answer.
  */
+
+const gates = new WeakMap<RigSnapshot, Gate>();
+
+/** Asked several times for every fact, and the same as long as the rig's snapshot is. */
+function gateOf(rig: RigSnapshot): Gate {
+  let gate = gates.get(rig);
+  if (gate === undefined) {
+    gate = findGate(rig);
+    gates.set(rig, gate);
+  }
+  return gate;
+}
 
 /** Slots that may be given now. The one capacity function: everyone who asks "is there room" asks here. */
 export function freeSlots(world: World): number {
@@ -85,7 +97,7 @@ export function schedule(world: World, causeSeq: number): Fact[] {
     facts.push(...dispatches(world, causeSeq), ...merges(world));
   }
   const active = isActive(world);
-  if (facts.length === 0 && active !== world.rig.matches({ cadence: "active" })) facts.push({ type: "rig.activity_changed", active });
+  if (facts.length === 0 && active !== (world.rig.value.cadence === "active")) facts.push({ type: "rig.activity_changed", active });
   return facts;
 }
 

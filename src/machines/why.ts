@@ -67,6 +67,7 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
   if (broken !== undefined) return why("quarantined_until", `Its stored state cannot be read: ${broken}. Replay the rig to repair it.`);
   const state = stateName(agent);
   if (agent.matches({ blocked: "quarantined" })) return why("quarantined_until", "It gave up several beads in a row and rests; unblock it to end that now.", {}, context.quarantinedUntil);
+  if (agent.matches({ blocked: "overBudget" })) return why("over_budget", `Its process said that its budget is used up (${context.exit?.reason ?? ""}): raise the budget and answer it with unblock, or cancel the bead.`, { since: context.blockedAt });
   if (agent.matches({ blocked: "onHelp" })) return why("waiting_for_person", "It asked for help: answer it with unblock.", { since: context.blockedAt });
   if (agent.matches({ blocked: "onPermission" })) return why("waiting_for_person", "It waits at a permission prompt: answer it.", { since: context.blockedAt });
   if (agent.matches("working") || agent.matches({ restarting: "starting" })) return why("running", `It is ${state}.`, { dispatch: context.dispatchN, progress_at: context.progressAt }, context.leaseUntil ?? context.stopUntil);

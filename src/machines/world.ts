@@ -138,6 +138,8 @@ const member = (set: Set<string>, id: string, is: boolean): void => {
 
 function indexAgent(world: World, id: string, before: AgentSnapshot | undefined, after: AgentSnapshot | undefined): void {
   const { index } = world;
+  // Snapshots of one configuration share their tags (see step.ts): then only the context has changed.
+  if (before !== undefined && after?.tags === before.tags && after.context.hook === before.context.hook) return;
   member(index.free, id, after !== undefined && after.context.role === "polecat" && after.hasTag("free"));
   member(index.due, id, after?.hasTag("due") ?? false);
   member(index.slots, id, after?.hasTag("slot") ?? false);

@@ -71,7 +71,7 @@ export function keyOf(world: World, agent: AgentSnapshot): string {
   return JSON.stringify([agent.value, context.role === "mayor", context.hook, context.heard, context.attempts, context.exhausted > 0, context.stopReason, context.checkpoint !== null, seen]);
 }
 
-const OUTCOMES: readonly Outcome[] = ["completed", "failed", "gone", "rate_limited", "evicted"];
+const OUTCOMES: readonly Outcome[] = ["completed", "failed", "gone", "rate_limited", "evicted", "over_budget"];
 
 function movesOf(world: World, { context }: AgentSnapshot): Move[] {
   const { at } = world;

@@ -70,6 +70,6 @@ function reportsOf(dispatch: string): Fact[] {
     { type: "agent.asked_help", ...of, escalationId: "e" },
     { type: "permission.asked", ...of, prompt: "may I?" },
     { type: "agent.done", ...of, beadId: "b", branch: "ticktown/b", prUrl: null, summary: null },
-    ...(["failed", "evicted", "rate_limited"] as const).map((outcome): Fact => ({ type: "agent.exited", ...of, outcome, reason: outcome, resetAt: null })),
+    ...(["failed", "evicted", "rate_limited", "over_budget"] as const).map((outcome): Fact => ({ type: "agent.exited", ...of, outcome, reason: outcome, resetAt: null })),
   ];
 }

@@ -62,7 +62,7 @@ function movesOf(world: World): Move[] {
     say({ type: "permission_answered", agentId }, itself);
     say({ type: "escalate", title: "help", body: null, priority: "high", metadata: {}, agentId }, itself);
     say({ type: "done", agentId, branch: "ticktown/b", prUrl: null, summary: null }, itself);
-    for (const outcome of ["completed", "failed", "gone", "rate_limited", "evicted"] as const) say({ type: "exited", agentId, dispatchId: of.dispatchId, outcome, reason: outcome, resetAt: null });
+    for (const outcome of ["completed", "failed", "gone", "rate_limited", "evicted", "over_budget"] as const) say({ type: "exited", agentId, dispatchId: of.dispatchId, outcome, reason: outcome, resetAt: null });
     say({ type: "answer", agentId, answer: "yes" });
     say({ type: "unhook", agentId });
     say({ type: "delete_agent", agentId });

@@ -59,6 +59,7 @@ const WAYS: Record<string, (rig: TestRig) => Promise<Pair>> = {
     await rig.tickAt(rig.now + 10 * SECOND);
     return { agentId, beadId: pausedBead(rig) };
   },
+  "blocked.overBudget": (rig) => ended(rig, "over_budget"),
   "exited.crashed": (rig) => ended(rig, "failed"),
   "exited.completed": (rig) => ended(rig, "completed"),
   "exited.rateLimited": (rig) => ended(rig, "rate_limited"),
@@ -90,7 +91,7 @@ const WAYS: Record<string, (rig: TestRig) => Promise<Pair>> = {
 };
 const way = (state: string, rig: TestRig): Promise<Pair> => WAYS[state]?.(rig) ?? Promise.reject(new Error(`no way into ${state}`));
 
-async function ended(rig: TestRig, outcome: "failed" | "completed" | "rate_limited" | "evicted"): Promise<Pair> {
+async function ended(rig: TestRig, outcome: "failed" | "completed" | "rate_limited" | "evicted" | "over_budget"): Promise<Pair> {
   const made = await slung(rig);
   await exits(rig, made.agentId, outcome);
   return made;

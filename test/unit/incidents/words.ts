@@ -143,7 +143,7 @@ export function processesLive(rig: TestRig): void {
 }
 
 /** The agent's process reports its own end. */
-export async function exits(rig: TestRig, agentId: string, outcome: "completed" | "failed" | "rate_limited" | "evicted" = "failed", resetAt: number | null = null): Promise<void> {
+export async function exits(rig: TestRig, agentId: string, outcome: "completed" | "failed" | "rate_limited" | "evicted" | "over_budget" = "failed", resetAt: number | null = null): Promise<void> {
   rig.container.processes.delete(agentId);
   rig.run({ type: "exited", agentId, dispatchId: null, outcome, reason: `it ended: ${outcome}`, resetAt }, as(rig, agentId));
   await rig.settled();

@@ -1,0 +1,47 @@
+/** What the demo does: six beads, one accident, one question. */
+
+export interface PlannedBead {
+  readonly key: string;
+  readonly title: string;
+  readonly steps: number;
+  readonly step_ms: number;
+  readonly file: string;
+  /** Keys of the beads that must be merged first. */
+  readonly blockedBy: readonly string[];
+  /** A question that its agent asks halfway. */
+  readonly help: string | null;
+}
+
+const bead = (key: string, title: string, steps: number, more: Partial<PlannedBead> = {}): PlannedBead => ({
+  key,
+  title,
+  steps,
+  step_ms: 400,
+  file: `work/${title.toLowerCase().replaceAll(" ", "-")}.md`,
+  blockedBy: [],
+  help: null,
+  ...more,
+});
+
+export const BEADS: readonly PlannedBead[] = [
+  bead("parser", "Write the parser", 4),
+  bead("printer", "Write the printer", 5),
+  bead("index", "Build the index", 8, { step_ms: 500 }),
+  bead("greeting", "Greet the reader", 4, { help: "Which language should the greeting be in?" }),
+  bead("tests", "Test the parser", 3, { blockedBy: ["parser"] }),
+  bead("manual", "Write the manual", 3, { blockedBy: ["printer", "greeting"] }),
+];
+
+/** Its agent is killed once this many steps are in its checkpoint. */
+export const ACCIDENT = { key: "index", afterStep: 3 } as const;
+
+/** Left unanswered for a moment, so that it can be seen waiting. */
+export const ANSWER = { text: "In English, please.", after_ms: 2_000 } as const;
+
+/** The defaults are made for agents that work for hours; this is a story of seconds. */
+export const SETTINGS = { arm_delay_ms: 500, cadence_active_ms: 1_000, cadence_idle_ms: 5_000, backoff_base_ms: 500, backoff_max_ms: 2_000 } as const;
+
+/** The plan as the demo agent reads it. */
+export function bodyOf({ steps, step_ms, file, help }: PlannedBead): string {
+  return [`steps: ${steps}`, `step_ms: ${step_ms}`, `file: ${file}`, ...(help === null ? [] : [`help: ${help}`])].join("\n");
+}

@@ -1,0 +1,9 @@
+/** Something that the reader can mend; shown as its sentence, without a stack trace. */
+export class StackError extends Error {
+  constructor(sentence: string) {
+    super(sentence);
+    this.name = "StackError";
+  }
+}
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

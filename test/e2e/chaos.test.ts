@@ -1,0 +1,114 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, expect, test } from "vitest";
+import { type Bead, createApiClient } from "../../scripts/stack/api-client.ts";
+import { agentProcesses, startControl } from "../../scripts/stack/control.ts";
+import { makeRepository } from "../../scripts/stack/demo/repository.ts";
+import { freePort } from "../../scripts/stack/ports.ts";
+import { DEMO_AGENT } from "../../scripts/stack/stack.ts";
+import { openState } from "../../scripts/stack/state.ts";
+import { startWorker } from "../../scripts/stack/worker.ts";
+import { journalOf } from "./journal.ts";
+import { nothingLeftIn, temporaryDir, until } from "./support.ts";
+
+/**
+ * SIGKILL for the Worker, the control server and agents, in an order that a seed decides, while work goes on. The same
+ * order again: CHAOS_SEED=… npm run test:e2e -- chaos. More rounds: CHAOS_ROUNDS=….
+ */
+const SEED = Number(process.env["CHAOS_SEED"] ?? 7);
+const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 8);
+const BEADS = 6;
+
+const dir = temporaryDir();
+const undo: (() => Promise<unknown>)[] = [];
+
+afterAll(async () => {
+  for (const step of undo.toReversed()) await step();
+  const left = await nothingLeftIn(dir);
+  rmSync(dir, { recursive: true, force: true });
+  expect(left).toEqual([]);
+});
+
+/** What is dead already, is being started again just then, cannot be killed. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // Gone: that is what we wanted.
+  }
+}
+
+/** mulberry32: small, and the same everywhere. */
+function dice(seed: number): (sides: number) => number {
+  let state = seed >>> 0;
+  return (sides) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % sides;
+  };
+}
+
+test(`${ROUNDS} rounds of kill -9 by seed ${SEED}: what was acknowledged is kept, nothing runs twice at once, everything ends, the replay is clean`, async () => {
+  const roll = dice(SEED);
+  const repository = makeRepository(dir);
+  const locks = path.join(dir, "locks");
+  mkdirSync(locks);
+  // Each agent holds its bead's lock while it lives; the kernel takes it back when it is killed. A second one would say so.
+  const agentCommand = `exec 9>"${locks}/$(basename "$TICKTOWN_BRANCH")"; flock -n 9 || { echo "$TICKTOWN_DISPATCH_ID" >>"${locks}/doubles"; exit 99; }; exec ${DEMO_AGENT}`;
+  const state = openState(path.join(dir, "state"));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const control = await startControl(state, { agentCommand, apiUrl: url, environment: process.env, say: () => {} });
+  undo.push(() => control.stop());
+  const variables = { ENVIRONMENT: "development", GASTOWN_API_URL: url, CONTAINER_URL: control.url, ...state.secrets };
+  let worker = await startWorker(state, { port, variables, environment: process.env });
+  undo.push(() => worker.stop());
+  const api = createApiClient(url, state.secrets.TICKTOWN_OPERATOR_TOKEN);
+  const { rig } = await api.rigFor({ name: "chaos", gitUrl: repository.origin, defaultBranch: "main" });
+  await api.call("PUT", `/api/rigs/${rig.id}/settings`, { arm_delay_ms: 300, cadence_active_ms: 1_000, backoff_base_ms: 300, backoff_max_ms: 1_000, max_attempts: 50, breaker_failures: 500, start_lease_ms: 15_000, heartbeat_lost_ms: 3_000 });
+
+  /** Commands that were answered with success: they must be in the journal whatever is killed. */
+  const acknowledged: string[] = [];
+  const sling = async (title: string): Promise<void> => {
+    const { bead } = await api.call<{ bead: Bead }>("POST", `/api/rigs/${rig.id}/sling`, { title, body: "steps: 3\nstep_ms: 500" });
+    acknowledged.push(bead.id);
+  };
+  for (let i = 0; i < BEADS / 2; i++) await sling(`Bead ${i}`);
+
+  const killed: string[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    await sleep(300 + roll(1_200));
+    if (round < BEADS / 2) void sling(`Late bead ${round}`).catch(() => {});
+    const victims = agentProcesses(state.container);
+    const victim = victims[roll(Math.max(1, victims.length))];
+    const choice = roll(4);
+    if (choice === 0) {
+      killed.push("worker");
+      kill(-worker.pid);
+      await worker.exited;
+      worker = await startWorker(state, { port, variables, environment: process.env });
+    } else if (choice === 1) {
+      killed.push("control server");
+      kill(-control.pid());
+    } else if (victim !== undefined) {
+      killed.push("agent");
+      kill(victim.pid);
+    }
+  }
+
+  const beads = () => api.call<Bead[]>("GET", `/api/rigs/${rig.id}/beads?type=issue`);
+  await until("every bead is closed", async () => (await beads()).every(({ status }) => status === "closed"), 90_000);
+
+  const all = await beads();
+  const journal = await journalOf(url, rig.id);
+  const created = new Set(journal.filter(({ fact }) => fact.type === "bead.created").map(({ fact }) => fact.beadId));
+  console.log(`chaos: killed ${killed.join(", ")}; ${all.length} beads closed, ${journal.length} facts, ${journal.filter(({ fact }) => fact.type === "dispatch.granted").length} dispatches`);
+  for (const id of acknowledged) expect(created).toContain(id);
+  expect(existsSync(path.join(locks, "doubles")) ? readFileSync(path.join(locks, "doubles"), "utf8") : "").toBe("");
+  expect(await api.call("POST", `/api/rigs/${rig.id}/replay`)).toMatchObject({ divergence: null });
+  expect(await api.call<{ violations: string[] }>("GET", `/api/rigs/${rig.id}/health`)).toMatchObject({ violations: [] });
+  const subjects = repository.git("log", "--format=%s", "main").split("\n");
+  for (const { title } of all) for (const step of [1, 2, 3]) expect(subjects.filter((subject) => subject.startsWith(`${title}: step ${step} of 3`)).length, `${title} step ${step}`).toBe(1);
+}, 180_000);

@@ -1,0 +1,37 @@
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { afterAll, expect, test } from "vitest";
+import { nothingLeftIn, run, temporaryDir, until } from "./support.ts";
+
+const dir = temporaryDir();
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+test("the demo runs to its end, says what it checked, and leaves nothing behind", async () => {
+  const TMPDIR = `${dir}/whole`;
+  mkdirSync(TMPDIR);
+  const demo = run("demo.ts", [], { TMPDIR });
+  const code = await demo.exited;
+  const out = demo.stdout();
+  expect(code, out).toBe(0);
+  expect(out).toMatch(/SIGKILL to polecat-\d+/);
+  expect(out).toMatch(/resuming at step [4-8]/);
+  expect(out).toContain("zero divergence");
+  expect(out).not.toContain("WRONG");
+  expect(out.match(/^ok {4}/gm)).toHaveLength(9);
+  expect(out).not.toContain("\u001b");
+  expect(readdirSync(TMPDIR)).toEqual([]);
+  expect(await nothingLeftIn(dir)).toEqual([]);
+  expect(Number(/The demo took ([\d.]+) s/.exec(out)?.[1])).toBeLessThan(60);
+});
+
+test("a demo that is interrupted says so, keeps its logs, and leaves nothing running", async () => {
+  const TMPDIR = `${dir}/interrupted`;
+  mkdirSync(TMPDIR);
+  const demo = run("demo.ts", [], { TMPDIR });
+  await until("the work has begun", () => demo.stdout().includes("six beads slung"));
+  demo.process.kill("SIGINT");
+  expect(await demo.exited).toBe(1);
+  expect(demo.stdout()).toContain("The demo failed after");
+  expect(demo.stdout()).toContain("SIGINT: stopped before the end");
+  expect(demo.stdout()).toContain(`Everything is kept in ${TMPDIR}/ticktown-demo-`);
+  expect(await nothingLeftIn(TMPDIR)).toEqual([]);
+});

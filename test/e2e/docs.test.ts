@@ -1,0 +1,34 @@
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { PROJECT } from "../../scripts/stack/project.ts";
+import { DEFAULT_SETTINGS } from "../../src/events/settings.ts";
+
+const read = (file: string): string => readFileSync(path.join(PROJECT, file), "utf8");
+
+test("docs/operating.md lists every setting with its default", () => {
+  const rows = [...read("docs/operating.md").matchAll(/^\| `([a-z_]+)` \| (\d+) \|/gm)].map(([, name, value]) => [name, Number(value)]);
+  expect(Object.fromEntries(rows)).toEqual(DEFAULT_SETTINGS);
+});
+
+test("docs/dependencies.md names every dependency, and nothing else", () => {
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read("package.json")) as Record<string, Record<string, string>>;
+  const named = read("docs/dependencies.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| `"))
+    .flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map(([, name]) => name));
+  expect(named.toSorted()).toEqual(Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).toSorted());
+});
+
+describe.each(["README.md", "docs/architecture.md", "docs/dependencies.md", "docs/operating.md"])("%s", (file) => {
+  test("links only to what is there", () => {
+    const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)].flatMap(([, link]) => link ?? []);
+    expect(links.filter((link) => !existsSync(path.join(PROJECT, path.dirname(file), link)))).toEqual([]);
+  });
+
+  test("names only npm scripts that exist", () => {
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+    const named = [...read(file).matchAll(/npm (?:run )?([a-z:]+)/g)].flatMap(([, name]) => name ?? []);
+    expect(named.filter((name) => !["ci", "install"].includes(name) && scripts[name] === undefined)).toEqual([]);
+  });
+});

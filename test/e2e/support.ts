@@ -1,0 +1,80 @@
+/** What the end-to-end tests share: temporary folders, programs, and a look at which processes exist. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { PROJECT } from "../../scripts/stack/project.ts";
+
+export function temporaryDir(): string {
+  return realpathSync(mkdtempSync(path.join(tmpdir(), "ticktown-e2e-")));
+}
+
+/** @throws Error with `what` when it does not become true in time */
+export async function until<T>(what: string, look: () => T | Promise<T>, timeout_ms = 20_000): Promise<NonNullable<T>> {
+  const deadline = Date.now() + timeout_ms;
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    if (Date.now() >= deadline) throw new Error(`not within ${timeout_ms} ms: ${what}`);
+    await sleep(100);
+  }
+}
+
+export interface Program {
+  readonly process: ChildProcess;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** The exit code, or the signal. */
+  readonly exited: Promise<number | NodeJS.Signals | null>;
+}
+
+/** Runs a script of the project as `npm run` would. */
+export function run(script: string, args: readonly string[], env: Record<string, string> = {}): Program {
+  return runCommand(process.execPath, [path.join(PROJECT, "scripts", script), ...args], env);
+}
+
+export function runCommand(command: string, args: readonly string[], env: Record<string, string> = {}): Program {
+  const child = spawn(command, args, {
+    cwd: PROJECT,
+    env: { ...process.env, NO_COLOR: "1", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  return {
+    process: child,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    exited: new Promise((resolve) => child.once("close", (code, signal) => resolve(code ?? signal))),
+  };
+}
+
+export interface RunningProcess {
+  readonly pid: number;
+  readonly command: string;
+}
+
+/** Processes that have to do with the folder: by their command line, their environment or where they are. Linux only. */
+export function processesIn(dir: string): RunningProcess[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
+    try {
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+      const environment = readFileSync(`/proc/${name}/environ`, "utf8");
+      // A zombie has no command line any more.
+      const isRelated = command !== "" && [command, environment, readlinkSync(`/proc/${name}/cwd`)].some((text) => text.includes(dir));
+      return isRelated ? [{ pid: Number(name), command }] : [];
+    } catch {
+      return []; // It ended while we looked.
+    }
+  });
+}
+
+/** Nothing may be left; what was killed a moment ago gets that moment. */
+export async function nothingLeftIn(dir: string): Promise<RunningProcess[]> {
+  await until("no processes are left", () => processesIn(dir).length === 0, 2_000).catch(() => {});
+  return processesIn(dir);
+}

@@ -259,8 +259,17 @@ export class RigDO extends DurableObject<Env> {
   }
 
   /** Credentials and model keys: beside the journal, never in it. They reach only the environment of processes. */
-  setSecrets(secrets: Record<string, string>): void {
-    for (const [name, value] of Object.entries(secrets)) this.ctx.storage.sql.exec("INSERT OR REPLACE INTO secrets VALUES (?, ?)", name, value);
+  setSecrets(secrets: Record<string, string | null>): void {
+    const { sql } = this.#open.ports;
+    for (const [name, value] of Object.entries(secrets)) {
+      if (value === null) sql.exec("DELETE FROM secrets WHERE name = ?", name);
+      else sql.exec("INSERT OR REPLACE INTO secrets VALUES (?, ?)", name, value);
+    }
+  }
+
+  /** Names of the secrets; their values leave only into the environment of processes. */
+  secretNames(): string[] {
+    return this.#open.ports.sql.exec<{ name: string }>("SELECT name FROM secrets ORDER BY name").toArray().map(({ name }) => name);
   }
 
   /** Ends the rig: processes are asked to stop, the storage is deleted, a tombstone keeps late calls from making a new one. */

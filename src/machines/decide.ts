@@ -5,7 +5,7 @@ import type { SettingsPatch } from "../events/settings.ts";
 import { currentDispatch, type AgentSnapshot } from "./agent.ts";
 import type { BeadSnapshot } from "./bead.ts";
 import type { MachineEvent } from "./event.ts";
-import { freePolecats, hook as hookFact } from "./schedule.ts";
+import { freePolecats, hook as hookFact, polecatName } from "./schedule.ts";
 import type { AnySnapshot, Kind } from "./step.ts";
 import { get, type World } from "./world.ts";
 
@@ -324,8 +324,8 @@ function sling(world: World, input: BeadInput, around: Surroundings): Decision {
 function newAgent(world: World, role: Role, around: Surroundings, name?: string, identity?: string): Extract<Fact, { type: "agent.registered" }> | Refusal {
   if (world.agents.size >= LIMITS.agents) return refuse(429, `this rig has ${LIMITS.agents} agents already; delete some first`);
   const agentId = around.newId("agent");
-  const called = name ?? (role === "polecat" ? `polecat-${world.seq + 1}` : role);
-  const known = identity ?? `${world.rig.context.config?.name ?? "rig"}/${role}/${called}`;
+  const called = name ?? (role === "polecat" ? polecatName(world) : role);
+  const known = identity ?? `${world.rig.context.config?.name ?? "rig"}/${role === "polecat" ? "polecats" : role}/${world.seq + 1}`;
   if (world.index.identities.has(known)) return refuse(409, `identity ${known} belongs to agent ${world.index.identities.get(known) ?? ""} already`);
   return { type: "agent.registered", agentId, role, name: called, identity: known };
 }

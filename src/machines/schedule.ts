@@ -128,7 +128,7 @@ function dispatches(world: World, causeSeq: number): Fact[] {
       facts.push(hook(bead, polecat.context.id), grant(bead, polecat.context.id, polecat.context.dispatchN + 1, probe));
       continue;
     }
-    const registered = newPolecat(world, `${causeSeq}${made === 0 ? "" : `-${made}`}`);
+    const registered = newPolecat(world, `${causeSeq}${made === 0 ? "" : `-${made}`}`, made);
     made++;
     facts.push(registered, hook(bead, registered.agentId), grant(bead, registered.agentId, 1, probe));
   }
@@ -141,10 +141,13 @@ export const freePolecats = (world: World): AgentSnapshot[] =>
     .filter((agent) => agent !== undefined && !world.broken.has(`agent:${agent.context.id}`))
     .sort((a, b) => (a?.context.seq ?? 0) - (b?.context.seq ?? 0)) as AgentSnapshot[];
 
+/** People count agents; ids and identities hold the seq, which nobody shares. */
+export const polecatName = (world: World, made = 0): string => `polecat-${world.agents.size + made + 1}`;
+
 /** A new worker identity, named after the fact that made it necessary. */
-export function newPolecat(world: World, tag: string): Extract<Fact, { type: "agent.registered" }> {
+export function newPolecat(world: World, tag: string, made: number): Extract<Fact, { type: "agent.registered" }> {
   const { rigId = "rig", name = "rig" } = world.rig.context.config ?? {};
-  return { type: "agent.registered", agentId: `polecat-${rigId}-${tag}`, role: "polecat", name: `polecat-${tag}`, identity: `${name}/polecats/${tag}` };
+  return { type: "agent.registered", agentId: `polecat-${rigId}-${tag}`, role: "polecat", name: polecatName(world, made), identity: `${name}/polecats/${tag}` };
 }
 
 /** One merge at a time, oldest first (design rule 8). Merging goes on while dispatch is paused, but not while draining. */

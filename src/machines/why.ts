@@ -2,7 +2,6 @@ import type { AgentSnapshot } from "./agent.ts";
 import type { BeadSnapshot } from "./bead.ts";
 import { gateOf } from "./rig.ts";
 import { allowance, freeSlots, isDeferred, mayRun } from "./schedule.ts";
-import { stateName } from "./decide.ts";
 import { get, type World } from "./world.ts";
 
 /** Why something is not running. The set is closed: whatever waits has one of these (design rule 10). */
@@ -60,17 +59,25 @@ export function whyBead(world: World, bead: BeadSnapshot): Why {
   return whyTheRigWaits(world) ?? why("running", "It is ready and is dispatched with the next commit.");
 }
 
+/** What an agent with a process does, in words. */
+function doing(agent: AgentSnapshot): string {
+  if (agent.matches({ working: { process: "draining" } })) return "Its process was asked to stop.";
+  if (!agent.matches({ working: { process: "running" } })) return "Its process was asked to start and has not been heard from yet.";
+  if (agent.matches({ working: { progress: "checked" } })) return "Its process runs, but has shown no progress for a while: it was sent a GUPP_CHECK.";
+  if (agent.matches({ working: { progress: "escalated" } })) return "Its process runs, but shows no progress: a person was told, and it will be restarted.";
+  return "Its process runs and makes progress.";
+}
+
 /** Why this agent does what it does, or does not. */
 export function whyAgent(world: World, agent: AgentSnapshot): Why {
   const { context } = agent;
   const broken = world.broken.get(`agent:${context.id}`);
   if (broken !== undefined) return why("quarantined_until", `Its stored state cannot be read: ${broken}. Replay the rig to repair it.`);
-  const state = stateName(agent);
   if (agent.matches({ blocked: "quarantined" })) return why("quarantined_until", "It gave up several beads in a row and rests; unblock it to end that now.", {}, context.quarantinedUntil);
   if (agent.matches({ blocked: "overBudget" })) return why("over_budget", `Its process said that its budget is used up (${context.exit?.reason ?? ""}): raise the budget and answer it with unblock, or cancel the bead.`, { since: context.blockedAt });
   if (agent.matches({ blocked: "onHelp" })) return why("waiting_for_person", "It asked for help: answer it with unblock.", { since: context.blockedAt });
   if (agent.matches({ blocked: "onPermission" })) return why("waiting_for_person", "It waits at a permission prompt: answer it.", { since: context.blockedAt });
-  if (agent.matches("working") || agent.matches({ restarting: "starting" })) return why("running", `It is ${state}.`, { dispatch: context.dispatchN, progress_at: context.progressAt }, context.leaseUntil ?? context.stopUntil);
+  if (agent.matches("working") || agent.matches({ restarting: "starting" })) return why("running", doing(agent), { dispatch: context.dispatchN, progress_at: context.progressAt }, context.leaseUntil ?? context.stopUntil);
   if (agent.matches("exited")) return why("backing_off_until", `Its process ended (${context.exit?.outcome ?? "unknown"}: ${context.exit?.reason ?? ""}); the next TICK decides.`, {}, context.backoffUntil ?? world.at);
   if (agent.matches({ restarting: "backingOff" })) return why("backing_off_until", "It waits before its next attempt.", { attempts: context.attempts }, context.backoffUntil);
   if (context.hook === null) return why("no_work", "It has no bead.");

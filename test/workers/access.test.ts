@@ -48,6 +48,7 @@ const TABLE: Record<string, Access[]> = {
   "GET /api/rigs/:rigId/events": AGENT,
   "GET /api/rigs/:rigId/settings": OPERATOR,
   "PUT /api/rigs/:rigId/settings": OPERATOR,
+  "PUT /api/rigs/:rigId/secrets": OPERATOR,
   "GET /api/rigs/:rigId/health": OPERATOR,
   "POST /api/rigs/:rigId/tick": OPERATOR,
   "POST /api/rigs/:rigId/pause": OPERATOR,

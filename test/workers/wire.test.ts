@@ -67,6 +67,9 @@ describe("towns and rigs", () => {
 describe("secrets", () => {
   test("reach the environment of the process and nothing else: no answer, no journal, no event, no log", async () => {
     const logged: string[] = [];
+    // A secret that is not to be seen is replaced without being shown.
+    const rotated = await newTown();
+    expect((await rotated.http.put("/secrets", { GIT_TOKEN: "git-secret-9", MODEL_API_KEY: null })).data).toEqual({ names: ["GIT_TOKEN", "KILOCODE_TOKEN"] });
     const original = console.warn;
     console.warn = (...args: unknown[]) => logged.push(args.join(" "));
     const { rig, http, calls, town } = await newTown();

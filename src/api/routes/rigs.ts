@@ -19,6 +19,7 @@ const Health = z.looseObject({
 });
 const Why = z.object({ reason: z.string(), sentence: z.string(), values: z.record(z.string(), z.unknown()), until: z.number().nullable() });
 
+const MOST_SECRETS = 100;
 const JOURNAL_PAGE = 1_000;
 
 const command = (name: "pause" | "resume" | "drain", summary: string): Route =>
@@ -62,6 +63,19 @@ export const rigRoutes: Route[] = [
     handle: async ({ execute, rig, body }) => {
       accepted(await execute({ type: "set_settings", settings: body }));
       return rig().settings();
+    },
+  }),
+  route({
+    method: "PUT",
+    path: "/api/rigs/:rigId/secrets",
+    summary: "Set (or, with null, remove) what the rig's next processes get in their environment; answers with the names only",
+    tag,
+    access,
+    body: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/), z.string().max(10_000).nullable()).refine((secrets) => Object.keys(secrets).length <= MOST_SECRETS, `at most ${MOST_SECRETS} at a time`),
+    answer: z.object({ names: z.array(z.string()) }),
+    handle: async ({ rig, body }) => {
+      await rig().setSecrets(body);
+      return { names: await rig().secretNames() };
     },
   }),
   route({ method: "GET", path: "/api/rigs/:rigId/health", summary: "The rig's state; arms the alarm", tag, access, answer: Health, handle: ({ rig }) => rig().health() }),

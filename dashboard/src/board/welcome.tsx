@@ -1,0 +1,108 @@
+import { Button, TextInput } from "@mantine/core";
+import { useEffect, useState, type FormEvent } from "react";
+import type * as z from "zod";
+import type { RigInfo as RigSchema, Town as TownSchema } from "../../../src/api/schemas.ts";
+import { get, messageOf } from "../lib/api.ts";
+import { follows, go, href } from "../lib/url.ts";
+import { Copyable } from "../ui/bits.tsx";
+
+/** Choosing a rig: from a user's towns, or by its id. */
+
+const USER = "ticktown.user";
+const LAST = "ticktown.rig";
+
+export const lastRig = (): string | null => localStorage.getItem(LAST);
+export const rememberRig = (id: string): void => localStorage.setItem(LAST, id);
+
+type RigInfo = z.infer<typeof RigSchema>;
+type TownInfo = z.infer<typeof TownSchema>;
+interface Listed {
+  readonly town: TownInfo;
+  readonly rigs: readonly RigInfo[];
+}
+
+export function RigPicker({ current, path, onPick }: { current: string | null; path: string; onPick?: () => void }) {
+  const [userId, setUser] = useState(() => localStorage.getItem(USER) ?? "local");
+  const [typed, setTyped] = useState("");
+  const [listed, setListed] = useState<readonly Listed[] | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  useEffect(() => {
+    const stop = new AbortController();
+    const user = `/api/users/${encodeURIComponent(userId)}`;
+    setError(null);
+    // A pause, so that not every letter of a name is asked about.
+    const timer = setTimeout(async () => {
+      try {
+        const towns = await get<TownInfo[]>(`${user}/towns`, stop.signal);
+        const found = await Promise.all(towns.map(async (town) => ({ town, rigs: await get<RigInfo[]>(`${user}/towns/${encodeURIComponent(town.id)}/rigs`, stop.signal) })));
+        setListed(found);
+        localStorage.setItem(USER, userId);
+      } catch (thrown) {
+        if (!stop.signal.aborted) setError(messageOf(thrown));
+      }
+    }, 150);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [userId]);
+  const open = (event: FormEvent) => {
+    event.preventDefault();
+    go(href(path, { rig: typed.trim() }));
+    onPick?.();
+  };
+  const rigs = listed?.flatMap(({ rigs }) => rigs) ?? [];
+  return (
+    <div className="stack">
+      <div className="row wrap" style={{ alignItems: "flex-end" }}>
+        <TextInput label="User" value={userId} onChange={(event) => setUser(event.currentTarget.value)} w={150} />
+        <form onSubmit={open} className="row" style={{ alignItems: "flex-end", flex: 1, minWidth: 220 }}>
+          <TextInput label="Or a rig’s id" placeholder="rig-…" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} style={{ flex: 1 }} />
+          <Button type="submit" variant="default" disabled={typed.trim() === ""}>
+            Open
+          </Button>
+        </form>
+      </div>
+      {error !== null && <p className="soft">{error}</p>}
+      {error === null && listed !== null && rigs.length === 0 && (
+        <>
+          <p>
+            <b>{userId} has no rig yet.</b> A rig is one git repository and its agents. Make a town for it, then the rig:
+          </p>
+          <Copyable text={`TOWN=$(curl -s -X POST ${location.origin}/api/users/${userId}/towns \\\n  -H 'content-type: application/json' -d '{"name": "home"}' | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')\ncurl -X POST ${location.origin}/api/users/${userId}/rigs \\\n  -H 'content-type: application/json' \\\n  -d "{\\"town_id\\": \\"$TOWN\\", \\"name\\": \\"my-repo\\", \\"git_url\\": \\"https://example.com/me/my-repo.git\\"}"`} />
+        </>
+      )}
+      {listed?.map(({ town, rigs }) =>
+        rigs.length === 0 ? null : (
+          <div key={town.id}>
+            <h3 className="sub" style={{ margin: 0 }}>
+              {town.name}
+            </h3>
+            <ul className="rig-list" style={{ marginTop: 6 }}>
+              {rigs.map((rig) => (
+                <li key={rig.id}>
+                  <a href={href(path, { rig: rig.id })} aria-current={rig.id === current} onClick={(event) => (follows(event), onPick?.())}>
+                    <b>{rig.name}</b>
+                    <span className="soft clip mono small">{rig.git_url}</span>
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </div>
+        ),
+      )}
+    </div>
+  );
+}
+
+export const Welcome = ({ path }: { path: string }) => (
+  <div className="welcome">
+    <div className="card">
+      <h1>Which rig?</h1>
+      <p className="soft" style={{ marginBottom: 14 }}>
+        A rig is one repository and the agents that work on it. Choose one; this page remembers it.
+      </p>
+      <RigPicker current={null} path={path} />
+    </div>
+  </div>
+);

@@ -1,0 +1,94 @@
+import type { WireAgent, WireBead } from "../../../src/do/wire.ts";
+import type { TickReport } from "../../../src/do/tick.ts";
+import type { AgentSnapshot } from "../../../src/machines/agent.ts";
+import { api, post, rigPath } from "./api.ts";
+import { plural } from "./names.ts";
+
+/** What an operator may do. Each answers with what was done, in words for a notification. */
+export interface Done {
+  readonly title: string;
+  readonly text?: string;
+}
+
+const agentPath = (rigId: string, agentId: string, rest: string): string => rigPath(rigId, `/agents/${encodeURIComponent(agentId)}${rest}`);
+const beadPath = (rigId: string, beadId: string, rest: string): string => rigPath(rigId, `/beads/${encodeURIComponent(beadId)}${rest}`);
+
+export interface SlingInput {
+  title: string;
+  body: string;
+  priority: "low" | "medium" | "high" | "critical";
+  blocked_by: string[];
+}
+
+export async function sling(rigId: string, input: SlingInput): Promise<Done & { beadId: string }> {
+  const { bead, agent } = await post<{ bead: WireBead; agent: WireAgent }>(rigPath(rigId, "/sling"), { ...input, body: input.body === "" ? null : input.body });
+  return { title: `Slung “${bead.title}”`, text: `It is on the hook of ${agent.name}, which is ${agent.status}.`, beadId: bead.id };
+}
+
+/** A bead without an agent: the rig gives it to one as soon as it is ready and a slot is free. */
+export async function queue(rigId: string, input: SlingInput): Promise<Done & { beadId: string }> {
+  const bead = await post<WireBead>(rigPath(rigId, "/beads"), { type: "issue", ...input, body: input.body === "" ? null : input.body });
+  return { title: `Created “${bead.title}”`, text: bead.status === "open" ? "It is open and is dispatched when it is ready." : `It is ${bead.status}.`, beadId: bead.id };
+}
+
+export async function hook(rigId: string, agentId: string, beadId: string, names: { agent: string; bead: string }): Promise<Done> {
+  await post(agentPath(rigId, agentId, "/hook"), { bead_id: beadId });
+  return { title: `Hooked ${names.agent}`, text: `“${names.bead}” is on its hook.` };
+}
+
+export async function unhook(rigId: string, agent: AgentSnapshot): Promise<Done> {
+  await api("DELETE", agentPath(rigId, agent.context.id, "/hook"));
+  return { title: `Unhooked ${agent.context.name}`, text: agent.hasTag("slot") ? "Its process is asked to stop; the bead is open again." : "The bead is open again." };
+}
+
+/** Takes the bead away and gives it back: the running process is stopped, a new dispatch starts. */
+export async function restart(rigId: string, agent: AgentSnapshot): Promise<Done> {
+  const { id, hook: beadId, name } = agent.context;
+  if (beadId === null) throw new Error(`${name} has no bead to be restarted on.`);
+  await api("DELETE", agentPath(rigId, id, "/hook"));
+  try {
+    await post(agentPath(rigId, id, "/hook"), { bead_id: beadId });
+  } catch (error) {
+    throw new Error(`${name} was unhooked, but the bead could not be hooked again: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  return { title: `Restarted ${name}`, text: "Its old process is asked to stop; a new dispatch follows as soon as a slot is free." };
+}
+
+export async function unblock(rigId: string, agentId: string, answer: string, escalationId: string | null): Promise<Done> {
+  const agent = await post<WireAgent>(agentPath(rigId, agentId, "/unblock"), { answer });
+  const closed = escalationId === null ? false : await closeBead(rigId, escalationId).then(() => true, () => false);
+  return { title: `Answered ${agent.name}`, text: `It is ${agent.status} now.${closed ? " Its escalation is closed." : ""}` };
+}
+
+export async function closeBead(rigId: string, beadId: string): Promise<Done> {
+  const bead = await post<WireBead>(beadPath(rigId, beadId, "/close"), { agent_id: "operator" });
+  return { title: `Closed “${bead.title}”`, text: `It is ${bead.status}.` };
+}
+
+export async function cancelBead(rigId: string, beadId: string): Promise<Done> {
+  const bead = await post<WireBead>(beadPath(rigId, beadId, "/cancel"), {});
+  return { title: `Cancelled “${bead.title}”`, text: `It is ${bead.status}. What ran for it is asked to stop.` };
+}
+
+export async function sendMail(rigId: string, to: string, toName: string, subject: string, body: string): Promise<Done> {
+  await post(rigPath(rigId, "/mail"), { from_agent_id: "operator", to_agent_id: to, subject, body });
+  return { title: `Mail sent to ${toName}`, text: `“${subject}” waits for it to read.` };
+}
+
+export async function setLife(rigId: string, to: "pause" | "resume" | "drain"): Promise<Done> {
+  const health = await post<{ life: string; counts: { agents: Record<string, number> } }>(rigPath(rigId, `/${to}`));
+  const working = health.counts.agents["working"] ?? 0;
+  const text = { pause: `Nothing new is dispatched. ${plural(working, "agent")} still working.`, resume: "Ready work is dispatched again.", drain: `Work is handed back by ${plural(working, "agent")}.` }[to];
+  return { title: { pause: "The rig is paused", resume: "The rig is resumed", drain: "The rig is draining" }[to], text };
+}
+
+export async function tickNow(rigId: string): Promise<Done> {
+  const { facts, effects, error } = await post<{ facts: TickReport["entries"]; effects: unknown[]; error: string | null }>(rigPath(rigId, "/tick"));
+  return { title: "The rig looked at everything", text: `${facts.length === 0 ? "Nothing had to change." : `${plural(facts.length, "fact")}, ${plural(effects.length, "effect")}.`}${error === null ? "" : ` ${error}`}` };
+}
+
+export async function replay(rigId: string): Promise<Done> {
+  const { facts, effects, divergence } = await post<{ facts: number; effects: number; divergence: { seq: number } | null }>(rigPath(rigId, "/replay"));
+  if (divergence !== null) throw new Error(`The journal and the stored state differ at seq ${divergence.seq}. Open that seq in the debugger.`);
+  return { title: "Replay found no difference", text: `${plural(facts, "fact")} and ${plural(effects, "effect")} folded again: the same, byte for byte.` };
+}

@@ -1,0 +1,24 @@
+import { createContext, useContext, useSyncExternalStore } from "react";
+import type { World } from "../../../src/machines/world.ts";
+import type { RigState, RigStore } from "./rig-store.ts";
+
+export const RigContext = createContext<RigStore | null>(null);
+
+export function useStore(): RigStore {
+  const store = useContext(RigContext);
+  if (store === null) throw new Error("no rig is open here");
+  return store;
+}
+
+/** The rig's state; renders again with every version. */
+export function useRig(): RigState {
+  const store = useStore();
+  return useSyncExternalStore(store.subscribe, store.get);
+}
+
+/** The same where the board is there: its world is. */
+export function useWorld(): { state: RigState; world: World; now: number } {
+  const state = useRig();
+  if (state.world === null) throw new Error("the rig's world is not loaded yet");
+  return { state, world: state.world, now: Date.now() + state.skew_ms };
+}

@@ -54,7 +54,7 @@ const page = join(root, "dist", "dashboard", "index.html");
 const sources = ["dashboard", "src/machines", "src/events", "src/do", "docs/statecharts/layout"].map((name) => join(root, name)).filter((path) => existsSync(path));
 if (existsSync(join(root, "dashboard")) && (!existsSync(page) || statSync(page).mtimeMs < Math.max(...sources.map(newest)))) {
   process.stderr.write("ticktown: building the dashboard…\n");
-  const built = spawnSync("vite", ["build", "dashboard", "--logLevel", "error"], { cwd: root, stdio: ["ignore", 2, 2], env: { ...process.env, PATH: path } });
+  const built = spawnSync("vite", ["build", "dashboard", "--logLevel", "error"], { cwd: root, stdio: ["ignore", 2, 2], env: { ...process.env, NODE_ENV: "production", PATH: path } });
   if (built.status !== 0) fail("the dashboard could not be built; the message is above.");
 }
 

@@ -1,6 +1,6 @@
 import "./styles/mantine.css";
 import "./styles/base.css";
-import { createTheme, MantineProvider, type MantineColorsTuple } from "@mantine/core";
+import { createTheme, MantineProvider, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 
@@ -16,11 +16,37 @@ const theme = createTheme({
   cursorType: "pointer",
 });
 
+/** Mantine's own colours are ours, so that its dialogs stand on the same surfaces and its small print can be read. */
+const colours: CSSVariablesResolver = () => {
+  const ours = {
+    "--mantine-color-body": "var(--surface)",
+    "--mantine-color-text": "var(--ink)",
+    "--mantine-color-dimmed": "var(--soft)",
+    "--mantine-color-placeholder": "var(--soft)",
+    "--mantine-color-default": "var(--surface)",
+    "--mantine-color-default-hover": "var(--raised)",
+    "--mantine-color-default-color": "var(--ink)",
+    "--mantine-color-default-border": "var(--line-strong)",
+    "--mantine-color-disabled-color": "var(--soft)",
+    "--mantine-color-error": "var(--bad)",
+  };
+  return { variables: {}, light: ours, dark: ours };
+};
+
 const root = document.getElementById("root");
 if (root !== null) {
   createRoot(root).render(
-    <MantineProvider theme={theme} defaultColorScheme="auto">
+    <MantineProvider theme={theme} cssVariablesResolver={colours} defaultColorScheme="auto">
       <App />
     </MantineProvider>,
   );
 }
+
+/** A page that outlived an upgrade asks for parts that are gone: it starts again, once. */
+addEventListener("vite:preloadError", (event) => {
+  const last = Number(sessionStorage.getItem("ticktown.reloaded") ?? 0);
+  if (Date.now() - last < 30_000) return;
+  sessionStorage.setItem("ticktown.reloaded", String(Date.now()));
+  event.preventDefault();
+  location.reload();
+});

@@ -122,7 +122,7 @@ function InlineAnswer({ need }: { need: Extract<Need, { kind: "agent" }> }) {
   };
   return (
     <form onSubmit={(event) => void submit(event)}>
-      <textarea rows={1} aria-label={`Answer to ${name}`} placeholder="Your answer: it is mailed to the agent and pushed to its process" value={answer} onChange={(event) => setAnswer(event.currentTarget.value)} />
+      <textarea rows={1} aria-label={`Answer to ${name}`} placeholder="Your answer" value={answer} onChange={(event) => setAnswer(event.currentTarget.value)} />
       <Button type="submit" loading={isBusy} disabled={answer.trim() === ""}>
         Unblock
       </Button>
@@ -178,16 +178,16 @@ function Acts({ need, see }: { need: Need; see: (id: string) => void }) {
     return (
       <div className="acts">
         {need.why === "escalation" && (
-          <Button {...small} onClick={() => void toasts.act(() => actions.closeBead(rigId, id), "The escalation was not closed")} aria-label={`Close ${title}`}>
+          <Button {...small} onClick={() => void toasts.act(() => actions.closeBead(rigId, id), "The escalation was not closed")} aria-label={`Settled: ${title}`}>
             Settled
           </Button>
         )}
         {need.why === "failed" && (
           <>
-            <Button {...small} onClick={() => see(id)} aria-label={`I have seen that ${title} failed`}>
+            <Button {...small} onClick={() => see(id)} aria-label={`Seen: ${title} failed`}>
               Seen
             </Button>
-            <Button {...small} onClick={() => ask({ type: "sling", title })} aria-label={`Sling ${title} again`}>
+            <Button {...small} onClick={() => ask({ type: "sling", title })} aria-label={`Sling again: ${title}`}>
               Sling again
             </Button>
           </>

@@ -55,7 +55,7 @@ export function ChartView({ layout, active, taken, label }: Props) {
     const element = box.current;
     if (element === null) return;
     const states = whole ? layout.states : layout.states.filter((state) => active.has(state.id) && state.kind === "atomic");
-    setView(viewOf(states.length === 0 ? layout.states : states, element.clientWidth, element.clientHeight, whole));
+    setView(viewOf(layout, states.length === 0 ? layout.states : states, element.clientWidth, element.clientHeight, whole));
   };
   useEffect(() => {
     if (isFollowing) show(false);
@@ -145,13 +145,14 @@ const zoomed = (now: View, factor: number, x: number, y: number): View => {
 };
 
 /** The states in the middle of the window, with room around them for where they may go. */
-function viewOf(states: readonly PlacedState[], width: number, height: number, whole: boolean): View {
-  const left = Math.min(...states.map((state) => state.x));
-  const top = Math.min(...states.map((state) => state.y));
-  const right = Math.max(...states.map((state) => state.x + state.width));
-  const bottom = Math.max(...states.map((state) => state.y + state.height));
-  const room = whole ? 12 : width < 600 ? 70 : 300;
-  const scale = clamp(Math.min(width / (right - left + 2 * room), height / (bottom - top + 2 * room)), SMALLEST, whole ? 1.2 : 1);
+function viewOf(layout: Layout, states: readonly PlacedState[], width: number, height: number, whole: boolean): View {
+  const room = whole ? 0 : width < 600 ? 70 : 160;
+  const edge = 10;
+  const left = Math.max(-edge, Math.min(...states.map((state) => state.x)) - room);
+  const top = Math.max(-edge, Math.min(...states.map((state) => state.y)) - room);
+  const right = Math.min(layout.width + edge, Math.max(...states.map((state) => state.x + state.width)) + room);
+  const bottom = Math.min(layout.height + edge, Math.max(...states.map((state) => state.y + state.height)) + room);
+  const scale = clamp(Math.min(width / (right - left), height / (bottom - top)), SMALLEST, whole ? 1.2 : 1);
   return { scale, x: width / 2 - ((left + right) / 2) * scale, y: height / 2 - ((top + bottom) / 2) * scale };
 }
 

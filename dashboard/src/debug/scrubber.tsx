@@ -33,8 +33,8 @@ export function Scrubber({ bench, seq, isReplaying, goTo, children }: { bench: B
   return (
     <section className="card scrubber" aria-label="Time">
       <div className="line">
-        <Button size="compact-sm" variant="default" onClick={() => void jump(-1)} disabled={at <= 1} aria-label="Its fact before">
-          ← its last
+        <Button size="compact-sm" variant="default" onClick={() => void jump(-1)} disabled={at <= 1}>
+          <span aria-hidden="true">←&nbsp;</span>its last<span className="visually-hidden"> fact</span>
         </Button>
         <Button size="compact-sm" variant="default" onClick={() => goTo(Math.max(1, at - 1))} disabled={at <= 1} aria-label="One fact back">
           ‹
@@ -42,8 +42,8 @@ export function Scrubber({ bench, seq, isReplaying, goTo, children }: { bench: B
         <Button size="compact-sm" variant="default" onClick={() => goTo(at + 1 > last ? null : at + 1)} disabled={seq === null} aria-label="One fact on">
           ›
         </Button>
-        <Button size="compact-sm" variant="default" onClick={() => void jump(1)} disabled={seq === null} aria-label="Its next fact">
-          its next →
+        <Button size="compact-sm" variant="default" onClick={() => void jump(1)} disabled={seq === null}>
+          its next<span className="visually-hidden"> fact</span><span aria-hidden="true">&nbsp;→</span>
         </Button>
         <div className="moment">
           <b>{seq === null && dragged === null ? "Now" : `#${at}`}</b>

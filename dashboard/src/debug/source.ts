@@ -124,7 +124,9 @@ export async function fileSource(file: Blob & { name?: string }): Promise<FileSo
   if (line === 0) throw new Error("this is no journal file: it is empty");
   const { divergence } = run.end();
   const first = entries[0]?.fact.seq ?? 1;
-  const end = divergence === null ? (entries.at(-1)?.fact.seq ?? 0) : divergence.seq - 1;
+  // A difference spoils its whole commit; what was before it can be looked at.
+  const differing = divergence === null ? undefined : entries.find(({ fact }) => fact.seq === divergence.seq);
+  const end = divergence === null ? (entries.at(-1)?.fact.seq ?? 0) : (differing?.batch ?? divergence.seq) - 1;
   const source: FileSource = {
     name: file.name ?? "journal",
     rig,

@@ -45,7 +45,7 @@ export function Bar({ rigId, children }: { rigId: string | null; children?: Reac
         )}
         {children}
       </div>
-      <Modal opened={isPicking} onClose={() => setPicking(false)} title="Choose a rig" size="lg" radius="md" closeButtonProps={{ "aria-label": "Close" }}>
+      <Modal opened={isPicking} onClose={() => setPicking(false)} title="Choose a rig" size="lg" radius="md" zIndex={250} closeButtonProps={{ "aria-label": "Close" }}>
         <RigPicker current={rigId} path={path} onPick={() => setPicking(false)} />
       </Modal>
     </header>

@@ -26,7 +26,7 @@ export function DialogProvider({ children }: { children: ReactNode }) {
   return (
     <DialogContext.Provider value={setDialog}>
       {children}
-      <Modal opened={dialog !== null} onClose={close} title={dialog === null ? "" : dialog.type === "confirm" ? dialog.title : TITLE[dialog.type]} size="lg" radius="md" closeButtonProps={{ "aria-label": "Close" }}>
+      <Modal opened={dialog !== null} onClose={close} title={dialog === null ? "" : dialog.type === "confirm" ? dialog.title : TITLE[dialog.type]} size="lg" radius="md" zIndex={250} closeButtonProps={{ "aria-label": "Close" }}>
         {dialog?.type === "sling" && <Sling title={dialog.title ?? ""} body={dialog.body ?? ""} close={close} />}
         {dialog?.type === "mail" && <Mail to={dialog.to} close={close} />}
         {dialog?.type === "hook" && <Hook agentId={dialog.agentId} beadId={dialog.beadId} close={close} />}

@@ -15,7 +15,7 @@ export function TokenGate({ onToken }: { onToken: () => void }) {
     onToken();
   };
   return (
-    <Modal opened={isOpen} onClose={() => setOpen(false)} title={token() === null ? "This Ticktown wants to know you" : "The token was not accepted"} radius="md" closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened={isOpen} onClose={() => setOpen(false)} title={token() === null ? "This Ticktown wants to know you" : "The token was not accepted"} radius="md" zIndex={260} closeButtonProps={{ "aria-label": "Close" }}>
       <form onSubmit={submit} className="stack">
         <PasswordInput data-autofocus label="Operator token" description="Kept in this tab only, until it is closed." value={value} onChange={(event) => setValue(event.currentTarget.value)} autoComplete="off" required visibilityToggleButtonProps={{ "aria-label": "Show the token" }} />
         <Button type="submit" disabled={value.trim() === ""}>

@@ -1,0 +1,124 @@
+import { afterEach, expect, test } from "vitest";
+import { advance, worldOf, type Moment } from "../../../dashboard/src/lib/world.ts";
+import { needs } from "../../../dashboard/src/lib/attention.ts";
+import { board } from "../../../src/do/board.ts";
+import { copyOf, judge, possible, whatIf } from "../../../src/do/debug.ts";
+import { cut } from "../../../src/do/replay.ts";
+import { readJournal } from "../../../src/do/store.ts";
+import { createWorld } from "../../../src/machines/world.ts";
+import { bead, testRig, type TestRig } from "../../support/node-rig.ts";
+
+/** The dashboard folds a rig's facts in the browser: what it shows must be what the rig has. */
+
+let rig: TestRig;
+afterEach(() => rig.close());
+
+const MINUTE_MS = 60_000;
+
+/** A day in which most things happen: crashes, an outage, help, reviews, a conflict, a drain, a deletion. */
+async function aDay(): Promise<void> {
+  rig = testRig();
+  rig.run({ type: "set_settings", settings: { capacity: 2, max_attempts: 2 } });
+  const slung = ["one", "two", "three", "four"].map((title) => rig.run({ type: "sling", bead: bead(title) }));
+  const ids = slung.map(({ agentId = "", beadId = "" }) => ({ agentId, beadId }));
+  await rig.settled();
+  const [first, second, third, fourth] = ids as [(typeof ids)[0], (typeof ids)[0], (typeof ids)[0], (typeof ids)[0]];
+  rig.run({ type: "create_bead", bead: bead("after one", { blockedBy: [first.beadId] }), assignTo: null });
+  rig.run({ type: "heard", agentId: first.agentId, dispatchId: null });
+  rig.run({ type: "checkpoint", agentId: first.agentId, data: { at: 1 } });
+  rig.run({ type: "escalate", title: "which way?", body: null, priority: "high", metadata: {}, agentId: second.agentId });
+  await rig.advance(rig.now + 2 * MINUTE_MS);
+  rig.run({ type: "answer", agentId: second.agentId, answer: "left" });
+  rig.run({ type: "done", agentId: first.agentId, branch: "b1", prUrl: null, summary: null });
+  await rig.settled();
+  const review = rig.container.merges.at(-1)?.entryId ?? "";
+  rig.run({ type: "complete_review", reviewId: review, claimId: null, verdict: "merged", permanent: false, message: "", commitSha: "abc" });
+  await rig.advance(rig.now + 5 * MINUTE_MS);
+  for (let crash = 0; crash < 3; crash++) {
+    rig.run({ type: "exited", agentId: third.agentId, dispatchId: null, outcome: "failed", reason: "code 1", resetAt: null });
+    rig.container.processes.delete(third.agentId);
+    await rig.advance(rig.now + 12 * MINUTE_MS);
+  }
+  rig.container.down = "connection refused";
+  await rig.advance(rig.now + 10 * MINUTE_MS);
+  rig.container.down = null;
+  await rig.advance(rig.now + 10 * MINUTE_MS);
+  rig.run({ type: "cancel_bead", beadId: fourth.beadId });
+  rig.run({ type: "drain" });
+  await rig.advance(rig.now + 2 * MINUTE_MS);
+  rig.run({ type: "resume" });
+  rig.run({ type: "delete_agent", agentId: third.agentId });
+  await rig.advance(rig.now + 3 * 60 * MINUTE_MS);
+}
+
+const journal = () => readJournal(rig.ports.sql, 0, 100_000);
+const rows = (world: Parameters<typeof cut>[0]) => cut(world).actors.map(({ kind, id, value, context }) => `${kind}:${id} ${value} ${context}`).sort();
+
+test("stepping recorded facts one by one ends where the rig's own fold ended", async () => {
+  await aDay();
+  const world = createWorld();
+  for (const { fact } of journal()) advance(world, fact);
+  // The rig lets go of what has ended; the page shows it.
+  const stored = rig.ports.sql.exec<{ kind: string; id: string; value: string; context: string }>("SELECT kind, id, value, context FROM actors").toArray();
+  expect(rows(world)).toEqual(stored.map(({ kind, id, value, context }) => `${kind}:${id} ${value} ${context}`).sort());
+});
+
+test("a board taken at any seq and followed from there is the same as one taken later", async () => {
+  await aDay();
+  const entries = journal();
+  const middle = createWorld();
+  const half = Math.floor(entries.length / 2);
+  for (const { fact } of entries.slice(0, half)) advance(middle, fact);
+  const moment: Moment = { seq: middle.seq, at: middle.at, actors: cut(middle).actors.map((actor) => ({ ...actor, value: JSON.parse(actor.value), context: JSON.parse(actor.context) })) };
+  const page = worldOf(moment);
+  for (const { fact } of entries.slice(half)) advance(page, fact);
+  const later = worldOf(board(rig.rig));
+  expect(rows(page)).toEqual(rows(later));
+});
+
+test("trying events on a copy leaves the world as it was", async () => {
+  await aDay();
+  const { world } = rig.rig;
+  const before = JSON.stringify(cut(world));
+  for (const id of world.agents.keys()) {
+    for (const { fact } of possible(world, "agent", id, rig.now) ?? []) expect(whatIf(world, fact, rig.now).error).toBeNull();
+  }
+  expect(JSON.stringify(cut(world))).toBe(before);
+  expect(JSON.stringify(cut(copyOf(world)))).toBe(before);
+});
+
+test("the branch that is judged to be taken is the one that the machine takes", async () => {
+  await aDay();
+  const world = createWorld();
+  for (const { fact } of journal()) {
+    const agentId = "agentId" in fact ? fact.agentId : null;
+    const before = agentId === null ? undefined : world.agents.get(agentId);
+    const taken = agentId === null ? [] : judge(world, "agent", agentId, fact).filter((branch) => branch.taken);
+    advance(world, fact);
+    if (before === undefined || agentId === null || fact.type === "agent.deleted") continue;
+    const after = world.agents.get(agentId);
+    // Whatever moved the agent was a branch, and an agent that did not move had at most one that changes nothing.
+    if (after !== before) expect(taken.length, `${fact.type} #${fact.seq}`).toBeGreaterThan(0);
+    else expect(taken.every((branch) => branch.actions.length === 0)).toBe(true);
+  }
+});
+
+test("a paused rig, a question, a failed bead and an unreachable container are on the list; a calm rig has none", async () => {
+  rig = testRig();
+  const list = () => {
+    const { content } = board(rig.rig);
+    const world = worldOf(board(rig.rig));
+    return needs(world, new Map(Object.entries(content)), rig.now, new Set()).map((need) => need.title);
+  };
+  const { agentId = "", beadId = "" } = rig.run({ type: "sling", bead: bead("one") });
+  await rig.settled();
+  rig.run({ type: "heard", agentId, dispatchId: null });
+  expect(list()).toEqual([]);
+  rig.run({ type: "escalate", title: "which way?", body: null, priority: "high", metadata: {}, agentId });
+  expect(list()).toEqual([expect.stringMatching(/asks: which way\?/)]);
+  rig.run({ type: "answer", agentId, answer: "left" });
+  rig.tell({ type: "container.unreachable", error: "refused" }, { type: "bead.failed", beadId, reason: "5 attempts used up" });
+  rig.run({ type: "pause" });
+  rig.run({ type: "create_bead", bead: bead("two"), assignTo: null });
+  expect(list()).toEqual(["The container cannot be reached", "which way?", "one", "The rig is paused", "1 bead is ready and not running"]);
+});

@@ -6,6 +6,7 @@ import { LIMITS } from "../events/limits.ts";
 import { authenticate, authorize, callerOf, type Principal } from "./auth.ts";
 import { HttpError } from "./errors.ts";
 import type { Call, Route } from "./route.ts";
+import { isOnceInRegistry, onceInRegistry } from "./once.ts";
 import { takeTurn } from "./rate-limit.ts";
 import { ROUTES } from "./routes/index.ts";
 import { Id } from "./schemas.ts";
@@ -35,9 +36,11 @@ for (const entry of ROUTES) {
       rig,
       context: c,
     };
-    const data = await entry.handle(call);
-    if (data instanceof Response) return data;
-    return c.json({ success: true, data }, entry.status ?? 200);
+    const answer = async () => {
+      const data = await entry.handle(call);
+      return data instanceof Response ? data : c.json({ success: true, data }, entry.status ?? 200);
+    };
+    return key !== null && isOnceInRegistry(entry) ? onceInRegistry(c.env, principal, key, answer) : answer();
   });
 }
 
@@ -91,6 +94,7 @@ function parseJson(text: string, path: string): unknown {
 async function keyOf(request: Request, entry: Route, text: string): Promise<IdempotencyKey | null> {
   const key = request.headers.get("idempotency-key");
   if (key === null || entry.method !== "POST") return null;
+  if (entry.answersSecret === true) throw new HttpError(400, "no Idempotency-Key here: the answer is a secret that is shown once and not kept, so it cannot be given again");
   if (key.length === 0 || key.length > 255) throw new HttpError(400, "an Idempotency-Key must have 1 to 255 characters");
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${new URL(request.url).pathname}\n${text}`));
   return { key, fingerprint: Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("") };

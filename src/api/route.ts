@@ -43,6 +43,8 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly query?: ZodType<Query>;
   /** Schema of `data` in the success envelope. */
   readonly answer?: ZodType;
+  /** The answer holds a secret that is not kept. */
+  readonly answersSecret?: boolean;
   /** Answers without the envelope. */
   readonly bare?: boolean;
   readonly status?: 200 | 201;

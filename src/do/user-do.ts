@@ -34,6 +34,11 @@ export interface NewRig {
 /** Towns and rigs per user: a thousand of each is more than anybody has, and a bound all the same. */
 const MOST = 1_000;
 
+/** Answers remembered under an Idempotency-Key. */
+const MOST_ANSWERS = 10_000;
+/** A request that took its key and never answered has died: after this, the same key may try again. */
+const UNANSWERED_MS = 120_000;
+
 /** The name of the one registry that knows every rig of this Ticktown, so that the cron can poke them. */
 export const DIRECTORY = "@directory";
 
@@ -50,6 +55,7 @@ export class UserDO extends DurableObject<Env> {
         id TEXT PRIMARY KEY, town_id TEXT NOT NULL, name TEXT NOT NULL, git_url TEXT NOT NULL, default_branch TEXT NOT NULL, created_at INTEGER NOT NULL
       ) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS directory (rig_id TEXT PRIMARY KEY, town_id TEXT NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS operator_tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER) STRICT, WITHOUT ROWID;
     `);
   }
@@ -144,6 +150,24 @@ export class UserDO extends DurableObject<Env> {
   /** Rig ids after the given one, in order. */
   enlisted(after: string, limit: number): string[] {
     return this.ctx.storage.sql.exec<{ rig_id: string }>("SELECT rig_id FROM directory WHERE rig_id > ? ORDER BY rig_id LIMIT ?", after, limit).toArray().map((row) => row.rig_id);
+  }
+
+  // Answers that were given under an Idempotency-Key
+
+  /** Takes the key for this request, or says what became of it: the answer, or that it is still being made (status 0). */
+  takeKey(key: string, fingerprint: string): { fingerprint: string; status: number; body: string | null } | null {
+    const { sql } = this.ctx.storage;
+    const known = sql.exec<{ fingerprint: string; status: number; body: string | null; at: number }>("SELECT fingerprint, status, body, at FROM answers WHERE key = ?", key).toArray()[0];
+    if (known !== undefined && (known.status !== 0 || Date.now() - known.at < UNANSWERED_MS)) return known;
+    sql.exec("INSERT OR REPLACE INTO answers VALUES (?, ?, 0, NULL, ?)", key, fingerprint, Date.now());
+    sql.exec("DELETE FROM answers WHERE key IN (SELECT key FROM answers ORDER BY at DESC LIMIT -1 OFFSET ?)", MOST_ANSWERS);
+    return null;
+  }
+  keepAnswer(key: string, status: number, body: string): void {
+    this.ctx.storage.sql.exec("UPDATE answers SET status = ?, body = ? WHERE key = ?", status, body, key);
+  }
+  dropKey(key: string): void {
+    this.ctx.storage.sql.exec("DELETE FROM answers WHERE key = ? AND status = 0", key);
   }
 
   // Operators' tokens

@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { api } from "./client.ts";
+import { api, call } from "./client.ts";
 
 test("the feed resumes from a seq without gap or double", async () => {
   const rig = api("rig-feed");
@@ -33,4 +33,36 @@ test("a replay of the journal finds no difference, and any past state can be sho
   const past = await rig.get("/state?seq=1");
   expect(past.data.actors.map((actor: { kind: string }) => actor.kind)).toContain("bead");
   expect((await rig.get(`/agents/${data.agent.id}/why`)).data.reason).toBe("no_config");
+});
+
+test("an Idempotency-Key holds for what is not a rig's command as well: one town, one rig, one tick", async () => {
+  const key = (name: string) => ({ "idempotency-key": name });
+  const town = await call("POST", "/api/users/once/towns", { name: "town" }, key("t"));
+  expect(await call("POST", "/api/users/once/towns", { name: "town" }, key("t"))).toEqual(town);
+  expect((await call("GET", "/api/users/once/towns")).data).toHaveLength(1);
+  const body = { town_id: town.data.id, name: "rig", git_url: "https://example.org/r.git" };
+  const rig = await call("POST", "/api/users/once/rigs", body, key("r"));
+  expect(await call("POST", "/api/users/once/rigs", body, key("r"))).toEqual(rig);
+  expect((await call("GET", `/api/users/once/towns/${town.data.id}/rigs`)).data).toHaveLength(1);
+  expect((await call("POST", "/api/users/once/rigs", { ...body, name: "other" }, key("r"))).status).toBe(422);
+  // What failed may be tried again under its key.
+  expect((await call("POST", "/api/users/once/rigs", { ...body, town_id: "town-none" }, key("x"))).status).toBe(404);
+  expect((await call("POST", "/api/users/once/rigs", { ...body, town_id: "town-none" }, key("x"))).status).toBe(404);
+  const tick = await call("POST", `/api/rigs/${rig.data.id}/tick`, {}, key("k"));
+  expect(await call("POST", `/api/rigs/${rig.data.id}/tick`, {}, key("k"))).toEqual(tick);
+  expect((await call("POST", "/api/operator-tokens", { name: "n" }, key("o"))).status).toBe(400);
+});
+
+test("the feed is also a stream of server-sent events that resumes by the last event id", async () => {
+  const rig = api("rig-sse");
+  for (let i = 0; i < 3; i++) await rig.post("/beads", { type: "issue", title: `bead ${i}` });
+  const response = await exports.default.fetch(new Request("http://localhost/api/rigs/rig-sse/feed", { headers: { accept: "text/event-stream", "last-event-id": "1" } }));
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  await rig.post("/beads", { type: "issue", title: "later" });
+  let text = "";
+  while (!text.includes("id: 4")) text += new TextDecoder().decode((await reader.read()).value);
+  expect(Array.from(text.matchAll(/^id: (\d+)$/gm), (match) => Number(match[1]))).toEqual([2, 3, 4]);
+  expect(text).toContain("event: fact");
+  await reader.cancel();
 });

@@ -14,6 +14,7 @@ export const operatorRoutes: Route[] = [
     method: "POST",
     path: "/api/operator-tokens",
     summary: "Make an operator's token; its text is shown only here",
+    answersSecret: true,
     tag,
     access,
     body: z.object({ name: z.string().min(1).max(200) }),

@@ -1,0 +1,35 @@
+import type { Env } from "../do/env.ts";
+import type { IdempotencyKey } from "../do/idempotency.ts";
+import { DIRECTORY } from "../do/user-do.ts";
+import type { Principal } from "./auth.ts";
+import { HttpError } from "./errors.ts";
+import type { Route } from "./route.ts";
+
+/**
+ * An Idempotency-Key on what is not one rig's command: towns, rigs, the container, a tick. The rig keeps the keys of its commands in
+ * the commit itself (src/do/idempotency.ts); here the work is done by several objects, so the key is taken first, and the
+ * answer kept when it is there. A request that dies between leaves its key taken for two minutes, not for ever.
+ */
+
+/** A heartbeat changes nothing twice; a replay and a what-if change nothing at all. */
+export const isOnceInRegistry = (entry: Route): boolean =>
+  entry.method === "POST" && (entry.path.endsWith("/tick") || (!entry.path.startsWith("/api/rigs/") && !entry.path.startsWith("/api/mayor/")));
+
+export async function onceInRegistry(env: Env, principal: Principal, { key, fingerprint }: IdempotencyKey, answer: () => Promise<Response>): Promise<Response> {
+  const registry = env.USER.get(env.USER.idFromName(DIRECTORY));
+  // Keys are each caller's own.
+  const name = `${principal.kind === "agent" ? `${principal.rigId}:${principal.agentId}` : principal.kind === "operator" ? principal.id : ""}:${key}`;
+  const known = await registry.takeKey(name, fingerprint);
+  if (known !== null && known.fingerprint !== fingerprint) throw new HttpError(422, "this Idempotency-Key was used for another request; use a new key for a new request");
+  if (known !== null && known.status === 0) throw new HttpError(409, "the first request with this Idempotency-Key is still being answered; try again in a moment");
+  if (known !== null) return new Response(known.body, { status: known.status, headers: { "content-type": "application/json" } });
+  try {
+    const response = await answer();
+    await registry.keepAnswer(name, response.status, await response.clone().text());
+    return response;
+  } catch (error) {
+    // What was refused or failed changed nothing: the same key may try again.
+    await registry.dropKey(name);
+    throw error;
+  }
+}

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { sign } from "hono/jwt";
 import { describe, expect, test } from "vitest";
-import { StartAgentRequest } from "../../src/container/contract.ts";
+import { MergeRequest, StartAgentRequest } from "../../src/container/contract.ts";
 import { openApi } from "../../src/api/openapi.ts";
 import { ROUTES } from "../../src/api/routes/index.ts";
 import { api, call } from "./client.ts";
@@ -129,6 +129,7 @@ describe("fencing through the token", () => {
     await http.post(`/agents/${data.agent.id}/done`, { branch: "b" });
     await eventually(async () => expect((await calls()).calls.some(({ path }) => path === "/git/merge")).toBe(true));
     const merge = (await calls()).calls.find(({ path }) => path === "/git/merge")?.body as { entryId: string; dispatchId: string };
+    MergeRequest.parse(merge);
     expect(merge.dispatchId).toBe(`${merge.entryId}:1`);
     expect((await http.post(`/review-queue/${merge.entryId}/complete`, { status: "merged", message: "", dispatch_id: `${merge.entryId}:0` })).status).toBe(200);
     expect((await http.get(`/beads/${data.bead.id}`)).data.status).toBe("in_review");

@@ -3,8 +3,8 @@ import { beadDeadline } from "../machines/bead.ts";
 import type { Folded } from "../machines/fold.ts";
 import { reviewDeadline } from "../machines/review.ts";
 import { rigDeadline } from "../machines/rig.ts";
-import { wakeOf, type Kind } from "../machines/step.ts";
-import { actorKey, type World } from "../machines/world.ts";
+import type { Kind } from "../machines/step.ts";
+import { actorKey, nextWake, type World } from "../machines/world.ts";
 import { clip } from "../events/facts.ts";
 import type { Rig } from "./rig.ts";
 
@@ -73,7 +73,7 @@ export function deadlineOf(world: World, kind: Kind, id: string, now: number): n
   switch (kind) {
     case "agent": {
       const agent = world.agents.get(id);
-      return agent ? wakeOf(agent, settings).deadline : null;
+      return agent ? nextWake(world, id, agent).deadline : null;
     }
     case "bead": {
       const bead = world.beads.get(id);

@@ -28,7 +28,8 @@ type Row = { key: string; body: string; attempts: number; next_at: number };
 
 export function createOutbox(): Outbox {
   const flights = new Map<string, Promise<void>>();
-  let running: Promise<void> | null = null;
+  let running = Promise.resolve();
+  let isDraining = false;
   let look: () => void = () => {};
 
   const launch = (rig: Rig): void => {
@@ -41,14 +42,20 @@ export function createOutbox(): Outbox {
   };
 
   const drain = async (rig: Rig): Promise<void> => {
-    for (;;) {
-      const called = new Promise<void>((resolve) => {
-        look = resolve;
-      });
-      launch(rig);
-      if (flights.size === 0) return;
-      // Whatever comes first: one of them ends, or new effects were committed.
-      await Promise.race([called, ...flights.values()]);
+    isDraining = true;
+    try {
+      for (;;) {
+        const called = new Promise<void>((resolve) => {
+          look = resolve;
+        });
+        launch(rig);
+        if (flights.size === 0) return;
+        // Whatever comes first: one of them ends, or new effects were committed.
+        await Promise.race([called, ...flights.values()]);
+      }
+    } finally {
+      // In the same breath as the last look: what is committed after it starts a new drain.
+      isDraining = false;
     }
   };
 
@@ -56,16 +63,12 @@ export function createOutbox(): Outbox {
     inFlight: () => [...flights.keys()],
     settle(rig) {
       look();
-      running ??= drain(rig)
-        .catch((error: unknown) => rig.ports.log("error", "the outbox could not be read; the next alarm tries again", { error: reasonOf(error) }))
-        .finally(() => {
-          running = null;
-        });
+      if (!isDraining) running = drain(rig).catch((error: unknown) => rig.ports.log("error", "the outbox could not be read; the next alarm tries again", { error: reasonOf(error) }));
       return running;
     },
     nextAt(rig) {
       // What is due now and waits only for a free place is taken by the drain that is under way: an alarm would not help it.
-      const after = running === null ? -1 : rig.ports.now();
+      const after = isDraining ? rig.ports.now() : -1;
       const rows = rig.ports.sql.exec<{ key: string; next_at: number }>("SELECT key, next_at FROM outbox WHERE next_at > ? ORDER BY next_at LIMIT 8", after).toArray();
       return rows.find((row) => !flights.has(row.key))?.next_at ?? null;
     },

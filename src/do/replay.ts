@@ -270,7 +270,20 @@ export function entryLine({ fact, effects, missing, batch }: JournalEntry): stri
   return JSON.stringify({ seq, at, type, v: factVersion(type), cause, batch, body, effects, missing });
 }
 
-export const actorLine = ({ kind, id, v, value, context, error }: StoredActor): string => JSON.stringify({ actor: { kind, id, v, value: JSON.parse(value) as unknown, context: JSON.parse(context) as unknown, error } });
+/** A row that is no JSON is evidence of what broke it, and leaves as the text that it is. */
+export function actorLine({ kind, id, v, value, context, error }: StoredActor): string {
+  const state = isJson(value) && isJson(context) ? `"value":${value},"context":${context}` : `"text":${JSON.stringify({ value, context })}`;
+  return `{"actor":{"kind":"${kind}","id":${JSON.stringify(id)},"v":${v},${state},"error":${JSON.stringify(error)}}}`;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 type Line = { seq: number; at: number; type: string; v: number; cause: number | null; batch: number; body: Record<string, unknown>; effects: Effect[] | null; missing: string | null };
 
@@ -294,10 +307,10 @@ export interface ReadOptions {
 
 /** One line after the header: a fact, or the stored state of an actor. @throws naming the seq when it cannot be read. */
 export function readLine(line: string, { trusted = false }: ReadOptions = {}): JournalEntry | StoredActor {
-  const json = JSON.parse(line) as Line | { actor: { kind: Kind; id: string; v: number; value: unknown; context: unknown; error: string | null } };
+  const json = JSON.parse(line) as Line | { actor: { kind: Kind; id: string; v: number; value?: unknown; context?: unknown; text?: { value: string; context: string }; error: string | null } };
   if ("actor" in json) {
-    const { kind, id, v, value, context, error } = json.actor;
-    return { kind, id, v, value: JSON.stringify(value), context: JSON.stringify(context), error };
+    const { kind, id, v, value, context, text, error } = json.actor;
+    return { kind, id, v, error, ...(text ?? { value: JSON.stringify(value), context: JSON.stringify(context) }) };
   }
   const { seq, at, type, v, cause, batch, body, effects, missing } = json;
   if (trusted && v === factVersion(type as Parameters<typeof factVersion>[0])) {

@@ -78,7 +78,9 @@ export function writeCommit(sql: Sql, world: World, folded: Folded): void {
 }
 
 function writeEntry(sql: Sql, { fact, effects, missing }: Entry, batch: number): void {
-  const { seq, at, cause, type, ...body } = fact;
+  const { seq, at, cause, type } = fact;
+  // JSON leaves out what is undefined; a copy without those names would cost more than the rest of the line.
+  const body = { ...fact, seq: undefined, at: undefined, cause: undefined, type: undefined };
   sql.exec(
     "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     seq,
@@ -106,6 +108,10 @@ function textsOf(snapshot: AnySnapshot): { state: string; value: string } {
   return made;
 }
 
+// Naming `live` writes its index again, a row more; and it only ever changes from 1 to 0.
+const UPDATE_LIVE = "UPDATE actors SET state = ?, v = ?, value = ?, context = ?, error = ? WHERE seq = ? AND kind = ? AND id = ? RETURNING seq";
+const UPDATE_ENDED = UPDATE_LIVE.replace("SET ", "SET live = 0, ");
+
 /** @param first seq of the commit's first fact: an actor that is not older than that has no row yet. */
 function writeActor(sql: Sql, world: World, kind: Kind, id: string, first: number): void {
   const error = world.broken.size === 0 ? null : (world.broken.get(`${kind}:${id}`) ?? null);
@@ -122,10 +128,7 @@ function writeActor(sql: Sql, world: World, kind: Kind, id: string, first: numbe
   const seq = seqOf(kind, snapshot);
   const body = JSON.stringify(context);
   if (seq < first) {
-    const updated = sql
-      .exec<{ seq: number }>("UPDATE actors SET state = ?, live = ?, v = ?, value = ?, context = ?, error = ? WHERE seq = ? AND kind = ? AND id = ? RETURNING seq", state, live, v, value, body, error, seq, kind, id)
-      .toArray();
-    if (updated.length > 0) return;
+    if (sql.exec<{ seq: number }>(live === 1 ? UPDATE_LIVE : UPDATE_ENDED, state, v, value, body, error, seq, kind, id).toArray().length > 0) return;
   }
   sql.exec("INSERT INTO actors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", seq, kind, id, state, live, v, value, body, error);
 }

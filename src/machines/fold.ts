@@ -5,8 +5,8 @@ import type { BeadSnapshot } from "./bead.ts";
 import type { MachineEvent } from "./event.ts";
 import { route, type Target } from "./route.ts";
 import { schedule } from "./schedule.ts";
-import { initial, isEffect, step, wakeOf, type AnySnapshot, type Kind } from "./step.ts";
-import { actorKey, get, markBroken, markRepaired, put, type World } from "./world.ts";
+import { initial, isEffect, step, type AnySnapshot, type Kind } from "./step.ts";
+import { actorKey, get, markBroken, markRepaired, nextWake, put, type World } from "./world.ts";
 
 /** One line of the journal: a fact, the effects its transitions emitted, and what went wrong with its address. */
 export interface Entry {
@@ -112,9 +112,8 @@ function take(world: World, fact: Recorded, changed: Map<string, readonly [Kind,
 
 /** Those of a TICK's targets that it may move: all but the agents that are quiet. In the order of `route`. */
 function stirred(world: World, at: number): Target[] {
-  const { settings } = world.rig.context;
   const targets: Target[] = [];
-  for (const [id, agent] of world.agents) if (at >= wakeOf(agent, settings).quietUntil) targets.push({ kind: "agent", id, must: true });
+  for (const [id, agent] of world.agents) if (at >= nextWake(world, id, agent).quietUntil) targets.push({ kind: "agent", id, must: true });
   for (const id of world.index.queued) targets.push({ kind: "review", id, must: true });
   for (const id of world.index.merging) targets.push({ kind: "review", id, must: true });
   targets.push({ kind: "rig", id: "rig", must: true });

@@ -36,6 +36,7 @@ export const RULES = {
   journal_is_ordered: "seq has no gaps, time never runs backwards, a cause comes before what it causes",
   terminal_stays: "closed, failed and merged never leave",
   stale_changes_nothing: "a report of an older dispatch changes nothing",
+  deadlines_are_served: "no deadline that was over before a TICK is left after it",
   told_once: "each alert at most once per episode",
 } as const;
 export type Rule = keyof typeof RULES;
@@ -224,6 +225,24 @@ function indexesAreRight(world: World, report: Report): void {
   }
 }
 
+/** Deadlines that the TICK at the world's time should have served; any that is left would ring the alarm for ever. */
+export function overdue(world: World): Violation[] {
+  if (gateOf(world.rig) === "destroyed") return [];
+  const found: Violation[] = [];
+  const { settings } = world.rig.context;
+  const consider = (actor: string, state: unknown, at: number | null): void => {
+    if (at !== null && at <= world.at) found.push({ rule: "deadlines_are_served", actor, text: `is ${leafOf(state)}, and its deadline was over ${world.at - at} ms before the TICK` });
+  };
+  for (const [id, agent] of world.agents) {
+    // Who exited in this very TICK is taken up by the next one.
+    if (!isExcused(world, "agent", id) && !agent.matches("exited")) consider(`agent:${id}`, agent.value, agentDeadline(agent, settings));
+    else if (agent.matches("exited") && agent.context.exit !== null && agent.context.exit.at < world.at && !isExcused(world, "agent", id)) consider(`agent:${id}`, agent.value, agent.context.exit.at);
+  }
+  for (const [id, review] of world.reviews) if (!isExcused(world, "review", id)) consider(`review:${id}`, review.value, reviewDeadline(review, settings));
+  if (!world.broken.has("rig:rig")) consider("rig:rig", "suspended", rigDeadline(world.rig));
+  return found;
+}
+
 /** What `transitionViolations` must remember of the world before a commit. Snapshots never change, so it is a copy of three maps. */
 export interface Glance {
   readonly seq: number;
@@ -252,6 +271,7 @@ export function transitionViolations(before: Glance, entries: readonly Entry[], 
   terminalStays(before, entries, after, report);
   staleChangesNothing(before, entries, after, report);
   toldOnce(before, entries, report);
+  if (entries.some(({ fact }) => fact.type === "TICK")) found.push(...overdue(after));
   const { capacity } = after.rig.context.settings;
   const slots = after.index.slots.size;
   if (slots > before.slots && slots > capacity && entries.some(({ fact }) => fact.type === "dispatch.granted")) report("within_capacity", "rig:rig", `a grant made ${before.slots} slots ${slots}, the capacity is ${capacity}`);
@@ -309,12 +329,16 @@ function staleChangesNothing(before: Glance, entries: readonly Entry[], after: W
 /** An alert belongs to an edge: whoever raises it must have been on the other side of it before. */
 function toldOnce(before: Glance, entries: readonly Entry[], report: Report): void {
   const told = new Set<string>();
+  const { probe } = before.rig.context;
+  // A probe that was heard closes the breaker; what opens it later in the same commit begins another episode.
+  let probed = false;
   for (const { fact, effects } of entries) {
+    if (probe !== null && "dispatchId" in fact && fact.dispatchId === probe && fact.type !== "dispatch.failed") probed = true;
     for (const effect of effects) {
       if (effect.kind !== "notify") continue;
       if (told.has(effect.key)) report("told_once", "rig:rig", `${effect.key} was told twice`);
       told.add(effect.key);
-      if (effect.key.includes(":breaker:") && !before.rig.matches({ gate: "open" })) report("told_once", "rig:rig", "the breaker was open already");
+      if (effect.key.includes(":breaker:") && !before.rig.matches({ gate: "open" }) && !probed) report("told_once", "rig:rig", "the breaker was open already");
       if (effect.key.includes(":container:") && !before.rig.matches({ container: "reachable" })) report("told_once", "rig:rig", "the container was unreachable already");
     }
     if (fact.type === "mail.sent" && fact.subject === "GUPP_CHECK") onceIn(fact.to, "checked", "escalated");

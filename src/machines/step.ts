@@ -5,6 +5,7 @@ import type { Settings } from "../events/settings.ts";
 import { AGENT_VERSION, agentDeadline, agentMachine, type AgentSnapshot } from "./agent.ts";
 import { BEAD_VERSION, beadMachine, type BeadSnapshot } from "./bead.ts";
 import type { MachineEvent } from "./event.ts";
+import { hears, macrostep, type Machine, type Taken } from "./macrostep.ts";
 import { REVIEW_VERSION, reviewMachine, type ReviewSnapshot } from "./review.ts";
 import { RIG_VERSION, rigMachine, type RigSnapshot } from "./rig.ts";
 
@@ -57,162 +58,43 @@ export function emitted(action: ExecutableActionObject): Emission[] {
   return asList(action.exec?.(action.info as never, action.params as never));
 }
 
-const asList = (said: unknown): Emission[] => (said === undefined ? [] : ((Array.isArray(said) ? said : [said]) as Emission[]));
-
-function say(said: unknown): void {
+const say = (said: unknown): void => {
   for (const emission of asList(said)) collected.push(emission);
-}
+};
+const asList = (said: unknown): Emission[] => (said === undefined ? [] : ((Array.isArray(said) ? said : [said]) as Emission[]));
 
 /** Feeds one fact to one actor. Pure: same snapshot and event, same step. Throws what a guard or action throws. */
 export function step<K extends Kind>(kind: K, snapshot: Snapshots[K], event: MachineEvent): Step<Snapshots[K]> {
   collected = [];
-  const next = take(MACHINES[kind] as unknown as Machine, snapshot as unknown as Taken, event) as unknown as Snapshots[K];
+  // The four machines have one signature up to their snapshot type, which K fixes on both sides.
+  const next = macrostep(MACHINES[kind] as unknown as Machine, snapshot as unknown as Taken, event, scope, say) as unknown as Snapshots[K];
   return { snapshot: next, emissions: collected };
 }
 
-/** The four machines have one signature up to their snapshot type, which the kind fixes on both sides. */
-interface Machine {
-  getTransitionData(s: Taken, e: MachineEvent): Transition[];
-  microstep(s: Taken, e: MachineEvent, scope: AnyActorScope): Taken[];
-  readonly implementations: { readonly actions: Record<string, unknown> };
-}
-interface Node {
-  readonly id: string;
-  readonly transitions: ReadonlyMap<string, unknown>;
-  readonly always: readonly unknown[] | undefined;
-}
-interface Transition {
-  readonly actions: readonly unknown[];
-}
-/** The parts of a snapshot that a transition can change: its configuration (nodes, value and tags) and its context. */
-interface Taken {
-  readonly _nodes: readonly Node[];
-  readonly value: unknown;
-  readonly tags: unknown;
-  readonly context: object;
-}
-type Args = { context: object; event: MachineEvent; self: unknown; system: unknown };
-type Action = { readonly assign: unknown } | { readonly say: (args: Args, params: undefined) => unknown };
-
-/** What one transition does from one configuration: where it leads, and its actions, resolved. Null: ask xstate every time. */
-type Course = { readonly to: Pick<Taken, "_nodes" | "value" | "tags"> | null; readonly actions: readonly Action[] } | null;
-interface Configuration {
-  /** It has eventless transitions, or may be left without an event. */
-  readonly isTransient: boolean;
-  /** Whether any of its nodes says anything about an event, by type. */
-  readonly hears: Map<string, boolean>;
-  readonly courses: Map<Transition, Course>;
-}
-const configurations = new WeakMap<readonly Node[], Configuration>();
-/** The same by the ids of its nodes in their order, which decides the order of keys in the state value. */
-const known = new Map<string, Configuration>();
-
-function hears({ hears: known }: Configuration, { _nodes }: Taken, type: string): boolean {
-  let found = known.get(type);
-  if (found === undefined) {
-    found = _nodes.some(({ transitions }) => transitions.has(type) || Array.from(transitions.keys()).some((descriptor) => descriptor.endsWith("*")));
-    known.set(type, found);
-  }
-  return found;
-}
-
-function configurationOf({ _nodes }: Taken): Configuration {
-  let found = configurations.get(_nodes);
-  if (found === undefined) {
-    const name = _nodes.map((node) => node.id).join();
-    found = known.get(name) ?? { isTransient: _nodes.some((node) => (node.always?.length ?? 0) > 0), hears: new Map(), courses: new Map() };
-    known.set(name, found);
-    configurations.set(_nodes, found);
-  }
-  return found;
-}
-
-/**
- * One macrostep. Which transition is enabled is asked of xstate, guards and all. Where an enabled transition leads from a
- * configuration, and which actions it runs on the way, does not depend on anything else as long as nothing is eventless: xstate
- * is asked once, and after that only the actions are run. Three times as fast, because xstate rebuilds a snapshot per action;
- * the results are identical (test/unit/model/step.test.ts compares both on random logs).
- */
-function take(machine: Machine, snapshot: Taken, event: MachineEvent): Taken {
-  const from = configurationOf(snapshot);
-  if (from.isTransient) return ask(machine, snapshot, event);
-  if (!hears(from, snapshot, event.type)) return snapshot;
-  const enabled = machine.getTransitionData(snapshot, event);
-  const [transition] = enabled;
-  if (transition === undefined) return snapshot;
-  if (enabled.length > 1) return ask(machine, snapshot, event);
-  const course = from.courses.get(transition);
-  if (course === null) return ask(machine, snapshot, event);
-  if (course === undefined) {
-    const steps = machine.microstep(snapshot, event, scope);
-    const next = steps.at(-1) ?? snapshot;
-    from.courses.set(transition, steps.length === 1 && !configurationOf(next).isTransient ? courseOf(machine, transition, snapshot, next) : null);
-    return next;
-  }
-  return follow(course, snapshot, event);
-}
-
-const ask = (machine: Machine, snapshot: Taken, event: MachineEvent): Taken => machine.microstep(snapshot, event, scope).at(-1) ?? snapshot;
-
-function courseOf(machine: Machine, { actions }: Transition, before: Taken, after: Taken): Course {
-  const resolved: Action[] = [];
-  for (const name of actions) {
-    const action = typeof name === "string" ? machine.implementations.actions[name] : undefined;
-    if (typeof action !== "function") return null;
-    if (!("resolve" in action)) resolved.push({ say: action as () => unknown });
-    else if ("assignment" in action && "type" in action && action.type === "xstate.assign") resolved.push({ assign: action.assignment });
-    else return null;
-  }
-  const { _nodes, value, tags } = after;
-  return { to: _nodes === before._nodes ? null : { _nodes, value, tags }, actions: resolved };
-}
-
-function follow({ to, actions }: NonNullable<Course>, snapshot: Taken, event: MachineEvent): Taken {
-  let { context } = snapshot;
-  for (const action of actions) {
-    const args: Args = { context, event, self: inert, system: inert.system };
-    if ("say" in action) say(action.say(args, undefined));
-    else context = { ...context, ...assigned(action.assign, args) };
-  }
-  if (to !== null) return { ...snapshot, context, _nodes: to._nodes, value: to.value, tags: to.tags };
-  return context === snapshot.context ? snapshot : { ...snapshot, context };
-}
-
-function assigned(assignment: unknown, args: Args): object {
-  if (typeof assignment === "function") return assignment(args, undefined) as object;
-  const update: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(assignment as object)) update[name] = typeof value === "function" ? value(args, undefined) : value;
-  return update;
-}
-
-interface Wake {
+/** When an agent must see a TICK next. */
+export interface Wake {
+  readonly snapshot: AgentSnapshot;
   readonly settings: Settings;
-  /** The agent's next deadline, ms, or null. */
+  /** ms, or null when only a fact can move it. */
   readonly deadline: number | null;
-  /** Before this time a TICK leaves it as it is. */
+  /** Before this time, ms, a TICK leaves it as it is. */
   readonly quietUntil: number;
 }
-/** A snapshot never changes, so what follows from it is found out once. */
-const wakes = new WeakMap<AgentSnapshot, Wake>();
 
 /**
- * When an agent must see a TICK next, and until when none can move it. A TICK goes to every agent; one that is quiet answers
- * it here, without its chart being asked (test/unit/cost/quiet.test.ts holds this against the chart in every state).
+ * Found out once per snapshot. A TICK goes to every agent; one that is quiet answers it by this, without its chart being asked
+ * (test/unit/cost/quiet.test.ts holds it against the chart in every state).
  */
 export function wakeOf(snapshot: AgentSnapshot, settings: Settings): Wake {
-  const known = wakes.get(snapshot);
-  if (known?.settings === settings) return known;
   const deadline = agentDeadline(snapshot, settings);
-  const wake = { settings, deadline, quietUntil: quietUntil(snapshot, deadline, settings) };
-  wakes.set(snapshot, wake);
-  return wake;
+  return { snapshot, settings, deadline, quietUntil: quietUntil(snapshot, deadline, settings) };
 }
 
 function quietUntil(snapshot: AgentSnapshot, deadline: number | null, { gupp_check_ms, gupp_escalate_ms, gupp_restart_ms }: Settings): number {
   // Whoever exited takes the next TICK, whenever it comes; and thresholds that are out of order have no nearest one.
-  if (snapshot.matches("exited") || gupp_check_ms > gupp_escalate_ms || gupp_escalate_ms > gupp_restart_ms) return Number.NEGATIVE_INFINITY;
+  if ((typeof snapshot.value === "object" && "exited" in snapshot.value) || gupp_check_ms > gupp_escalate_ms || gupp_escalate_ms > gupp_restart_ms) return Number.NEGATIVE_INFINITY;
   if (deadline !== null) return deadline;
-  return snapshot._nodes.some((node) => (node.ownEvents as readonly string[]).includes("TICK")) ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  return hears(snapshot as unknown as Taken, "TICK") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }
 
 /** The first snapshot of an actor, from the fact that created it (the rig has none). */

@@ -2,7 +2,7 @@ import type { AgentSnapshot } from "./agent.ts";
 import type { BeadSnapshot } from "./bead.ts";
 import type { ReviewSnapshot } from "./review.ts";
 import type { RigSnapshot } from "./rig.ts";
-import { initial, type AnySnapshot, type Kind, type Snapshots } from "./step.ts";
+import { initial, wakeOf, type AnySnapshot, type Kind, type Snapshots, type Wake } from "./step.ts";
 
 /**
  * The rig's state in memory: every actor's snapshot, and the few indexes that make rig-wide questions cheap. All of it is
@@ -40,6 +40,8 @@ export interface World {
     /** identity -> agent id. */
     readonly identities: Map<string, string>;
   };
+  /** When each agent must see a TICK next, as far as anybody has asked. */
+  readonly wakes: Map<string, Wake>;
   /** Fetches a terminal bead or review that is not held in memory. */
   readonly recall: Recall;
   /** Beads and reviews removed by the commit under way: their rows are still there and must not be recalled. */
@@ -72,6 +74,7 @@ export function createWorld(recall: Recall = () => undefined): World {
       dependents: new Map(),
       identities: new Map(),
     },
+    wakes: new Map(),
     recall,
     gone: new Set(),
     undo: null,
@@ -118,6 +121,16 @@ export function put(world: World, kind: Kind, id: string, snapshot: AnySnapshot 
   }
 }
 
+/** When an agent must see a TICK next; found out once per snapshot and settings. */
+export function nextWake(world: World, id: string, agent: AgentSnapshot): Wake {
+  const { settings } = world.rig.context;
+  const known = world.wakes.get(id);
+  if (known?.snapshot === agent && known.settings === settings) return known;
+  const wake = wakeOf(agent, settings);
+  world.wakes.set(id, wake);
+  return wake;
+}
+
 type Indexer<S> = (world: World, id: string, before: S | undefined, after: S | undefined) => void;
 
 function replace<S>(world: World, map: Map<string, S>, id: string, after: S | undefined, reindex: Indexer<S>): void {
@@ -151,7 +164,10 @@ function indexAgent(world: World, id: string, before: AgentSnapshot | undefined,
     if (is !== null) index.hooks.set(is, id);
   }
   if (before === undefined && after !== undefined) index.identities.set(after.context.identity, id);
-  if (before !== undefined && after === undefined) index.identities.delete(before.context.identity);
+  if (before !== undefined && after === undefined) {
+    index.identities.delete(before.context.identity);
+    world.wakes.delete(id);
+  }
 }
 
 export const isReady = (bead: BeadSnapshot): boolean =>

@@ -1,8 +1,10 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
+import { chromium } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Agent, Bead } from "../../scripts/stack/api-client.ts";
-import { makeRepository } from "../../scripts/stack/demo/repository.ts";
+import { browser as browserPath } from "../../scripts/browser.ts";
+import { type DemoRepository, makeRepository } from "../../scripts/stack/demo/repository.ts";
 import { startStack, type Stack } from "../../scripts/stack/stack.ts";
 import { nothingLeftIn, temporaryDir, until } from "./support.ts";
 
@@ -10,8 +12,10 @@ import { nothingLeftIn, temporaryDir, until } from "./support.ts";
 
 const dir = temporaryDir();
 let stack: Stack;
+let repository: DemoRepository;
 
 beforeAll(async () => {
+  repository = makeRepository(dir);
   stack = await startStack({ port: 0, stateDir: path.join(dir, "state"), containerUrl: null, agentCommand: "echo first; echo second; sleep 3; echo third; exec sleep 30", environment: process.env, say: () => {} });
 });
 afterAll(async () => {
@@ -37,8 +41,25 @@ function listen(url: string): { events: Event[]; closed: Promise<void>; close: (
   return { events, closed: new Promise((resolve) => socket.addEventListener("close", () => resolve())), close: () => socket.close() };
 }
 
+test("the board shows what a process prints, as it prints it, without asking again", async () => {
+  const { rig } = await stack.api.rigFor({ name: "stream", gitUrl: repository.origin, defaultBranch: "main" });
+  const { agent } = await stack.api.call<{ agent: Agent }>("POST", `/api/rigs/${rig.id}/sling`, { title: "Talk to the board" });
+  const browser = await chromium.launch({ executablePath: browserPath(), args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${stack.url}/?rig=${rig.id}&show=agent:${agent.id}`);
+    const printed = page.getByRole("log", { name: /^What the process of/ });
+    await printed.getByText("first").waitFor();
+    let asked = 0;
+    page.on("request", () => asked++);
+    await printed.getByText("third").waitFor();
+    expect(asked).toBeLessThan(3);
+  } finally {
+    await browser.close();
+  }
+});
+
 test("a ticket opens an agent's output once; the stream is live, and resumes after an event id", async () => {
-  const repository = makeRepository(dir);
   const { rig } = await stack.api.rigFor({ name: "stream", gitUrl: repository.origin, defaultBranch: "main" });
   const { agent } = await stack.api.call<{ bead: Bead; agent: Agent }>("POST", `/api/rigs/${rig.id}/sling`, { title: "Talk" });
   const container = `/api/towns/${rig.town_id}/container/agents/${agent.id}`;

@@ -6,7 +6,7 @@ import type { BeadSnapshot } from "../../../src/machines/bead.ts";
 import { whyAgent, whyBead, type Why } from "../../../src/machines/why.ts";
 import { concerns } from "../../../src/do/debug.ts";
 import * as actions from "../lib/actions.ts";
-import { get, rigPath } from "../lib/api.ts";
+import { get, openSocket, post, rigPath } from "../lib/api.ts";
 import { agentName, beadTitle, plural, short } from "../lib/names.ts";
 import { say } from "../lib/says.ts";
 import { dateAndTime, timeOfDay } from "../lib/time.ts";
@@ -141,14 +141,14 @@ function AgentDetails({ agent }: { agent: AgentSnapshot }) {
 
 const OUTPUT_SHOWN = 300;
 
-/** What the agent did and said. Asked for again with each of its facts; while a process runs, also every two seconds, because output is no fact. */
+/** What the agent did and said, asked for again with each of its facts; and what its process prints, by the container's own stream. */
 function Output({ agent }: { agent: AgentSnapshot }) {
   const store = useStore();
   const { id } = agent.context;
   const [events, setEvents] = useState<readonly WireAgentEvent[] | null>(null);
   const last = useRef(0);
   const box = useRef<HTMLDivElement>(null);
-  const isAlive = agent.hasTag("slot");
+  const printed = usePrinted(store.rigId, id, agent.context.dispatchN, agent.hasTag("slot"));
   useEffect(() => {
     let isGone = false;
     let isAsking = false;
@@ -173,13 +173,11 @@ function Output({ agent }: { agent: AgentSnapshot }) {
     const unsubscribe = store.onEntry(({ fact }) => {
       if (concerns(fact, "agent", id)) void load();
     });
-    const timer = isAlive ? setInterval(() => void load(), 2_000) : undefined;
     return () => {
       isGone = true;
       unsubscribe();
-      clearInterval(timer);
     };
-  }, [store, id, isAlive]);
+  }, [store, id]);
   useEffect(() => {
     const element = box.current;
     if (element !== null && element.scrollHeight - element.scrollTop - element.clientHeight < 160) element.scrollTop = element.scrollHeight;
@@ -198,15 +196,79 @@ function Output({ agent }: { agent: AgentSnapshot }) {
           ))}
         </div>
       )}
+      {printed.length > 0 && (
+        <>
+          <h3 className="sub">What its process prints</h3>
+          <div className="output" tabIndex={0} role="log" aria-label={`What the process of ${agent.context.name} prints`}>
+            {printed.map((line) => (
+              <div key={line.id}>
+                <span className="when">{timeOfDay(Date.parse(line.at))}</span> {textOf(line.data)}
+              </div>
+            ))}
+          </div>
+        </>
+      )}
     </>
   );
+}
+
+interface Printed {
+  readonly id: number;
+  readonly type: string;
+  readonly data: WireAgentEvent["data"];
+  readonly at: string;
+}
+
+/** A process that ends and comes back is looked for again after this long. */
+const RECONNECT_MS = 3_000;
+
+/** What a live process prints, pushed by the container through the Worker: a ticket, then a socket that resumes by event id. */
+function usePrinted(rigId: string, agentId: string, dispatch: number, isAlive: boolean): readonly Printed[] {
+  const { world } = useWorld();
+  const townId = world.rig.context.config?.townId ?? null;
+  const [lines, setLines] = useState<readonly Printed[]>([]);
+  useEffect(() => {
+    setLines([]);
+    if (!isAlive || townId === null) return;
+    const path = `/api/towns/${encodeURIComponent(townId)}/container/agents/${encodeURIComponent(agentId)}`;
+    let isGone = false;
+    let socket: WebSocket | null = null;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let after = 0;
+    const later = () => {
+      if (!isGone) timer = setTimeout(() => void open(), RECONNECT_MS);
+    };
+    const open = async () => {
+      try {
+        const { ticket } = await post<{ ticket: string }>(`${path}/stream-ticket`);
+        if (isGone) return;
+        const opened = openSocket(`${path}/stream?ticket=${encodeURIComponent(ticket)}&after=${after}`, { withToken: false });
+        socket = opened;
+        opened.addEventListener("message", ({ data }) => {
+          const event = JSON.parse(String(data)) as Printed;
+          after = Math.max(after, event.id);
+          if (event.type !== "heartbeat_failed") setLines((known) => [...known, event].slice(-OUTPUT_SHOWN));
+        });
+        opened.addEventListener("close", later);
+      } catch {
+        later();
+      }
+    };
+    void open();
+    return () => {
+      isGone = true;
+      clearTimeout(timer);
+      socket?.close();
+    };
+  }, [rigId, agentId, townId, dispatch, isAlive]);
+  return lines;
 }
 
 /** Most events carry one text; others are shown as they are. Always text: React escapes it, whatever it holds. */
 function textOf(data: WireAgentEvent["data"]): string {
   if (typeof data === "string") return data;
   if (typeof data === "object" && data !== null && !Array.isArray(data)) {
-    for (const name of ["text", "message", "output", "content"]) if (typeof data[name] === "string") return data[name];
+    for (const name of ["text", "line", "message", "output", "content"]) if (typeof data[name] === "string") return data[name];
     if (Object.keys(data).length === 0) return "";
   }
   return JSON.stringify(data);

@@ -63,11 +63,11 @@ export const post = <T>(path: string, body: unknown = {}): Promise<T> => api<T>(
 
 export const rigPath = (rigId: string, rest = ""): string => `/api/rigs/${encodeURIComponent(rigId)}${rest}`;
 
-/** A WebSocket on the same host. A browser cannot give it a header, so the token is offered as a protocol. */
-export function openSocket(path: string): WebSocket {
+/** A WebSocket on the same host. A browser cannot give it a header, so the token is offered as a protocol, unless a ticket in the path is the key. */
+export function openSocket(path: string, { withToken = true } = {}): WebSocket {
   const url = new URL(path, location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  const known = token();
+  const known = withToken ? token() : null;
   return known === null ? new WebSocket(url) : new WebSocket(url, ["ticktown", `bearer.${known}`]);
 }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { chromium, type Browser } from "playwright-core";
+import { browser as browserPath } from "../../../scripts/browser.ts";
 import { startStack, type Stack } from "../../../scripts/stack/stack.ts";
 import type { Agent, Bead } from "../../../scripts/stack/api-client.ts";
 import { startQuietContainer, type QuietContainer } from "./container.ts";
@@ -19,7 +20,6 @@ export interface DashboardWorld {
 }
 
 const PROJECT = path.join(import.meta.dirname, "../../..");
-export const CHROMIUM = "/usr/bin/chromium";
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
 /** Builds the pages: the Worker serves dist/dashboard. For production: a test runner says otherwise, and would leave slower pages behind. */
@@ -35,7 +35,7 @@ export async function openWorld(environment: Record<string, string> = {}): Promi
   const container = await startQuietContainer();
   const stack = await startStack({ port: 0, stateDir, containerUrl: container.url, agentCommand: "true", environment: { ...process.env, ...environment }, say: () => {} });
   const { rig } = await stack.api.rigFor({ name: "pottery", gitUrl: "https://example.com/kiln/pottery.git", defaultBranch: "main" });
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser = await chromium.launch({ executablePath: browserPath(), args: FLAGS });
   const call: DashboardWorld["rig"] = (method, rest, body) => stack.api.call(method, `/api/rigs/${rig.id}${rest}`, body);
   // Nothing that is slung here ever ends by itself.
   await call("PUT", "/settings", { capacity: 100 });

@@ -8,6 +8,7 @@ import type { RigPorts, Sql, SqlValue } from "../../src/do/ports.ts";
 import { execute, openRig, type Rig } from "../../src/do/rig.ts";
 import { RigDO as ProductionRig } from "../../src/do/rig-do.ts";
 import { archive, replayFromArchive } from "../../src/do/archive.ts";
+import { entryLine } from "../../src/do/replay.ts";
 import type { Fact } from "../../src/events/facts.ts";
 import worker from "../../src/worker.ts";
 import { lifeOf, progressOf, setUp, unhookOf, workOf } from "../facts.ts";
@@ -283,6 +284,11 @@ export class RigDO extends ProductionRig {
     const rig = this.#filler();
     const row = this.ctx.storage.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM actors WHERE kind = 'bead' AND live = 0").one();
     return rig.world.seq / Math.max(1, row.n);
+  }
+
+  /** Lines of a journal file, a page at a time. */
+  lines(after: number): string[] {
+    return this.journal(after, 10_000).map(entryLine);
   }
 
   timedReplay(): { facts: number; ms: number; divergence: unknown } {

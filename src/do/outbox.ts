@@ -26,14 +26,22 @@ export interface Outbox {
 
 type Row = { key: string; body: string; attempts: number; next_at: number };
 
+/** Effects read at a time. The table has no index by time, which would cost a row per effect; so it is not read for each one. */
+const PAGE = 100;
+
 export function createOutbox(): Outbox {
   const flights = new Map<string, Promise<void>>();
+  /** Due, and waiting for a free place. Nobody but a flight changes a row, so they are as they were read. */
+  let page: Row[] = [];
   let running = Promise.resolve();
   let isDraining = false;
   let look: () => void = () => {};
 
   const launch = (rig: Rig): void => {
-    for (const row of due(rig, flights, LIMITS.effects_in_flight - flights.size)) {
+    while (flights.size < LIMITS.effects_in_flight) {
+      if (page.length === 0) page = due(rig, flights);
+      const row = page.shift();
+      if (row === undefined) return;
       const flight = run(rig, row)
         .catch((error: unknown) => postpone(rig, row.key, reasonOf(error)))
         .finally(() => flights.delete(row.key));
@@ -75,13 +83,11 @@ export function createOutbox(): Outbox {
   };
 }
 
-function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>, limit: number): Row[] {
-  if (limit <= 0) return [];
+function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>): Row[] {
   return rig.ports.sql
-    .exec<Row>("SELECT key, body, attempts, next_at FROM outbox WHERE next_at <= ? ORDER BY seq, key LIMIT ?", rig.ports.now(), limit + inFlight.size)
+    .exec<Row>("SELECT key, body, attempts, next_at FROM outbox WHERE next_at <= ? ORDER BY seq, key LIMIT ?", rig.ports.now(), PAGE)
     .toArray()
-    .filter((row) => !inFlight.has(row.key))
-    .slice(0, limit);
+    .filter((row) => !inFlight.has(row.key));
 }
 
 /** The answer could not be recorded. The effect stays, and waits a little: trying at once would spin. */

@@ -108,7 +108,7 @@ export const MUTANTS: readonly Mutant[] = [
     edit(TICK, "    rearm(rig, scheduledTime);\n", ""),
     edit(TICK, "    rig.ports.background(rig.outbox.settle(rig));\n", "    rig.ports.background(rig.outbox.settle(rig));\n    rearm(rig, scheduledTime);\n")),
   mutant("KC-conflict", "work that nobody can take is no hurry", "a ready bead counts as activity",
-    edit(SCHEDULE, "const active = world.index.active.size > 0;", "const active = world.index.active.size > 0 || world.index.ready.size > 0;")),
+    edit(SCHEDULE, "const active = isActive(world);", "const active = world.index.active.size > 0 || world.index.ready.size > 0;")),
   mutant("GT-1971", "work in progress is not new work", "a bead in progress is ready",
     edit(WORLD, 'bead.value === "open" && bead.context.type === "issue"', '(bead.value === "open" || bead.value === "in_progress") && bead.context.type === "issue"'),
     edit(WORLD, "isReady(after) && after.context.assignee === null", "isReady(after)")),

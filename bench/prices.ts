@@ -1,8 +1,8 @@
 /**
- * Published prices of the Workers Paid plan, US dollars, as of 2026-10 (developers.cloudflare.com/workers/platform/pricing,
+ * Published prices of the Workers Paid plan, US dollars, as of 2026-08 (developers.cloudflare.com/workers/platform/pricing,
  * /durable-objects/platform/pricing, /containers/pricing). Change them here when they change there.
  */
-export const PRICES_AS_OF = "2026-10";
+export const PRICES_AS_OF = "2026-08";
 
 const MILLION = 1e6;
 export const PRICES = {

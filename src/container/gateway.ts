@@ -28,7 +28,8 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
     try {
       const response = await call(path, timeout_ms, body);
       if (response.ok) {
-        await response.body?.cancel();
+        // Read to its end, so that the connection can be used again.
+        await response.text();
         return { kind: "accepted" };
       }
       const error = await errorOf(response);

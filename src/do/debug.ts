@@ -6,7 +6,7 @@ import { allowedIn, stateName } from "../machines/decide.ts";
 import type { MachineEvent } from "../machines/event.ts";
 import { fold, type Entry } from "../machines/fold.ts";
 import { isEffect, store, step, type AnySnapshot, type Kind, type Stored } from "../machines/step.ts";
-import { get, type World } from "../machines/world.ts";
+import { copyWorld, get, type World } from "../machines/world.ts";
 
 /**
  * What a debugger asks of a world: what can happen to an actor now, and what would happen if. Pure: the page that opens a
@@ -282,7 +282,7 @@ export interface WhatIf {
 
 /** Folds a fact into a copy of the world, with everything that would follow from it. Nothing is kept. */
 export function whatIf(world: World, fact: Fact, at: number): WhatIf {
-  const copy = copyOf(world);
+  const copy = copyWorld(world);
   try {
     const { entries, changed } = fold(copy, [fact], Math.max(at, world.at));
     const moved = Array.from(changed.values(), ([kind, id]): Moved => {
@@ -301,31 +301,6 @@ export function whatIf(world: World, fact: Fact, at: number): WhatIf {
   } catch (error) {
     return { seq: world.seq, entries: [], changed: [], error: messageOf(error) };
   }
-}
-
-/** Snapshots are immutable, so a world is copied by copying what holds them. */
-export function copyOf(world: World): World {
-  const { index } = world;
-  return {
-    ...world,
-    agents: new Map(world.agents),
-    beads: new Map(world.beads),
-    reviews: new Map(world.reviews),
-    broken: new Map(world.broken),
-    index: {
-      free: new Set(index.free),
-      due: new Set(index.due),
-      slots: new Set(index.slots),
-      active: new Set(index.active),
-      ready: new Set(index.ready),
-      queued: new Set(index.queued),
-      merging: new Set(index.merging),
-      hooks: new Map(index.hooks),
-      dependents: new Map(Array.from(index.dependents, ([id, set]) => [id, new Set(set)])),
-      identities: new Map(index.identities),
-    },
-    undo: null,
-  };
 }
 
 /** Whether a fact names the actor, or goes to everybody. */

@@ -30,6 +30,8 @@ export interface Env {
   CONTROL_TOKEN?: string;
   /** What the container runs as an agent, unless its image says so. */
   AGENT_COMMAND?: string;
+  /** Takes the oldest facts of long-lived rigs, if bound. */
+  ARCHIVE?: R2Bucket;
   /** Told about alerts by POST, if set. */
   NOTIFY_WEBHOOK_URL?: string;
 }

@@ -17,10 +17,11 @@ import { board, pending, type Board, type Pending } from "./board.ts";
 import { possible, whatIf, type Possibility, type WhatIf } from "./debug.ts";
 import { inspection, type Inspection } from "./inspect.ts";
 import * as queries from "./queries.ts";
-import { isDestroyed, wake } from "./alarm.ts";
+import { isDestroyed, reasonOf, wake } from "./alarm.ts";
+import { archive, replayFromArchive } from "./archive.ts";
 import { execute, heartbeat, openRig, type Rig } from "./rig.ts";
 import { actorLine, entryLine, headerLine, replaySync, resume, stateAt, type Cut, type Replayed } from "./replay.ts";
-import { journalOf, readJournal, storedActors, type JournalEntry } from "./store.ts";
+import { actorsAfter, journalOf, readJournal, storedActors, type JournalEntry } from "./store.ts";
 import { encodeFeed, eventStream, pumpAll, type Attachment, type Socket } from "./streams.ts";
 import { onAlarm, tick, type TickReport } from "./tick.ts";
 import type { WireAgent, WireAgentEvent, WireBead, WireBeadEvent, WireMail } from "./wire.ts";
@@ -33,6 +34,9 @@ export type Reply = ({ ok: true; stale: boolean } & { bead: WireBead | null; age
 
 /** Commands by which an agent shows progress (design rule 3). An escalation is none: it waits for its answer. */
 const PROGRESS: ReadonlySet<Command["type"]> = new Set(["send_mail", "set_bead_status", "close_bead", "create_bead", "submit_review"]);
+
+/** Where an export goes on: first the facts, then the stored actors. */
+export type ExportCursor = { readonly part: "facts" | "actors"; readonly after: number };
 
 /** Lines of an export per call: a few megabytes at most. */
 const EXPORT_PAGE = 1_000;
@@ -84,7 +88,17 @@ export class RigDO extends DurableObject<Env> {
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     const scheduled = info?.scheduledTime === undefined ? this.#alarm : Number(info.scheduledTime);
     this.#alarm = null;
-    if (this.rig !== null) await onAlarm(this.rig, scheduled);
+    if (this.rig === null) return;
+    await onAlarm(this.rig, scheduled);
+    this.#archive(this.rig);
+  }
+
+  /** Moves what is old out of the object, where a bucket is bound. A failure leaves everything as it is, and the next alarm tries again. */
+  #archive(rig: Rig): void {
+    const { ARCHIVE } = this.env;
+    const rigId = rig.world.rig.context.config?.rigId;
+    if (ARCHIVE === undefined || rigId === undefined) return;
+    this.ctx.waitUntil(archive(rig, ARCHIVE, rigId).catch((error: unknown) => rig.ports.log("error", "the journal could not be archived", { error: reasonOf(error) })));
   }
 
   /** Runs a command for somebody. With a key, the same command again answers as the first time and changes nothing. */
@@ -177,18 +191,22 @@ export class RigDO extends DurableObject<Env> {
     return readJournal(this.#open.ports.sql, after, limit);
   }
   /** The journal as a file, page by page; the stored actors follow the last fact. */
-  exportPage(after: number): { lines: string[]; next: number | null } {
+  exportPage(from: ExportCursor): { lines: string[]; next: ExportCursor | null } {
     const rig = this.#open;
+    if (from.part === "actors") {
+      const { rows, last } = actorsAfter(rig.ports.sql, from.after, EXPORT_PAGE);
+      return { lines: rows.map(actorLine), next: last === null ? null : { part: "actors", after: last } };
+    }
+    const { after } = from;
     const entries = readJournal(rig.ports.sql, after, EXPORT_PAGE);
     const head = after === 0 ? [headerLine(this.ctx.id.name ?? null)] : [];
     const last = entries.at(-1)?.fact.seq ?? after;
-    const isEnd = last >= rig.world.seq;
-    return { lines: [...head, ...entries.map(entryLine), ...(isEnd ? Array.from(storedActors(rig.ports.sql), actorLine) : [])], next: isEnd ? null : last };
+    return { lines: [...head, ...entries.map(entryLine)], next: entries.length === 0 ? { part: "actors", after: -1 } : { part: "facts", after: last } };
   }
   /** Folds the whole journal again and compares it with what was recorded and with the rows of now. */
   replay(): Replayed {
     const rig = this.#open;
-    return replaySync(journalOf(rig), storedActors(rig.ports.sql));
+    return replayFromArchive(rig);
   }
   /** Every actor's state as of a seq, by replay; without one, as it is stored now. */
   state(seq: number | null): Cut | null {

@@ -224,6 +224,12 @@ export function* journalOf(rig: { ports: { sql: Sql } }, after = 0): Generator<J
   }
 }
 
+/** Stored actors after a seq, in order, and the seq of the last one; null when there are no more. */
+export function actorsAfter(sql: Sql, after: number, limit: number): { rows: ActorRow[]; last: number | null } {
+  const rows = sql.exec<ActorRow>("SELECT * FROM actors WHERE seq > ? ORDER BY seq LIMIT ?", after, limit).toArray();
+  return { rows, last: rows.length < limit ? null : (rows.at(-1)?.seq ?? null) };
+}
+
 /** Stored snapshots of all actors, for comparing with a replay. */
 export function* storedActors(sql: Sql): Generator<{ kind: Kind; id: string; v: number; value: string; context: string; error: string | null }> {
   let last = -1;

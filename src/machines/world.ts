@@ -246,3 +246,30 @@ export function markRepaired(world: World, kind: Kind, id: string): void {
   world.broken.delete(key);
   world.undo?.push(() => world.broken.set(key, error));
 }
+
+/** A world that may be folded on without a trace in the original: snapshots never change, so only what holds them is copied. */
+export function copyWorld(world: World): World {
+  const { index } = world;
+  return {
+    ...world,
+    agents: new Map(world.agents),
+    beads: new Map(world.beads),
+    reviews: new Map(world.reviews),
+    broken: new Map(world.broken),
+    wakes: new Map(world.wakes),
+    gone: new Set(world.gone),
+    index: {
+      free: new Set(index.free),
+      due: new Set(index.due),
+      slots: new Set(index.slots),
+      active: new Set(index.active),
+      ready: new Set(index.ready),
+      queued: new Set(index.queued),
+      merging: new Set(index.merging),
+      hooks: new Map(index.hooks),
+      dependents: new Map(Array.from(index.dependents, ([id, set]) => [id, new Set(set)])),
+      identities: new Map(index.identities),
+    },
+    undo: null,
+  };
+}

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { api, call } from "./client.ts";
+import { api, call, eventually } from "./client.ts";
 
 /** The issue's own list: what a rig must do, shown in workerd against real storage. */
 
@@ -26,19 +26,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
-
-/** Tries until it holds, in real time: `vi.waitFor` would move the faked clock. */
-async function eventually(holds: () => Promise<unknown>): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      await holds();
-      return;
-    } catch (error) {
-      if (tries === 200) throw error;
-      await scheduler.wait(25);
-    }
-  }
-}
 
 /** A configured rig in a town of its own. */
 async function newRig(prefix = "town", gitUrl = "file:///nowhere") {

@@ -1,5 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import { replayFile } from "../../src/do/replay.ts";
 import { api, call } from "./client.ts";
 
 test("the feed resumes from a seq without gap or double", async () => {
@@ -65,4 +66,14 @@ test("the feed is also a stream of server-sent events that resumes by the last e
   expect(Array.from(text.matchAll(/^id: (\d+)$/gm), (match) => Number(match[1]))).toEqual([2, 3, 4]);
   expect(text).toContain("event: fact");
   await reader.cancel();
+});
+
+test("an export holds the whole journal and every actor, and replays", async () => {
+  const rig = api("rig-export");
+  for (let i = 0; i < 30; i++) await rig.post("/sling", { title: `bead ${i}` });
+  const file = String((await rig.get("/export")).body["text"]).trimEnd().split("\n");
+  const journal = String((await rig.get("/journal")).body["text"]).trimEnd().split("\n");
+  const replayed = await replayFile(file);
+  expect(replayed).toMatchObject({ facts: journal.length, divergence: null });
+  expect(file.filter((line) => line.startsWith('{"actor"'))).toHaveLength(60);
 });

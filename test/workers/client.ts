@@ -54,6 +54,19 @@ function keepsContract(method: string, path: string, status: number, body: Recor
   if (result !== undefined && !result.success) throw new Error(`${method} ${path} breaks its schema: ${result.error.message}`);
 }
 
+/** Tries until it holds, in real time: `vi.waitFor` would move a faked clock. */
+export async function eventually(holds: () => Promise<unknown>): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await holds();
+      return;
+    } catch (error) {
+      if (tries === 200) throw error;
+      await scheduler.wait(25);
+    }
+  }
+}
+
 /** The routes of one rig. */
 export const api = (rigId: string, headers: Record<string, string> = {}) => ({
   get: (path: string, more: Record<string, string> = {}) => call("GET", `/api/rigs/${rigId}${path}`, undefined, { ...headers, ...more }),

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { MergeRequest, StartAgentRequest } from "../../src/container/contract.ts";
 import { openApi } from "../../src/api/openapi.ts";
 import { ROUTES } from "../../src/api/routes/index.ts";
-import { api, call } from "./client.ts";
+import { api, call, eventually } from "./client.ts";
 
 /** Towns, rigs, secrets and fencing, as a client of the protocol meets them. */
 
@@ -16,18 +16,6 @@ async function newTown() {
   const town = (await call("POST", "/api/users/u1/towns", { name: "town" })).data;
   const rig = (await call("POST", "/api/users/u1/rigs", { town_id: town.id, name: "rig", git_url: "https://example.org/repo.git", kilocode_token: "kilo-secret-1", secrets: { GIT_TOKEN: "git-secret-2", MODEL_API_KEY: "model-secret-3" } })).data;
   return { town, rig, http: api(rig.id), calls: async () => (await (await env.TOWN_CONTAINER.get(env.TOWN_CONTAINER.idFromName(town.id)).fetch("http://container/_calls")).json()) as { calls: { method: string; path: string; body: Record<string, unknown> }[] } };
-}
-
-async function eventually(holds: () => Promise<unknown>): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      await holds();
-      return;
-    } catch (error) {
-      if (tries === 200) throw error;
-      await scheduler.wait(25);
-    }
-  }
 }
 
 describe("towns and rigs", () => {

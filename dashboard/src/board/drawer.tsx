@@ -219,8 +219,9 @@ interface Printed {
   readonly at: string;
 }
 
-/** A process that ends and comes back is looked for again after this long. */
-const RECONNECT_MS = 3_000;
+/** A stream that broke off is opened again after this long, and then twice as long each time. */
+const RECONNECT_MS = 2_000;
+const RECONNECT_MOST_MS = 60_000;
 
 /** What a live process prints, pushed by the container through the Worker: a ticket, then a socket that resumes by event id. */
 function usePrinted(rigId: string, agentId: string, dispatch: number, isAlive: boolean): readonly Printed[] {
@@ -235,8 +236,9 @@ function usePrinted(rigId: string, agentId: string, dispatch: number, isAlive: b
     let socket: WebSocket | null = null;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let after = 0;
+    let tries = 0;
     const later = () => {
-      if (!isGone) timer = setTimeout(() => void open(), RECONNECT_MS);
+      if (!isGone) timer = setTimeout(() => void open(), Math.min(RECONNECT_MOST_MS, RECONNECT_MS * 2 ** tries++));
     };
     const open = async () => {
       try {
@@ -246,6 +248,7 @@ function usePrinted(rigId: string, agentId: string, dispatch: number, isAlive: b
         socket = opened;
         opened.addEventListener("message", ({ data }) => {
           const event = JSON.parse(String(data)) as Printed;
+          tries = 0;
           after = Math.max(after, event.id);
           if (event.type !== "heartbeat_failed") setLines((known) => [...known, event].slice(-OUTPUT_SHOWN));
         });

@@ -1,5 +1,6 @@
 import type { BoardActor, Pending } from "../../../src/do/board.ts";
-import { copyOf, whatIf, type WhatIf } from "../../../src/do/debug.ts";
+import { whatIf, type WhatIf } from "../../../src/do/debug.ts";
+import { copyWorld } from "../../../src/machines/world.ts";
 import { isStoredActor, readHeader, readLine, replayer } from "../../../src/do/replay.ts";
 import type { JournalEntry } from "../../../src/do/store.ts";
 import type { Fact } from "../../../src/events/facts.ts";
@@ -34,9 +35,9 @@ export async function momentAt(source: Source, seq: number): Promise<Moment> {
   const [entry] = await source.entries(seq, seq);
   if (entry === undefined) throw new Error(`the journal has no fact with seq ${seq}`);
   const [start, facts] = await Promise.all([entry.batch <= 1 ? createWorld() : source.committed(entry.batch - 1), source.entries(entry.batch, seq)]);
-  const before = copyOf(start);
+  const before = copyWorld(start);
   for (const { fact } of facts) if (fact.seq < seq) advance(before, fact);
-  const after = copyOf(before);
+  const after = copyWorld(before);
   advance(after, entry.fact);
   return { entry, before, after };
 }
@@ -119,7 +120,7 @@ export async function fileSource(file: Blob & { name?: string }): Promise<FileSo
     if (isStoredActor(read)) continue;
     entries.push(read);
     run.push(read);
-    if (run.world.seq - (frames.at(-1)?.seq ?? 0) >= KEYFRAME) frames.push({ seq: run.world.seq, world: copyOf(run.world) });
+    if (run.world.seq - (frames.at(-1)?.seq ?? 0) >= KEYFRAME) frames.push({ seq: run.world.seq, world: copyWorld(run.world) });
   }
   if (line === 0) throw new Error("this is no journal file: it is empty");
   const { divergence } = run.end();
@@ -136,7 +137,7 @@ export async function fileSource(file: Blob & { name?: string }): Promise<FileSo
     entries: async (from, through) => entries.slice(Math.max(0, from - first), Math.max(0, through - first + 1)),
     async committed(seq) {
       const frame = frames.findLast((one) => one.seq <= seq) ?? { seq: 0, world: createWorld() };
-      const again = replayer(copyOf(frame.world));
+      const again = replayer(copyWorld(frame.world));
       for (const entry of await source.entries(frame.seq + 1, seq)) again.push(entry);
       const { divergence: differs } = again.end();
       if (differs !== null) throw new Error(`the file cannot be folded beyond seq ${differs.seq}`);

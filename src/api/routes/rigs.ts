@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { ExportCursor } from "../../do/rig-do.ts";
 import { SettingsPatch, Settings } from "../../events/settings.ts";
 import { accepted, count, found, page, time } from "../respond.ts";
 import { route, type Route } from "../route.ts";
@@ -142,14 +143,16 @@ export const rigRoutes: Route[] = [
     access,
     handle: async ({ rig, params }) => {
       const stub = rig();
-      let next: number | null = 0;
+      let next: ExportCursor | null = { part: "facts", after: 0 };
       const encoder = new TextEncoder();
       const body = new ReadableStream<Uint8Array>({
         async pull(controller) {
-          if (next === null) return controller.close();
-          const page: { lines: string[]; next: number | null } = await stub.exportPage(next);
-          next = page.next;
-          controller.enqueue(encoder.encode(page.lines.map((line) => `${line}\n`).join("")));
+          while (next !== null) {
+            const page: { lines: string[]; next: ExportCursor | null } = await stub.exportPage(next);
+            next = page.next;
+            if (page.lines.length > 0) return controller.enqueue(encoder.encode(page.lines.map((line) => `${line}\n`).join("")));
+          }
+          controller.close();
         },
       });
       return new Response(body, { headers: { "content-type": "application/x-ndjson", "content-disposition": `attachment; filename="${params["rigId"]}.journal.ndjson"` } });

@@ -2,7 +2,8 @@ import { afterEach, expect, test } from "vitest";
 import { advance, worldOf, type Moment } from "../../../dashboard/src/lib/world.ts";
 import { needs } from "../../../dashboard/src/lib/attention.ts";
 import { board } from "../../../src/do/board.ts";
-import { copyOf, judge, possible, whatIf } from "../../../src/do/debug.ts";
+import { judge, possible, whatIf } from "../../../src/do/debug.ts";
+import { copyWorld } from "../../../src/machines/world.ts";
 import { cut } from "../../../src/do/replay.ts";
 import { readJournal } from "../../../src/do/store.ts";
 import { createWorld } from "../../../src/machines/world.ts";
@@ -84,7 +85,7 @@ test("trying events on a copy leaves the world as it was", async () => {
     for (const { fact } of possible(world, "agent", id, rig.now) ?? []) expect(whatIf(world, fact, rig.now).error).toBeNull();
   }
   expect(JSON.stringify(cut(world))).toBe(before);
-  expect(JSON.stringify(cut(copyOf(world)))).toBe(before);
+  expect(JSON.stringify(cut(copyWorld(world)))).toBe(before);
 });
 
 test("the branch that is judged to be taken is the one that the machine takes", async () => {

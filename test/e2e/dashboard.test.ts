@@ -418,7 +418,8 @@ describe("a Worker that wants a token", () => {
       await page.getByRole("textbox", { name: "Operator token" }).fill("operators-know-this");
       await page.keyboard.press("Enter");
       await live(page);
-      await page.keyboard.press("s");
+      await page.getByRole("textbox", { name: "Operator token" }).waitFor({ state: "detached" });
+      await page.getByRole("button", { name: "Sling work" }).click();
       await page.getByLabel("What is to be done").fill("Behind the door");
       await page.keyboard.press("Enter");
       await toast(page, "Slung “Behind the door”");

@@ -20,7 +20,7 @@ import * as queries from "./queries.ts";
 import { isDestroyed, reasonOf, wake } from "./alarm.ts";
 import { archive, replayFromArchive } from "./archive.ts";
 import { execute, heartbeat, openRig, type Rig } from "./rig.ts";
-import { actorLine, entryLine, headerLine, replaySync, resume, stateAt, type Cut, type Replayed } from "./replay.ts";
+import { actorLine, entryLine, headerLine, resume, stateAt, type Cut, type Replayed } from "./replay.ts";
 import { actorsAfter, journalOf, readJournal, storedActors, type JournalEntry } from "./store.ts";
 import { encodeFeed, eventStream, pumpAll, type Attachment, type Socket } from "./streams.ts";
 import { onAlarm, tick, type TickReport } from "./tick.ts";

@@ -1,7 +1,7 @@
 import { restore, store, type AnySnapshot, type Kind, type Snapshots } from "../machines/step.ts";
 import { actorKey, commit as letGo, createWorld, put, type Recall, type World } from "../machines/world.ts";
 import type { Sql } from "./ports.ts";
-import { entryLine, headerLine, replayer, replaySync, type Replayed, type StoredActor } from "./replay.ts";
+import { entryLine, headerLine, replayer, replaySync, stateAt, type Cut, type Replayed, type StoredActor } from "./replay.ts";
 import type { Rig } from "./rig.ts";
 import { fetchActor, journalOf, readJournal } from "./store.ts";
 
@@ -156,4 +156,12 @@ export function replayFromArchive(rig: Rig): Replayed {
     }
   }
   return replaySync(journalOf(rig, seq), rows(), base);
+}
+
+/** Every actor's state as of a seq, by replay of what the rig still holds; null for a fact that is not there yet, or has left. */
+export function stateAsOf(rig: Rig, seq: number): Cut | null {
+  const { sql } = rig.ports;
+  const archived = archivedThrough(sql);
+  if (seq > rig.world.seq || (archived > 0 && seq <= archived)) return null;
+  return stateAt(journalOf(rig), seq, baseWorld(sql));
 }

@@ -240,8 +240,8 @@ export function resume(from: Cut): World {
  * Every actor's stored state as of a seq. A commit is all or nothing, so the state of a fact is that of its whole commit.
  * @throws when the journal diverges before that.
  */
-export function stateAt(entries: Iterable<JournalEntry>, seq: number): Cut {
-  const run = replayer();
+export function stateAt(entries: Iterable<JournalEntry>, seq: number, start?: World): Cut {
+  const run = replayer(start);
   let last: number | null = null;
   for (const entry of entries) {
     if (last !== null && entry.batch !== last) break;

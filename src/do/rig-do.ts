@@ -18,10 +18,10 @@ import { possible, whatIf, type Possibility, type WhatIf } from "./debug.ts";
 import { inspection, type Inspection } from "./inspect.ts";
 import * as queries from "./queries.ts";
 import { isDestroyed, reasonOf, wake } from "./alarm.ts";
-import { archive, replayFromArchive } from "./archive.ts";
+import { archive, replayFromArchive, stateAsOf } from "./archive.ts";
 import { execute, heartbeat, openRig, type Rig } from "./rig.ts";
-import { actorLine, entryLine, headerLine, resume, stateAt, type Cut, type Replayed } from "./replay.ts";
-import { actorsAfter, journalOf, readJournal, storedActors, type JournalEntry } from "./store.ts";
+import { actorLine, entryLine, headerLine, resume, type Cut, type Replayed } from "./replay.ts";
+import { actorsAfter, readJournal, storedActors, type JournalEntry } from "./store.ts";
 import { encodeFeed, eventStream, pumpAll, type Attachment, type Socket } from "./streams.ts";
 import { onAlarm, tick, type TickReport } from "./tick.ts";
 import type { WireAgent, WireAgentEvent, WireBead, WireBeadEvent, WireMail } from "./wire.ts";
@@ -212,13 +212,14 @@ export class RigDO extends DurableObject<Env> {
   state(seq: number | null): Cut | null {
     const rig = this.#open;
     if (seq === null) return { seq: rig.world.seq, at: rig.world.at, actors: [...storedActors(rig.ports.sql)], broken: [...rig.world.broken] };
-    return seq > rig.world.seq ? null : stateAt(journalOf(rig), seq);
+    return stateAsOf(rig, seq);
   }
   /** The world as of a seq, by replay; without one, the live one. */
   #worldAt(seq: number | null): World | null {
     const rig = this.#open;
     if (seq === null) return rig.world;
-    return seq > rig.world.seq ? null : resume(stateAt(journalOf(rig), seq));
+    const past = stateAsOf(rig, seq);
+    return past === null ? null : resume(past);
   }
   board(): Board {
     return board(this.#open);

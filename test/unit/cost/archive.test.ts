@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { archive, archivedThrough, replayFromArchive } from "../../../src/do/archive.ts";
+import { archive, archivedThrough, replayFromArchive, stateAsOf } from "../../../src/do/archive.ts";
 import { actorLine, entryLine, headerLine, replayFile } from "../../../src/do/replay.ts";
 import { readJournal, storedActors } from "../../../src/do/store.ts";
 import { bead, testRig, type TestRig } from "../../support/node-rig.ts";
@@ -41,6 +41,18 @@ async function archiveAll(options: { keep: number; segment: number }): Promise<n
 const facts = () => readJournal(town.ports.sql, 0, 100_000).length;
 
 describe("the archive", () => {
+  test("leaves past states to be shown as far back as the rig still reaches", async () => {
+    for (let i = 0; i < 8; i++) await live(`work ${i}`);
+    const { seq } = town.rig.world;
+    const before = JSON.stringify(stateAsOf(town.rig, seq - 5)?.actors.filter(({ kind }) => kind === "agent" || kind === "rig"));
+    await archiveAll({ keep: 30, segment: 20 });
+    const left = archivedThrough(town.ports.sql);
+    expect(left).toBeGreaterThan(0);
+    expect(JSON.stringify(stateAsOf(town.rig, seq - 5)?.actors.filter(({ kind }) => kind === "agent" || kind === "rig"))).toBe(before);
+    expect(stateAsOf(town.rig, left)).toBe(null);
+    expect(stateAsOf(town.rig, seq + 1)).toBe(null);
+  });
+
   test("takes whole commits, oldest first, and leaves the newest facts", async () => {
     for (let i = 0; i < 10; i++) await live(`work ${i}`);
     const before = facts();

@@ -1,5 +1,6 @@
 import { restore, store, type AnySnapshot, type Kind, type Snapshots } from "../machines/step.ts";
 import { actorKey, commit as letGo, createWorld, put, type Recall, type World } from "../machines/world.ts";
+import { isDestroyed } from "./alarm.ts";
 import type { Sql } from "./ports.ts";
 import { entryLine, headerLine, replayer, replaySync, stateAt, type Cut, type Replayed, type StoredActor } from "./replay.ts";
 import type { Rig } from "./rig.ts";
@@ -13,6 +14,9 @@ import { fetchActor, journalOf, readJournal } from "./store.ts";
 export interface ArchiveStore {
   /** Keeps a file; when it answers, the file is durable. An R2 bucket can do it. */
   put(key: string, body: string): Promise<unknown>;
+  /** Files whose keys begin so, in the order of their keys, a page at a time. */
+  list(of: { prefix: string; cursor?: string }): Promise<{ objects: readonly { key: string }[] } & ({ truncated: false } | { truncated: true; cursor: string })>;
+  delete(keys: string[]): Promise<unknown>;
 }
 
 export interface ArchiveOptions {
@@ -34,6 +38,7 @@ const KEEP_FACTS = 100_000;
 const SEGMENT_FACTS = 10_000;
 
 const number = (n: number): string => String(n).padStart(15, "0");
+const folderOf = (rigId: string): string => `${rigId}/journal/`;
 
 export const archivedThrough = (sql: Sql): number => Number(sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = 'archived_through'").toArray()[0]?.value ?? 0);
 
@@ -42,7 +47,7 @@ export const archivedThrough = (sql: Sql): number => Number(sql.exec<{ value: st
  * does not is evidence, and stays.
  * @throws when the bucket does not take it or the segment diverges; nothing has changed then.
  */
-export async function archive(rig: Rig, bucket: ArchiveStore, rigId: string, { keep = KEEP_FACTS, segment = SEGMENT_FACTS }: ArchiveOptions = {}): Promise<Archived | null> {
+export async function archive(rig: Rig, bucket: Pick<ArchiveStore, "put" | "delete">, rigId: string, { keep = KEEP_FACTS, segment = SEGMENT_FACTS }: ArchiveOptions = {}): Promise<Archived | null> {
   const { sql } = rig.ports;
   const before = archivedThrough(sql);
   const through = endOfCommit(sql, before, before + segment);
@@ -56,8 +61,13 @@ export async function archive(rig: Rig, bucket: ArchiveStore, rigId: string, { k
   }
   const { divergence } = run.end();
   if (divergence !== null) throw new Error(`the journal is not archived: it diverges at seq ${divergence.seq}, expected ${divergence.expected}, got ${divergence.actual}`);
-  const key = `${rigId}/journal/${number(before + 1)}-${number(through)}.ndjson`;
+  const key = `${folderOf(rigId)}${number(before + 1)}-${number(through)}.ndjson`;
   await bucket.put(key, `${lines.join("\n")}\n`);
+  // The rig was deleted meanwhile, and its other segments with it.
+  if (isDestroyed(rig)) {
+    await bucket.delete([key]);
+    return null;
+  }
   // Somebody else may have archived meanwhile: then the file is there twice, which harms nobody.
   if (archivedThrough(sql) !== before) return null;
   rig.ports.transaction(() => {
@@ -67,6 +77,18 @@ export async function archive(rig: Rig, bucket: ArchiveStore, rigId: string, { k
     sql.exec("DELETE FROM mail WHERE seq <= ? AND delivered_at IS NOT NULL", through);
   });
   return { from: before + 1, through, key };
+}
+
+/** Deletes all segments of a rig. Answers how many there were. */
+export async function eraseArchive(bucket: Pick<ArchiveStore, "list" | "delete">, rigId: string): Promise<number> {
+  let erased = 0;
+  for (let cursor: string | undefined; ; ) {
+    const page = await bucket.list({ prefix: folderOf(rigId), ...(cursor === undefined ? {} : { cursor }) });
+    if (page.objects.length > 0) await bucket.delete(page.objects.map(({ key }) => key));
+    erased += page.objects.length;
+    if (!page.truncated) return erased;
+    ({ cursor } = page);
+  }
 }
 
 /** The last seq of the last whole commit that ends at or before `wanted`, or else of the first one; null when there is none after `after`. */
@@ -163,5 +185,5 @@ export function stateAsOf(rig: Rig, seq: number): Cut | null {
   const { sql } = rig.ports;
   const archived = archivedThrough(sql);
   if (seq > rig.world.seq || (archived > 0 && seq <= archived)) return null;
-  return stateAt(journalOf(rig), seq, baseWorld(sql));
+  return stateAt(seq === 0 ? [] : journalOf(rig), seq, baseWorld(sql));
 }

@@ -1,4 +1,4 @@
-import type { BeadStatus, BeadType, Fact, Recorded, Role } from "../events/facts.ts";
+import type { BeadStatus, BeadType, Role } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { restore, type Kind } from "../machines/step.ts";
 import { get } from "../machines/world.ts";
@@ -6,8 +6,8 @@ import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import type { JsonValue } from "./json.ts";
 import type { Rig } from "./rig.ts";
-import { readContent, readJournal, type JournalEntry } from "./store.ts";
-import { iso, isoOrNull, wireAgent, wireBead, type BeadContent, type WireAgent, type WireAgentEvent, type WireBead, type WireBeadEvent, type WireMail } from "./wire.ts";
+import { readContent } from "./store.ts";
+import { iso, isoOrNull, wireAgent, wireBead, type BeadContent, type WireAgent, type WireAgentEvent, type WireBead, type WireMail } from "./wire.ts";
 
 /** What may be read of a rig, in the shapes of the wire. Nothing here changes anything. */
 
@@ -127,72 +127,4 @@ export function appendAgentEvent(rig: Rig, agentId: string, type: string, data: 
   if (id !== undefined && id % 100 === 0) {
     sql.exec("DELETE FROM agent_events WHERE agent = ? AND id <= (SELECT id FROM agent_events WHERE agent = ? ORDER BY id DESC LIMIT 1 OFFSET ?)", agentId, agentId, LIMITS.agent_events_kept);
   }
-}
-
-/** What the journal's facts are called in a bead's timeline. */
-function beadEvent(fact: Recorded<Fact>): Pick<WireBeadEvent, "event_type" | "agent_id" | "old_value" | "new_value" | "metadata"> | null {
-  const made = (event_type: string, agent_id: string | null, old_value: string | null, new_value: string | null, metadata: Record<string, JsonValue> = {}) => ({ event_type, agent_id, old_value, new_value, metadata });
-  switch (fact.type) {
-    case "bead.created":
-      return made(fact.beadType === "escalation" ? "escalated" : "created", fact.createdBy, null, "open", { title: fact.title, type: fact.beadType });
-    case "agent.hooked":
-      return made("hooked", fact.agentId, null, fact.agentId);
-    case "agent.unhooked":
-      return made("unhooked", fact.agentId, fact.agentId, null, { reason: fact.reason });
-    case "dispatch.granted":
-      return made("agent_spawned", fact.agentId, null, fact.dispatchId, { branch: fact.branch, rework: fact.rework });
-    case "dispatch.failed":
-      return made("agent_exited", fact.agentId, fact.dispatchId, null, { reason: fact.reason, attempts: fact.attempts, charged: fact.charged });
-    case "review.opened":
-      return made("review_submitted", fact.agentId, "in_progress", "in_review", { review_id: fact.reviewId, branch: fact.branch });
-    case "bead.merged":
-      return made("review_completed", null, "in_review", "closed", { review_id: fact.reviewId, status: "merged", commit_sha: fact.commitSha });
-    case "bead.conflicted":
-      return made("review_completed", null, "in_review", null, { review_id: fact.reviewId, status: "conflict", message: fact.message });
-    case "bead.closed":
-      return made("closed", fact.by, null, "closed");
-    case "bead.cancelled":
-      return made("status_changed", fact.by, null, "failed", { reason: "cancelled" });
-    case "bead.failed":
-      return made("status_changed", null, null, "failed", { reason: fact.reason });
-    case "bead.status_set":
-      return made(fact.status === "closed" ? "closed" : "status_changed", fact.by, null, fact.status);
-    case "escalation.joined":
-      return made("escalated", fact.by, null, null, { title: fact.title });
-    case "bead.unblocked":
-      return made("status_changed", null, "blocked", "ready", { blocker: fact.blockerId });
-    default:
-      return null;
-  }
-}
-
-const wireBeadEvent = ({ fact }: JournalEntry): WireBeadEvent | null => {
-  const event = beadEvent(fact);
-  return event === null || !("beadId" in fact) || fact.beadId === null ? null : { id: String(fact.seq), bead_id: fact.beadId, ...event, created_at: iso(fact.at) };
-};
-
-/**
- * Bead events, oldest first.
- * @param since ms; only later ones.
- */
-export function beadEvents(rig: Rig, filter: { since?: number | undefined; beadId?: string | undefined; limit: number }): WireBeadEvent[] {
-  const where = ["bead IS NOT NULL"];
-  const values: (string | number)[] = [];
-  if (filter.beadId !== undefined) {
-    where.push("bead = ?");
-    values.push(filter.beadId);
-  }
-  if (filter.since !== undefined) {
-    where.push("at > ?");
-    values.push(filter.since);
-  }
-  const rows = rig.ports.sql.exec<{ seq: number }>(`SELECT seq FROM journal WHERE ${where.join(" AND ")} ORDER BY seq LIMIT ?`, ...values, filter.limit * 2).toArray();
-  const events: WireBeadEvent[] = [];
-  for (const { seq } of rows) {
-    const entry = readJournal(rig.ports.sql, seq - 1, 1)[0];
-    const event = entry === undefined ? null : wireBeadEvent(entry);
-    if (event !== null) events.push(event);
-    if (events.length >= filter.limit) break;
-  }
-  return events;
 }

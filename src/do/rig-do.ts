@@ -16,9 +16,10 @@ import type { RigPorts } from "./ports.ts";
 import { board, pending, type Board, type Pending } from "./board.ts";
 import { possible, whatIf, type Possibility, type WhatIf } from "./debug.ts";
 import { inspection, type Inspection } from "./inspect.ts";
+import { beadEvents } from "./bead-events.ts";
 import * as queries from "./queries.ts";
 import { isDestroyed, reasonOf, wake } from "./alarm.ts";
-import { archive, replayFromArchive, stateAsOf } from "./archive.ts";
+import { archive, eraseArchive, replayFromArchive, stateAsOf } from "./archive.ts";
 import { execute, heartbeat, openRig, type Rig } from "./rig.ts";
 import { actorLine, entryLine, headerLine, resume, type Cut, type Replayed } from "./replay.ts";
 import { actorsAfter, readJournal, storedActors, type JournalEntry } from "./store.ts";
@@ -95,10 +96,14 @@ export class RigDO extends DurableObject<Env> {
 
   /** Moves what is old out of the object, where a bucket is bound. A failure leaves everything as it is, and the next alarm tries again. */
   #archive(rig: Rig): void {
+    this.#withArchive(rig, "the journal could not be archived", (bucket, rigId) => archive(rig, bucket, rigId));
+  }
+
+  #withArchive(rig: Rig, failure: string, what: (bucket: R2Bucket, rigId: string) => Promise<unknown>): void {
     const { ARCHIVE } = this.env;
     const rigId = rig.world.rig.context.config?.rigId;
     if (ARCHIVE === undefined || rigId === undefined) return;
-    this.ctx.waitUntil(archive(rig, ARCHIVE, rigId).catch((error: unknown) => rig.ports.log("error", "the journal could not be archived", { error: reasonOf(error) })));
+    this.ctx.waitUntil(what(ARCHIVE, rigId).catch((error: unknown) => rig.ports.log("error", failure, { error: reasonOf(error) })));
   }
 
   /** Runs a command for somebody. With a key, the same command again answers as the first time and changes nothing. */
@@ -176,7 +181,7 @@ export class RigDO extends DurableObject<Env> {
     return this.#open.world.agents.has(agentId) ? queries.agentEvents(this.#open, agentId, after, limit) : null;
   }
   beadEvents(filter: { since?: number; beadId?: string; limit: number }): WireBeadEvent[] {
-    return queries.beadEvents(this.#open, filter);
+    return beadEvents(this.#open, filter);
   }
   settings(): Settings {
     return this.#open.world.rig.context.settings;
@@ -291,7 +296,7 @@ export class RigDO extends DurableObject<Env> {
     return this.#open.ports.sql.exec<{ name: string }>("SELECT name FROM secrets ORDER BY name").toArray().map(({ name }) => name);
   }
 
-  /** Ends the rig: processes are asked to stop, the storage is deleted, a tombstone keeps late calls from making a new one. */
+  /** Ends the rig: processes are asked to stop, the storage and the archived segments are deleted, a tombstone keeps late calls from making a new one. */
   async destroy(caller: Caller): Promise<void> {
     const rig = this.#open;
     if (!isDestroyed(rig)) execute(rig, { type: "destroy" }, caller);
@@ -301,6 +306,7 @@ export class RigDO extends DurableObject<Env> {
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     this.ctx.storage.kv.put("destroyed", true);
+    this.#withArchive(rig, "the archived journal could not be deleted", eraseArchive);
   }
 
   #ports(): RigPorts {

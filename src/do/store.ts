@@ -214,6 +214,20 @@ export function readJournal(sql: Sql, after: number, limit: number, through = Nu
   return sql.exec<JournalRow>("SELECT * FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", after, through, limit).toArray().map(readEntry);
 }
 
+/** The first seq whose fact is later than a time, ms: facts are in the order of time, so it is found by halving, in some twenty rows. */
+export function firstSeqAfter(sql: Sql, at: number): number {
+  const end = sql.exec<{ first: number | null; last: number | null }>("SELECT (SELECT MIN(seq) FROM journal) AS first, (SELECT MAX(seq) FROM journal) AS last").toArray()[0];
+  let low = end?.first ?? 1;
+  let high = (end?.last ?? 0) + 1;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const fact = sql.exec<{ at: number }>("SELECT at FROM journal WHERE seq = ?", middle).toArray()[0];
+    if (fact === undefined || fact.at > at) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 /** The whole journal, oldest first, read in pages. */
 export function* journalOf(rig: { ports: { sql: Sql } }, after = 0): Generator<JournalEntry> {
   for (let last = after; ; ) {

@@ -62,7 +62,7 @@ export const debugRoutes: Route[] = [
     access,
     body: WhatIfBody,
     answer: z.looseObject({ seq: z.int(), entries: z.array(z.unknown()), changed: z.array(z.unknown()), error: z.string().nullable() }),
-    handle: async ({ rig, body }) => found(await rig().whatIf(body.fact, body.seq ?? null, body.at ?? null), `fact with seq ${body.seq} yet`),
+    handle: async ({ rig, body }) => found(await rig().whatIf(body.fact, body.seq ?? null, body.at ?? null), `fact with seq ${body.seq} in this rig: it is still to come, or in the archive`),
   }),
   route({
     method: "GET",

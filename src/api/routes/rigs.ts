@@ -122,7 +122,7 @@ export const rigRoutes: Route[] = [
     query: z.object({ seq: z.string().optional() }),
     answer: z.object({ seq: z.int(), at: z.int(), actors: z.array(z.object({ kind: z.string(), id: z.string(), v: z.int(), value: z.json(), context: z.json(), error: z.string().nullable() })), broken: z.array(z.tuple([z.string(), z.string()])) }),
     handle: async ({ rig, query }) => {
-      const cut = found(await rig().state(query.seq === undefined ? null : count("seq", query.seq, 0)), `fact with seq ${query.seq} yet`);
+      const cut = found(await rig().state(query.seq === undefined ? null : count("seq", query.seq, 0)), `fact with seq ${query.seq} in this rig: it is still to come, or in the archive`);
       return { ...cut, actors: cut.actors.map((actor) => ({ ...actor, value: JSON.parse(actor.value) as unknown, context: JSON.parse(actor.context) as unknown })) };
     },
   }),

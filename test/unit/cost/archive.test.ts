@@ -8,7 +8,10 @@ import { bead, testRig, type TestRig } from "../../support/node-rig.ts";
 
 let town: TestRig;
 let files: Map<string, string>;
-const bucket = { put: async (key: string, body: string) => void files.set(key, body) };
+const bucket = {
+  put: async (key: string, body: string) => void files.set(key, body),
+  delete: async (keys: string[]) => void keys.forEach((key) => files.delete(key)),
+};
 
 beforeEach(() => {
   town = testRig();
@@ -110,10 +113,23 @@ describe("the archive", () => {
     expect(mail.filter(({ delivered_at, seq }) => delivered_at !== null && seq <= archivedThrough(town.ports.sql))).toEqual([]);
   });
 
+  test("a rig that was deleted while a segment was on its way leaves no segment", async () => {
+    for (let i = 0; i < 8; i++) await live(`work ${i}`);
+    const slow = {
+      ...bucket,
+      put: async (key: string, body: string) => {
+        await bucket.put(key, body);
+        town.run({ type: "destroy" });
+      },
+    };
+    expect(await archive(town.rig, slow, "rig1", { keep: 10, segment: 10 })).toBe(null);
+    expect(files.size).toBe(0);
+  });
+
   test("a bucket that fails, and a journal that does not replay, lose nothing", async () => {
     for (let i = 0; i < 4; i++) await live(`work ${i}`);
     const before = facts();
-    const broken = { put: () => Promise.reject(new Error("the bucket is full")) };
+    const broken = { ...bucket, put: () => Promise.reject(new Error("the bucket is full")) };
     await expect(archive(town.rig, broken, "rig1", { keep: 10, segment: 10 })).rejects.toThrow("the bucket is full");
     town.ports.sql.exec("DROP TRIGGER journal_is_append_only");
     const derived = readJournal(town.ports.sql, 0, 100).find((entry) => entry.fact.type === "dispatch.granted")?.fact.seq ?? 0;

@@ -1,13 +1,8 @@
-import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import type { Fact } from "../../src/events/facts.ts";
-import { decide } from "../../src/machines/decide.ts";
-import { fold } from "../../src/machines/fold.ts";
-import { whyAgent, whyBead } from "../../src/machines/why.ts";
-import { violations } from "../../src/machines/invariants.ts";
-import { store } from "../../src/machines/step.ts";
-import { begin, commit, createWorld } from "../../src/machines/world.ts";
+import type { Kind } from "../../src/machines/step.ts";
 
 /**
  * The generated paths with what came of them: every reachable state, every transition and every guard of every chart, as
@@ -20,33 +15,25 @@ export interface GoldenPath {
   readonly digest: string;
 }
 
-const FILE = new URL("../golden/paths.json.gz", import.meta.url);
-
-/** Folds a path and digests whatever can be seen of it. */
-export function digestOf(moves: GoldenPath["moves"]): string {
-  const hash = createHash("sha256");
-  const world = createWorld();
-  for (const { at, facts } of moves) {
-    begin(world);
-    const folded = fold(world, facts, at);
-    hash.update(JSON.stringify(folded.entries));
-    commit(world, folded.changed.values());
-    hash.update(JSON.stringify(store("rig", world.rig)));
-    for (const agent of world.agents.values()) hash.update(JSON.stringify([store("agent", agent), whyAgent(world, agent)]));
-    for (const bead of world.beads.values()) hash.update(JSON.stringify([store("bead", bead), whyBead(world, bead)]));
-    for (const review of world.reviews.values()) hash.update(JSON.stringify(store("review", review)));
-    hash.update(JSON.stringify(violations(world).map(({ rule, actor }) => [rule, actor])));
-    for (const agentId of world.agents.keys()) {
-      for (const command of [{ type: "done", agentId, branch: "b", prUrl: null, summary: null }, { type: "unhook", agentId }, { type: "answer", agentId, answer: "yes" }, { type: "heard", agentId, dispatchId: null }, { type: "progressed", agentId, what: "w" }] as const) {
-        hash.update(JSON.stringify(decide(world, command, { at, caller: { id: agentId, dispatchId: null }, newId: (kind) => kind, undeliveredMail: () => 0, openBeads: () => 0 })));
-      }
-    }
-  }
-  return hash.digest("hex").slice(0, 16);
+/** Worlds to spoil, and what the invariants said of each spoilt one (spoil.ts). */
+export interface Spoils {
+  /** Every state that an actor of a kind was seen in. */
+  readonly values: readonly (readonly [Kind, unknown])[];
+  readonly worlds: readonly GoldenPath[];
 }
 
-export const readGoldenPaths = (): GoldenPath[] => JSON.parse(gunzipSync(readFileSync(FILE)).toString()) as GoldenPath[];
+const GOLDEN = path.join(import.meta.dirname, "../golden");
+const PATHS = path.join(GOLDEN, "paths.json.gz");
+const SPOILS = path.join(GOLDEN, "spoils.json.gz");
+const SHAPES = path.join(GOLDEN, "shapes.json");
 
-export function writeGoldenPaths(paths: readonly GoldenPath[]): void {
-  writeFileSync(FILE, gzipSync(JSON.stringify(paths), { level: 9 }));
-}
+const read = (file: string): unknown => JSON.parse(gunzipSync(readFileSync(file)).toString());
+const write = (file: string, content: unknown): void => writeFileSync(file, gzipSync(JSON.stringify(content), { level: 9 }));
+
+export const readGoldenPaths = () => read(PATHS) as GoldenPath[];
+export const writeGoldenPaths = (paths: readonly GoldenPath[]): void => write(PATHS, paths);
+export const readSpoils = () => read(SPOILS) as Spoils;
+export const writeSpoils = (spoils: Spoils): void => write(SPOILS, spoils);
+/** The shapes of facts, effects and settings as JSON Schema, and the versions of facts. */
+export const readShapes = (): string => readFileSync(SHAPES, "utf8");
+export const writeShapes = (shapes: string): void => writeFileSync(SHAPES, shapes);

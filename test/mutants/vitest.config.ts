@@ -1,6 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-/** The tests that mutants of the pure core must not survive: fast ones, without processes and without workerd. */
+/** The tests that mutants of the pure core must not survive: quick ones, without processes and without workerd, and none that the recorded paths already are. */
 export default defineConfig({
-  test: { environment: "node", include: ["test/unit/**/*.test.ts"], exclude: ["test/unit/model/layout.test.ts"], testTimeout: 30_000 },
+  test: {
+    environment: "node",
+    include: ["test/unit/**/*.test.ts"],
+    exclude: ["test/unit/model/paths.test.ts", "test/unit/model/layout.test.ts", "test/unit/golden.test.ts", "test/unit/dashboard/**", "test/unit/cost/quiet.test.ts"],
+    testTimeout: 30_000,
+  },
 });

@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto";
+import * as z from "zod";
+import { Effect } from "../../src/events/effects.ts";
+import { Fact, type FactType } from "../../src/events/facts.ts";
+import { Settings } from "../../src/events/settings.ts";
+import { factVersion } from "../../src/events/upcast.ts";
+import { agentDeadline } from "../../src/machines/agent.ts";
+import { beadDeadline } from "../../src/machines/bead.ts";
+import { decide } from "../../src/machines/decide.ts";
+import type { MachineEvent } from "../../src/machines/event.ts";
+import { fold } from "../../src/machines/fold.ts";
+import { glance, nearestDeadline, transitionViolations, violations } from "../../src/machines/invariants.ts";
+import { reviewDeadline } from "../../src/machines/review.ts";
+import { rigDeadline } from "../../src/machines/rig.ts";
+import { restore, step, store, type AnySnapshot, type Kind } from "../../src/machines/step.ts";
+import { whyAgent, whyBead } from "../../src/machines/why.ts";
+import { begin, commit, copyWorld, createWorld, rollback, type World } from "../../src/machines/world.ts";
+import type { GoldenPath, Spoils } from "./golden.ts";
+import { actorsOf, spoilt } from "./spoil.ts";
+
+/** What the pure core makes of recorded paths and journals: the part of the judgement that holds the code under judgement. */
+export { replayFile } from "../../src/do/replay.ts";
+
+type Moves = GoldenPath["moves"];
+
+/** What a journal may hold: every fact with its version, every effect and the settings, as JSON Schema. */
+export function shapes(): string {
+  const ofMembers = (schema: z.ZodDiscriminatedUnion, name: "type" | "kind") =>
+    schema.options.map((member) => {
+      const { properties = {}, required } = z.toJSONSchema(member);
+      const { [name]: tag, ...fields } = properties as Record<string, { const?: string }>;
+      return { [name]: tag?.const, ...(name === "type" ? { v: factVersion(tag?.const as FactType) } : {}), required: required?.slice(1), fields };
+    });
+  const lines = (all: readonly object[]) => all.map((each) => `  ${JSON.stringify(each)}`).join(",\n");
+  const settings = Object.entries(z.toJSONSchema(Settings).properties ?? {}).map(([name, schema]) => ({ name, ...(schema as object) }));
+  return `{"facts": [\n${lines(ofMembers(Fact, "type"))}\n],\n"effects": [\n${lines(ofMembers(Effect, "kind"))}\n],\n"settings": [\n${lines(settings)}\n]}\n`;
+}
+
+/** Digests what the invariants say of a spoilt world. */
+export function spoilsDigestOf(moves: Moves, values: Spoils["values"]): string {
+  const hash = createHash("sha256");
+  for (const spoil of spoilt(moves, values)) hash.update(JSON.stringify(spoil));
+  return hash.digest("hex").slice(0, 16);
+}
+
+
+/** Folds a path and digests whatever can be seen of it. */
+export function digestOf(moves: Moves): string {
+  const hash = createHash("sha256");
+  const tell = (...what: unknown[]): void => void hash.update(JSON.stringify(what));
+  const world = createWorld();
+  for (const [i, { at, facts }] of moves.entries()) {
+    if (i === moves.length - 1) tell(withoutTrace(world, moves[i]));
+    const before = glance(world);
+    begin(world);
+    const folded = fold(world, facts, at);
+    tell(folded.entries, [...folded.changed.keys()]);
+    commit(world, folded.changed.values());
+    tell(states(world), violations(world).map(({ rule, actor }) => [rule, actor]), transitionViolations(before, folded.entries, world));
+    for (const agentId of world.agents.keys()) {
+      for (const command of [{ type: "done", agentId, branch: "b", prUrl: null, summary: null }, { type: "unhook", agentId }, { type: "answer", agentId, answer: "yes" }, { type: "heard", agentId, dispatchId: null }, { type: "progressed", agentId, what: "w" }] as const) {
+        tell(decide(world, command, { at, caller: { id: agentId, dispatchId: null }, newId: (kind) => kind, undeliveredMail: () => 0, openBeads: () => 0 }));
+      }
+    }
+  }
+  tell(indexes(world), nearestDeadline(world), aroundDeadlines(world));
+  return hash.digest("hex").slice(0, 16);
+}
+
+function states(world: World): unknown {
+  return [
+    actorsOf(world).map(([kind, id, snapshot]) => [id, store(kind, snapshot)]),
+    Array.from(world.agents.values(), (agent) => whyAgent(world, agent)),
+    Array.from(world.beads.values(), (bead) => whyBead(world, bead)),
+    [...world.broken],
+  ];
+}
+
+const indexes = ({ index: { dependents, hooks, identities, ...sets } }: World): unknown => [Object.values(sets).map((set) => [...set].sort()), [...hooks].sort(), [...identities].sort(), Array.from(dependents, ([id, set]) => [id, ...set]).sort()];
+
+/** A commit that is taken back, and one on a copy, must leave the world as it was. */
+function withoutTrace(world: World, move: Moves[number] | undefined): unknown {
+  if (move === undefined) return null;
+  begin(world);
+  fold(world, move.facts, move.at);
+  rollback(world);
+  const rolledBack = [states(world), indexes(world), world.seq, world.at];
+  const copy = copyWorld(world);
+  fold(copy, move.facts, move.at);
+  return [rolledBack, [states(world), indexes(world), world.seq, world.at], [states(copy), indexes(copy)]];
+}
+
+/** What every actor, as it would be read back from its row, does on a TICK just before its deadline and at it. */
+function aroundDeadlines(world: World): unknown {
+  const { settings } = world.rig.context;
+  return actorsOf(world).map(([kind, id, held]) => {
+    const snapshot = restore(kind, store(kind, held));
+    const deadline =
+      kind === "agent" ? agentDeadline(snapshot as never, settings) : kind === "bead" ? beadDeadline(snapshot as never, world.at) : kind === "review" ? reviewDeadline(snapshot as never, settings) : rigDeadline(snapshot as never);
+    const ticks = kind === "bead" || deadline === null ? [world.at + 1] : [deadline - 1, deadline, deadline + 1];
+    return [id, deadline, ...ticks.map((at) => after(kind, snapshot, { type: "TICK", container: "reachable", seq: world.seq + 1, at, cause: null, settings }))];
+  });
+}
+
+function after(kind: Kind, before: AnySnapshot, event: MachineEvent): unknown {
+  const { snapshot, emissions } = step(kind, before as never, event);
+  return [snapshot === before, store(kind, snapshot), emissions];
+}

@@ -18,7 +18,7 @@ function worldOf(agents: number): World {
     commit(world, fold(world, facts, START_MS).changed.values());
   };
   for (const command of setUp("rig", "town", agents + 10)) {
-    const decision = decide(world, command, { at: START_MS, caller: { id: "bench", dispatchId: null }, newId: (kind) => kind, undeliveredMail: () => 0, openBeads: () => 0 });
+    const decision = decide(world, command, { at: START_MS, caller: { id: "bench", dispatchId: null }, newId: (kind) => kind, undeliveredMail: () => 0, openBeads: () => 0, stateBefore: () => null });
     if (decision.ok) tell(decision.facts);
   }
   for (const facts of workOf(agents, "working", world)) tell(facts);

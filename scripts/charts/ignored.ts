@@ -55,6 +55,7 @@ export const IGNORED: Record<Kind, Partial<Record<FactType, string>>> = {
     "container.reachable": "An edge: told again it changes nothing.",
     "agent.deleted": "Of interest only as the end of the probe.",
     "agent.unhooked": "Of interest only as the end of the probe.",
+    "actor.quarantined": "Of interest only as the end of the probe: nobody can hear its agent any more.",
     "dispatch.granted": "Of interest only as the probe of a half-open breaker.",
     "dispatch.failed": "A breaker that is open already counts no further; a half-open one looks at its probe alone.",
     "agent.heard": "Of interest only as a sign of life of the probe.",

@@ -1,5 +1,6 @@
 import type { Reply } from "../do/rig-do.ts";
 import type { Refusal } from "../machines/decide.ts";
+import type { Kind } from "../machines/step.ts";
 import type { WireAgent, WireBead } from "../do/wire.ts";
 import { HttpError } from "./errors.ts";
 
@@ -27,6 +28,15 @@ export function agentOf(reply: Reply): WireAgent {
 export function found<T>(value: T | null, what: string): T {
   if (value === null) throw new HttpError(404, `no ${what}`);
   return value;
+}
+
+const KINDS = ["agent", "bead", "review", "rig"] as const satisfies Kind[];
+
+/** @throws HttpError 404 when there is no such kind of actor. */
+export function kindOf(text: string | undefined): Kind {
+  const kind = KINDS.find((one) => one === text);
+  if (kind === undefined) throw new HttpError(404, `no kind of actor ${text}: there are ${KINDS.join(", ")}`);
+  return kind;
 }
 
 const LIST_LIMIT = 1_000;

@@ -1,4 +1,4 @@
-import { restore, store, type AnySnapshot, type Kind, type Snapshots } from "../machines/step.ts";
+import { restore, store, type AnySnapshot, type Kind, type Snapshots, type Stored } from "../machines/step.ts";
 import { actorKey, commit as letGo, createWorld, put, type Recall, type World } from "../machines/world.ts";
 import { isDestroyed } from "./alarm.ts";
 import type { Sql } from "./ports.ts";
@@ -184,6 +184,20 @@ export function replayFromArchive(rig: Rig): Replayed {
 export function stateAsOf(rig: Rig, seq: number): Cut | null {
   const { sql } = rig.ports;
   const archived = archivedThrough(sql);
-  if (seq > rig.world.seq || (archived > 0 && seq <= archived)) return null;
-  return stateAt(seq === 0 ? [] : journalOf(rig), seq, baseWorld(sql));
+  return seq > rig.world.seq || (archived > 0 && seq <= archived) ? null : stateSince(rig, archived, seq);
+}
+
+/** @param base seq of the last fact that left, or 0. */
+const stateSince = (rig: Rig, base: number, seq: number): Cut => stateAt(seq === base ? [] : journalOf(rig), seq, baseWorld(rig.ports.sql));
+
+/** What an actor that is quarantined was before; see `Surroundings.stateBefore`. */
+export function stateBefore(rig: Rig, kind: Kind, id: string): Stored | null | undefined {
+  const lost = rig.ports.sql
+    .exec<{ batch: number; cause: number | null }>("SELECT batch, cause FROM journal WHERE type = 'actor.quarantined' AND json_extract(body, '$.kind') = ? AND json_extract(body, '$.id') = ? ORDER BY seq DESC LIMIT 1", kind, id)
+    .toArray()[0];
+  // It threw, and stands as it stood.
+  if (lost?.cause != null) return null;
+  const base = archivedThrough(rig.ports.sql);
+  const row = lost === undefined || lost.batch - 1 < base ? undefined : stateSince(rig, base, lost.batch - 1).actors.find((actor) => actor.kind === kind && actor.id === id);
+  return row === undefined ? undefined : { v: row.v, value: JSON.parse(row.value), context: JSON.parse(row.context) };
 }

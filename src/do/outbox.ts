@@ -35,6 +35,8 @@ export function createOutbox(): Outbox {
   let page: Row[] = [];
   let running = Promise.resolve();
   let isDraining = false;
+  /** Storage does not even take that an effect is to wait: nothing more is tried until the next alarm. */
+  let failure: unknown = null;
   let look: () => void = () => {};
 
   const launch = (rig: Rig): void => {
@@ -44,6 +46,9 @@ export function createOutbox(): Outbox {
       if (row === undefined) return;
       const flight = run(rig, row)
         .catch((error: unknown) => postpone(rig, row.key, reasonOf(error)))
+        .catch((error: unknown) => {
+          failure ??= error;
+        })
         .finally(() => flights.delete(row.key));
       flights.set(row.key, flight);
     }
@@ -51,8 +56,14 @@ export function createOutbox(): Outbox {
 
   const drain = async (rig: Rig): Promise<void> => {
     isDraining = true;
+    failure = null;
     try {
       for (;;) {
+        if (failure !== null) {
+          page = [];
+          await Promise.all(flights.values());
+          throw failure;
+        }
         const called = new Promise<void>((resolve) => {
           look = resolve;
         });

@@ -4,6 +4,7 @@ import { decide, type Caller, type Command, type Decision } from "../machines/de
 import type { Entry } from "../machines/fold.ts";
 import { actorKey, type World } from "../machines/world.ts";
 import { wake } from "./alarm.ts";
+import { stateBefore } from "./archive.ts";
 import { commit } from "./commit.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import type { Sightings } from "./patrol.ts";
@@ -51,6 +52,7 @@ export function execute(rig: Rig, command: Command, caller: Caller): Decision {
     newId: (kind) => ports.newId(kind),
     undeliveredMail: (agentId) => undeliveredMail(ports.sql, agentId),
     openBeads: () => world.beads.size,
+    stateBefore: (kind, id) => stateBefore(rig, kind, id),
   });
   if (!decision.ok) return decision;
   if (isRepeatedStale(rig, decision.facts)) return { ...decision, facts: [] };

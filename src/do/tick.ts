@@ -60,7 +60,7 @@ function newsOf(rig: Rig, container: "reachable" | "unreachable" | "unasked", er
   const edge: Fact | null = container === "unreachable" ? { type: "container.unreachable", error: clip(error ?? "no answer") } : container === "reachable" ? { type: "container.reachable" } : null;
   if (edge !== null && takes(world, world.rig, edge, at)) facts.push(edge);
   for (const command of seen) {
-    const decision = decide(world, command, { at, caller: { id: "patrol", dispatchId: null }, newId: ports.newId, undeliveredMail: () => 0, openBeads: () => 0 });
+    const decision = decide(world, command, { at, caller: { id: "patrol", dispatchId: null }, newId: ports.newId, undeliveredMail: () => 0, openBeads: () => 0, stateBefore: () => undefined });
     if (decision.ok && decision.stale !== true) facts.push(...decision.facts);
   }
   return facts;

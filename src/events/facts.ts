@@ -120,7 +120,8 @@ export const Fact = z.discriminatedUnion("type", [
   // The rig's own machinery
   fact("effect.failed", { key: z.string().max(2 * LIMITS.id_chars), kind: z.string().max(64), agentId: id.nullable(), error: reason, attempts: ms }),
   fact("actor.quarantined", { kind: z.enum(["agent", "bead", "review", "rig"]), id, error: reason }),
-  fact("actor.repaired", { kind: z.enum(["agent", "bead", "review", "rig"]), id, by: id }),
+  /** Version 2: with the state that it is taken back in, or null when it has one and only threw. */
+  fact("actor.repaired", { kind: z.enum(["agent", "bead", "review", "rig"]), id, by: id, state: z.object({ v: z.int(), value: z.json(), context: z.json() }).nullable() }),
 ]);
 export type Fact = z.infer<typeof Fact>;
 export type FactType = Fact["type"];

@@ -6,8 +6,8 @@ import { currentDispatch, type AgentSnapshot } from "./agent.ts";
 import type { BeadSnapshot } from "./bead.ts";
 import type { MachineEvent } from "./event.ts";
 import { freePolecats, hook as hookFact, polecatName } from "./schedule.ts";
-import type { AnySnapshot, Kind } from "./step.ts";
-import { get, type World } from "./world.ts";
+import type { AnySnapshot, Kind, Stored } from "./step.ts";
+import { actorKey, get, type World } from "./world.ts";
 
 /**
  * Commands: what somebody asks for. `decide` turns one into root facts, or refuses it with a reason. The chart is the
@@ -45,6 +45,7 @@ export type Command =
   | { type: "resume" }
   | { type: "drain" }
   | { type: "destroy" }
+  | { type: "repair"; kind: Kind; id: string }
   | { type: "create_bead"; bead: BeadInput; assignTo: string | null }
   | { type: "sling"; bead: BeadInput }
   | { type: "set_bead_status"; beadId: string; status: BeadStatus }
@@ -101,6 +102,11 @@ export interface Surroundings {
   newId(kind: "bead" | "agent" | "mail"): string;
   undeliveredMail(agentId: string): number;
   openBeads(): number;
+  /**
+   * Of a quarantined actor: the state before its row was lost, null when it is held and only threw, undefined when nothing
+   * tells it any more.
+   */
+  stateBefore(kind: Kind, id: string): Stored | null | undefined;
 }
 
 const refuse = (status: Refusal["status"], error: string, more: Pick<Refusal, "state" | "allowed"> = {}): Refusal => ({ ok: false, status, error, ...more });
@@ -176,6 +182,8 @@ export function decide(world: World, command: Command, around: Surroundings): De
       return ofRig(world, around, { type: "rig.draining", by: around.caller.id }, world.rig.matches({ life: "draining" }));
     case "destroy":
       return accept([{ type: "rig.destroyed", by: around.caller.id }]);
+    case "repair":
+      return repair(world, command.kind, command.id, around);
 
     case "create_bead":
       return createBead(world, command.bead, command.assignTo, around);
@@ -272,6 +280,14 @@ const differing = <T extends object>(now: T, wanted: Partial<T>): Partial<T> =>
 function ofRig(world: World, around: Surroundings, fact: Fact, already: boolean): Decision {
   if (already) return accept([]);
   return takes(world, world.rig, fact, around.at) ? accept([fact]) : cannot("rig", world.rig.context.config?.rigId ?? "", world.rig, fact.type.replace("rig.", "be "));
+}
+
+/** What is sound is left as it is. */
+function repair(world: World, kind: Kind, id: string, around: Surroundings): Decision {
+  if (!world.broken.has(actorKey(kind, id))) return get(world, kind, id) === undefined ? refuse(404, `no ${kind} ${id} in this rig`) : accept([]);
+  const state = around.stateBefore(kind, id);
+  if (state === undefined) return refuse(409, `${kind} ${id} cannot be repaired: the journal that this rig holds does not reach back to a state of it`);
+  return accept([{ type: "actor.repaired", kind, id, by: around.caller.id, state: state as Extract<Fact, { type: "actor.repaired" }>["state"] }]);
 }
 
 /** `make` returns null when there is nothing left to do: the same request again is no error. */

@@ -3,10 +3,11 @@ import { clip, type Fact, type Recorded } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import type { BeadSnapshot } from "./bead.ts";
 import type { MachineEvent } from "./event.ts";
+import { missed, revive } from "./repair.ts";
 import { route, type Target } from "./route.ts";
 import { schedule } from "./schedule.ts";
 import { initial, isEffect, step, type AnySnapshot, type Kind } from "./step.ts";
-import { actorKey, get, markBroken, markRepaired, nextWake, put, type World } from "./world.ts";
+import { actorKey, get, markBroken, nextWake, put, type World } from "./world.ts";
 
 /** One line of the journal: a fact, the effects its transitions emitted, and what went wrong with its address. */
 export interface Entry {
@@ -84,7 +85,7 @@ interface Taken {
 function take(world: World, fact: Recorded, changed: Map<string, readonly [Kind, string]>): Taken {
   const taken: Taken = { effects: [], derived: [], missing: null, moved: 0 };
   const event = { ...fact, settings: world.rig.context.settings } as MachineEvent;
-  note(world, fact, changed);
+  taken.derived.push(...note(world, fact, changed));
   for (const target of fact.type === "TICK" ? stirred(world, fact.at) : route(world, fact)) {
     const before = get(world, target.kind, target.id);
     if (before === undefined) {
@@ -137,16 +138,18 @@ function takeOne(world: World, target: Target, before: AnySnapshot, event: Machi
 const creates = (fact: Fact, target: Target): boolean =>
   (fact.type === "agent.registered" && target.kind === "agent") || (fact.type === "bead.created" && target.kind === "bead") || (fact.type === "review.opened" && target.kind === "review");
 
-/** Facts about the rig's own bookkeeping, which is no chart's business. */
-function note(world: World, fact: Recorded, changed: Map<string, readonly [Kind, string]>): void {
-  if (fact.type !== "actor.quarantined" && fact.type !== "actor.repaired") return;
+/** Facts about the rig's own bookkeeping, which is no chart's business. Answers with what follows from it. */
+function note(world: World, fact: Recorded, changed: Map<string, readonly [Kind, string]>): Fact[] {
+  if (fact.type !== "actor.quarantined" && fact.type !== "actor.repaired") return [];
   changed.set(actorKey(fact.kind, fact.id), [fact.kind, fact.id]);
-  if (fact.type === "actor.quarantined") {
-    // A root one says that the row could not be read: the rig has no such actor in memory, and neither has a replay.
-    if (fact.cause === null) put(world, fact.kind, fact.id, fact.kind === "rig" ? initial("rig") : undefined);
-    markBroken(world, fact.kind, fact.id, fact.error);
+  if (fact.type === "actor.repaired") {
+    revive(world, fact);
+    return missed(world, fact.kind, fact.id);
   }
-  if (fact.type === "actor.repaired") markRepaired(world, fact.kind, fact.id);
+  // A root one says that the row could not be read: the rig has no such actor in memory, and neither has a replay.
+  if (fact.cause === null) put(world, fact.kind, fact.id, fact.kind === "rig" ? initial("rig") : undefined);
+  markBroken(world, fact.kind, fact.id, fact.error);
+  return [];
 }
 
 /**

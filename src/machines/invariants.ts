@@ -295,6 +295,8 @@ function terminalStays(before: Glance, entries: readonly Entry[], after: World, 
   for (const { fact } of entries) {
     if (fact.type === "bead.created") born.add(`bead:${fact.beadId}`);
     if (fact.type === "review.opened") born.add(`review:${fact.reviewId}`);
+    // Whoever was set aside may come back, as it was.
+    if (fact.type === "actor.repaired") born.add(`${fact.kind}:${fact.id}`);
     if (fact.type === "bead.deleted") deleted.add(fact.beadId);
   }
   for (const kind of ["beads", "reviews"] as const) {

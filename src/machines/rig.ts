@@ -1,4 +1,5 @@
 import { and, assign, not, setup, stateIn, type SnapshotFrom } from "xstate";
+import { dispatchNumber } from "../events/dispatch-id.ts";
 import type { Effect } from "../events/effects.ts";
 import { DEFAULT_SETTINGS, type Settings } from "../events/settings.ts";
 import { expect, type MachineEvent } from "./event.ts";
@@ -28,7 +29,10 @@ const rigSetup = setup({
     tooManyFailures: ({ context, event }) => recentFailures(context, event).length >= context.settings.breaker_failures,
     cooldownIsOver: ({ context, event }) => context.openedAt !== null && event.at >= context.openedAt + context.settings.breaker_cooldown_ms,
     isProbe: ({ context, event }) => "dispatchId" in event && event.dispatchId !== null && context.probe === event.dispatchId,
-    isProbesAgent: ({ context, event }) => "agentId" in event && context.probe !== null && context.probe.startsWith(`${event.agentId}:`),
+    isProbesAgent: ({ context, event }) => {
+      const agentId = "agentId" in event ? event.agentId : event.type === "actor.quarantined" && event.kind === "agent" ? event.id : null;
+      return agentId !== null && context.probe !== null && dispatchNumber(agentId, context.probe) !== null;
+    },
     /** Any other exit is reported as a dispatch.failed, and decides. */
     isNobodysFault: ({ event }) => event.type === "agent.exited" && (event.outcome === "evicted" || event.outcome === "rate_limited" || event.outcome === "over_budget"),
     isGrantedAsProbe: ({ event }) => expect(event, "dispatch.granted").probe,
@@ -120,6 +124,7 @@ export const rigMachine = rigSetup.createMachine({
             "rig.draining": { actions: ["forgetProbe"] },
             "agent.unhooked": { guard: "isProbesAgent", actions: ["forgetProbe"] },
             "agent.deleted": { guard: "isProbesAgent", actions: ["forgetProbe"] },
+            "actor.quarantined": { guard: "isProbesAgent", actions: ["forgetProbe"] },
           },
         },
       },

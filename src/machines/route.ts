@@ -78,13 +78,14 @@ export function route(world: World, fact: Fact): Target[] {
     case "merge.refused":
     case "merge.unknown":
       return [to("review", fact.reviewId)];
+    case "actor.quarantined":
+      return [rig];
     // Kept for the record: what they tell is in their rows, and no chart moves on it.
     case "report.stale":
     case "mail.sent":
     case "mail.delivered":
     case "escalation.joined":
     case "effect.failed":
-    case "actor.quarantined":
     case "actor.repaired":
       return [];
     default:

@@ -215,7 +215,11 @@ export function rollback(world: World): void {
   world.undo = null;
   world.gone.clear();
   for (const put of undo.toReversed()) put();
-  // An agent that was removed and came back stands last; a TICK takes agents in the order of their seq, as a replay does.
+  inOrder(world);
+}
+
+/** An agent that was removed and came back stands last; a TICK takes agents in the order of their seq, as a replay does. */
+export function inOrder(world: World): void {
   const agents = [...world.agents];
   const isOrdered = agents.every(([, agent], i) => i === 0 || (agents[i - 1]?.[1].context.seq ?? 0) < agent.context.seq);
   if (isOrdered) return;

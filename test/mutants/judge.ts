@@ -59,7 +59,7 @@ export function digestOf(moves: Moves): string {
     tell(states(world), violations(world).map(({ rule, actor }) => [rule, actor]), transitionViolations(before, folded.entries, world));
     for (const agentId of world.agents.keys()) {
       for (const command of [{ type: "done", agentId, branch: "b", prUrl: null, summary: null }, { type: "unhook", agentId }, { type: "answer", agentId, answer: "yes" }, { type: "heard", agentId, dispatchId: null }, { type: "progressed", agentId, what: "w" }] as const) {
-        tell(decide(world, command, { at, caller: { id: agentId, dispatchId: null }, newId: (kind) => kind, undeliveredMail: () => 0, openBeads: () => 0 }));
+        tell(decide(world, command, { at, caller: { id: agentId, dispatchId: null }, newId: (kind) => kind, undeliveredMail: () => 0, openBeads: () => 0, stateBefore: () => null }));
       }
     }
   }

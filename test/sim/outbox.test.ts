@@ -11,3 +11,51 @@ test.each(Array.from({ length: 30 }, (_, n) => n))("an effect that is committed 
   expect(town.container.starts.length).toBe(2);
   town.close();
 });
+
+test("a disk that fails while effects are in flight ends the drain and leaves nothing unhandled; the next alarm runs them again", async () => {
+  const town = testRig();
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  const { sql, transaction } = town.ports;
+  const { exec } = sql;
+  const full = (): never => {
+    throw new Error("the disk is full");
+  };
+  const answers: (() => void)[] = [];
+  town.container.onStart = () => new Promise((resolve) => answers.push(() => resolve({ kind: "accepted" })));
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  // Six are in flight, the seventh was read with them and waits.
+  town.run({ type: "pause" });
+  for (let i = 0; i < 7; i++) town.run({ type: "create_bead", bead: bead(`work ${i}`), assignTo: null });
+  town.run({ type: "resume" });
+  await turn();
+  expect(answers).toHaveLength(6);
+  try {
+    // Two answers are recorded; the seventh is launched in a free place, and when the next page is to be read, the disk is full.
+    let isFull = false;
+    sql.exec = ((query: string, ...values: never[]) => {
+      isFull ||= query.startsWith("SELECT key, body");
+      return isFull && query.includes("outbox") ? full() : exec.call(sql, query, ...values);
+    }) as typeof exec;
+    answers[0]?.();
+    answers[1]?.();
+    await turn();
+    expect([isFull, answers.length]).toEqual([true, 7]);
+    town.ports.transaction = full;
+    for (const answer of answers) answer();
+    await turn();
+    await turn();
+    expect(town.rig.outbox.inFlight()).toEqual([]);
+  } finally {
+    sql.exec = exec;
+    town.ports.transaction = transaction;
+    process.off("unhandledRejection", note);
+  }
+  expect(unhandled).toEqual([]);
+  town.container.onStart = () => ({ kind: "accepted" });
+  await town.advance(town.now + 60_000);
+  expect(sql.exec("SELECT key FROM outbox").toArray()).toEqual([]);
+  expect([...town.rig.world.agents.values()].filter((agent) => agent.matches("working"))).toHaveLength(7);
+  town.close();
+});

@@ -9,6 +9,7 @@ import { onAlarm, tick } from "../../src/do/tick.ts";
 import type { Caller, Command } from "../../src/machines/decide.ts";
 import { fold, type Entry } from "../../src/machines/fold.ts";
 import { glance, highest, nearestDeadline, overdue, transitionViolations, violations, type Glance, type Highest } from "../../src/machines/invariants.ts";
+import type { Kind } from "../../src/machines/step.ts";
 import type { World } from "../../src/machines/world.ts";
 import { nodeSql } from "../support/node-sql.ts";
 import { bringWork, meddle, tidyUp } from "./operators.ts";
@@ -70,7 +71,7 @@ export interface Report {
   readonly journals: readonly { rig: string; rows: JournalRow[]; actors: ReturnType<typeof storedActors> extends Generator<infer R> ? R[] : never }[];
 }
 
-const newCounts = () => ({ facts: 0, commits: 0, alarms: 0, starts: 0, replaced: 0, opens: 0, crashes: 0, storage: 0, lost: 0, doubled: 0, poisoned: 0, jumps: 0, evictions: 0, outages: 0, refused: 0, closed: 0, failed: 0, orphans: 0, replays: 0 });
+const newCounts = () => ({ facts: 0, commits: 0, alarms: 0, starts: 0, replaced: 0, opens: 0, crashes: 0, storage: 0, lost: 0, doubled: 0, poisoned: 0, repaired: 0, jumps: 0, evictions: 0, outages: 0, refused: 0, closed: 0, failed: 0, orphans: 0, replays: 0 });
 export type Counts = ReturnType<typeof newCounts>;
 
 /** The rig object died. Not an error of anybody. */
@@ -106,7 +107,8 @@ export interface SimRig {
   highest: Highest;
   /** Ends of beads as the journal told them: they may never change. */
   readonly ended: Map<string, string>;
-  readonly poisoned: Set<string>;
+  /** Actors whose rows are garbage, and the newest seq when they became so. */
+  readonly poisoned: Map<string, number>;
 }
 
 export interface Simulation {
@@ -394,9 +396,16 @@ export async function simulate(options: Options): Promise<Report> {
       });
   };
 
+  /** A repair that was journalled counts, whether or not its answer arrived. */
+  const isRepaired = (r: SimRig, key: string, since: number): boolean => {
+    const [kind = "", ...id] = key.split(":");
+    return r.storage.sql.exec("SELECT seq FROM journal WHERE type = 'actor.repaired' AND seq > ? AND json_extract(body, '$.kind') = ? AND json_extract(body, '$.id') = ?", since, kind, id.join(":")).toArray().length > 0;
+  };
+
   /** The rig's object, opened from its rows when it is not in memory; null when it died on the way. */
   const touch = (r: SimRig): Rig | null => {
     if (r.life !== null) return r.life.rig;
+    for (const [key, since] of r.poisoned) if (isRepaired(r, key, since)) r.poisoned.delete(key);
     const life: Life = { rig: null, dead: false };
     r.life = life;
     counts.opens++;
@@ -406,7 +415,7 @@ export async function simulate(options: Options): Promise<Report> {
       r.before = glance(rig.world);
       r.highest = highest(rig.world, r.highest);
       rig.listeners.add((entries) => committed(r, rig, entries));
-      for (const key of r.poisoned) if (!rig.world.broken.has(key)) fail(r, "not_quarantined", `${key} is garbage, and nobody noticed`);
+      for (const key of r.poisoned.keys()) if (!rig.world.broken.has(key)) fail(r, "not_quarantined", `${key} is garbage, and nobody noticed`);
       for (const key of rig.world.broken.keys()) if (!r.poisoned.has(key)) fail(r, "wrongly_quarantined", `${key}: ${rig.world.broken.get(key)}`);
       check(r, rig, []);
       return rig;
@@ -425,6 +434,10 @@ export async function simulate(options: Options): Promise<Report> {
         const { type, seq, at: _at, cause, ...body } = fact;
         return `${r.id} #${seq}${cause === null ? "" : `<${cause}`} ${type} ${JSON.stringify(body)}${effects.length === 0 ? "" : ` => ${effects.map((e) => e.key).join(" ")}`}${missing === null ? "" : ` (no ${missing})`}`;
       });
+      if (fact.type === "actor.repaired") {
+        counts.repaired++;
+        r.poisoned.delete(`${fact.kind}:${fact.id}`);
+      }
       if (fact.type === "actor.quarantined" && fact.cause !== null) fail(r, "wrongly_quarantined", `${fact.kind} ${fact.id}: ${fact.error}`);
       if (fact.type === "bead.merged" && missing === null) {
         const review = [...entries].find((entry) => entry.fact.type === "review.completed");
@@ -610,7 +623,7 @@ export async function simulate(options: Options): Promise<Report> {
       before: null,
       highest: { capacity: 0, max_attempts: 0 },
       ended: new Map(),
-      poisoned: new Set(),
+      poisoned: new Map(),
     };
     return r;
   });
@@ -675,9 +688,10 @@ export async function simulate(options: Options): Promise<Report> {
         const set = own.pick(["value = '\"nowhere\"'", "context = '{garbage'", "v = 99", "context = '{}'", "value = ''"]);
         counts.poisoned++;
         trace(() => `${r.id} poison: ${row.kind}:${row.id} ${set}`);
-        r.poisoned.add(`${row.kind}:${row.id}`);
         kill(r, "before its storage is damaged");
+        r.poisoned.set(`${row.kind}:${row.id}`, r.storage.sql.exec<{ seq: number }>("SELECT MAX(seq) AS seq FROM journal").toArray()[0]?.seq ?? 0);
         r.storage.sql.exec(`UPDATE actors SET ${set} WHERE kind = ? AND id = ?`, row.kind, row.id);
+        if (own.chance(0.6)) queue.after(own.around(2 * HOUR), () => sim.request(r, { type: "repair", kind: row.kind as Kind, id: row.id }));
       });
     }
     often(`replay:${r.id}`, 12 * HOUR, () => checkReplay(r));

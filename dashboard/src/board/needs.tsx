@@ -137,6 +137,7 @@ function Acts({ need, see }: { need: Need; see: (id: string) => void }) {
   const ask = useDialog();
   const small = { size: "compact-sm", variant: "default" } as const;
   if (need.kind === "rig") {
+    const broken = typeof need.act === "object" && need.act !== null ? need.act.repair : null;
     return (
       <div className="acts">
         {need.act === "resume" && (
@@ -144,10 +145,15 @@ function Acts({ need, see }: { need: Need; see: (id: string) => void }) {
             Resume
           </Button>
         )}
-        {need.act === "replay" && (
-          <Button {...small} onClick={() => void toasts.act(() => actions.replay(rigId), "Replay found a difference")}>
-            Replay
-          </Button>
+        {broken !== null && (
+          <>
+            <Button {...small} onClick={() => void toasts.act(() => actions.repair(rigId, broken), "It could not be repaired")}>
+              Repair
+            </Button>
+            <Button {...small} onClick={() => void toasts.act(() => actions.replay(rigId), "Replay found a difference")}>
+              Replay
+            </Button>
+          </>
         )}
       </div>
     );

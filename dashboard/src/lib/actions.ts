@@ -87,6 +87,13 @@ export async function tickNow(rigId: string): Promise<Done> {
   return { title: "The rig looked at everything", text: `${facts.length === 0 ? "Nothing had to change." : `${plural(facts.length, "fact")}, ${plural(effects.length, "effect")}.`}${error === null ? "" : ` ${error}`}` };
 }
 
+/** @param key kind and id, as `agent:…`. */
+export async function repair(rigId: string, key: string): Promise<Done> {
+  const [kind = "", ...id] = key.split(":");
+  await post(rigPath(rigId, `/actors/${kind}/${encodeURIComponent(id.join(":"))}/repair`));
+  return { title: `The ${kind} is back`, text: "Its state was folded again from the journal. Whoever disagreed with it has let go." };
+}
+
 export async function replay(rigId: string): Promise<Done> {
   const { facts, effects, divergence } = await post<{ facts: number; effects: number; divergence: { seq: number } | null }>(rigPath(rigId, "/replay"));
   if (divergence !== null) throw new Error(`The journal and the stored state differ at seq ${divergence.seq}. Open that seq in the debugger.`);

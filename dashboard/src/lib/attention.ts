@@ -9,7 +9,7 @@ import { plural } from "./names.ts";
 /** Who needs a person now, most urgent first. Computed by the same functions that the rig decides with. */
 
 export type Need =
-  | { readonly kind: "rig"; readonly key: string; readonly level: Level; readonly title: string; readonly text: string; readonly until: number | null; readonly act: "resume" | "replay" | null }
+  | { readonly kind: "rig"; readonly key: string; readonly level: Level; readonly title: string; readonly text: string; readonly until: number | null; readonly act: "resume" | { readonly repair: string } | null }
   | { readonly kind: "agent"; readonly key: string; readonly level: Level; readonly agent: AgentSnapshot; readonly title: string; readonly text: string; readonly since: number | null; readonly until: number | null; readonly asks: "help" | "permission" | "rest" | "stall"; readonly escalationId: string | null }
   | { readonly kind: "bead"; readonly key: string; readonly level: Level; readonly bead: BeadSnapshot; readonly title: string; readonly text: string; readonly since: number; readonly why: "escalation" | "failed" | "merge" }
   | { readonly kind: "waiting"; readonly key: string; readonly level: Level; readonly reason: Reason; readonly title: string; readonly text: string; readonly beads: readonly string[]; readonly until: number | null };
@@ -27,7 +27,7 @@ export function needs(world: World, content: ReadonlyMap<string, BoardContent>, 
 function ofRig(world: World): Need[] {
   const { rig } = world;
   const { context } = rig;
-  const need = (key: string, level: Level, title: string, text: string, until: number | null = null, act: "resume" | "replay" | null = null): Need => ({ kind: "rig", key, level, title, text, until, act });
+  const need = (key: string, level: Level, title: string, text: string, until: number | null = null, act: Extract<Need, { kind: "rig" }>["act"] = null): Need => ({ kind: "rig", key, level, title, text, until, act });
   const found: Need[] = [];
   if (rig.matches({ life: "destroyed" })) return [need("destroyed", "know", "This rig was deleted", "Nothing is dispatched any more; its journal ends here.")];
   if (context.config === null) return [need("no_config", "now", "This rig has no repository", "Create it through the API with a git URL: until then nothing can be dispatched.")];
@@ -39,7 +39,7 @@ function ofRig(world: World): Need[] {
   if (rig.matches({ container: "unreachable" })) found.push(need("container", "now", "The container cannot be reached", context.containerError ?? "It does not answer. The rig asks again with every look."));
   if (rig.matches({ life: "draining" })) found.push(need("draining", "know", "The rig is draining", "Work is handed back and nothing is dispatched until it is resumed.", null, "resume"));
   if (rig.matches({ life: { alive: "paused" } })) found.push(need("paused", "know", "The rig is paused", "What runs goes on; nothing new is dispatched until it is resumed.", null, "resume"));
-  for (const [key, error] of world.broken) found.push(need(`broken:${key}`, "now", `The state of ${key} cannot be read`, `${error} It is set aside; everything else goes on. Replay the journal to see where it went wrong.`, null, "replay"));
+  for (const [key, error] of world.broken) found.push(need(`broken:${key}`, "now", `The state of ${key} cannot be read`, `${error} It is set aside; everything else goes on. A repair folds its state again from the journal.`, null, { repair: key }));
   return found;
 }
 

@@ -3,6 +3,7 @@ import type { Fact, Recorded } from "../../../src/events/facts.ts";
 import { agentDeadline } from "../../../src/machines/agent.ts";
 import { beadDeadline } from "../../../src/machines/bead.ts";
 import type { MachineEvent } from "../../../src/machines/event.ts";
+import { revive } from "../../../src/machines/repair.ts";
 import { reviewDeadline } from "../../../src/machines/review.ts";
 import { rigDeadline } from "../../../src/machines/rig.ts";
 import { route, type Target } from "../../../src/machines/route.ts";
@@ -42,7 +43,7 @@ export function advance(world: World, fact: Recorded): void {
   world.at = Math.max(world.at, fact.at);
   const event = { ...fact, settings: world.rig.context.settings } as MachineEvent;
   if (fact.type === "actor.quarantined") world.broken.set(actorKey(fact.kind, fact.id), fact.error);
-  if (fact.type === "actor.repaired") world.broken.delete(actorKey(fact.kind, fact.id));
+  if (fact.type === "actor.repaired") revive(world, fact);
   for (const { kind, id } of route(world, fact)) {
     if (world.broken.has(actorKey(kind, id))) continue;
     const before = get(world, kind, id) as AnySnapshot | undefined;

@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { Fact } from "../../events/facts.ts";
-import type { Kind } from "../../machines/step.ts";
 import { HttpError } from "../errors.ts";
-import { found } from "../respond.ts";
+import { found, kindOf } from "../respond.ts";
 import { route, type Route } from "../route.ts";
 
 /** What the board and the statechart debugger ask for. Nothing here changes anything. */
@@ -10,15 +9,8 @@ import { route, type Route } from "../route.ts";
 const access = ["operator"] as const;
 const tag = "debugger";
 
-const KINDS = ["agent", "bead", "review", "rig"] as const satisfies Kind[];
 const Seq = z.int().min(0);
 const SeqText = z.string().regex(/^\d{1,15}$/, "seq must be a non-negative integer").optional();
-
-const kindOf = (text: string | undefined): Kind => {
-  const kind = KINDS.find((one) => one === text);
-  if (kind === undefined) throw new HttpError(404, `no kind of actor ${text}: there are ${KINDS.join(", ")}`);
-  return kind;
-};
 
 const WhatIfBody = z.object({ fact: Fact, seq: Seq.nullish(), at: z.int().min(0).nullish() });
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { ExportCursor } from "../../do/rig-do.ts";
 import { SettingsPatch, Settings } from "../../events/settings.ts";
-import { accepted, count, found, page, time } from "../respond.ts";
+import { accepted, count, found, kindOf, page, time } from "../respond.ts";
 import { route, type Route } from "../route.ts";
 import { BeadEvent, EventQuery, JournalQuery } from "../schemas.ts";
 
@@ -95,6 +95,18 @@ export const rigRoutes: Route[] = [
   command("pause", "Dispatch nothing new; what runs goes on"),
   command("resume", "Dispatch again"),
   command("drain", "Dispatch nothing and hand running work back"),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/actors/:kind/:id/repair",
+    summary: "Take an actor back that was set aside: in the state that the journal tells, and agreed with those it deals with",
+    tag,
+    access,
+    answer: Health,
+    handle: async ({ execute, rig, params }) => {
+      accepted(await execute({ type: "repair", kind: kindOf(params["kind"]), id: params["id"] ?? "" }));
+      return rig().health();
+    },
+  }),
   route({
     method: "GET",
     path: "/api/rigs/:rigId/agents/:id/why",

@@ -47,6 +47,7 @@ function movesOf({ at, rig }: World): Move[] {
     ...["p", "q"].flatMap((agentId): Fact[] => [
       { type: "agent.unhooked", agentId, beadId: "b", reason: "unhooked" },
       { type: "agent.deleted", agentId },
+      { type: "actor.quarantined", kind: "agent", id: agentId, error: "garbage" },
     ]),
   ];
   return [

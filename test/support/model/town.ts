@@ -34,7 +34,7 @@ function movesOf(world: World): Move[] {
   const moves: Move[] = [];
   const say = (command: Command, caller = OPERATOR) => {
     const ids = (kind: string) => `${kind}-${world.seq + 1}`;
-    const decision = decide(world, command, { at, caller, newId: ids, undeliveredMail: () => 0, openBeads: () => 0 });
+    const decision = decide(world, command, { at, caller, newId: ids, undeliveredMail: () => 0, openBeads: () => 0, stateBefore: () => null });
     if (decision.ok && decision.facts.length > 0 && decision.facts[0]?.type !== "report.stale") moves.push(move(at, ...decision.facts));
   };
   const tell = (...facts: Fact[]) => moves.push(move(at, ...facts));

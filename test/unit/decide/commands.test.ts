@@ -101,6 +101,18 @@ const CASES: Record<CommandType, Case> = {
     again: "nothing",
     refuses: [],
   },
+  repair: {
+    accepts: [
+      ["an agent whose row was damaged", async (rig) => {
+        const { agentId } = await slung(rig);
+        rig.ports.sql.exec("UPDATE actors SET value = '{' WHERE kind = 'agent' AND id = ?", agentId);
+        rig.reopen();
+        return { command: { type: "repair", kind: "agent", id: agentId } };
+      }, ["actor.repaired"]],
+    ],
+    again: "nothing",
+    refuses: [["an actor that does not exist", () => ({ command: { type: "repair", kind: "review", id: "ghost" } }), 404, /no review ghost/]],
+  },
   destroy: { accepts: [["a rig", () => ({ command: { type: "destroy" } }), ["rig.destroyed"]]], again: "is refused", refuses: [] },
 
   create_bead: {
@@ -485,7 +497,7 @@ test("an agent of another bead's dispatch does not speak for the bead that it ha
 
 test("a rig with all its beads refuses another with 429, and one below takes it", () => {
   const rig = town();
-  const around = (open: number): Surroundings => ({ at: rig.now, caller: OPERATOR, newId: (kind) => `${kind}-new`, undeliveredMail: () => 0, openBeads: () => open });
+  const around = (open: number): Surroundings => ({ at: rig.now, caller: OPERATOR, newId: (kind) => `${kind}-new`, undeliveredMail: () => 0, openBeads: () => open, stateBefore: () => null });
   for (const command of [{ type: "create_bead", bead: bead("x"), assignTo: null }, { type: "sling", bead: bead("x") }, { type: "escalate", title: "x", body: null, priority: "low", metadata: {}, agentId: null }] as const satisfies Command[]) {
     expect(decide(rig.rig.world, command, around(LIMITS.open_beads))).toMatchObject({ ok: false, status: 429, error: expect.stringContaining("10000 open beads already") });
     expect(decide(rig.rig.world, command, around(LIMITS.open_beads - 1)).ok).toBe(true);
@@ -497,7 +509,7 @@ test("a rig with all its agents refuses another with 429, and one below takes it
   const register = (from: number, to: number) => rig.tell(...Array.from({ length: to - from }, (_, i) => ({ type: "agent.registered" as const, agentId: `a${from + i}`, role: "witness" as const, name: `a${from + i}`, identity: `rig/${from + i}` })));
   register(0, LIMITS.agents - 1);
   const command: Command = { type: "get_or_create_agent", role: "refinery" };
-  const around: Surroundings = { at: rig.now, caller: OPERATOR, newId: (kind) => `${kind}-new`, undeliveredMail: () => 0, openBeads: () => 0 };
+  const around: Surroundings = { at: rig.now, caller: OPERATOR, newId: (kind) => `${kind}-new`, undeliveredMail: () => 0, openBeads: () => 0, stateBefore: () => null };
   expect(decide(rig.rig.world, command, around).ok).toBe(true);
   register(LIMITS.agents - 1, LIMITS.agents);
   for (const refusedToo of [command, { type: "register_agent", role: "polecat", name: "x", identity: "x" }, { type: "sling", bead: bead("x") }] as const satisfies Command[]) {

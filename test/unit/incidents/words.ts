@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from "vitest";
 import type { Fact, FactType, RecordedOf } from "../../../src/events/facts.ts";
 import { execute, heartbeat } from "../../../src/do/rig.ts";
-import { readJournal, storedActors } from "../../../src/do/store.ts";
+import { readJournal, storedActors, type JournalEntry } from "../../../src/do/store.ts";
 import { stateName, type BeadInput, type Caller, type Command, type Decided, type Refusal } from "../../../src/machines/decide.ts";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
@@ -85,8 +85,10 @@ export function found<T>(value: T | undefined | null, what: string): T {
 export const as = (rig: TestRig, agentId: string, n = agentOf(rig, agentId).context.dispatchN): Caller => ({ id: agentId, dispatchId: `${agentId}:${n}` });
 
 /** All journalled facts of one type, oldest first. */
+export const journal = (rig: TestRig): JournalEntry[] => readJournal(rig.ports.sql, 0, 1_000_000);
+
 export const facts = <T extends FactType>(rig: TestRig, type: T): RecordedOf<T>[] =>
-  readJournal(rig.ports.sql, 0, 1_000_000)
+  journal(rig)
     .map((entry) => entry.fact)
     .filter((fact): fact is RecordedOf<T> => fact.type === type);
 

@@ -87,6 +87,20 @@ test("a probe that nobody is to blame for is forgotten, and another one runs", a
   expect(rig.rig.world.rig.context.probe).toBe(`${agentId}:3`);
 });
 
+test("a probe whose agent is quarantined is forgotten: nobody would hear it", async () => {
+  const rig = town();
+  rig.run({ type: "set_settings", settings: { breaker_failures: 1 } });
+  const { agentId } = await slung(rig);
+  await exits(rig, agentId);
+  await rig.advance(rig.now + 5 * MINUTE + SECOND);
+  expect(rig.rig.world.rig.context.probe).toBe(`${agentId}:2`);
+  rig.ports.sql.exec("UPDATE actors SET value = '{' WHERE kind = 'agent' AND id = ?", agentId);
+  rig.reopen();
+  expect(gate(rig)).toBe("probe");
+  const other = await slung(rig, "another");
+  expect(rig.rig.world.rig.context.probe).toBe(`${other.agentId}:1`);
+});
+
 test("one below the capacity another bead is dispatched, at the capacity it waits", async () => {
   const rig = town();
   rig.run({ type: "set_settings", settings: { capacity: 2 } });

@@ -14,7 +14,7 @@ import { reviewDeadline } from "../../src/machines/review.ts";
 import { rigDeadline } from "../../src/machines/rig.ts";
 import { restore, step, store, type AnySnapshot, type Kind } from "../../src/machines/step.ts";
 import { whyAgent, whyBead } from "../../src/machines/why.ts";
-import { begin, commit, copyWorld, createWorld, rollback, type World } from "../../src/machines/world.ts";
+import { begin, commit, copyWorld, createWorld, get, rollback, type World } from "../../src/machines/world.ts";
 import type { GoldenPath, Spoils } from "./golden.ts";
 import { actorsOf, spoilt } from "./spoil.ts";
 
@@ -54,17 +54,23 @@ export function digestOf(moves: Moves): string {
     const before = glance(world);
     begin(world);
     const folded = fold(world, facts, at);
-    tell(folded.entries, [...folded.changed.keys()]);
+    tell(folded.entries, Array.from(folded.changed, ([key, [kind, id]]) => [key, storedOf(world, kind, id)]));
     commit(world, folded.changed.values());
-    tell(states(world), violations(world).map(({ rule, actor }) => [rule, actor]), transitionViolations(before, folded.entries, world));
-    for (const agentId of world.agents.keys()) {
-      for (const command of [{ type: "done", agentId, branch: "b", prUrl: null, summary: null }, { type: "unhook", agentId }, { type: "answer", agentId, answer: "yes" }, { type: "heard", agentId, dispatchId: null }, { type: "progressed", agentId, what: "w" }] as const) {
-        tell(decide(world, command, { at, caller: { id: agentId, dispatchId: null }, newId: (kind) => kind, undeliveredMail: () => 0, openBeads: () => 0, stateBefore: () => null }));
-      }
+    tell(transitionViolations(before, folded.entries, world));
+  }
+  tell(states(world), violations(world).map(({ rule, actor }) => [rule, actor]));
+  for (const agentId of world.agents.keys()) {
+    for (const command of [{ type: "done", agentId, branch: "b", prUrl: null, summary: null }, { type: "unhook", agentId }, { type: "answer", agentId, answer: "yes" }, { type: "heard", agentId, dispatchId: null }, { type: "progressed", agentId, what: "w" }] as const) {
+      tell(decide(world, command, { at: world.at, caller: { id: agentId, dispatchId: null }, newId: (kind) => kind, undeliveredMail: () => 0, openBeads: () => 0, stateBefore: () => null }));
     }
   }
   tell(indexes(world), nearestDeadline(world), aroundDeadlines(world));
   return hash.digest("hex").slice(0, 16);
+}
+
+function storedOf(world: World, kind: Kind, id: string): unknown {
+  const snapshot = get(world, kind, id);
+  return snapshot === undefined ? null : store(kind, snapshot);
 }
 
 function states(world: World): unknown {

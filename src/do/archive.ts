@@ -4,7 +4,7 @@ import { isDestroyed } from "./alarm.ts";
 import type { Sql } from "./ports.ts";
 import { entryLine, headerLine, replayer, replaySync, stateAt, type Cut, type Replayed, type StoredActor } from "./replay.ts";
 import type { Rig } from "./rig.ts";
-import { fetchActor, journalOf, readJournal } from "./store.ts";
+import { fetchReadable, journalOf, readJournal } from "./store.ts";
 
 /**
  * The archive: the oldest part of the journal leaves the rig's storage for a bucket, as NDJSON, segment by segment, so that a
@@ -153,7 +153,7 @@ function baseWorld(sql: Sql): World {
 function recallAsOf(sql: Sql, seq: number, now: () => number): Recall {
   let deletions: Map<string, number> | null = null;
   return (<K extends "bead" | "review">(kind: K, id: string): Snapshots[K] | undefined => {
-    const row = fetchActor(sql, kind, id);
+    const row = fetchReadable(sql, kind, id);
     if (row !== undefined) return row.context.seq <= seq && (row.tags as Set<string>).has("terminal") ? row : undefined;
     if (kind !== "bead") return undefined;
     deletions ??= new Map(sql.exec<{ bead: string; seq: number }>("SELECT bead, seq FROM journal WHERE type = 'bead.deleted' AND missing IS NULL").toArray().map((each) => [each.bead, each.seq]));

@@ -1,6 +1,6 @@
 import type { Effect } from "../events/effects.ts";
 import type { Kind } from "../machines/step.ts";
-import type { JsonValue } from "./json.ts";
+import { asItIs, type JsonValue } from "./json.ts";
 import * as queries from "./queries.ts";
 import type { Rig } from "./rig.ts";
 import type { BeadContent, WireMail } from "./wire.ts";
@@ -49,15 +49,15 @@ export interface BoardContent {
 const ENDED_SHOWN = 1_000;
 const MAIL_SHOWN = 200;
 
-type Row = { kind: Kind; id: string; v: number; value: string; context: string; error: string | null };
+type Row = { seq: number; kind: Kind; id: string; v: number; value: string; context: string; error: string | null };
 
-const read = ({ kind, id, v, value, context, error }: Row): BoardActor => ({ kind, id, v, value: JSON.parse(value), context: JSON.parse(context), error });
+const read = ({ kind, id, v, value, context, error }: Row): BoardActor => ({ kind, id, v, value: asItIs(value), context: asItIs(context), error });
 
 export function board(rig: Rig): Board {
   const { world, ports, sightings } = rig;
-  const live = ports.sql.exec<Row>("SELECT kind, id, v, value, context, error FROM actors WHERE live = 1 ORDER BY seq").toArray();
-  const ended = ports.sql.exec<Row>("SELECT kind, id, v, value, context, error FROM actors WHERE live = 0 ORDER BY seq DESC LIMIT ?", ENDED_SHOWN).toArray().toReversed();
-  const actors = [...ended, ...live].map(read);
+  const live = ports.sql.exec<Row>("SELECT seq, kind, id, v, value, context, error FROM actors WHERE live = 1 ORDER BY seq").toArray();
+  const ended = ports.sql.exec<Row>("SELECT seq, kind, id, v, value, context, error FROM actors WHERE live = 0 ORDER BY seq DESC LIMIT ?", ENDED_SHOWN).toArray().toReversed();
+  const actors = [...ended.filter((row) => queries.readable(row.kind, row) !== null), ...live].map(read);
   const texts = new Map(ports.sql.exec<{ id: string; body: string }>("SELECT c.id, c.body FROM content c WHERE c.kind = 'bead' AND c.id IN (SELECT id FROM actors WHERE kind = 'bead' AND (live = 1 OR seq >= ?))", oldestOf(ended)).toArray().map(({ id, body }) => [id, body]));
   const content: Record<string, BoardContent> = {};
   for (const [id, text] of texts) {
@@ -77,7 +77,7 @@ export function board(rig: Rig): Board {
   };
 }
 
-const oldestOf = (rows: readonly Row[]): number => Math.min(Number.MAX_SAFE_INTEGER, ...rows.map((row) => (JSON.parse(row.context) as { seq?: number }).seq ?? 0));
+const oldestOf = (rows: readonly Row[]): number => Math.min(Number.MAX_SAFE_INTEGER, ...rows.map(({ seq }) => seq));
 
 /** One effect that was asked for and is not settled. */
 export interface Pending {

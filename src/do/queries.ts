@@ -1,6 +1,6 @@
 import type { BeadStatus, BeadType, Role } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
-import { restore, type Kind } from "../machines/step.ts";
+import { restore, type Kind, type Snapshots } from "../machines/step.ts";
 import { get } from "../machines/world.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
@@ -18,7 +18,14 @@ export interface Page {
 
 type ActorRow = { id: string; v: number; value: string; context: string };
 
-const snapshotOf = <K extends Kind>(kind: K, row: ActorRow) => restore(kind, { v: row.v, value: JSON.parse(row.value), context: JSON.parse(row.context) });
+/** Null for a row that is damaged and that nobody has noticed yet, because what it tells has ended. */
+export function readable<K extends Kind>(kind: K, { v, value, context }: ActorRow): Snapshots[K] | null {
+  try {
+    return restore(kind, { v, value: JSON.parse(value), context: JSON.parse(context) });
+  } catch {
+    return null;
+  }
+}
 
 export function bead(rig: Rig, id: string): WireBead | null {
   const snapshot = get(rig.world, "bead", id);
@@ -50,7 +57,10 @@ export function beads(rig: Rig, filter: BeadFilter, page: Page): WireBead[] {
   return rig.ports.sql
     .exec<ActorRow>(`SELECT id, v, value, context FROM actors WHERE ${where.join(" AND ")} AND error IS NULL ORDER BY seq DESC LIMIT ? OFFSET ?`, ...values, page.limit, page.offset)
     .toArray()
-    .map((row) => withContent(rig, snapshotOf("bead", row)));
+    .flatMap((row) => {
+      const snapshot = readable("bead", row);
+      return snapshot === null ? [] : [withContent(rig, snapshot)];
+    });
 }
 
 export function agent(rig: Rig, id: string): WireAgent | null {

@@ -30,19 +30,21 @@ export function fetchActor<K extends Kind>(sql: Sql, kind: K, id: string): Snaps
   return row === undefined ? undefined : (readActor(row) as Snapshots[K]);
 }
 
+/** The same; a malformed row is as good as none, where what it tells has ended: nothing may move it any more. */
+export function fetchReadable<K extends Kind>(sql: Sql, kind: K, id: string): Snapshots[K] | undefined {
+  try {
+    return fetchActor(sql, kind, id);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The rig's state from its rows: every agent and all beads and reviews that are not terminal. A row that cannot be read is
  * left out and named; the others are not lost for it (KC-1361).
  */
 export function loadWorld(sql: Sql): { world: World; malformed: { kind: Kind; id: string; error: string }[] } {
-  const world = createWorld((kind, id) => {
-    try {
-      return fetchActor(sql, kind, id);
-    } catch {
-      // A malformed row of something that has ended: nothing may move it any more, so it is as good as unknown.
-      return undefined;
-    }
-  });
+  const world = createWorld((kind, id) => fetchReadable(sql, kind, id));
   const newest = sql.exec<{ seq: number | null; at: number | null }>("SELECT seq, at FROM journal ORDER BY seq DESC LIMIT 1").toArray()[0];
   const archived = Number(sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = 'archived_through'").toArray()[0]?.value ?? 0);
   world.seq = newest?.seq ?? archived;

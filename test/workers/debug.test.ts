@@ -48,6 +48,18 @@ describe("the board", () => {
   });
 });
 
+describe("a repair", () => {
+  test("leaves what is sound as it is, and does not find what does not exist", async () => {
+    const rig = await makeRig("repair-1");
+    const { agent } = await working(rig);
+    const { data: before } = await rig.get(`/agents/${agent.id}`);
+    expect(await rig.post(`/actors/agent/${agent.id}/repair`)).toMatchObject({ status: 200, data: { broken: [] } });
+    expect((await rig.get(`/agents/${agent.id}`)).data.status).toBe(before.status);
+    expect(await rig.post("/actors/bead/ghost/repair")).toMatchObject({ status: 404, error: "no bead ghost in this rig" });
+    expect(await rig.post("/actors/ghost/ghost/repair")).toMatchObject({ status: 404, error: "no kind of actor ghost: there are agent, bead, review, rig" });
+  });
+});
+
 describe("what can happen now", () => {
   test("names each guard of each branch with its value, and the branch that would be taken", async () => {
     const rig = await makeRig("possible-1");

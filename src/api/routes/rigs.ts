@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { asItIs } from "../../do/json.ts";
 import type { ExportCursor } from "../../do/rig-do.ts";
 import { SettingsPatch, Settings } from "../../events/settings.ts";
 import { accepted, count, found, kindOf, page, time } from "../respond.ts";
@@ -135,7 +136,7 @@ export const rigRoutes: Route[] = [
     answer: z.object({ seq: z.int(), at: z.int(), actors: z.array(z.object({ kind: z.string(), id: z.string(), v: z.int(), value: z.json(), context: z.json(), error: z.string().nullable() })), broken: z.array(z.tuple([z.string(), z.string()])) }),
     handle: async ({ rig, query }) => {
       const cut = found(await rig().state(query.seq === undefined ? null : count("seq", query.seq, 0)), `fact with seq ${query.seq} in this rig: it is still to come, or in the archive`);
-      return { ...cut, actors: cut.actors.map((actor) => ({ ...actor, value: JSON.parse(actor.value) as unknown, context: JSON.parse(actor.context) as unknown })) };
+      return { ...cut, actors: cut.actors.map((actor) => ({ ...actor, value: asItIs(actor.value), context: asItIs(actor.context) })) };
     },
   }),
   route({

@@ -4,6 +4,7 @@ import { needs } from "../../../dashboard/src/lib/attention.ts";
 import { board } from "../../../src/do/board.ts";
 import { judge, possible, whatIf } from "../../../src/do/debug.ts";
 import { copyWorld } from "../../../src/machines/world.ts";
+import { beads } from "../../../src/do/queries.ts";
 import { cut } from "../../../src/do/replay.ts";
 import { readJournal } from "../../../src/do/store.ts";
 import { createWorld } from "../../../src/machines/world.ts";
@@ -122,4 +123,23 @@ test("a paused rig, a question, a failed bead and an unreachable container are o
   rig.run({ type: "pause" });
   rig.run({ type: "create_bead", bead: bead("two"), assignTo: null });
   expect(list()).toEqual(["The container cannot be reached", "which way?", "one", "The rig is paused", "1 bead is ready and not running"]);
+});
+
+test("an actor that was set aside is on the list with its repair; after it the page that looked on has what the rig has", async () => {
+  rig = testRig();
+  const { agentId = "" } = rig.run({ type: "sling", bead: bead("one") });
+  await rig.settled();
+  const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("over"), assignTo: null });
+  rig.run({ type: "cancel_bead", beadId });
+  rig.ports.sql.exec("UPDATE actors SET value = '{' WHERE id IN (?, ?)", agentId, beadId);
+  rig.reopen();
+  expect(beads(rig.rig, {}, { limit: 10, offset: 0 }).map(({ title }) => title)).toEqual(["one"]);
+  const page = worldOf(board(rig.rig));
+  const list = (world: typeof page) => needs(world, new Map(Object.entries(board(rig.rig).content)), rig.now, new Set()).flatMap((need) => (need.kind === "rig" ? [need.act] : []));
+  expect(list(page)).toEqual([{ repair: `agent:${agentId}` }]);
+  const { seq } = rig.rig.world;
+  rig.run({ type: "repair", kind: "agent", id: agentId });
+  for (const { fact } of journal().filter((entry) => entry.fact.seq > seq)) advance(page, fact);
+  expect(list(page)).toEqual([]);
+  expect(rows(page)).toEqual(rows(worldOf(board(rig.rig))));
 });

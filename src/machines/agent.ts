@@ -5,6 +5,7 @@ import { clip, type Fact, type Outcome, type Role } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import type { Settings } from "../events/settings.ts";
 import { expect, exponential, type MachineEvent } from "./event.ts";
+import { earliest, isOver, plus, type Time } from "./time.ts";
 
 /** Version of the agent's stored snapshot. A change of states or context needs a new number and a migration (see step.ts). */
 export const AGENT_VERSION = 1;
@@ -52,6 +53,9 @@ export interface AgentContext {
 const newest = (context: AgentContext): string => dispatchId(context.id, context.dispatchN);
 const idleFor = (context: AgentContext, event: MachineEvent): number => (context.progressAt === null ? -1 : event.at - context.progressAt);
 
+/** How a process ended, if that is what the event says. */
+const outcomeOf = (event: MachineEvent): Outcome | null => (event.type === "agent.exited" ? event.outcome : null);
+
 /** Wait before restart number `attempts`: none after the first crash, then 30 s x 2 up to 10 min (design rule 5). */
 export const restartBackoff = (failures: number, settings: Settings): number => exponential(failures - 1, settings.backoff_base_ms, settings.backoff_max_ms);
 
@@ -86,14 +90,14 @@ const agentSetup = setup({
     isCurrentDispatch: ({ context, event }) => "dispatchId" in event && event.dispatchId !== null && dispatchNumber(context.id, event.dispatchId) === context.dispatchN,
     isFirstSignOfLife: ({ context }) => !context.heard,
     isItsHook: ({ context, event }) => "beadId" in event && context.hook === event.beadId,
-    leaseIsOver: ({ context, event }) => context.leaseUntil !== null && event.at >= context.leaseUntil,
+    leaseIsOver: ({ context, event }) => isOver(context.leaseUntil, event.at),
     containerIsUnreachable: ({ event }) => event.type === "TICK" && event.container === "unreachable",
     wasGoneTooEarly: ({ context, event }) =>
-      event.type === "agent.exited" && event.outcome === "gone" && !context.heard && context.leaseUntil !== null && event.at < context.leaseUntil,
-    wasEvicted: ({ context, event }) => context.stopReason === "evicted" || (event.type === "agent.exited" && event.outcome === "evicted"),
-    wasRateLimited: ({ event }) => event.type === "agent.exited" && event.outcome === "rate_limited",
-    wasOverBudget: ({ event }) => event.type === "agent.exited" && event.outcome === "over_budget",
-    wasCompleted: ({ context, event }) => event.type === "agent.exited" && event.outcome === "completed" && context.stopReason === null,
+      outcomeOf(event) === "gone" && !context.heard && context.leaseUntil !== null && event.at < context.leaseUntil,
+    wasEvicted: ({ context, event }) => context.stopReason === "evicted" || outcomeOf(event) === "evicted",
+    wasRateLimited: ({ event }) => outcomeOf(event) === "rate_limited",
+    wasOverBudget: ({ event }) => outcomeOf(event) === "over_budget",
+    wasCompleted: ({ context, event }) => outcomeOf(event) === "completed" && context.stopReason === null,
     isWatched: ({ context }) => context.role !== "mayor",
     guppCheckIsDue: ({ context, event }) => {
       const idle_ms = idleFor(context, event);
@@ -104,7 +108,7 @@ const agentSetup = setup({
       return idle_ms >= event.settings.gupp_escalate_ms && idle_ms < event.settings.gupp_restart_ms;
     },
     guppRestartIsDue: ({ context, event }) => idleFor(context, event) >= event.settings.gupp_restart_ms,
-    stopIsOver: ({ context, event }) => context.stopUntil !== null && event.at >= context.stopUntil,
+    stopIsOver: ({ context, event }) => isOver(context.stopUntil, event.at),
     isNewCheckpoint: ({ context, event }) => {
       const saved = expect(event, "agent.checkpointed");
       return context.hook !== null && (context.checkpoint?.digest !== saved.digest || context.checkpoint.beadId !== context.hook);
@@ -112,8 +116,8 @@ const agentSetup = setup({
     attemptsAreUsedUp: ({ context, event }) => context.attempts >= event.settings.max_attempts,
     agentIsSuspect: ({ context }) => context.exhausted + 1 >= LIMITS.exhausted_beads_before_quarantine,
     backoffIsOver: ({ context, event }) => context.backoffUntil === null || event.at >= context.backoffUntil,
-    quarantineIsOver: ({ context, event }) => context.quarantinedUntil !== null && event.at >= context.quarantinedUntil,
-    promptIsOld: ({ context, event }) => context.blockedAt !== null && event.at >= context.blockedAt + event.settings.gupp_check_ms,
+    quarantineIsOver: ({ context, event }) => isOver(context.quarantinedUntil, event.at),
+    promptIsOld: ({ context, event }) => isOver(plus(context.blockedAt, event.settings.gupp_check_ms), event.at),
   },
   actions: {
     // Context
@@ -583,28 +587,22 @@ export const agentMachine = agentSetup.createMachine({
 export type AgentSnapshot = SnapshotFrom<typeof agentMachine>;
 
 /** The next time (ms) at which this agent must see a TICK, or null when only a fact can move it. */
-export function agentDeadline(snapshot: AgentSnapshot, settings: Settings): number | null {
+export function agentDeadline(snapshot: AgentSnapshot, settings: Settings): Time {
   const { context } = snapshot;
-  const at: number[] = [];
-  if (snapshot.matches({ working: { process: "draining" } })) {
-    if (context.stopUntil !== null) at.push(context.stopUntil);
-  } else if (snapshot.matches("working") || snapshot.matches({ restarting: "starting" })) {
-    if (context.leaseUntil !== null && !snapshot.matches({ working: { process: "running" } })) at.push(context.leaseUntil);
-    if (context.progressAt !== null && context.role !== "mayor") {
-      if (snapshot.matches({ working: { progress: "fresh" } })) at.push(context.progressAt + settings.gupp_check_ms);
-      if (snapshot.matches({ working: { progress: "checked" } })) at.push(context.progressAt + settings.gupp_escalate_ms);
-      at.push(context.progressAt + settings.gupp_restart_ms);
-    }
-  } else if (snapshot.matches("exited")) {
-    if (context.exit !== null) at.push(context.exit.at + settings.arm_delay_ms);
-  } else if (snapshot.matches({ restarting: "backingOff" })) {
-    if (context.backoffUntil !== null) at.push(context.backoffUntil);
-  } else if (snapshot.matches({ blocked: "quarantined" })) {
-    if (context.quarantinedUntil !== null) at.push(context.quarantinedUntil);
-  } else if (snapshot.matches({ blocked: { onPermission: "waiting" } })) {
-    if (context.blockedAt !== null) at.push(context.blockedAt + settings.gupp_check_ms);
-  }
-  return at.length === 0 ? null : Math.min(...at);
+  if (snapshot.matches({ working: { process: "draining" } })) return context.stopUntil;
+  if (snapshot.matches({ restarting: "starting" })) return context.leaseUntil;
+  if (snapshot.matches("working")) return earliest([snapshot.matches({ working: { process: "running" } }) ? null : context.leaseUntil, context.role === "mayor" ? null : nextGupp(snapshot, settings)]);
+  if (snapshot.matches("exited")) return plus(context.exit?.at ?? null, settings.arm_delay_ms);
+  if (snapshot.matches({ restarting: "backingOff" })) return context.backoffUntil;
+  if (snapshot.matches({ blocked: "quarantined" })) return context.quarantinedUntil;
+  if (snapshot.matches({ blocked: { onPermission: "waiting" } })) return plus(context.blockedAt, settings.gupp_check_ms);
+  return null;
+}
+
+/** When a working agent without progress is looked at next: reminded, then told of, then restarted. */
+function nextGupp(snapshot: AgentSnapshot, { gupp_check_ms, gupp_escalate_ms, gupp_restart_ms }: Settings): Time {
+  const next = snapshot.matches({ working: { progress: "fresh" } }) ? gupp_check_ms : snapshot.matches({ working: { progress: "checked" } }) ? gupp_escalate_ms : gupp_restart_ms;
+  return plus(snapshot.context.progressAt, Math.min(next, gupp_restart_ms));
 }
 
 /** The agent's newest dispatch id, or null before its first dispatch. */

@@ -5,6 +5,7 @@ import { clip, type Fact } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import type { Settings } from "../events/settings.ts";
 import { expect, exponential, type MachineEvent } from "./event.ts";
+import { earliest, isOver } from "./time.ts";
 
 /** Version of the review's stored snapshot. */
 export const REVIEW_VERSION = 1;
@@ -41,10 +42,10 @@ const reviewSetup = setup({
     isMerged: ({ event }) => expect(event, "review.completed").verdict === "merged",
     isConflict: ({ event }) => expect(event, "review.completed").verdict === "conflict",
     isPermanent: ({ event }) => expect(event, "review.completed").permanent,
-    claimIsOver: ({ context, event }) => context.claimUntil !== null && event.at >= context.claimUntil,
-    resendIsDue: ({ context, event }) => context.resendAt !== null && event.at >= context.resendAt,
+    claimIsOver: ({ context, event }) => isOver(context.claimUntil, event.at),
+    resendIsDue: ({ context, event }) => isOver(context.resendAt, event.at),
     attemptIsLeft: ({ context, event }) => context.attempts + 1 < event.settings.review_max_attempts,
-    backoffIsOver: ({ context, event }) => context.backoffUntil !== null && event.at >= context.backoffUntil,
+    backoffIsOver: ({ context, event }) => isOver(context.backoffUntil, event.at),
   },
   actions: {
     claim: assign(({ context, event }) => ({
@@ -180,6 +181,5 @@ export type ReviewSnapshot = SnapshotFrom<typeof reviewMachine>;
 /** The next time (ms) at which this review must see a TICK, or null. */
 export function reviewDeadline(snapshot: ReviewSnapshot, _settings: Settings): number | null {
   const { claimUntil, resendAt, backoffUntil } = snapshot.context;
-  const at = (snapshot.value === "running" ? [claimUntil, resendAt] : snapshot.value === "pending" ? [backoffUntil] : []).filter((time) => time !== null);
-  return at.length === 0 ? null : Math.min(...at);
+  return snapshot.value === "running" ? earliest([claimUntil, resendAt]) : snapshot.value === "pending" ? backoffUntil : null;
 }

@@ -3,6 +3,7 @@ import { dispatchNumber } from "../events/dispatch-id.ts";
 import type { Effect } from "../events/effects.ts";
 import { DEFAULT_SETTINGS, type Settings } from "../events/settings.ts";
 import { expect, type MachineEvent } from "./event.ts";
+import { isOver, plus, type Time } from "./time.ts";
 
 /** Version of the rig's stored snapshot. */
 export const RIG_VERSION = 1;
@@ -23,11 +24,13 @@ export interface RigContext {
 const recentFailures = (context: RigContext, event: MachineEvent): number[] =>
   [...context.failures.filter((at) => at > event.at - context.settings.breaker_window_ms), event.at].slice(-context.settings.breaker_failures);
 
+const cooldownEnd = ({ openedAt, settings }: RigContext): Time => plus(openedAt, settings.breaker_cooldown_ms);
+
 const rigSetup = setup({
   types: { context: {} as RigContext, events: {} as MachineEvent },
   guards: {
     tooManyFailures: ({ context, event }) => recentFailures(context, event).length >= context.settings.breaker_failures,
-    cooldownIsOver: ({ context, event }) => context.openedAt !== null && event.at >= context.openedAt + context.settings.breaker_cooldown_ms,
+    cooldownIsOver: ({ context, event }) => isOver(cooldownEnd(context), event.at),
     isProbe: ({ context, event }) => "dispatchId" in event && event.dispatchId !== null && context.probe === event.dispatchId,
     isProbesAgent: ({ context, event }) => {
       const agentId = "agentId" in event ? event.agentId : event.type === "actor.quarantined" && event.kind === "agent" ? event.id : null;
@@ -171,7 +174,7 @@ export type RigSnapshot = SnapshotFrom<typeof rigMachine>;
 
 /** When the breaker's cool-down ends, or null. */
 export const rigDeadline = (snapshot: RigSnapshot): number | null =>
-  snapshot.matches({ gate: "suspended" }) && snapshot.context.openedAt !== null ? snapshot.context.openedAt + snapshot.context.settings.breaker_cooldown_ms : null;
+  snapshot.matches({ gate: "suspended" }) ? cooldownEnd(snapshot.context) : null;
 
 export type Gate = "open" | "probe" | "no_config" | "paused" | "draining" | "breaker_open" | "destroyed";
 

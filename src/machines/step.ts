@@ -122,6 +122,8 @@ const MIGRATIONS: Migrations = {};
 
 export const store = (kind: Kind, snapshot: AnySnapshot): Stored => ({ v: VERSIONS[kind], value: snapshot.value, context: snapshot.context });
 
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
 /** One snapshot per state that was ever restored: all others of that state differ in nothing but their context. */
 const resolved = new Map<string, AnySnapshot>();
 
@@ -131,7 +133,7 @@ const resolved = new Map<string, AnySnapshot>();
  */
 export function restore<K extends Kind>(kind: K, stored: Stored, migrations: Migrations = MIGRATIONS): Snapshots[K] {
   let row = stored;
-  if (typeof row !== "object" || row === null || typeof row.v !== "number" || typeof row.context !== "object" || row.context === null) {
+  if (!isObject(row) || typeof row.v !== "number" || !isObject(row.context)) {
     throw new Error(`a stored ${kind} is not { v, value, context }`);
   }
   if (row.v > VERSIONS[kind]) throw new Error(`a stored ${kind} has version ${row.v}, but this Ticktown knows only up to ${VERSIONS[kind]}: use a newer one`);
@@ -140,6 +142,8 @@ export function restore<K extends Kind>(kind: K, stored: Stored, migrations: Mig
     if (!migrate) throw new Error(`a stored ${kind} of version ${row.v} has no migration: replay the journal`);
     row = { ...migrate(row), v: row.v + 1 };
   }
+  // A state is a name, or names by the region that they are of; the machine itself would take anything else for nothing.
+  if (typeof row.value !== "string" && !isObject(row.value)) throw new Error(`a stored ${kind} is in no state: ${JSON.stringify(row.value)}`);
   const name = `${kind} ${JSON.stringify(row.value)}`;
   const alike = resolved.get(name);
   if (alike !== undefined) return { ...alike, context: row.context } as unknown as Snapshots[K];

@@ -76,12 +76,12 @@ class GoldenRunner implements TestRunner {
   async mutantRun({ activeMutant, hitLimit }: MutantRunOptions): Promise<MutantRunResult> {
     Object.assign(this.#instruments, { activeMutant: activeMutant.id, hitCount: 0, hitLimit });
     // Spoilt worlds are many: only those mutants that they are there for wait for them.
-    const failureMessage = await this.#failure(activeMutant.fileName.endsWith("invariants.ts"));
+    const failureMessage = await this.#failure(/(invariants|why|repair|schedule|world)\.ts$/.test(activeMutant.fileName));
     return failureMessage === null ? { status: MutantRunStatus.Survived, nrOfTests: 1 } : { status: MutantRunStatus.Killed, killedBy: [TEST], failureMessage, nrOfTests: 1 };
   }
 
   /** What comes out differently, or null. */
-  async #failure(mayChangeInvariants: boolean): Promise<string | null> {
+  async #failure(withSpoils: boolean): Promise<string | null> {
     this.#instruments.currentTestId = undefined;
     try {
       const judge = this.#load?.();
@@ -89,7 +89,7 @@ class GoldenRunner implements TestRunner {
       this.#instruments.currentTestId = TEST;
       for (const { moves, digest } of this.#paths) if (judge.digestOf(moves) !== digest) return "a path leads elsewhere";
       if (judge.shapes() !== this.#shapes) return "a fact, an effect or the settings have another shape";
-      if (mayChangeInvariants) for (const { moves, digest } of this.#spoils.worlds) if (judge.spoilsDigestOf(moves, this.#spoils.values) !== digest) return "the invariants say something else of a spoilt world";
+      if (withSpoils) for (const { moves, digest } of this.#spoils.worlds) if (judge.spoilsDigestOf(moves, this.#spoils.values) !== digest) return "the invariants say something else of a spoilt world";
       for (const [name, lines] of this.#journals) {
         const { divergence } = await judge.replayFile(lines);
         if (divergence !== null) return `${name} diverges at ${divergence.seq}`;

@@ -1,7 +1,8 @@
 import { fold, type Entry } from "../../src/machines/fold.ts";
 import { glance, highest, overdue, transitionViolations, violations, type Violation } from "../../src/machines/invariants.ts";
 import { restore, store, type AnySnapshot, type Kind } from "../../src/machines/step.ts";
-import { actorKey, copyWorld, createWorld, put, type World } from "../../src/machines/world.ts";
+import { actorKey, copyWorld, createWorld, get, put, type World } from "../../src/machines/world.ts";
+import { whyAgent, whyBead } from "../../src/machines/why.ts";
 import type { GoldenPath } from "./golden.ts";
 
 /**
@@ -9,8 +10,8 @@ import type { GoldenPath } from "./golden.ts";
  * guards nothing.
  */
 
-/** What was done to a world, and which violations that is. */
-export type Spoil = readonly [what: string, violations: readonly Violation[]];
+/** What was done to a world, which violations that is, and what else the core says of it: reasons, and what a repair does. */
+export type Spoil = readonly [what: string, violations: readonly Violation[], more?: unknown];
 export type Values = readonly (readonly [Kind, unknown])[];
 
 type Moves = GoldenPath["moves"];
@@ -59,9 +60,10 @@ function* ofActors(world: World, values: readonly (readonly [Kind, unknown])[]):
     put(copy, kind, id, snapshot as never);
     const found = violations(copy, seen);
     if (found.length === 0) return [[what, found]];
+    const reasons = snapshot === undefined || kind === "rig" ? reasonsIn(copy) : [];
     // Whoever is quarantined is excused, and who depends on it.
     const named = found.map(({ actor, text }) => `${actor} ${text}`).join("\n");
-    return [[what, found], ...actorsOf(world).filter(([, ofId]) => named.includes(ofId)).map(([ofKind, ofId]): Spoil => {
+    return [[what, found, [reasons, repaired(copy, kind, id)]], ...actorsOf(world).filter(([, ofId]) => named.includes(ofId)).map(([ofKind, ofId]): Spoil => {
       const excused = copyWorld(copy);
       excused.broken.set(actorKey(ofKind, ofId), "garbage");
       return [`${what}, ${actorKey(ofKind, ofId)} quarantined`, violations(excused, seen)];
@@ -80,6 +82,23 @@ function* ofActors(world: World, values: readonly (readonly [Kind, unknown])[]):
     }
   }
   for (const [name, limit] of [["capacity", 0], ["max_attempts", -1]] as const) yield [`${name} was ${limit}`, violations(world, { ...seen, [name]: limit })];
+}
+
+/** Why each agent and each bead is where it is. */
+const reasonsIn = (world: World): unknown => [Array.from(world.agents.values(), (agent) => whyAgent(world, agent)), Array.from(world.beads.values(), (bead) => whyBead(world, bead))];
+
+/** What an actor that was set aside says when it is taken back, and what is wrong then. */
+function repaired(world: World, kind: Kind, id: string): unknown {
+  if (get(world, kind, id) === undefined) return null;
+  const copy = copyWorld(world);
+  copy.broken.set(actorKey(kind, id), "garbage");
+  const state = kind === "rig" ? store("rig", copy.rig) : null;
+  try {
+    const { entries } = fold(copy, [{ type: "actor.repaired", kind, id, by: "operator", state: state as never }], copy.at);
+    return [entries, violations(copy)];
+  } catch (error) {
+    return String(error);
+  }
 }
 
 function* ofIndexes(world: World): Generator<Spoil> {

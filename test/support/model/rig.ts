@@ -47,7 +47,7 @@ function movesOf({ at, rig }: World): Move[] {
     ...["p", "q"].flatMap((agentId): Fact[] => [
       { type: "agent.unhooked", agentId, beadId: "b", reason: "unhooked" },
       { type: "agent.deleted", agentId },
-      { type: "actor.quarantined", kind: "agent", id: agentId, error: "garbage" },
+      ...(["agent", "bead"] as const).map((kind): Fact => ({ type: "actor.quarantined", kind, id: agentId, error: "garbage" })),
     ]),
   ];
   return [

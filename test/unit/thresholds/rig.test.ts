@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { PRIORITY_ADVANCE_MS } from "../../../src/events/limits.ts";
 import { gateOf } from "../../../src/machines/rig.ts";
-import { bead } from "../../support/node-rig.ts";
+import { bead, type TestRig } from "../../support/node-rig.ts";
 import { beadOf, calls, done, everyProcessDies, exits, facts, MINUTE, processesLive, reasonOfBead, SECOND, slung, startsOf, town } from "../incidents/words.ts";
 
 /** Each threshold of a rig's dispatching from both sides. */
@@ -74,13 +74,35 @@ test("the breaker's cool-down ends after 5 min, and not 1 ms earlier; then one p
   expect([gate(rig), calls(rig, "start").length]).toEqual(["open", before + 6]);
 });
 
-test("a probe that nobody is to blame for is forgotten, and another one runs", async () => {
+/** A rig whose breaker is half open, and the agent that is its probe. */
+async function probing(): Promise<{ rig: TestRig; agentId: string }> {
   const rig = town();
   rig.run({ type: "set_settings", settings: { breaker_failures: 1 } });
   const { agentId } = await slung(rig);
   await exits(rig, agentId);
   await rig.advance(rig.now + 5 * MINUTE + SECOND);
   expect(rig.rig.world.rig.context.probe).toBe(`${agentId}:2`);
+  return { rig, agentId };
+}
+
+test.each(["rate_limited", "over_budget"] as const)("a probe that ended %s is forgotten", async (outcome) => {
+  const { rig, agentId } = await probing();
+  await exits(rig, agentId, outcome);
+  expect([gate(rig), rig.rig.world.rig.context.probe]).toEqual(["probe", null]);
+});
+
+test("a probe stays the probe whatever happens to other agents", async () => {
+  const { rig, agentId } = await probing();
+  const { agentId: other = "" } = rig.run({ type: "register_agent", role: "refinery", name: "other", identity: `${agentId}:other` });
+  const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("note", { type: "message" }), assignTo: other });
+  rig.run({ type: "unhook", agentId: other });
+  rig.tell({ type: "actor.quarantined", kind: "bead", id: beadId, error: "garbage" });
+  rig.run({ type: "delete_agent", agentId: other });
+  expect(rig.rig.world.rig.context.probe).toBe(`${agentId}:2`);
+});
+
+test("a probe that nobody is to blame for is forgotten, and another one runs", async () => {
+  const { rig, agentId } = await probing();
   await exits(rig, agentId, "evicted");
   expect(gate(rig)).toBe("probe");
   await rig.tickAt(rig.now + SECOND);
@@ -88,12 +110,7 @@ test("a probe that nobody is to blame for is forgotten, and another one runs", a
 });
 
 test("a probe whose agent is quarantined is forgotten: nobody would hear it", async () => {
-  const rig = town();
-  rig.run({ type: "set_settings", settings: { breaker_failures: 1 } });
-  const { agentId } = await slung(rig);
-  await exits(rig, agentId);
-  await rig.advance(rig.now + 5 * MINUTE + SECOND);
-  expect(rig.rig.world.rig.context.probe).toBe(`${agentId}:2`);
+  const { rig, agentId } = await probing();
   rig.ports.sql.exec("UPDATE actors SET value = '{' WHERE kind = 'agent' AND id = ?", agentId);
   rig.reopen();
   expect(gate(rig)).toBe("probe");

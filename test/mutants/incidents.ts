@@ -134,7 +134,7 @@ export const MUTANTS: readonly Mutant[] = [
     edit(REVIEW, 'isPermanent: ({ event }) => expect(event, "review.completed").permanent,', "isPermanent: () => false,")),
   mutant("GT-691", "a claim ends", "a claim never ends",
     edit(REVIEW, "claimIsOver: ({ context, event }) => isOver(context.claimUntil, event.at)", "claimIsOver: () => false"),
-    edit(REVIEW, '? [claimUntil, resendAt] :', '? [resendAt] :')),
+    edit(REVIEW, '? earliest([claimUntil, resendAt]) :', '? resendAt :')),
   mutant("GC-1400", "a rate limit is waited out to its end", "the reset time is ignored",
     edit(AGENT, '(event.type === "agent.exited" ? event.resetAt : null) ?? event.at', "event.at")),
   mutant("GC-1336", "a start holds its slot until its lease ends", "the lease never ends",

@@ -87,9 +87,9 @@ class GoldenRunner implements TestRunner {
       const judge = this.#load?.();
       if (judge === undefined) throw new Error("not initialised");
       this.#instruments.currentTestId = TEST;
+      if (withSpoils) for (const { moves, digest } of this.#spoils.worlds) if (judge.spoilsDigestOf(moves, this.#spoils.values) !== digest) return "the invariants say something else of a spoilt world";
       for (const { moves, digest } of this.#paths) if (judge.digestOf(moves) !== digest) return "a path leads elsewhere";
       if (judge.shapes() !== this.#shapes) return "a fact, an effect or the settings have another shape";
-      if (withSpoils) for (const { moves, digest } of this.#spoils.worlds) if (judge.spoilsDigestOf(moves, this.#spoils.values) !== digest) return "the invariants say something else of a spoilt world";
       for (const [name, lines] of this.#journals) {
         const { divergence } = await judge.replayFile(lines);
         if (divergence !== null) return `${name} diverges at ${divergence.seq}`;

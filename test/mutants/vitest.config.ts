@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["test/unit/**/*.test.ts"],
-    exclude: ["test/unit/model/paths.test.ts", "test/unit/model/layout.test.ts", "test/unit/golden.test.ts", "test/unit/dashboard/**", "test/unit/cost/quiet.test.ts"],
+    exclude: ["test/unit/model/paths.test.ts", "test/unit/model/layout.test.ts", "test/unit/golden.test.ts", "test/unit/dashboard/**"],
     testTimeout: 30_000,
   },
 });

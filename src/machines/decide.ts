@@ -212,7 +212,7 @@ export function decide(world: World, command: Command, around: Surroundings): De
       const agent = world.agents.get(command.agentId);
       if (!agent) return noAgent(command.agentId);
       const { hook: beadId } = agent.context;
-      return accept(beadId === null ? [] : [{ type: "agent.unhooked", agentId: command.agentId, beadId, reason: `unhooked by ${clip(around.caller.id, 200)}` }]);
+      return accept(beadId === null ? [] : [{ type: "agent.unhooked", agentId: command.agentId, beadId, reason: `unhooked by ${clip(around.caller.id, 200)}` }], { agentId: command.agentId });
     }
     case "answer": {
       const agent = world.agents.get(command.agentId);

@@ -45,7 +45,7 @@ function whyTheRigWaits(world: World): Why | null {
 export function whyBead(world: World, bead: BeadSnapshot): Why {
   const { context } = bead;
   const broken = world.broken.get(`bead:${context.id}`);
-  if (broken !== undefined) return why("quarantined_until", `Its stored state cannot be read: ${broken}. Replay the rig to repair it.`);
+  if (broken !== undefined) return why("quarantined_until", `Its stored state cannot be read: ${broken}. A repair folds its state again from the journal.`);
   if (bead.hasTag("terminal")) return why("ended", `It is ${String(bead.value)}${context.reason === null ? "" : `: ${context.reason}`}.`, { commit_sha: context.commitSha });
   if (context.type !== "issue") return why("wrong_role", `It is ${context.type === "escalation" ? "an" : "a"} ${context.type}: it is for people and mail, never dispatched as work.`, { type: context.type });
   if (bead.value === "in_review") {
@@ -72,7 +72,7 @@ function doing(agent: AgentSnapshot): string {
 export function whyAgent(world: World, agent: AgentSnapshot): Why {
   const { context } = agent;
   const broken = world.broken.get(`agent:${context.id}`);
-  if (broken !== undefined) return why("quarantined_until", `Its stored state cannot be read: ${broken}. Replay the rig to repair it.`);
+  if (broken !== undefined) return why("quarantined_until", `Its stored state cannot be read: ${broken}. A repair folds its state again from the journal.`);
   if (agent.matches({ blocked: "quarantined" })) return why("quarantined_until", "It gave up several beads in a row and rests; unblock it to end that now.", {}, context.quarantinedUntil);
   if (agent.matches({ blocked: "overBudget" })) return why("over_budget", `Its process said that its budget is used up (${context.exit?.reason ?? ""}): raise the budget and answer it with unblock, or cancel the bead.`, { since: context.blockedAt });
   if (agent.matches({ blocked: "onHelp" })) return why("waiting_for_person", "It asked for help: answer it with unblock.", { since: context.blockedAt });
@@ -84,7 +84,7 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
   if (context.role !== "polecat") return why("wrong_role", `It is a ${context.role}: only polecats are dispatched on beads.`, { role: context.role });
   const bead = get(world, "bead", context.hook);
   const lost = world.broken.get(`bead:${context.hook}`) ?? (bead === undefined ? "it is gone" : undefined);
-  if (lost !== undefined || bead === undefined) return why("quarantined_until", `Its bead ${context.hook} cannot be read: ${lost ?? ""}. Replay the rig to repair it, or unhook the agent.`);
+  if (lost !== undefined || bead === undefined) return why("quarantined_until", `Its bead ${context.hook} cannot be read: ${lost ?? ""}. Repair the bead, or unhook the agent.`);
   if (!mayRun(bead, world.at)) return whyBead(world, bead);
   return whyTheRigWaits(world) ?? why("running", "It is due and is dispatched with the next commit.");
 }

@@ -6,7 +6,6 @@ import { agentOf, beadOf, done, exits, facts, MINUTE, SECOND, slung, submitted, 
 /** Why: one reason of a closed set, with the values that decide and when that is looked at next. */
 
 const ofBead = (rig: TestRig, id: string): Why => whyBead(rig.rig.world, beadOf(rig, id));
-const ofAgent = (rig: TestRig, id: string): Why => whyAgent(rig.rig.world, agentOf(rig, id));
 const ready = (rig: TestRig, title = "x"): string => rig.run({ type: "create_bead", bead: bead(title), assignTo: null }).beadId ?? "";
 
 describe("a ready bead is not dispatched", () => {

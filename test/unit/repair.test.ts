@@ -69,7 +69,7 @@ describe("an agent whose row was lost", () => {
     const first = await slung(rig, "first");
     const second = await slung(rig, "second");
     lose(rig, "agent", first.agentId);
-    await repair(rig, "agent", first.agentId);
+    rig.run({ type: "repair", kind: "agent", id: first.agentId });
     expect([...rig.rig.world.agents.keys()]).toEqual([first.agentId, second.agentId]);
   });
 });

@@ -29,6 +29,12 @@ export interface SpawnOptions {
   readonly onLine: (stream: "stdout" | "stderr", line: Line) => void;
 }
 
+/** Groups that may be alive. Whatever ends this server but a SIGKILL ends them too, also one that was made in that very moment. */
+const running = new Set<number>();
+process.on("exit", () => {
+  for (const pid of running) signalGroup(pid, "SIGKILL");
+});
+
 /** @throws Error when the operating system cannot start the process */
 export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
   const child = spawn("sh", ["-c", options.command], {
@@ -37,6 +43,7 @@ export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
     detached: true, // Its own group, so that a stop reaches everything it starts, and a Ctrl-C on us does not.
     stdio: ["pipe", "pipe", "pipe"],
   });
+  if (child.pid !== undefined) running.add(child.pid);
   const output = readOutput(child, options);
   const exited = new Promise<Exit>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
   await new Promise<void>((resolve, reject) => {
@@ -59,6 +66,7 @@ export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
     clearTimeout(timer);
     signalGroup(pid, "SIGKILL");
     over = true;
+    running.delete(pid);
     await waitForGroupToGo(pid, Date.now() + KILL_WAIT_MS);
     await Promise.race([output, sleep(PIPE_CLOSE_MS, undefined, { ref: false })]);
     child.stdout?.destroy();

@@ -1,6 +1,11 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { parsePlan } from "../../container/demo/plan.ts";
 import { judgeStart } from "../../container/dispatch.ts";
+import { hasEnvironment } from "../../container/groups.ts";
 import { createKeyedMutex } from "../../container/mutex.ts";
 import { createEventRing, createLineSplitter, type Line, parseAgentLine } from "../../container/output.ts";
 
@@ -70,4 +75,24 @@ test("a demo plan takes what it knows from the body and has a default for the re
 
 test.each(["../x", "/etc/passwd", "a/../../b", ".git/config", "a//b"])("a demo plan does not write to %s", (file) => {
   expect(parsePlan(`file: ${file}`, "b1").file).toBe("work/b1.md");
+});
+
+test("a server that exits while it makes a process leaves none behind", async () => {
+  const supervisor = path.resolve(import.meta.dirname, "../../container/supervisor.ts");
+  const mark = `TICKTOWN_TEST_MARK=${process.pid}-${Date.now()}`;
+  const marked = () => readdirSync("/proc").filter((name) => /^\d+$/.test(name) && hasEnvironment(Number(name), mark));
+  const server = (end: string) => `
+    const { spawnAgent } = await import(${JSON.stringify(supervisor)});
+    const agent = spawnAgent({ command: "sleep 60 & sleep 60", cwd: "/", env: { PATH: process.env.PATH, ${mark.replace("=", ": '")}' }, redact: (text) => text, onLine: () => {} });
+    ${end}`;
+  // At once, when nobody knows of the process yet; and when it runs.
+  for (const end of ["process.exit(0);", "await agent; process.exit(1);", "await agent; setTimeout(() => { throw new Error('a bug'); });"]) {
+    try {
+      execFileSync(process.execPath, ["--input-type=module", "-e", server(end)], { stdio: ["ignore", "ignore", "ignore"] });
+    } catch {
+      // Two of them are meant to fail.
+    }
+    for (let tries = 0; marked().length > 0 && tries < 40; tries++) await sleep(25);
+    expect([end, marked()]).toEqual([end, []]);
+  }
 });

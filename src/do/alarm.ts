@@ -77,7 +77,8 @@ export function deadlineOf(world: World, kind: Kind, id: string, now: number): n
     }
     case "bead": {
       const bead = world.beads.get(id);
-      return bead ? beadDeadline(bead, now) : null;
+      // Until a commit has come after it: a TICK that failed has not served it.
+      return bead ? beadDeadline(bead, Math.min(now, world.at)) : null;
     }
     case "review": {
       const review = world.reviews.get(id);

@@ -141,6 +141,8 @@ const creates = (fact: Fact, target: Target): boolean =>
 /** Facts about the rig's own bookkeeping, which is no chart's business. Answers with what follows from it. */
 function note(world: World, fact: Recorded, changed: Map<string, readonly [Kind, string]>): Fact[] {
   if (fact.type !== "actor.quarantined" && fact.type !== "actor.repaired") return [];
+  // Told twice it is repaired once: by now it may be somewhere else.
+  if (fact.type === "actor.repaired" && !world.broken.has(actorKey(fact.kind, fact.id))) return [];
   changed.set(actorKey(fact.kind, fact.id), [fact.kind, fact.id]);
   if (fact.type === "actor.repaired") {
     revive(world, fact);

@@ -710,7 +710,7 @@ export async function simulate(options: Options): Promise<Report> {
     if (faults.has("clock") || rig.world === r.checkedAlarm?.world && rig.world.seq === r.checkedAlarm.seq && r.alarm === r.checkedAlarm.alarm) return;
     r.checkedAlarm = { world: rig.world, seq: rig.world.seq, alarm: r.alarm };
     const nearest = nearestDeadline(rig.world);
-    if (nearest !== null && r.alarm > Math.max(nearest, r.now()) + 1_000) fail(r, "alarm_is_armed", `the alarm is ${r.alarm - nearest} ms after a deadline`);
+    if (nearest !== null && r.alarm > Math.max(nearest, r.now()) + 1_000) fail(r, "alarm_is_armed", `${r.id}: the alarm is ${r.alarm - nearest} ms after a deadline, which is ${nearest - r.now()} ms from now`);
     const { cadence_active_ms, cadence_idle_ms } = rig.world.rig.context.settings;
     const longest = rig.world.rig.matches({ cadence: "active" }) ? cadence_active_ms : cadence_idle_ms;
     if (r.alarm > r.now() + Math.max(longest, cadence_idle_ms) + 1_000) fail(r, "alarm_is_armed", `the alarm is ${r.alarm - r.now()} ms ahead, the cadence is ${longest}`);

@@ -207,6 +207,18 @@ test("an actor that only threw is taken back as it stands", async () => {
   expect(stateOf(rig, agentId)).toBe("idle.empty");
 });
 
+test("a repair that is told twice repairs once: what happened since is not taken back", async () => {
+  const rig = town();
+  const { agentId, beadId } = await slung(rig);
+  lose(rig, "bead", beadId);
+  rig.run({ type: "repair", kind: "bead", id: beadId });
+  const [fact] = facts(rig, "actor.repaired");
+  rig.run({ type: "done", agentId, branch: "b", prUrl: null, summary: null });
+  if (fact === undefined) throw new Error("nothing was repaired");
+  rig.tell({ type: "actor.repaired", kind: fact.kind, id: fact.id, by: fact.by, state: fact.state });
+  expect(beadOf(rig, beadId).value).toBe("in_review");
+});
+
 test("two that disagree and are both set aside agree once the second is back", async () => {
   const rig = town();
   const { agentId, beadId } = await slung(rig);

@@ -4,7 +4,7 @@ import { heartbeat } from "../../../src/do/rig.ts";
 import { onAlarm } from "../../../src/do/tick.ts";
 import { arm } from "../../../src/do/alarm.ts";
 import { bead } from "../../support/node-rig.ts";
-import { agentOf, as, calls, DAY, exits, HOUR, journalLength, MINUTE, SECOND, slung, submitted, town, verdict, writesDuring, breakSql } from "../incidents/words.ts";
+import { agentOf, as, beadOf, calls, DAY, exits, HOUR, journalLength, MINUTE, SECOND, slung, submitted, town, verdict, isWrite, writesDuring, breakSql } from "../incidents/words.ts";
 
 /** When the one alarm rings. */
 
@@ -113,6 +113,20 @@ test("the alarm is armed strictly after the time that it was scheduled for", asy
   breakSql(broken, (query) => query.includes("outbox"));
   await onAlarm(broken.rig, broken.now);
   expect(broken.alarm).toBe(broken.now + IDLE_MS);
+});
+
+test("a deferred bead whose TICK could not be committed is taken up at once, not a cadence later", async () => {
+  const rig = town();
+  const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("later", { deferUntil: rig.now + MINUTE }), assignTo: null });
+  rig.now += MINUTE;
+  const broken = breakSql(rig, isWrite);
+  await onAlarm(rig.rig, rig.now);
+  expect([beadOf(rig, beadId).value, rig.alarm]).toEqual(["open", rig.now + 1]);
+  broken.mend();
+  rig.now += 1;
+  await onAlarm(rig.rig, rig.now);
+  expect(beadOf(rig, beadId).value).toBe("in_progress");
+  expect(rig.alarm).toBeGreaterThan(rig.now + 1);
 });
 
 test("an alarm that was lost is armed again by the next call", async () => {

@@ -280,7 +280,7 @@ export async function simulate(options: Options): Promise<Report> {
       transaction<T>(run: () => T): T {
         alive();
         if (depth > 0) return r.storage.transaction(run);
-        const { alarm } = r;
+        const { alarm, alarmLost } = r;
         depth++;
         let result: T;
         try {
@@ -294,7 +294,9 @@ export async function simulate(options: Options): Promise<Report> {
             return value;
           });
         } catch (error) {
+          // What was set in it was not set: a lost alarm is still lost.
           setAlarm(r, alarm);
+          r.alarmLost = alarmLost;
           throw error;
         } finally {
           depth--;

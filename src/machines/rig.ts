@@ -24,7 +24,8 @@ export interface RigContext {
 const recentFailures = (context: RigContext, event: MachineEvent): number[] =>
   [...context.failures.filter((at) => at > event.at - context.settings.breaker_window_ms), event.at].slice(-context.settings.breaker_failures);
 
-const cooldownEnd = ({ openedAt, settings }: RigContext): Time => plus(openedAt, settings.breaker_cooldown_ms);
+/** When the cool-down ends that began when the breaker opened, or null. */
+export const cooldownEnd = ({ openedAt, settings }: RigContext): Time => plus(openedAt, settings.breaker_cooldown_ms);
 
 const rigSetup = setup({
   types: { context: {} as RigContext, events: {} as MachineEvent },

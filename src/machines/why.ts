@@ -1,6 +1,6 @@
 import type { AgentSnapshot } from "./agent.ts";
 import type { BeadSnapshot } from "./bead.ts";
-import { gateOf } from "./rig.ts";
+import { cooldownEnd, gateOf } from "./rig.ts";
 import { allowance, freeSlots, isDeferred, mayRun } from "./schedule.ts";
 import { get, type World } from "./world.ts";
 
@@ -31,10 +31,8 @@ function whyTheRigWaits(world: World): Why | null {
       return why("draining", "The rig is draining: work is handed back and nothing is dispatched until it is resumed.");
     case "paused":
       return why("paused", "The rig is paused: what runs goes on, nothing new is dispatched until it is resumed.");
-    case "breaker_open": {
-      const until = context.openedAt === null ? null : context.openedAt + context.settings.breaker_cooldown_ms;
-      return why("breaker_open", context.probe === null ? "Too many dispatches failed: dispatch is suspended until the cool-down is over, then one probe is tried." : "A probe is running; its fate decides whether dispatch goes on.", { failures: context.failures.length, probe: context.probe }, until);
-    }
+    case "breaker_open":
+      return why("breaker_open", context.probe === null ? "Too many dispatches failed: dispatch is suspended until the cool-down is over, then one probe is tried." : "A probe is running; its fate decides whether dispatch goes on.", { failures: context.failures.length, probe: context.probe }, cooldownEnd(context));
     case "open":
     case "probe":
       return allowance(world) > 0 ? null : why("at_capacity", `All ${context.settings.capacity} slots are taken.`, { capacity: context.settings.capacity, in_use: world.index.slots.size, free: freeSlots(world) });

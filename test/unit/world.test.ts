@@ -3,7 +3,7 @@ import { fold } from "../../src/machines/fold.ts";
 import { gateOf } from "../../src/machines/rig.ts";
 import { begin, commit, createWorld, get, inOrder, nextWake, put, rollback, type World } from "../../src/machines/world.ts";
 import { bead } from "../support/node-rig.ts";
-import { agentOf, beadOf, exits, MINUTE, SECOND, slung, town } from "./incidents/words.ts";
+import { agentOf, beadOf, probing, slung, town } from "./incidents/words.ts";
 
 /** The world in memory: what a failed commit leaves, and what is remembered on the way. */
 
@@ -98,12 +98,7 @@ test("when an agent must be woken is found out once, and again for other setting
 });
 
 test("a drain forgets the probe, and a rig that was deleted grants nothing", async () => {
-  const rig = town();
-  rig.run({ type: "set_settings", settings: { breaker_failures: 1 } });
-  const { agentId } = await slung(rig);
-  await exits(rig, agentId);
-  await rig.advance(rig.now + 5 * MINUTE + SECOND);
-  expect(rig.rig.world.rig.context.probe).toBe(`${agentId}:2`);
+  const { rig } = await probing();
   rig.run({ type: "drain" });
   expect([rig.rig.world.rig.context.probe, gateOf(rig.rig.world.rig)]).toEqual([null, "draining"]);
   rig.run({ type: "destroy" });

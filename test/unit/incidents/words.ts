@@ -71,6 +71,17 @@ export async function verdict(rig: TestRig, reviewId: string, how: "merged" | "c
   await rig.settled();
 }
 
+/** A rig whose breaker is half open, and the agent that is its probe. */
+export async function probing(): Promise<{ rig: TestRig; agentId: string }> {
+  const rig = town();
+  rig.run({ type: "set_settings", settings: { breaker_failures: 1 } });
+  const { agentId } = await slung(rig);
+  await exits(rig, agentId);
+  await rig.advance(rig.now + 5 * MINUTE + SECOND);
+  expect(rig.rig.world.rig.context.probe).toBe(`${agentId}:2`);
+  return { rig, agentId };
+}
+
 export const agentOf = (rig: TestRig, agentId: string): AgentSnapshot => found(rig.rig.world.agents.get(agentId), agentId);
 export const beadOf = (rig: TestRig, beadId: string): BeadSnapshot => found(get(rig.rig.world, "bead", beadId), beadId);
 export const reviewOf = (rig: TestRig, reviewId: string): ReviewSnapshot => found(get(rig.rig.world, "review", reviewId), reviewId);

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { PRIORITY_ADVANCE_MS } from "../../../src/events/limits.ts";
 import { gateOf } from "../../../src/machines/rig.ts";
-import { bead, type TestRig } from "../../support/node-rig.ts";
-import { beadOf, calls, done, everyProcessDies, exits, facts, MINUTE, processesLive, reasonOfBead, SECOND, slung, startsOf, town } from "../incidents/words.ts";
+import { bead } from "../../support/node-rig.ts";
+import { beadOf, calls, done, everyProcessDies, exits, facts, MINUTE, probing, processesLive, reasonOfBead, SECOND, slung, startsOf, town } from "../incidents/words.ts";
 
 /** Each threshold of a rig's dispatching from both sides. */
 
@@ -73,17 +73,6 @@ test("the breaker's cool-down ends after 5 min, and not 1 ms earlier; then one p
   await rig.tickAt(rig.now + 1);
   expect([gate(rig), calls(rig, "start").length]).toEqual(["open", before + 6]);
 });
-
-/** A rig whose breaker is half open, and the agent that is its probe. */
-async function probing(): Promise<{ rig: TestRig; agentId: string }> {
-  const rig = town();
-  rig.run({ type: "set_settings", settings: { breaker_failures: 1 } });
-  const { agentId } = await slung(rig);
-  await exits(rig, agentId);
-  await rig.advance(rig.now + 5 * MINUTE + SECOND);
-  expect(rig.rig.world.rig.context.probe).toBe(`${agentId}:2`);
-  return { rig, agentId };
-}
 
 test.each(["rate_limited", "over_budget"] as const)("a probe that ended %s is forgotten", async (outcome) => {
   const { rig, agentId } = await probing();

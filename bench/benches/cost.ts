@@ -77,7 +77,7 @@ export const cost: Bench = async ({ quick, workerd, container }): Promise<Result
     await phase("first heartbeat", () => server.post(`/api/rigs/${rig}/agents/${agent.id}/heartbeat`, {}));
     heartbeat = await counted(server, rig, () => server.post(`/api/rigs/${rig}/agents/${agent.id}/heartbeat`, {}));
     await phase("done, review claimed, merge asked for", () => server.post(`/api/rigs/${rig}/agents/${agent.id}/done`, { branch: `ticktown/${bead.id}` }));
-    const { lines } = await server.call<{ lines: string[] }>(rig, "exportPage", 0);
+    const { lines } = await server.call<{ lines: string[] }>(rig, "exportPage", { part: "facts", after: 0 });
     const review = lines.map((line) => JSON.parse(line) as { type?: string; body?: { reviewId?: string } }).findLast((line) => line.type === "review.opened")?.body?.reviewId;
     await phase("merged and closed", () => server.post(`/api/rigs/${rig}/review-queue/${review}/complete`, { entry_id: review, status: "merged", message: "", commit_sha: "0".repeat(40) }));
     const { status } = (await server.get<{ data: { status: string } }>(`/api/rigs/${rig}/beads/${bead.id}`)).data;

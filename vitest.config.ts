@@ -2,15 +2,53 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { containerBinding } from "./test/support/container-binding.ts";
 
+/** As many as the least machine has cores; the default leaves one of two idle. */
+const WORKERS = 2;
+
 export default defineConfig({
   test: {
+    maxWorkers: WORKERS,
     projects: [
-      { test: { name: "unit", environment: "node", include: ["test/unit/**/*.test.ts", "test/container/**/*.test.ts", "test/sim/**/*.test.ts"], testTimeout: 30_000 } },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { r2Buckets: { ARCHIVE: "archive" }, serviceBindings: { CONTAINER: containerBinding as never }, bindings: { ENVIRONMENT: "development", GASTOWN_JWT_SECRET: "test-secret-test-secret-test-secret", TICKTOWN_OPERATOR_TOKEN: "test-operator-token" } } })],
-        test: { name: "workers", include: ["test/workers/**/*.test.ts"], testTimeout: 30_000 },
+        test: {
+          name: "unit",
+          environment: "node",
+          include: ["test/unit/**/*.test.ts", "test/container/**/*.test.ts", "test/sim/**/*.test.ts"],
+          testTimeout: 120_000,
+        },
       },
-      { test: { name: "e2e", environment: "node", include: ["test/e2e/**/*.test.ts"], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              r2Buckets: { ARCHIVE: "archive" },
+              serviceBindings: { CONTAINER: containerBinding as never },
+              bindings: {
+                GASTOWN_JWT_SECRET: "test-secret-test-secret-test-secret",
+                TICKTOWN_OPERATOR_TOKEN: "test-operator-token",
+              },
+            },
+          }),
+        ],
+        test: {
+          name: "workers",
+          include: ["test/workers/**/*.test.ts"],
+          testTimeout: 120_000,
+          // All of them take a minute and a half, and are a part of `npm run soak`; the core walks all of them in the unit tests.
+          provide: { everyPath: Number(process.env["EVERY_PATH"] ?? 10) },
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          environment: "node",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["./test/e2e/dashboard/build.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

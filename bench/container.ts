@@ -25,7 +25,16 @@ export async function slowContainer(delay_ms: number): Promise<SlowContainer> {
       const agents = towns.get(town) ?? new Map<string, { agentId: string; dispatchId: string | undefined }>();
       towns.set(town, agents);
       const path = request.url ?? "/";
-      const status = ({ agentId, dispatchId }: { agentId: string; dispatchId: string | undefined }) => ({ agentId, dispatchId, status: "running", startedAt: new Date(0).toISOString(), lastActivityAt: new Date(0).toISOString(), activeTools: [], messageCount: 0, exitReason: null });
+      const status = ({ agentId, dispatchId }: { agentId: string; dispatchId: string | undefined }) => ({
+        agentId,
+        dispatchId,
+        status: "running",
+        startedAt: new Date(0).toISOString(),
+        lastActivityAt: new Date(0).toISOString(),
+        activeTools: [],
+        messageCount: 0,
+        exitReason: null,
+      });
       let code = 200;
       let body: unknown = {};
       if (path === "/agents/start") {
@@ -35,7 +44,8 @@ export async function slowContainer(delay_ms: number): Promise<SlowContainer> {
         code = 201;
         body = status({ agentId: order.agentId, dispatchId: order.dispatchId });
       } else if (path === "/agents") body = { agents: [...agents.values()].map(status) };
-      else if (path.endsWith("/status")) body = status({ agentId: decodeURIComponent(path.split("/")[2] ?? ""), dispatchId: undefined });
+      else if (path.endsWith("/status"))
+        body = status({ agentId: decodeURIComponent(path.split("/")[2] ?? ""), dispatchId: undefined });
       else if (path === "/git/merge") {
         code = 202;
         body = { status: "accepted" };

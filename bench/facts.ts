@@ -1,6 +1,6 @@
-import type { Command } from "../src/machines/decide.ts";
+import type { Command } from "../src/core/decide/index.ts";
 import type { Fact } from "../src/events/facts.ts";
-import type { World } from "../src/machines/world.ts";
+import type { World } from "../src/core/world.ts";
 
 /** What rigs are filled with: the facts of agents at work and of beads' whole lives. Pure, so that Node and workerd share them. */
 
@@ -27,10 +27,20 @@ export const beadCreated = (beadId: string): Fact => ({
 /** Commits that put n agents to work: beads (the rig makes an agent for each), what the container answered, a first sign of life. */
 export function* workOf(agents: number, end: "working" | "evicted", world: World): Generator<Fact[]> {
   yield Array.from({ length: agents }, (_, i) => beadCreated(`bead-${i}`));
-  const all = [...world.agents.values()].map(({ context: { id, dispatchN } }) => ({ agentId: id, dispatchId: `${id}:${dispatchN}` }));
+  const all = [...world.agents.values()].map(({ context: { id, dispatchN } }) => ({
+    agentId: id,
+    dispatchId: `${id}:${dispatchN}`,
+  }));
   yield all.map((each): Fact => ({ type: "start.accepted", ...each }));
   yield all.map((each): Fact => ({ type: "agent.heard", ...each }));
-  if (end === "evicted") yield all.map((each): Fact => ({ type: "agent.exited", ...each, outcome: "evicted", reason: "container evicted", resetAt: null }));
+  if (end === "evicted")
+    yield all.map((each): Fact => ({
+      type: "agent.exited",
+      ...each,
+      outcome: "evicted",
+      reason: "container evicted",
+      resetAt: null,
+    }));
 }
 
 let lives = 0;
@@ -50,7 +60,17 @@ export function* lifeOf(world: World): Generator<Fact[]> {
   yield [{ type: "agent.progressed", ...ofDispatch, what: "tool" }];
   yield [{ type: "agent.done", ...ofDispatch, beadId, branch: `b/${beadId}`, prUrl: null, summary: "done" }];
   const reviewId = world.beads.get(beadId)?.context.reviewId ?? "";
-  yield [{ type: "review.completed", reviewId, claim: 1, verdict: "merged", permanent: false, message: "", commitSha: "0123456789abcdef0123456789abcdef01234567" }];
+  yield [
+    {
+      type: "review.completed",
+      reviewId,
+      claim: 1,
+      verdict: "merged",
+      permanent: false,
+      message: "",
+      commitSha: "0123456789abcdef0123456789abcdef01234567",
+    },
+  ];
 }
 
 const ofWorking = (world: World): { agentId: string; dispatchId: string; beadId: string }[] =>
@@ -59,5 +79,7 @@ const ofWorking = (world: World): { agentId: string; dispatchId: string; beadId:
     return { agentId, dispatchId: `${agentId}:${dispatchN}`, beadId: hook ?? "" };
   });
 
-export const progressOf = (world: World): Fact[] => ofWorking(world).map(({ agentId, dispatchId }) => ({ type: "agent.progressed", agentId, dispatchId, what: "tool" }));
-export const unhookOf = (world: World): Fact[] => ofWorking(world).map(({ agentId, beadId }) => ({ type: "agent.unhooked", agentId, beadId, reason: "bench" }));
+export const progressOf = (world: World): Fact[] =>
+  ofWorking(world).map(({ agentId, dispatchId }) => ({ type: "agent.progressed", agentId, dispatchId, what: "tool" }));
+export const unhookOf = (world: World): Fact[] =>
+  ofWorking(world).map(({ agentId, beadId }) => ({ type: "agent.unhooked", agentId, beadId, reason: "bench" }));

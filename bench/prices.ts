@@ -28,12 +28,20 @@ export interface Month {
 }
 
 type Metered = "worker_requests" | "worker_cpu_ms" | "object_requests" | "object_gb_s" | "rows_read" | "rows_written";
-const METERED: readonly Metered[] = ["worker_requests", "worker_cpu_ms", "object_requests", "object_gb_s", "rows_read", "rows_written"];
+const METERED: readonly Metered[] = [
+  "worker_requests",
+  "worker_cpu_ms",
+  "object_requests",
+  "object_gb_s",
+  "rows_read",
+  "rows_written",
+];
 
 /** Dollars above what the plan includes, per item; the plan itself comes on top. */
 export function bill(month: Month): Record<Metered | "stored", number> & { total: number } {
   const items = {} as Record<Metered | "stored", number>;
-  for (const name of METERED) items[name] = (Math.max(0, month[name] - PRICES[name].included) / MILLION) * PRICES[name].per_million;
+  for (const name of METERED)
+    items[name] = (Math.max(0, month[name] - PRICES[name].included) / MILLION) * PRICES[name].per_million;
   items.stored = Math.max(0, month.stored_gb - PRICES.stored_gb_month.included) * PRICES.stored_gb_month.per_gb;
   return { ...items, total: Object.values(items).reduce((sum, each) => sum + each, 0) };
 }

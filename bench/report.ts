@@ -34,8 +34,15 @@ const cell = (value: string | number): string => (typeof value === "number" ? sh
 export function asText({ title, columns, rows, notes = [] }: Table): string {
   const lines = [columns, ...rows.map((row) => row.map(cell))].map((row) => row.map(String));
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
-  const text = lines.map((line) => `| ${line.map((each, i) => (i === 0 ? each.padEnd(widths[i] ?? 0) : each.padStart(widths[i] ?? 0))).join(" | ")} |`);
-  text.splice(1, 0, `| ${widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(Math.max(1, width - 1))}:`)).join(" | ")} |`);
+  const text = lines.map(
+    (line) =>
+      `| ${line.map((each, i) => (i === 0 ? each.padEnd(widths[i] ?? 0) : each.padStart(widths[i] ?? 0))).join(" | ")} |`,
+  );
+  text.splice(
+    1,
+    0,
+    `| ${widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(Math.max(1, width - 1))}:`)).join(" | ")} |`,
+  );
   return [`### ${title}`, "", ...text, ...notes.map((note) => `\n${note}`), ""].join("\n");
 }
 

@@ -1,6 +1,7 @@
 /**
- * Measures Ticktown: node bench/run.ts [--json] [--quick] [--write] [names]. Raw `workerd serve` on the production code. With
- * --write the figures also go into docs/performance.md, each between its own two markers.
+ * Measures Ticktown: node bench/run.ts [--json] [--quick] [--write] [--strict] [names]. Raw `workerd serve` on the production code.
+ * With --write the figures also go into docs/performance.md, each between its own two markers; with --strict a target that is
+ * not reached is an exit code.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,21 +15,47 @@ import { latency } from "./benches/latency.ts";
 import { recovery } from "./benches/recovery.ts";
 import { scale } from "./benches/scale.ts";
 import { size } from "./benches/size.ts";
+import { starts } from "./benches/starts.ts";
 import { steps } from "./benches/steps.ts";
 import { createContext, type Bench } from "./context.ts";
 import { asText, type Result } from "./report.ts";
 import { ROOT } from "./server.ts";
 
-const BENCHES: Record<string, Bench> = { fanout, container, steps, recovery, latency, cost, growth, size, scale };
+const BENCHES: Record<string, Bench> = {
+  fanout,
+  container,
+  starts,
+  steps,
+  recovery,
+  latency,
+  cost,
+  growth,
+  size,
+  scale,
+};
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "boolean", default: false }, quick: { type: "boolean", default: false }, write: { type: "boolean", default: false } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+    strict: { type: "boolean", default: false },
+  },
+});
 const unknown = positionals.filter((name) => BENCHES[name] === undefined);
 if (unknown.length > 0) {
   console.error(`no bench ${unknown.join(", ")}; there are ${Object.keys(BENCHES).join(", ")}`);
   process.exit(2);
 }
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
-const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory_GiB: Math.round(totalmem() / 2 ** 30), node: process.versions.node, load: loadavg()[0] ?? 0 };
+const machine = {
+  cpu: cpus()[0]?.model ?? "unknown",
+  cores: cpus().length,
+  memory_GiB: Math.round(totalmem() / 2 ** 30),
+  node: process.versions.node,
+  load: loadavg()[0] ?? 0,
+};
 /** Puts a text between two markers of a document. */
 function write(name: string, text: string, file = join(ROOT, "docs/performance.md")): void {
   const document = readFileSync(file, "utf8");
@@ -55,7 +82,10 @@ for (const name of names) {
     const result = await BENCHES[name]?.(context);
     if (result === undefined) continue;
     results[name] = { ...result, seconds: (performance.now() - began) / 1_000 };
-    const targets = (result.targets ?? []).map(({ what, wanted, is, reached }) => `- ${reached ? "reached" : "**not reached**"}: ${what}: ${is} (wanted: ${wanted})`);
+    const targets = (result.targets ?? []).map(
+      ({ what, wanted, is, reached }) =>
+        `- ${reached ? "reached" : "**not reached**"}: ${what}: ${is} (wanted: ${wanted})`,
+    );
     const text = [...result.tables.map(asText), ...targets].join("\n");
     say(`## ${name}\n\n${text}\n`);
     if (values.write && name === "scale") write(name, text, join(ROOT, "docs/scale.md"));
@@ -64,5 +94,7 @@ for (const name of names) {
     await context.end();
   }
 }
-if (values.json) console.log(JSON.stringify({ at: new Date().toISOString(), machine, quick: values.quick, results }, null, 2));
-process.exit(0);
+if (values.json)
+  console.log(JSON.stringify({ at: new Date().toISOString(), machine, quick: values.quick, results }, null, 2));
+const missed = Object.values(results).flatMap(({ targets = [] }) => targets.filter(({ reached }) => !reached));
+process.exit(values.strict && missed.length > 0 ? 1 : 0);

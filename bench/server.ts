@@ -9,14 +9,23 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules/.bin");
-const QUIET = { X_LOCAL_OBSERVABILITY: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false", CI: "true" };
+const QUIET = {
+  X_LOCAL_OBSERVABILITY: "false",
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  WRANGLER_SEND_METRICS: "false",
+  CI: "true",
+};
 
 /** What is made here goes away with the process. */
 export const scratch = mkdtempSync(join(tmpdir(), "ticktown-bench-"));
 process.once("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
 export function wrangler(...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(BIN, "wrangler"), ...args], { cwd: ROOT, encoding: "utf8", env: { ...process.env, ...QUIET } });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(BIN, "wrangler"), ...args], {
+    cwd: ROOT,
+    encoding: "utf8",
+    env: { ...process.env, ...QUIET },
+  });
   if (status !== 0) throw new Error(`wrangler ${args.join(" ")} failed:\n${stdout}${stderr}`);
   return stdout;
 }
@@ -25,7 +34,15 @@ export function wrangler(...args: string[]): string {
 export function bundle(entry: string | null, more: string[] = []): string {
   const out = join(scratch, `bundle-${entry === null ? "production" : "bench"}${more.join("")}`);
   if (existsSync(join(out, "worker.js"))) return join(out, "worker.js");
-  wrangler("deploy", ...(entry === null ? [] : [entry]), "--dry-run", "--outdir", out, "--containers-rollout=none", ...more);
+  wrangler(
+    "deploy",
+    ...(entry === null ? [] : [entry]),
+    "--dry-run",
+    "--outdir",
+    out,
+    "--containers-rollout=none",
+    ...more,
+  );
   return join(out, "worker.js");
 }
 
@@ -58,6 +75,8 @@ export interface Workerd {
 /** For profiling: BENCH_V8_FLAGS=--perf-basic-prof lets `perf` name the JavaScript. */
 const FLAGS = (process.env["BENCH_V8_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
 
+const OPERATOR_TOKEN = "bench-operator-bench-operator";
+
 const config = (worker: string, port: number, disk: string, containerUrl: string) => `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -85,8 +104,8 @@ const worker :Workerd.Worker = (
     (name = "USER", durableObjectNamespace = "UserDO"),
     (name = "TOWN_CONTAINER", durableObjectNamespace = "TownContainer"),
     (name = "OBVIOUS", durableObjectNamespace = "ObviousRig"),
-    (name = "ENVIRONMENT", text = "development"),
     (name = "CONTAINER_URL", text = "${containerUrl}"),
+    (name = "TICKTOWN_OPERATOR_TOKEN", text = "${OPERATOR_TOKEN}"),
     (name = "GASTOWN_JWT_SECRET", text = "bench-secret-bench-secret-bench-secret"),
   ],
 );
@@ -141,13 +160,15 @@ export async function serve(worker: string, containerUrl: string): Promise<Worke
     }
   };
   const send = async <T>(path: string, init?: RequestInit): Promise<T> => {
-    const response = await fetch(`${url}${path}`, init);
+    const headers = { authorization: `Bearer ${OPERATOR_TOKEN}`, "content-type": "application/json" };
+    const response = await fetch(`${url}${path}`, { headers, ...init });
     const text = await response.text();
     if (!response.ok) throw new Error(`${path}: HTTP ${response.status}: ${text.slice(0, 2_000)}\n${log}`);
     return JSON.parse(text) as T;
   };
-  const post = <T>(path: string, body: unknown) => send<T>(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-  const call = async <T>(object: string, name: string, method: string, args: unknown[]): Promise<T> => (await post<{ answer: T }>("/bench", { object, name, method, args })).answer;
+  const post = <T>(path: string, body: unknown) => send<T>(path, { method: "POST", body: JSON.stringify(body) });
+  const call = async <T>(object: string, name: string, method: string, args: unknown[]): Promise<T> =>
+    (await post<{ answer: T }>("/bench", { object, name, method, args })).answer;
   await ready();
   return {
     url,

@@ -1,29 +1,51 @@
 /** The control server's settings, read once from the environment. */
 import path from "node:path";
+import { checkSocketPath } from "./http/socket.ts";
+import { MIN_FREE_BYTES, START_FETCH_PATIENCE_MS } from "./limits.ts";
 
 export interface Config {
   readonly port: number;
   readonly host: string;
-  /** Clones, worktrees, checkpoints, pid files and pending callbacks live here. */
+  /** The absolute path of a unix socket to listen on instead of host and port. */
+  readonly socket: string | null;
+  /** Clones, clones, checkpoints, pid files and pending callbacks live here. */
   readonly workDir: string;
-  /** Run with `sh -c` in the agent's worktree; null: every start is refused with agent_command_missing. */
+  /** Run with `sh -c` in the agent's clone; null: every start is refused with agent_command_missing. */
   readonly agentCommand: string | null;
   /** Where the rig API is, unless a request's envVars say otherwise. */
   readonly apiUrl: string | null;
-  /** When set, every route but /health asks for it. */
+  /** Every route but /health asks for it; null only on a socket. */
   readonly controlToken: string | null;
   readonly heartbeat_ms: number;
   readonly stopGrace_ms: number;
   readonly callbackMax_ms: number;
+  /** How long a start waits for the remote when there is a store already. */
+  readonly startFetchPatience_ms: number;
+  /** WORK_DIR does not outlive this container: what must last is pushed to the remote. */
+  readonly ephemeral: boolean;
+  /** With less free disk nothing is started. */
+  readonly minFree_bytes: number;
+  /** Whether checks are kept away from the rest of this machine: with bubblewrap where it works, or not at all. */
+  readonly box: "auto" | "none";
+  /** Folders and files that are seen in a box beside the system's, such as toolchains in somebody's home. Absolute paths. */
+  readonly boxVisible: readonly string[];
   /** The host's environment, of which agents see an allow-list only. */
   readonly hostEnv: Readonly<Record<string, string | undefined>>;
 }
 
 /** @throws Error naming the variable that cannot be used. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  // A socket is kept by its folder; a port is reached by whoever is near it.
+  if (!env["CONTROL_TOKEN"] && !env["LISTEN_SOCKET"]) {
+    throw new Error(
+      "CONTROL_TOKEN is not set, so whoever reaches the port could run programs here: nothing listens now. " +
+        "Set it to a long random text and give the same one to the Worker, or listen on a socket (LISTEN_SOCKET)",
+    );
+  }
   return {
     port: integer(env, "PORT", 8080, 0, 65_535),
     host: env["HOST"] || "0.0.0.0",
+    socket: socketPath(env["LISTEN_SOCKET"]),
     workDir: path.resolve(env["WORK_DIR"] || "/var/lib/ticktown"),
     agentCommand: env["AGENT_COMMAND"]?.trim() || null,
     apiUrl: env["GASTOWN_API_URL"] || null,
@@ -31,8 +53,25 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     heartbeat_ms: integer(env, "HEARTBEAT_MS", 30_000, 10, 3_600_000),
     stopGrace_ms: integer(env, "STOP_GRACE_MS", 10_000, 0, 3_600_000),
     callbackMax_ms: integer(env, "CALLBACK_MAX_MS", 15 * 60_000, 0, 24 * 3_600_000),
+    startFetchPatience_ms: integer(env, "START_FETCH_PATIENCE_MS", START_FETCH_PATIENCE_MS, 0, 3_600_000),
+    ephemeral: env["EPHEMERAL_DISK"] === "true",
+    minFree_bytes: integer(env, "MIN_FREE_BYTES", MIN_FREE_BYTES, 0, Number.MAX_SAFE_INTEGER),
+    box: boxSetting(env["BOX"]),
+    boxVisible: (env["BOX_VISIBLE"] ?? "").split(path.delimiter).filter((file) => path.isAbsolute(file)),
     hostEnv: env,
   };
+}
+
+function boxSetting(text = ""): Config["box"] {
+  if (text === "" || text === "auto") return "auto";
+  if (text === "none") return "none";
+  throw new Error(`BOX is "${text}"; it must be auto or none`);
+}
+
+function socketPath(file: string | undefined): string | null {
+  if (file === undefined || file === "") return null;
+  checkSocketPath(file);
+  return file;
 }
 
 function integer(

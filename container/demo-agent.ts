@@ -4,6 +4,7 @@
  * checkpoints, asks for help, merges when it must, and reports done. Killed at any point, it resumes where it was.
  * What it can be told to do is in demo/plan.ts. It uses nothing but Node.
  */
+import { messageOf } from "./log.ts";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -81,7 +82,9 @@ async function main(): Promise<void> {
       await commit(`${bead.title}: what was answered (${bead.id})`, plan.file);
       await save({ help: "answered" });
     }
-    await doStep(step, plan, bead, rig);
+    const forgets = plan.forget && step === plan.steps && counters.get("forgot") === 0;
+    if (forgets) counters.add("forgot");
+    await doStep(step, plan, bead, rig, !forgets);
     await save({ step });
     if (plan.hang && step === 1 && counters.get("hung") === 0) {
       counters.add("hung");
@@ -91,15 +94,27 @@ async function main(): Promise<void> {
   }
 
   const branch = process.env["TICKTOWN_BRANCH"] ?? (await git("branch", "--show-current"));
-  await rig.done(branch, `${bead.title}: ${plan.steps} steps in ${plan.file}`);
+  const summary = `${bead.title}: ${plan.steps} steps in ${plan.file}`;
+  const came = await rig.done(branch, summary);
+  if (came !== null && MENDS.has(came.code)) {
+    say(`not taken: ${came.sentence}`);
+    await commit(messageFor(plan.steps, plan, bead), plan.file);
+    await rig.done(branch, summary);
+  }
   say(`done: ${branch}`);
 }
 
-async function doStep(step: number, plan: Plan, bead: Bead, rig: RigClient): Promise<void> {
+/** Refusals that a commit mends. */
+const MENDS: ReadonlySet<string> = new Set(["dirty", "no_commits"]);
+
+const messageFor = (step: number, plan: Plan, bead: Bead): string =>
+  `${bead.title}: step ${step} of ${plan.steps} (${bead.id})`;
+
+async function doStep(step: number, plan: Plan, bead: Bead, rig: RigClient, commits: boolean): Promise<void> {
   tell("tool_start", { name: "write_file" });
   await sleep(plan.step_ms);
   addLine(plan.file, `${bead.title}: step ${step} of ${plan.steps}`);
-  await commit(`${bead.title}: step ${step} of ${plan.steps} (${bead.id})`, plan.file);
+  if (commits) await commit(messageFor(step, plan, bead), plan.file);
   tell("tool_end", { name: "write_file", step });
   await rig.event("tool_call", { tool: "write_file", file: plan.file, step, steps: plan.steps });
 }
@@ -114,7 +129,10 @@ function savedFor(bead: Bead, prime: Prime): Checkpoint {
 
 function needsRework(bead: Bead, prime: Prime): boolean {
   const mails = prime.undelivered_mail ?? [];
-  return Boolean(bead.metadata["rework"] ?? bead.metadata["conflict"]) || mails.some(({ subject }) => /conflict|rework/i.test(subject));
+  return (
+    Boolean(bead.metadata["rework"] ?? bead.metadata["conflict"]) ||
+    mails.some(({ subject }) => /conflict|rework/i.test(subject))
+  );
 }
 
 /** From a message on stdin or a mail, whichever comes first. @throws Error when nobody answers */
@@ -179,7 +197,7 @@ main().then(
   () => process.exit(0),
   (error: unknown) => {
     if (stopping) return; // The signal went to our git as well; the handler exits when the checkpoint is saved.
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${messageOf(error)}\n`);
     process.exit(1);
   },
 );

@@ -1,5 +1,16 @@
 /** Small private files that must be either old or new after a crash, never half written. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 
 const PRIVATE_FILE = 0o600;
@@ -21,6 +32,21 @@ export function writePrivateJson(file: string, value: unknown): void {
     closeSync(fd);
   }
   renameSync(draft, file);
+}
+
+/** What the file holds; null when it is not there or was cut off. */
+export function readPrivateJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as unknown;
+  } catch {
+    return null;
+  }
+}
+
+/** Tells a folder from a copy of it, wherever that lies; one that was renamed is still itself. */
+export function folderIdOf(dir: string): string {
+  const { dev, ino } = statSync(dir, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 /** Every `*.json` in the folder with what it holds; a file that cannot be read is left alone and passed to `onBroken`. */

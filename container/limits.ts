@@ -11,6 +11,8 @@ export const BODY_MAX_BYTES = 2 * MIB;
 export const ENV_VALUE_MAX_BYTES = 120 * KIB;
 /** Linux gives arguments and environment a quarter of the stack, usually 2 MiB; leave half of it to the agent's children. */
 export const ENV_TOTAL_MAX_BYTES = 1 * MIB;
+/** Pieces of set-aside work that one prompt tells of. */
+export const SET_ASIDE_TOLD_MAX = 20;
 /** Processes, not memory, are what a container runs out of first. */
 export const RUNNING_AGENTS_MAX = 100;
 /** Exited agents are remembered for status and events; the oldest go first. */
@@ -42,11 +44,25 @@ export const STDIN_PENDING_MAX_BYTES = 1 * MIB;
 
 /** Any one git command on a clone that exists. */
 export const GIT_TIMEOUT_MS = 120 * SECOND_MS;
-/** The first fetch copies the whole history. */
-export const GIT_CLONE_TIMEOUT_MS = 10 * MINUTE_MS;
+/** One look at a repository before a rig is made for it: somebody waits for the answer. */
+export const GIT_LOOK_TIMEOUT_MS = 15 * SECOND_MS;
+/** Branches that are named where the one that is wanted is not there. */
+export const BRANCHES_NAMED_MAX = 10;
+/** Copying objects from one folder here to another, and packing them anew. */
+export const GIT_COPY_TIMEOUT_MS = 10 * MINUTE_MS;
 /** Agents run git in their worktrees while we do; wait for their ref locks instead of failing. */
 export const GIT_LOCK_WAIT_MS = 5 * SECOND_MS;
+/** Lines of the operator's git configuration that are taken over; more is a file that a program fills. */
+export const GIT_CONFIG_LINES_MAX = 2000;
 export const GIT_STDOUT_MAX_BYTES = 4 * MIB;
+/** A list of the objects of a commit: 41 bytes each, and a tree of a million files is listed. */
+export const GIT_OBJECTS_MAX_BYTES = 64 * MIB;
+/** A shallow store is deepened so often, twice as far each time, before all of the history is fetched. */
+export const DEEPENINGS_MAX = 6;
+/** Objects whose contents are asked of git at a time; each is at most the next in size. */
+export const LFS_BATCH = 2000;
+/** A pointer to a large file is smaller; git-lfs reads no more of a file to find out. */
+export const LFS_POINTER_MAX_BYTES = 1024;
 /** Only the end of stderr says what went wrong. */
 export const GIT_STDERR_MAX_CHARS = 16 * KIB;
 /** The target branch moved between fetch and push: try on the new head this often. */
@@ -57,6 +73,32 @@ export const MERGES_PENDING_MAX = 50;
 export const MERGES_REMEMBERED_MAX = 500;
 /** A message that lists more files than this helps nobody. */
 export const CONFLICT_FILES_MAX = 50;
+
+/** A rig has one train at a time; more are rigs that lost count. */
+export const TRAINS_PENDING_MAX = 50;
+/** Finished trains are remembered to be told again; a report is at most some hundred KiB. */
+export const TRAINS_REMEMBERED_MAX = 100;
+/** What is said of a member that left, or of what stopped a train; the wire takes no more. */
+export const TRAIN_WORDS_MAX_CHARS = 2000;
+/** Names of files of one member that left, all together: 64 members must fit into one request to the rig (1 MiB). */
+export const LEFT_FILES_MAX_CHARS = 4000;
+/** Commits of the target, from its tip, that are searched for work which landed as another commit. */
+export const LANDINGS_SEARCHED_MAX = 5000;
+/** A branch with more commits of its own lands as one where it should be rebased. */
+export const REBASE_COMMITS_MAX = 200;
+/** Receipts are pushed as notes beside others who push notes too. */
+export const NOTES_ATTEMPTS_MAX = 3;
+
+/** `.ticktown/checks.json`: 20 commands of 10,000 characters and a setup. */
+export const CHECKS_FILE_MAX_BYTES = 512 * KIB;
+/** Lines of a check's end that are kept while it runs. */
+export const CHECK_LINES_KEPT = 200;
+/** Of them this much is told: 66 runs must fit into one request to the rig (1 MiB). */
+export const CHECK_WORDS_MAX_BYTES = 4 * KIB;
+/** New pointers into other repositories that are looked for in one tree; each is a fetch. */
+export const SUBMODULES_MAX = 20;
+/** Trying once whether a box works. */
+export const BOX_PROBE_TIMEOUT_MS = 10 * SECOND_MS;
 
 /** One HTTP request to the rig API. */
 export const REPORT_TIMEOUT_MS = 10 * SECOND_MS;
@@ -74,9 +116,56 @@ export const TICKET_BYTES = 32;
 export const TICKET_TTL_MS = 60 * SECOND_MS;
 export const TICKETS_MAX = 1000;
 export const STREAMS_MAX = 100;
+/** Of these, one caller's, where the Worker says whose a stream is. */
+export const STREAMS_PER_CALLER_MAX = 50;
 /** A viewer that does not keep up is disconnected; it can come back with ?after=. */
 export const STREAM_PENDING_MAX_BYTES = 1 * MIB;
 /** Keeps idle streams open through proxies, which commonly close after 60 s. */
 export const STREAM_PING_MS = 30 * SECOND_MS;
 /** Viewers have nothing to say; anything larger is not a viewer. */
 export const STREAM_FRAME_MAX_BYTES = 64 * KIB;
+
+/** Refs in an agent's clone that are looked at; a clone with more is not read. */
+export const FOREIGN_REFS_MAX = 20_000;
+/** HEAD, one ref, or packed-refs of an agent's clone. */
+export const REF_FILE_MAX_BYTES = 4 * MIB;
+/** One part of a ref's name becomes a file name, with `.lock` behind it. */
+export const REF_PART_MAX_CHARS = 180;
+/** What an agent left uncommitted is kept up to this size; a folder with more is moved aside as it is. */
+export const LEFTOVER_MAX_BYTES = 512 * MIB;
+/** Untracked entries of a clone that are remembered from before a dispatch; folders count once. */
+export const UNTRACKED_REMEMBERED_MAX = 1000;
+/** The user's and the agent's lists of ignored files, each. */
+export const EXCLUDES_MAX_BYTES = 256 * KIB;
+/** One push of an agent into its inbox, and the inbox as a whole. */
+export const INBOX_MAX_BYTES = 512 * MIB;
+/** A checkout writes every file; a clone of 60,000 took 13 s here, and disks are slower elsewhere. */
+export const GIT_CHECKOUT_TIMEOUT_MS = 10 * MINUTE_MS;
+/** On a store that is there, a start waits this long for the remote and then goes on with what was fetched before. */
+export const START_FETCH_PATIENCE_MS = 30 * SECOND_MS;
+/** `.gitattributes` files that a merge without a checkout looks at. */
+export const ATTRIBUTE_FILES_MAX = 200;
+/** Branches of an agent's own that are searched for commits it forgot to hand in. */
+export const HEADS_NAMED_MAX = 20;
+/** What a refused hand-in is told; the wire takes no more. */
+export const SENTENCE_MAX_CHARS = 500;
+
+/** What a setup command printed last goes into the reason of the start that it stopped. */
+export const SETUP_WORDS_LINES = 5;
+export const SETUP_WORDS_MAX_CHARS = 350;
+/** A larger lock file is known by its size and time. */
+export const SETUP_KEY_MAX_BYTES = 64 * MIB;
+/** Caches of a rig's setup, one per set of keys; the one that was not used for longest goes. */
+export const SETUP_CACHES_MAX = 5;
+/** Copying a cache into a clone, where the file system cannot share blocks. */
+export const COPY_TIMEOUT_MS = 10 * MINUTE_MS;
+/** A start whose place was not fit is tried again after this. */
+export const PLACE_RETRY_MS = 5 * MINUTE_MS;
+
+/** A store is packed anew above either; more of them make every git slower. */
+export const LOOSE_OBJECTS_MAX = 5000;
+export const PACKS_MAX = 30;
+/** Below so much free disk nothing is started; MIN_FREE_BYTES says otherwise. */
+export const MIN_FREE_BYTES = 1024 * MIB;
+/** Adding up the files of a rig. */
+export const DISK_MEASURE_TIMEOUT_MS = 1 * MINUTE_MS;

@@ -1,7 +1,7 @@
 /** The entry of the container: `node container/main.ts`. Prints one line on stdout when it listens. */
 import { readConfig } from "./config.ts";
 import { logToStderr as log, messageOf } from "./log.ts";
-import { startControlServer } from "./server.ts";
+import { startControlServer } from "./http/server.ts";
 
 try {
   const control = await startControlServer(readConfig(process.env), log);

@@ -21,28 +21,40 @@ const fail = (sentence) => {
 };
 
 if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE) {
-  fail(`Node ${OLDEST_NODE} or newer is needed, this is ${process.versions.node}. Install a newer one from nodejs.org or your package manager.`);
+  fail(
+    `Node ${OLDEST_NODE} or newer is needed, this is ${process.versions.node}. Install a newer one from nodejs.org or your package manager.`,
+  );
 }
 if (spawnSync("git", ["--version"], { stdio: "ignore" }).status !== 0) {
   fail("git is needed and was not found on the PATH. Install it with your package manager.");
 }
 
 const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-const lock = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+const lock = createHash("sha256")
+  .update(readFileSync(join(root, "package-lock.json")))
+  .digest("hex");
 const installed = existsSync(stamp) ? readFileSync(stamp, "utf8") : "";
 if (installed !== lock) {
   process.stderr.write("ticktown: installing packages (npm ci)…\n");
-  const ci = spawnSync(npm, ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2] });
+  const ci = spawnSync(npm, ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+  });
   if (ci.error) fail(`npm could not be started (${ci.error.message}). It comes with Node; check your PATH.`);
   if (ci.status !== 0) fail("npm ci failed; its message is above. Is the npm registry reachable?");
   writeFileSync(stamp, lock);
 }
 
 const path = [bin, process.env.PATH].join(delimiter);
-const tools = spawnSync("node", ["-p", "process.versions.node"], { env: { ...process.env, PATH: path }, encoding: "utf8" });
+const tools = spawnSync("node", ["-p", "process.versions.node"], {
+  env: { ...process.env, PATH: path },
+  encoding: "utf8",
+});
 const [major = 0, minor = 0] = (tools.stdout ?? "").trim().split(".").map(Number);
 if (major < OLDEST_TOOLS_NODE[0] || (major === OLDEST_TOOLS_NODE[0] && minor < OLDEST_TOOLS_NODE[1])) {
-  fail(`the tools need Node ${OLDEST_TOOLS_NODE.join(".")} or newer; no packaged one exists for ${process.platform} ${process.arch}, so please run this with a newer Node.`);
+  fail(
+    `the tools need Node ${OLDEST_TOOLS_NODE.join(".")} or newer; no packaged one exists for ${process.platform} ${process.arch}, so please run this with a newer Node.`,
+  );
 }
 
 // The Worker serves the built dashboard, so it must be there, and not older than what it is made of.
@@ -51,10 +63,19 @@ const newest = (path) => {
   return stat.isDirectory() ? Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name)))) : stat.mtimeMs;
 };
 const page = join(root, "dist", "dashboard", "index.html");
-const sources = ["dashboard", "src/machines", "src/events", "src/do", "docs/statecharts/layout"].map((name) => join(root, name)).filter((path) => existsSync(path));
-if (existsSync(join(root, "dashboard")) && (!existsSync(page) || statSync(page).mtimeMs < Math.max(...sources.map(newest)))) {
+const sources = ["dashboard", "src/machines", "src/core", "src/events", "src/wire", "src/do", "docs/statecharts/layout"]
+  .map((name) => join(root, name))
+  .filter((path) => existsSync(path));
+if (
+  existsSync(join(root, "dashboard")) &&
+  (!existsSync(page) || statSync(page).mtimeMs < Math.max(...sources.map(newest)))
+) {
   process.stderr.write("ticktown: building the dashboard…\n");
-  const built = spawnSync("vite", ["build", "dashboard", "--logLevel", "error"], { cwd: root, stdio: ["ignore", 2, 2], env: { ...process.env, NODE_ENV: "production", PATH: path } });
+  const built = spawnSync("vite", ["build", "dashboard", "--logLevel", "error"], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    env: { ...process.env, NODE_ENV: "production", PATH: path },
+  });
   if (built.status !== 0) fail("the dashboard could not be built; the message is above.");
 }
 

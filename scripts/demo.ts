@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { groupMembers } from "../container/groups.ts";
+import { groupMembers } from "../container/processes/groups.ts";
 import type { BeadEvent } from "./stack/api-client.ts";
 import { gatherEvidence } from "./stack/demo/checks.ts";
 import { makeRepository } from "./stack/demo/repository.ts";
@@ -25,21 +25,33 @@ async function run(dir: string): Promise<void> {
   let groups: number[] = [];
   try {
     print("starting a control server and a Worker on free ports");
-    stack = await startStack({ port: 0, stateDir: path.join(dir, "state"), containerUrl: null, agentCommand: DEMO_AGENT, environment: process.env, say: (line) => screen.tell(line) });
+    stack = await startStack({
+      port: 0,
+      stateDir: path.join(dir, "state"),
+      containerUrl: null,
+      agentCommand: DEMO_AGENT,
+      environment: process.env,
+      say: (line) => screen.tell(line),
+    });
     groups = stack.groups();
     const { rig } = await stack.api.rigFor({ name: "demo", gitUrl: repository.origin, defaultBranch: "main" });
     screen.tell(`Ticktown answers at ${stack.url}; rig ${rig.id}`);
     const failed = stack.failed.then((error) => Promise.reject(error));
     failed.catch(() => {}); // Also when it comes after the story.
-    told = await Promise.race([tellStory(stack, rig.id, screen), failed]);
+    told = await Promise.race([tellStory(stack, rig, screen), failed]);
     screen.end();
 
     const { replayed, timelines, checks } = await gatherEvidence(stack.api, rig.id, repository, told);
-    print(`\n$ git log --graph --oneline main\n${shortIds(repository.git("log", "--graph", "--oneline", "main").trimEnd())}`);
+    print(
+      `\n$ git log --graph --oneline main\n${shortIds(repository.git("log", "--graph", "--oneline", "main").trimEnd())}`,
+    );
     print(`\nThe life of "${BEADS.find(({ key }) => key === ACCIDENT.key)?.title}", from the journal:`);
     for (const event of timelines.get(ACCIDENT.key) ?? []) print(shortIds(timelineLine(event)));
-    print(`\nReplay of the journal: ${replayed.facts} facts and ${replayed.effects} effects, ${replayed.divergence === null ? "zero divergence" : "DIVERGED"}\n`);
-    for (const { says, wrong } of checks) print(`${wrong === null ? "ok    " : "WRONG "}${says}${wrong === null ? "" : `: ${wrong}`}`);
+    print(
+      `\nReplay of the journal: ${replayed.facts} facts and ${replayed.effects} effects, ${replayed.divergence === null ? "zero divergence" : "DIVERGED"}\n`,
+    );
+    for (const { says, wrong } of checks)
+      print(`${wrong === null ? "ok    " : "WRONG "}${says}${wrong === null ? "" : `: ${wrong}`}`);
     const wrong = checks.filter((check) => check.wrong !== null).length;
     if (wrong > 0) throw new StackError(`${wrong} of ${checks.length} checks failed`);
   } finally {
@@ -52,7 +64,9 @@ async function run(dir: string): Promise<void> {
 }
 
 function timelineLine({ created_at, event_type, old_value, new_value, metadata }: BeadEvent): string {
-  const detail = ["reason", "branch", "status"].flatMap((name) => (typeof metadata[name] === "string" ? [`${name} ${metadata[name]}`] : []));
+  const detail = ["hand_in", "reason", "sentence", "branch", "status"].flatMap((name) =>
+    typeof metadata[name] === "string" ? [`${name} ${metadata[name]}`] : [],
+  );
   const change = [old_value, new_value].filter((value) => value !== null).join(" -> ");
   return `  ${created_at.slice(11, 23)}  ${event_type.padEnd(16)}  ${[change, ...detail].filter((text) => text !== "").join(", ")}`;
 }
@@ -67,7 +81,10 @@ function tails(logs: string): string {
   try {
     return readdirSync(logs)
       .filter((name) => name.endsWith(".log"))
-      .map((name) => `--- ${name}\n${readFileSync(path.join(logs, name), "utf8").trimEnd().split("\n").slice(-15).join("\n")}`)
+      .map(
+        (name) =>
+          `--- ${name}\n${readFileSync(path.join(logs, name), "utf8").trimEnd().split("\n").slice(-15).join("\n")}`,
+      )
       .join("\n");
   } catch {
     return "There are no logs yet.";
@@ -84,7 +101,9 @@ try {
   print(`\nThe demo took ${seconds()} s.`);
   process.exit(0);
 } catch (error) {
-  print(`\nThe demo failed after ${seconds()} s: ${error instanceof StackError ? error.message : error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}`);
+  print(
+    `\nThe demo failed after ${seconds()} s: ${error instanceof StackError ? error.message : error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}`,
+  );
   print(tails(path.join(dir, "state", "logs")));
   print(`Everything is kept in ${dir}`);
   process.exit(1);

@@ -1,25 +1,35 @@
 /** `npm start`: a Ticktown on this machine, until it is told to stop. */
 import path from "node:path";
 import { parseArgs } from "node:util";
-import type { ApiClient } from "./stack/api-client.ts";
+import type { Setup } from "../src/events/place.ts";
 import { messageOf, StackError } from "./stack/errors.ts";
+import { guessedCache } from "./stack/guessed-cache.ts";
 import { inspectRepository, type Repository } from "./stack/repository.ts";
+import { linkToBoard } from "./stack/link.ts";
+import { quoted } from "./stack/quoted.ts";
 import { askedToStop } from "./stack/signals.ts";
-import { DEMO_AGENT, startStack } from "./stack/stack.ts";
+import { DEMO_AGENT, type Stack, startStack } from "./stack/stack.ts";
 
 const HELP = `Usage: npm start -- [options]
 
   --port NUMBER       where the API listens on 127.0.0.1 (8787; 0 takes a free port)
   --state DIR         where everything is kept (./.ticktown)
+  --host NAME         another name under which the API may be asked for, such as a proxy's; may be given again
   --container URL     use a control server that is already running instead of starting one
                       (its token, if it has one, in the environment variable CONTROL_TOKEN)
   --repo PATH_OR_URL  create a town and a rig for this git repository, or find the rig it has
-  --agent COMMAND     what to run as an agent, by sh -c in its worktree (a demo agent without a model)
+                      (a private one's token in the environment variable TICKTOWN_REPO_TOKEN)
+  --target BRANCH     merge into this branch of it instead of its default branch
+  --update-instead    let merges update the files of a local repository whose target is checked out
+  --setup COMMAND     what a clone needs before anybody can work in it, such as "npm ci"; a setting of the rig
+  --agent COMMAND     what to run as an agent, by sh -c in its clone (a demo agent without a model)
   --help              show this
 
 When the API answers, one line \`ready http://127.0.0.1:PORT\` is printed on stdout; all else goes to stderr.
-SIGINT or SIGTERM stops everything that was started. GASTOWN_JWT_SECRET, TICKTOWN_OPERATOR_TOKEN and ENVIRONMENT
-in the environment replace what is made up otherwise.
+Every request needs a token. The operator's is in the file operator-token of the state folder; the board gets one by the
+link that is printed, and by those of \`npm run open\`. More tokens: npm run token.
+SIGINT or SIGTERM stops everything that was started. GASTOWN_JWT_SECRET and TICKTOWN_OPERATOR_TOKEN in the environment
+replace what is made up otherwise.
 `;
 
 const say = (line: string): void => void process.stderr.write(`ticktown: ${line}\n`);
@@ -27,10 +37,17 @@ const say = (line: string): void => void process.stderr.write(`ticktown: ${line}
 interface Options {
   readonly port: number;
   readonly stateDir: string;
+  readonly hosts: readonly string[];
   readonly containerUrl: string | null;
   readonly repo: string | null;
+  readonly target: string | null;
+  readonly updateInstead: boolean;
+  readonly setup: string | null;
   readonly agentCommand: string | null;
 }
+
+/** As a client says it in its Host header. */
+const HOST = /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
 
 /** npm changes to the project's folder and says here where it was called; paths are meant from there. */
 const calledFrom = process.env["INIT_CWD"] ?? process.cwd();
@@ -38,17 +55,43 @@ const calledFrom = process.env["INIT_CWD"] ?? process.cwd();
 /** @throws StackError naming the option that cannot be used */
 function readOptions(args: readonly string[]): Options | "help" {
   const text = { type: "string" } as const;
-  const { values } = parseArgs({ args: [...args], options: { port: text, state: text, container: text, repo: text, agent: text, help: { type: "boolean", short: "h" } } });
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      port: text,
+      state: text,
+      host: { type: "string", multiple: true },
+      container: text,
+      repo: text,
+      target: text,
+      "update-instead": { type: "boolean" },
+      agent: text,
+      setup: text,
+      help: { type: "boolean", short: "h" },
+    },
+  });
   if (values.help === true) return "help";
-  for (const [name, value] of Object.entries(values)) if (value === "") throw new StackError(`--${name} is empty`);
+  for (const [name, value] of Object.entries(values))
+    if ([value].flat().includes("")) throw new StackError(`--${name} is empty`);
   const port = Number(values.port ?? 8787);
-  if (!/^\d{1,5}$/.test(values.port ?? "8787") || port > 65_535) throw new StackError(`--port is "${values.port}"; it must be a number from 0 to 65535`);
-  if (values.container !== undefined && !/^https?:$/.test(URL.parse(values.container)?.protocol ?? "")) throw new StackError(`--container is "${values.container}"; it must be an http:// or https:// URL`);
+  if (!/^\d{1,5}$/.test(values.port ?? "8787") || port > 65_535)
+    throw new StackError(`--port is "${values.port}"; it must be a number from 0 to 65535`);
+  if (values.container !== undefined && !/^https?:$/.test(URL.parse(values.container)?.protocol ?? ""))
+    throw new StackError(`--container is "${values.container}"; it must be an http:// or https:// URL`);
+  const wrong = (values.host ?? []).find((name) => !HOST.test(name));
+  if (wrong !== undefined)
+    throw new StackError(
+      `--host is "${wrong}"; it must be a name as in a URL, with a port or without: ticktown.example:8443`,
+    );
   return {
     port,
+    hosts: values.host ?? [],
     stateDir: path.resolve(calledFrom, values.state ?? ".ticktown"),
     containerUrl: values.container ?? null,
     repo: values.repo ?? null,
+    target: values.target ?? null,
+    updateInstead: values["update-instead"] === true,
+    setup: values.setup ?? null,
     agentCommand: values.agent ?? null,
   };
 }
@@ -65,7 +108,8 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  if (options.containerUrl !== null && options.agentCommand !== null) say("--agent is not used: the control server at --container has its own AGENT_COMMAND");
+  if (options.containerUrl !== null && options.agentCommand !== null)
+    say("--agent is not used: the control server at --container has its own AGENT_COMMAND");
 
   // What is half started has nothing to hand back, and ends with this process.
   const asked = askedToStop();
@@ -75,11 +119,24 @@ async function main(): Promise<number> {
     say(`${signal} before it was up: stopping`);
     process.exit(0);
   });
-  const repository = options.repo === null ? null : await inspectRepository(options.repo, calledFrom);
-  const stack = await startStack({ ...options, agentCommand: options.agentCommand ?? DEMO_AGENT, environment: process.env, say });
+  const repository =
+    options.repo === null
+      ? null
+      : await inspectRepository(options.repo, calledFrom, { ...options, token: process.env["TICKTOWN_REPO_TOKEN"] });
+  if (repository !== null && repository.caution !== null) say(repository.caution);
+  const stack = await startStack({
+    ...options,
+    agentCommand: options.agentCommand ?? DEMO_AGENT,
+    environment: process.env,
+    say,
+  });
   isUp = true;
   try {
-    if (repository !== null) await introduce(stack.api, repository, stack.url, options);
+    if (repository !== null) await introduce(stack, repository, options);
+    const link = await linkToBoard(stack).catch(
+      (error: unknown) => `${stack.url} (without a code: ${messageOf(error)})`,
+    );
+    say(`the board; this link is good once and for five minutes, \`npm run open\` makes another:\n  ${link}`);
     say(`state in ${options.stateDir}, logs in ${stack.logs}`);
     process.stdout.write(`ready ${stack.url}\n`);
     const end = await Promise.race([asked, stack.failed]);
@@ -91,20 +148,51 @@ async function main(): Promise<number> {
   return 0;
 }
 
-async function introduce(api: ApiClient, repository: Repository, url: string, { agentCommand, containerUrl }: Options): Promise<void> {
-  const { rig, isNew } = await api.rigFor(repository);
-  say(`rig ${rig.id} ${isNew ? "is new" : "was here already"}: ${rig.git_url}, work is merged into ${rig.default_branch}`);
-  if (rig.default_branch !== repository.defaultBranch) say(`the repository's HEAD is on ${repository.defaultBranch} now; this rig goes on with ${rig.default_branch}`);
+async function introduce(
+  stack: Stack,
+  repository: Repository,
+  { agentCommand, containerUrl, setup }: Options,
+): Promise<void> {
+  const { rig, isNew } = await stack.api.rigFor(repository);
+  // A token that was made anew is meant to be used.
+  if (!isNew && Object.keys(repository.secrets).length > 0) {
+    await stack.api.call("PUT", `/api/rigs/${rig.id}/secrets`, { GIT_USERNAME: null, ...repository.secrets });
+    say(`the rig's ${Object.keys(repository.secrets).join(" and ")} are those that were given now`);
+  }
+  say(
+    `rig ${rig.id} ${isNew ? "is new" : "was here already"}: ${rig.git_url}, work is merged into ${rig.default_branch}`,
+  );
+  if (rig.default_branch !== repository.defaultBranch)
+    say(
+      `the branch to merge into would be ${repository.defaultBranch} now; this rig goes on with ${rig.default_branch}`,
+    );
   if (repository.warning !== null) say(repository.warning);
-  if (agentCommand === null && containerUrl === null) say("agents are the demo agent, which only writes lines into work/; give your own with --agent");
-  const token = (process.env["ENVIRONMENT"] ?? "development") === "development" ? "" : ` -H "Authorization: Bearer $TICKTOWN_OPERATOR_TOKEN"`;
-  say(`sling the first bead:\n  curl${token} -H 'content-type: application/json' ${url}/api/rigs/${rig.id}/sling -d '{"title":"Say hello","body":"Write a greeting into HELLO.md"}'`);
+  if (setup !== null) await setSetup(stack, rig.id, setup);
+  if (agentCommand === null && containerUrl === null)
+    say("agents are the demo agent, which only writes lines into work/; give your own with --agent");
+  say(
+    `sling the first bead:\n  curl -H "Authorization: Bearer $(cat ${quoted(stack.tokenFile)})" -H 'content-type: application/json' ${stack.url}/api/rigs/${rig.id}/sling -d '{"title":"Say hello","body":"Write a greeting into HELLO.md"}'`,
+  );
+}
+
+/** What is cached, and how long it may take, stays as it was set. */
+async function setSetup({ api, url }: Stack, rigId: string, command: string): Promise<void> {
+  const to = `/api/rigs/${rigId}/settings`;
+  const { setup } = await api.call<{ setup: Setup | null }>("GET", to);
+  await api.call("PUT", to, { setup: { ...guessedCache(command), ...setup, command } });
+  say(`setup of each clone: ${command} (more of it: PUT ${url}${to})`);
 }
 
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {
-    say(error instanceof StackError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
+    say(
+      error instanceof StackError
+        ? error.message
+        : error instanceof Error
+          ? (error.stack ?? error.message)
+          : String(error),
+    );
     process.exit(1);
   },
 );

@@ -31,7 +31,6 @@ export const growth: Bench = async ({ quick, workerd, container }): Promise<Resu
   const before = await server.call<number>(rig, "size");
   const archived = await server.call<ArchivedAll>(rig, "archiveAll", Math.floor(wanted / 10));
   const perLife = await server.call<number>(rig, "factsPerLife");
-  const lives = facts / perLife;
 
   const rigs = quick ? 100 : 1_000;
   const names = Array.from({ length: rigs }, (_, i) => `many-${i}`);
@@ -61,9 +60,35 @@ export const growth: Bench = async ({ quick, workerd, container }): Promise<Resu
   const cold = await alarmsOf(true);
   await inTurns((name) => server.call(name, "ring"));
   const warm = await alarmsOf(false);
+  return reportOf({ facts, perLife, bytes: before, archived, rigs, cold, warm });
+};
+
+interface Measured {
+  readonly facts: number;
+  readonly perLife: number;
+  /** Of the rig's storage before its archive took anything. */
+  readonly bytes: number;
+  readonly archived: ArchivedAll;
+  readonly rigs: number;
+  readonly cold: Alarms;
+  readonly warm: Alarms;
+}
+
+function reportOf({ facts, perLife, bytes: before, archived, rigs, cold, warm }: Measured): Result {
+  const lives = facts / perLife;
   const targets: Target[] = [
-    { what: "what is left after archiving replays", wanted: "no divergence", is: JSON.stringify(archived.divergence), reached: archived.divergence === null },
-    { what: `${rigs} rigs due in the same ms`, wanted: "all ring", is: `${warm.rang} rang, the last ${warm.lateness_max_ms} ms late`, reached: warm.rang >= rigs },
+    {
+      what: "what is left after archiving replays",
+      wanted: "no divergence",
+      is: JSON.stringify(archived.divergence),
+      reached: archived.divergence === null,
+    },
+    {
+      what: `${rigs} rigs due in the same ms`,
+      wanted: "all ring",
+      is: `${warm.rang} rang, the last ${warm.lateness_max_ms} ms late`,
+      reached: warm.rang >= rigs,
+    },
   ];
   const bytesPerLife = before / lives;
   return {
@@ -81,7 +106,10 @@ export const growth: Bench = async ({ quick, workerd, container }): Promise<Resu
           ["NDJSON written, MiB", archived.bytes / MIB],
           ["archived facts/s (folded, compared, written, deleted)", (archived.lines / archived.ms) * 1_000],
           ["facts left in the rig", archived.left],
-          ["bytes that stay of a life when its journal has gone", (archived.size - (before * archived.left) / facts) / (lives * (1 - archived.left / facts))],
+          [
+            "bytes that stay of a life when its journal has gone",
+            (archived.size - (before * archived.left) / facts) / (lives * (1 - archived.left / facts)),
+          ],
           ["storage before, MiB", before / MIB],
           ["storage after (pages are used again, not given back), MiB", archived.size / MIB],
         ],
@@ -91,7 +119,14 @@ export const growth: Bench = async ({ quick, workerd, container }): Promise<Resu
         title: `${rigs} rigs in one workerd, all alarms due in the same ms`,
         columns: ["what", "rang", "lateness p50, ms", "lateness worst, ms", "alarm p50, ms", "first to last, ms"],
         rows: [
-          ["evicted before: each wakes from its rows and asks its container", cold.rang, cold.lateness_p50_ms, cold.lateness_max_ms, cold.took_p50_ms, cold.span_ms],
+          [
+            "evicted before: each wakes from its rows and asks its container",
+            cold.rang,
+            cold.lateness_p50_ms,
+            cold.lateness_max_ms,
+            cold.took_p50_ms,
+            cold.span_ms,
+          ],
           ["in memory", warm.rang, warm.lateness_p50_ms, warm.lateness_max_ms, warm.took_p50_ms, warm.span_ms],
         ],
         notes: ["Each rig has three agents at work in a town of its own, and asks for them."],
@@ -99,4 +134,4 @@ export const growth: Bench = async ({ quick, workerd, container }): Promise<Resu
     ],
     targets,
   };
-};
+}

@@ -3,10 +3,28 @@ import type { Result } from "../report.ts";
 import type { Bench } from "../context.ts";
 
 /** Counted by the cost bench and held by test/workers/cost.test.ts. */
-export const COUNTED = { life_rows: 42, life_bytes: 4_700, event_rows: 4, checkpoint_rows: 4, idle_alarms_per_day: 288, active_alarms_per_day: 2_880, pokes_per_day: 288 } as const;
+export const COUNTED = {
+  life_rows: 42,
+  life_bytes: 4_700,
+  event_rows: 4,
+  checkpoint_rows: 4,
+  idle_alarms_per_day: 288,
+  active_alarms_per_day: 2_880,
+  pokes_per_day: 288,
+} as const;
 
 /** The fleet that is multiplied. Change it, and run `npm run bench -- scale`. */
-const FLEET = { agents_per_rig: 3, working_at_once: 1, hours_per_day: 6, beads_per_hour: 1, events_per_hour: 60, heartbeats_per_hour: 120, checkpoints_per_hour: 4, rigs_per_town: 5, rigs_per_user: 5 } as const;
+const FLEET = {
+  agents_per_rig: 3,
+  working_at_once: 1,
+  hours_per_day: 6,
+  beads_per_hour: 1,
+  events_per_hour: 60,
+  heartbeats_per_hour: 120,
+  checkpoints_per_hour: 4,
+  rigs_per_town: 5,
+  rigs_per_user: 5,
+} as const;
 
 const DAYS = 30;
 const DAY_S = 86_400;
@@ -20,7 +38,8 @@ function monthOfOne(): Month & { alarms: number } {
   const alarms = (COUNTED.active_alarms_per_day * share + COUNTED.idle_alarms_per_day * (1 - share)) * DAYS;
   const pokes = COUNTED.pokes_per_day * DAYS;
   const lives = hours * FLEET.beads_per_hour;
-  const fromAgents = hours * (FLEET.heartbeats_per_hour + FLEET.events_per_hour + FLEET.checkpoints_per_hour) + 3 * lives;
+  const fromAgents =
+    hours * (FLEET.heartbeats_per_hour + FLEET.events_per_hour + FLEET.checkpoints_per_hour) + 3 * lives;
   return {
     alarms,
     worker_requests: fromAgents,
@@ -28,7 +47,10 @@ function monthOfOne(): Month & { alarms: number } {
     object_requests: fromAgents + alarms + pokes + 3 * lives,
     object_gb_s: 0.128 * (FLEET.hours_per_day * 3_600 * DAYS + (alarms * (1 - share) + pokes) * AWAKE_S),
     rows_read: 30 * (fromAgents + alarms),
-    rows_written: alarms + lives * COUNTED.life_rows + hours * (FLEET.events_per_hour * COUNTED.event_rows + FLEET.checkpoints_per_hour * COUNTED.checkpoint_rows),
+    rows_written:
+      alarms +
+      lives * COUNTED.life_rows +
+      hours * (FLEET.events_per_hour * COUNTED.event_rows + FLEET.checkpoints_per_hour * COUNTED.checkpoint_rows),
     stored_gb: (lives * COUNTED.life_bytes) / 1e9,
   };
 }
@@ -37,7 +59,8 @@ function monthOfOne(): Month & { alarms: number } {
 export const scale: Bench = async (): Promise<Result> => {
   const one = monthOfOne();
   const sizes = [1, 100, 10_000, 1_000_000];
-  const times = (n: number): Month => Object.fromEntries(Object.entries(one).map(([name, value]) => [name, value * n])) as unknown as Month;
+  const times = (n: number): Month =>
+    Object.fromEntries(Object.entries(one).map(([name, value]) => [name, value * n])) as unknown as Month;
   const bills = sizes.map((n) => bill(times(n)));
   const perSecond = (value: number) => sizes.map((n) => (value * n) / (DAYS * DAY_S));
   return {
@@ -46,14 +69,25 @@ export const scale: Bench = async (): Promise<Result> => {
         title: `A fleet of rigs, each with ${FLEET.agents_per_rig} agents, ${FLEET.working_at_once} at work ${FLEET.hours_per_day} hours a day; prices of ${PRICES_AS_OF}`,
         columns: ["", ...sizes.map((n) => `${n.toLocaleString("en-US")} ${n === 1 ? "rig" : "rigs"}`)],
         rows: [
-          ["objects: rigs, towns, users and the directory", ...sizes.map((n) => n + Math.ceil(n / FLEET.rigs_per_town) + Math.ceil(n / FLEET.rigs_per_user) + 1)],
+          [
+            "objects: rigs, towns, users and the directory",
+            ...sizes.map((n) => n + Math.ceil(n / FLEET.rigs_per_town) + Math.ceil(n / FLEET.rigs_per_user) + 1),
+          ],
           ["alarms per second, mean", ...perSecond(one.alarms)],
           ["requests to objects per second, mean", ...perSecond(one.object_requests)],
           ["rows written per second, mean", ...perSecond(one.rows_written)],
-          ["containers at work at once, mean", ...sizes.map((n) => Math.max(FLEET.hours_per_day / 24, (Math.ceil(n / FLEET.rigs_per_town) * FLEET.hours_per_day) / 24))],
+          [
+            "containers at work at once, mean",
+            ...sizes.map((n) =>
+              Math.max(FLEET.hours_per_day / 24, (Math.ceil(n / FLEET.rigs_per_town) * FLEET.hours_per_day) / 24),
+            ),
+          ],
           ["growth per month, GB", ...sizes.map((n) => one.stored_gb * n)],
           ["rows written, $ per month", ...bills.map((each) => each.rows_written + each.rows_read)],
-          ["requests and alarms, $ per month", ...bills.map((each) => each.object_requests + each.worker_requests + each.worker_cpu_ms)],
+          [
+            "requests and alarms, $ per month",
+            ...bills.map((each) => each.object_requests + each.worker_requests + each.worker_cpu_ms),
+          ],
           ["object duration, $ per month", ...bills.map((each) => each.object_gb_s)],
           ["the brain, with the plan, $ per month", ...bills.map((each) => each.total + PRICES.plan)],
         ],

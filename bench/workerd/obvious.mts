@@ -10,7 +10,9 @@ export class ObviousRig extends DurableObject<{ TOWN_CONTAINER: DurableObjectNam
   fill(town: string, agents: number, status: "idle" | "working" = "idle"): void {
     const { sql } = this.ctx.storage;
     this.#town = town;
-    sql.exec("CREATE TABLE IF NOT EXISTS agents (id TEXT PRIMARY KEY, status TEXT NOT NULL, bead TEXT, dispatch_attempts INTEGER NOT NULL, last_activity_at TEXT)");
+    sql.exec(
+      "CREATE TABLE IF NOT EXISTS agents (id TEXT PRIMARY KEY, status TEXT NOT NULL, bead TEXT, dispatch_attempts INTEGER NOT NULL, last_activity_at TEXT)",
+    );
     sql.exec("CREATE TABLE IF NOT EXISTS beads (id TEXT PRIMARY KEY, status TEXT NOT NULL, title TEXT NOT NULL)");
     for (let i = 0; i < agents; i++) {
       sql.exec("INSERT OR REPLACE INTO agents VALUES (?, ?, ?, 0, NULL)", `agent-${i}`, status, `bead-${i}`);
@@ -39,20 +41,45 @@ export class ObviousRig extends DurableObject<{ TOWN_CONTAINER: DurableObjectNam
 
   async #schedulePendingWork(): Promise<void> {
     const { sql } = this.ctx.storage;
-    for (const agent of sql.exec<{ id: string; bead: string }>("SELECT * FROM agents WHERE status = 'idle' AND bead IS NOT NULL").toArray()) {
+    for (const agent of sql
+      .exec<{ id: string; bead: string }>("SELECT * FROM agents WHERE status = 'idle' AND bead IS NOT NULL")
+      .toArray()) {
       const bead = sql.exec<{ title: string }>("SELECT * FROM beads WHERE id = ?", agent.bead).one();
-      const order = { agentId: agent.id, rigId: "rig", townId: this.#town, role: "polecat", name: agent.id, identity: agent.id, prompt: bead.title, systemPrompt: "", model: "default", gitUrl: "file:///repo", branch: `b/${agent.bead}`, defaultBranch: "main" };
-      const response = await this.#container().fetch("http://container/agents/start", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(order) });
+      const order = {
+        agentId: agent.id,
+        rigId: "rig",
+        townId: this.#town,
+        role: "polecat",
+        name: agent.id,
+        identity: agent.id,
+        prompt: bead.title,
+        systemPrompt: "",
+        model: "default",
+        gitUrl: "file:///repo",
+        branch: `b/${agent.bead}`,
+        defaultBranch: "main",
+      };
+      const response = await this.#container().fetch("http://container/agents/start", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(order),
+      });
       await response.json();
       if (!response.ok) continue;
-      sql.exec("UPDATE agents SET status = 'working', dispatch_attempts = dispatch_attempts + 1, last_activity_at = ? WHERE id = ?", new Date().toISOString(), agent.id);
+      sql.exec(
+        "UPDATE agents SET status = 'working', dispatch_attempts = dispatch_attempts + 1, last_activity_at = ? WHERE id = ?",
+        new Date().toISOString(),
+        agent.id,
+      );
       sql.exec("UPDATE beads SET status = 'in_progress' WHERE id = ?", agent.bead);
     }
   }
 
   async #witnessPatrol(): Promise<void> {
     const { sql } = this.ctx.storage;
-    for (const agent of sql.exec<{ id: string }>("SELECT id FROM agents WHERE status IN ('working', 'blocked')").toArray()) {
+    for (const agent of sql
+      .exec<{ id: string }>("SELECT id FROM agents WHERE status IN ('working', 'blocked')")
+      .toArray()) {
       const response = await this.#container().fetch(`http://container/agents/${agent.id}/status`);
       const status = response.ok ? ((await response.json()) as { status: string }).status : "gone";
       if (status !== "running") sql.exec("UPDATE agents SET status = 'exited' WHERE id = ?", agent.id);

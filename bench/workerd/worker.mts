@@ -3,23 +3,23 @@
  * beside it: rigs are filled through the production commit, rung, timed, and forgotten (as the platform evicts an object).
  */
 import { commit } from "../../src/do/commit.ts";
-import type { Env } from "../../src/do/env.ts";
 import type { RigPorts, Sql, SqlValue } from "../../src/do/ports.ts";
 import { execute, openRig, type Rig } from "../../src/do/rig.ts";
 import { RigDO as ProductionRig } from "../../src/do/rig-do.ts";
 import { archive, replayFromArchive } from "../../src/do/archive.ts";
-import { entryLine } from "../../src/do/replay.ts";
+import { entryLine } from "../../src/core/replay.ts";
 import type { Fact } from "../../src/events/facts.ts";
-import worker from "../../src/worker.ts";
 import { lifeOf, progressOf, setUp, unhookOf, workOf } from "../facts.ts";
+import { rung } from "./door.mts";
 import { ObviousRig } from "./obvious.mts";
 
 export { TownContainer } from "../../src/do/town-container.ts";
 export { UserDO } from "../../src/do/user-do.ts";
 export { ObviousRig };
+export { default } from "./door.mts";
 
 const HOUR_MS = 3_600_000;
-const OPERATOR = { id: "bench", dispatchId: null };
+const OPERATOR = { kind: "operator", id: "bench", dispatchId: null, scope: "operate" };
 
 type Statement = [query: string, ...bindings: SqlValue[]];
 /** `progress`: a journal row and an actor's. `unhook`: two transitions, a journal row, two actors' and an effect's. */
@@ -75,11 +75,6 @@ function countOff(): Rows {
   counting = null;
   return rows;
 }
-
-/** Alarms that the platform rang in this isolate: how late each was. */
-const rung: { lateness_ms: number; took_ms: number; at: number }[] = [];
-
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 export class RigDO extends ProductionRig {
   #recorded: Statement[] | null = null;
@@ -206,7 +201,11 @@ export class RigDO extends ProductionRig {
    * Durable steps: one fact each, for as many agents. In one commit, or one by one.
    * @param record whether the statements are kept; it costs a little, so it is not done where time is taken.
    */
-  async steps(kind: StepKind, each: StepManner, record: boolean): Promise<{ steps: number; ms: number; statements: Statement[][] }> {
+  async steps(
+    kind: StepKind,
+    each: StepManner,
+    record: boolean,
+  ): Promise<{ steps: number; ms: number; statements: Statement[][] }> {
     // Open already, as a rig at work is: waking up is measured elsewhere.
     const rig = (this.#stepper ??= this.#filler(record));
     if (kind === "unhook") execute(rig, { type: "pause" }, OPERATOR);
@@ -248,19 +247,38 @@ export class RigDO extends ProductionRig {
   }
 
   /** `steps`, timed; the same rows by bare SQL in a rig that was filled alike, as a third one recorded them. */
-  async race(kind: StepKind, each: StepManner, bare: string, recorder: string): Promise<{ steps: number; rows: number; ms: number; bare_ms: number }> {
+  async race(
+    kind: StepKind,
+    each: StepManner,
+    bare: string,
+    recorder: string,
+  ): Promise<{ steps: number; rows: number; ms: number; bare_ms: number }> {
     const rig = (name: string) => this.env.RIG.get(this.env.RIG.idFromName(name)) as unknown as Twin;
     const { statements } = await rig(recorder).steps(kind, each, true);
     if (kind === "unhook") await rig(bare).pause();
     const { steps, ms } = await this.steps(kind, each, false);
-    return { steps, rows: statements.reduce((sum, group) => sum + group.length, 0), ms, bare_ms: await rig(bare).bare(statements, each === "alone and awaited") };
+    return {
+      steps,
+      rows: statements.reduce((sum, group) => sum + group.length, 0),
+      ms,
+      bare_ms: await rig(bare).bare(statements, each === "alone and awaited"),
+    };
   }
 
   pause(): void {
     execute(this.#filler(), { type: "pause" }, OPERATOR);
   }
 
-  async archiveAll(keep: number): Promise<{ segments: number; lines: number; bytes: number; ms: number; left: number; size: number; facts: number; divergence: unknown }> {
+  async archiveAll(keep: number): Promise<{
+    segments: number;
+    lines: number;
+    bytes: number;
+    ms: number;
+    left: number;
+    size: number;
+    facts: number;
+    divergence: unknown;
+  }> {
     const rig = this.#filler();
     let [segments, lines, bytes] = [0, 0, 0];
     const began = performance.now();
@@ -272,17 +290,31 @@ export class RigDO extends ProductionRig {
     }
     const ms = performance.now() - began;
     const { facts, divergence } = replayFromArchive(rig);
-    return { segments, lines, bytes, ms, left: this.ctx.storage.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM journal").one().n, size: this.ctx.storage.sql.databaseSize, facts, divergence };
+    return {
+      segments,
+      lines,
+      bytes,
+      ms,
+      left: this.ctx.storage.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM journal").one().n,
+      size: this.ctx.storage.sql.databaseSize,
+      facts,
+      divergence,
+    };
   }
 
   /** Every agent's newest dispatch, for a container that should know them. */
   dispatches(): { agentId: string; dispatchId: string }[] {
-    return Array.from(this.#filler().world.agents.values(), ({ context: { id, dispatchN } }) => ({ agentId: id, dispatchId: `${id}:${dispatchN}` }));
+    return Array.from(this.#filler().world.agents.values(), ({ context: { id, dispatchN } }) => ({
+      agentId: id,
+      dispatchId: `${id}:${dispatchN}`,
+    }));
   }
 
   factsPerLife(): number {
     const rig = this.#filler();
-    const row = this.ctx.storage.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM actors WHERE kind = 'bead' AND live = 0").one();
+    const row = this.ctx.storage.sql
+      .exec<{ n: number }>("SELECT COUNT(*) AS n FROM actors WHERE kind = 'bead' AND live = 0")
+      .one();
     return rig.world.seq / Math.max(1, row.n);
   }
 
@@ -320,29 +352,3 @@ export class RigDO extends ProductionRig {
     return { insert_ms, select_ms, commit_ms: performance.now() - began, commits };
   }
 }
-
-interface BenchEnv extends Env {
-  OBVIOUS: DurableObjectNamespace<ObviousRig>;
-}
-
-export default {
-  ...worker,
-  async fetch(request: Request, env: BenchEnv, ctx: ExecutionContext): Promise<Response> {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/bench/alarms") {
-      const lateness = rung.map((each) => each.lateness_ms);
-      const answer = { rang: rung.length, lateness_p50_ms: median(lateness), lateness_max_ms: Math.max(0, ...lateness), took_p50_ms: median(rung.map((each) => each.took_ms)), span_ms: Math.max(0, ...rung.map((each) => each.at)) - Math.min(...rung.map((each) => each.at)) };
-      rung.length = 0;
-      return Response.json(answer);
-    }
-    if (pathname !== "/bench") return worker.fetch!(request as never, env, ctx);
-    const { object, name, method, args } = (await request.json()) as { object: "RIG" | "OBVIOUS"; name: string; method: string; args: unknown[] };
-    const namespace = env[object] as unknown as DurableObjectNamespace<RigDO>;
-    const stub = namespace.get(namespace.idFromName(name)) as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-    try {
-      return Response.json({ answer: (await stub[method]?.(...args)) ?? null });
-    } catch (error) {
-      return Response.json({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, { status: 500 });
-    }
-  },
-} satisfies ExportedHandler<BenchEnv>;

@@ -14,6 +14,8 @@ export interface Plan {
   readonly rate_limit_ms: number;
   /** Once per bead: after the first step do nothing any more, until stopped or spoken to. */
   readonly hang: boolean;
+  /** Once per bead: says done without having committed its last step, is refused, and mends it. */
+  readonly forget: boolean;
 }
 
 /** Lines `key: value` anywhere in the body; unknown keys and values that make no sense are prose, and ignored. */
@@ -27,6 +29,7 @@ export function parsePlan(body: string | null, beadId: string): Plan {
     const value = Number(said.get(key));
     return said.has(key) && Number.isInteger(value) ? Math.min(max, Math.max(min, value)) : fallback;
   };
+  const isOnce = (key: string): boolean => /^(1|true|yes|once)$/i.test(said.get(key) ?? "");
   return {
     steps: number("steps", 3, 1, 1000),
     step_ms: number("step_ms", 300, 0, 600_000),
@@ -34,13 +37,15 @@ export function parsePlan(body: string | null, beadId: string): Plan {
     help: said.get("help") ?? null,
     fail: number("fail", 0, 0, 1000),
     rate_limit_ms: number("rate_limit_ms", 0, 0, 3_600_000),
-    hang: /^(1|true|yes|once)$/i.test(said.get("hang") ?? ""),
+    hang: isOnce("hang"),
+    forget: isOnce("forget"),
   };
 }
 
 /** A path inside the repository, or null. */
 function fileIn(text: string | undefined): string | null {
   const parts = text?.split("/") ?? [];
-  const inside = parts.length > 0 && parts.every((part) => part !== "" && part !== "." && part !== ".." && part !== ".git");
+  const inside =
+    parts.length > 0 && parts.every((part) => part !== "" && part !== "." && part !== ".." && part !== ".git");
   return inside && text !== undefined && !text.includes("\\") ? text : null;
 }

@@ -54,11 +54,14 @@ async function concludeMerge(): Promise<boolean> {
 }
 
 /** Counts things per bead beside the repository, where no commit, no checkpoint and no other bead sees them. */
-export async function openCounters(beadId: string): Promise<{ get: (name: string) => number; add: (name: string) => void }> {
+export async function openCounters(
+  beadId: string,
+): Promise<{ get: (name: string) => number; add: (name: string) => void }> {
   const dir = path.join(path.resolve(await git("rev-parse", "--git-common-dir")), "ticktown-demo");
   const file = path.join(dir, `${beadId.replaceAll(/[^A-Za-z0-9._-]/g, "-")}.json`);
   mkdirSync(dir, { recursive: true });
-  const read = (): Record<string, number> => (existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, number>) : {});
+  const read = (): Record<string, number> =>
+    existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, number>) : {};
   return {
     get: (name) => read()[name] ?? 0,
     add: (name) => writeFileSync(file, JSON.stringify({ ...read(), [name]: (read()[name] ?? 0) + 1 })),

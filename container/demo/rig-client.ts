@@ -1,4 +1,5 @@
 /** The rig API as an agent sees it, with patience for an API that is away for a moment. */
+import { backoff } from "../backoff.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Bead {
@@ -25,7 +26,14 @@ export interface RigClient {
   readonly checkpoint: (data: unknown, patience_ms?: number) => Promise<void>;
   readonly event: (eventType: string, data: unknown) => Promise<void>;
   readonly askForHelp: (question: string, beadId: string) => Promise<void>;
-  readonly done: (branch: string, summary: string) => Promise<void>;
+  /** Waits a little for what comes of it. @returns null where nobody says so */
+  readonly done: (branch: string, summary: string) => Promise<HandedIn | null>;
+}
+
+/** What came of a done: its code, and a sentence. */
+export interface HandedIn {
+  readonly code: string;
+  readonly sentence: string;
 }
 
 const PATIENCE_MS = 60_000;
@@ -46,13 +54,19 @@ export function createRigClient(env: Readonly<Record<string, string | undefined>
   const headers = { "content-type": "application/json", authorization: `Bearer ${env["GASTOWN_SESSION_TOKEN"] ?? ""}` };
 
   /** @throws Error on a 4xx, which no repetition changes, and when the patience is over */
-  async function call<T>(method: "GET" | "POST", url: string, body?: unknown, more: { patience_ms?: number; key?: string } = {}): Promise<T> {
+  async function call<T>(
+    method: "GET" | "POST",
+    url: string,
+    body?: unknown,
+    more: { patience_ms?: number; key?: string } = {},
+  ): Promise<T> {
     const deadline = Date.now() + (more.patience_ms ?? PATIENCE_MS);
     for (let attempt = 0; ; attempt++) {
       const answer = await tryOnce(method, url, body, more.key);
       if (answer.ok) return answer.data as T;
-      const pause = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** attempt);
-      if (!answer.transient || Date.now() + pause >= deadline) throw new Error(`${method} ${new URL(url).pathname}: ${answer.error}`);
+      const pause = backoff(attempt, BACKOFF_BASE_MS, BACKOFF_MAX_MS);
+      if (!answer.transient || Date.now() + pause >= deadline)
+        throw new Error(`${method} ${new URL(url).pathname}: ${answer.error}`);
       await sleep(pause);
     }
   }
@@ -86,7 +100,14 @@ export function createRigClient(env: Readonly<Record<string, string | undefined>
         { title: question, metadata: { agent_id: agentId, bead_id: beadId, kind: "help" } },
         { key: `help:${agentId}:${beadId}` },
       ),
-    done: (branch, summary) => call("POST", `${agent}/done`, { branch, summary }),
+    done: async (branch, summary) => {
+      const answer = await call<{ hand_in?: HandedIn } | null>("POST", `${agent}/done`, {
+        branch,
+        summary,
+        wait_ms: REQUEST_TIMEOUT_MS - 2_000,
+      });
+      return answer?.hand_in ?? null;
+    },
   };
 }
 

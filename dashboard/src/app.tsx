@@ -2,35 +2,54 @@ import { Button } from "@mantine/core";
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { Board } from "./board/page.tsx";
 import { lastRig, rememberRig, Welcome } from "./board/welcome.tsx";
+import { whenUnauthorized } from "./lib/api.ts";
 import { openRig, type RigStore } from "./lib/rig-store.ts";
+import { whenLetIn, type Entry } from "./lib/session.ts";
 import { go, href, usePlace } from "./lib/url.ts";
 import { RigContext, useRig } from "./lib/use-rig.ts";
 import { Bar, RigBar } from "./ui/bar.tsx";
+import { Door } from "./ui/door.tsx";
 import { DialogProvider, useDialog } from "./ui/dialogs.tsx";
 import { ToastProvider } from "./ui/toasts.tsx";
-import { TokenGate } from "./ui/token.tsx";
 
 const Debugger = lazy(() => import("./debug/page.tsx"));
 
-export function App() {
+/** @param entry what became of the code in the address, if there was one. */
+export function App({ entry }: { entry: Entry }) {
   const { path, params } = usePlace();
   const isDebugger = path === "/debug";
   const isFile = isDebugger && params.get("file") !== null;
   const named = params.get("rig");
   const rigId = named ?? (isFile ? null : lastRig());
   const [tokens, setTokens] = useState(0);
+  const [isOut, setOut] = useState(entry.how === "refused");
+  const letIn = () => {
+    setOut(false);
+    setTokens((known) => known + 1);
+  };
+  useEffect(() => {
+    whenUnauthorized(() => setOut(true));
+    return whenLetIn(letIn);
+  }, []);
   useEffect(() => {
     if (named === null && rigId !== null) go(href(path, { rig: rigId }, params), false);
     if (rigId !== null) rememberRig(rigId);
   }, [rigId, named]);
-  const store = useStoreOf(rigId, tokens);
+  const store = useStoreOf(isOut ? null : rigId, tokens);
   return (
     <ToastProvider>
       <a className="skip" href="#main">
         Skip to the content
       </a>
       <RigContext.Provider value={store}>
-        {store === null ? (
+        {isOut ? (
+          <>
+            <Bar rigId={null} />
+            <main id="main" className="page" tabIndex={-1}>
+              <Door why={entry.how === "refused" && tokens === 0 ? entry.why : null} onToken={letIn} />
+            </main>
+          </>
+        ) : store === null ? (
           <>
             <Bar rigId={null} />
             <main id="main" className="page" tabIndex={-1}>
@@ -64,7 +83,6 @@ export function App() {
           </DialogProvider>
         )}
       </RigContext.Provider>
-      <TokenGate onToken={() => setTokens(tokens + 1)} />
     </ToastProvider>
   );
 }
@@ -94,7 +112,12 @@ const Loading = () => (
 function Trouble({ store }: { store: RigStore }) {
   const { error } = useRig();
   if (error === null) return null;
-  const text = error.status === 404 ? `There is no rig ${store.rigId}, or it was deleted.` : error.status === 401 ? "A token is needed to see this rig." : error.message;
+  const text =
+    error.status === 404
+      ? `There is no rig ${store.rigId}, or it was deleted.`
+      : error.status === 401
+        ? "A token is needed to see this rig."
+        : error.message;
   return (
     <div className="notice bad" role="alert">
       <span>
@@ -114,7 +137,13 @@ function Keys() {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
-      if (event.metaKey || event.ctrlKey || event.altKey || target.closest("input, textarea, select, [contenteditable], [role=dialog]") !== null) return;
+      if (
+        event.metaKey ||
+        event.ctrlKey ||
+        event.altKey ||
+        target.closest("input, textarea, select, [contenteditable], [role=dialog]") !== null
+      )
+        return;
       const rig = params.get("rig");
       const does: Record<string, () => void> = {
         s: () => ask({ type: "sling" }),

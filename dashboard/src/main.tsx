@@ -1,10 +1,23 @@
 import "./styles/mantine.css";
 import "./styles/base.css";
+import "./styles/pieces.css";
 import { createTheme, MantineProvider, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
+import { enter } from "./lib/session.ts";
 
-const tick: MantineColorsTuple = ["#e6f6f1", "#d0ebe3", "#a3d8c9", "#73c4ad", "#4cb396", "#2f9d80", "#17806a", "#0f6b5c", "#0b594c", "#06453a"];
+const tick: MantineColorsTuple = [
+  "#e6f6f1",
+  "#d0ebe3",
+  "#a3d8c9",
+  "#73c4ad",
+  "#4cb396",
+  "#2f9d80",
+  "#17806a",
+  "#0f6b5c",
+  "#0b594c",
+  "#06453a",
+];
 
 const theme = createTheme({
   primaryColor: "tick",
@@ -35,10 +48,13 @@ const colours: CSSVariablesResolver = () => {
 
 const root = document.getElementById("root");
 if (root !== null) {
-  createRoot(root).render(
-    <MantineProvider theme={theme} cssVariablesResolver={colours} defaultColorScheme="auto">
-      <App />
-    </MantineProvider>,
+  // Nothing is asked before the code, if there is one, was traded: it would be refused.
+  void enter().then((entry) =>
+    createRoot(root).render(
+      <MantineProvider theme={theme} cssVariablesResolver={colours} defaultColorScheme="auto">
+        <App entry={entry} />
+      </MantineProvider>,
+    ),
   );
 }
 

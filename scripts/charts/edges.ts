@@ -50,7 +50,12 @@ export function drawnOf(chart: Chart, said: ReadonlyMap<string, Said>): Drawn {
     else between.set(id, { source, target: end, transitions: [transition] });
   }
   return {
-    arrows: Array.from(between, ([id, { source, target, transitions }]) => ({ id, source, target, rows: rowsOf(chart, said, transitions, target) })),
+    arrows: Array.from(between, ([id, { source, target, transitions }]) => ({
+      id,
+      source,
+      target,
+      rows: rowsOf(chart, said, transitions, target),
+    })),
     inside: new Map(Array.from(inside, ([id, transitions]) => [id, rowsOf(chart, said, transitions, id)])),
   };
 }
@@ -63,11 +68,20 @@ function bundledTarget(chart: Chart, { source, target }: ChartTransition): strin
   if (target === null) return source;
   const parent = parentOf(chart, target);
   if (parent === null || isInside(chart, source, parent.id)) return target;
-  const reached = new Set(chart.transitions.filter((one) => one.source === source && one.target !== null && parentOf(chart, one.target) === parent).map((one) => one.target));
+  const reached = new Set(
+    chart.transitions
+      .filter((one) => one.source === source && one.target !== null && parentOf(chart, one.target) === parent)
+      .map((one) => one.target),
+  );
   return reached.size > 1 || parent.initial === target ? parent.id : target;
 }
 
-function rowsOf(chart: Chart, said: ReadonlyMap<string, Said>, transitions: readonly ChartTransition[], end: string): Row[] {
+function rowsOf(
+  chart: Chart,
+  said: ReadonlyMap<string, Said>,
+  transitions: readonly ChartTransition[],
+  end: string,
+): Row[] {
   const rows = new Map<string, Row>();
   for (const { id, event, guards, actions, source, target } of transitions) {
     const effects = actions.filter((action) => said.get(action)?.as === "effect");
@@ -75,14 +89,30 @@ function rowsOf(chart: Chart, said: ReadonlyMap<string, Said>, transitions: read
     const stays = target === null;
     const context = stays ? actions.filter((action) => !said.has(action)) : [];
     // The arrow tells where it leads, unless it ends at a parent and the target is not where that one starts.
-    const told = stays || target === end || (!isInside(chart, target, source) && chart.states.find((state) => state.id === end)?.initial === target);
-    const row: Row = { events: [event], guards, effects, facts, context, target: told ? null : leafName(chart, target, end), isNothing: stays && actions.length === 0, transitions: [id] };
+    const told =
+      stays ||
+      target === end ||
+      (!isInside(chart, target, source) && chart.states.find((state) => state.id === end)?.initial === target);
+    const row: Row = {
+      events: [event],
+      guards,
+      effects,
+      facts,
+      context,
+      target: told ? null : leafName(chart, target, end),
+      isNothing: stays && actions.length === 0,
+      transitions: [id],
+    };
     const key = JSON.stringify([guards, effects, facts, context, row.target]);
     const known = rows.get(key);
-    rows.set(key, known ? { ...known, events: [...known.events, event], transitions: [...known.transitions, id] } : row);
+    rows.set(
+      key,
+      known ? { ...known, events: [...known.events, event], transitions: [...known.transitions, id] } : row,
+    );
   }
   return [...rows.values()];
 }
 
 /** A target's name as seen from the state at which the arrow ends. */
-const leafName = (chart: Chart, target: string, end: string): string => (target.startsWith(`${end}.`) ? target.slice(end.length + 1) : shortId(chart, target));
+const leafName = (chart: Chart, target: string, end: string): string =>
+  target.startsWith(`${end}.`) ? target.slice(end.length + 1) : shortId(chart, target);

@@ -1,24 +1,39 @@
-import { Fact, type FactType } from "../../src/events/facts.ts";
-import { route } from "../../src/machines/route.ts";
-import { initial, type Kind } from "../../src/machines/step.ts";
-import type { MachineEvent } from "../../src/machines/event.ts";
-import { createWorld, put } from "../../src/machines/world.ts";
+import { FACT_TYPES, rowOf, type FactType } from "../../src/events/facts.ts";
+import { KINDS, type Commanded, type Kind, type Receiver } from "../../src/events/row.ts";
 
-export const FACT_TYPES: readonly FactType[] = Fact.options.map((option) => option.shape.type.value);
+/** What the pages about the charts tell of facts, from the facts' rows. */
 
-/** Which facts reach which kind of actor: asked of `route` itself, in a world that has one of each. */
-export function routedFacts(): Record<Kind, FactType[]> {
-  const world = createWorld();
-  const stamp = { seq: 1, at: 0, cause: null, settings: world.rig.context.settings };
-  put(world, "agent", "a", initial("agent", { ...stamp, type: "agent.registered", agentId: "a", role: "polecat", name: "a", identity: "a" } as MachineEvent));
-  put(world, "bead", "b", initial("bead", { ...stamp, type: "bead.created", beadId: "b", beadType: "issue", blockedBy: [] } as unknown as MachineEvent));
-  put(world, "review", "r", initial("review", { ...stamp, type: "review.opened", reviewId: "r", beadId: "b", agentId: "a" } as MachineEvent));
-  const agent = world.agents.get("a");
-  if (agent) put(world, "agent", "a", { ...agent, context: { ...agent.context, hook: "b" } } as typeof agent);
-  const routed: Record<Kind, FactType[]> = { agent: [], bead: [], review: [], rig: [] };
-  for (const type of FACT_TYPES) {
-    const kinds = new Set(route(world, { type, agentId: "a", beadId: "b", reviewId: "r" } as Fact).map((target) => target.kind));
-    for (const kind of kinds) routed[kind].push(type);
-  }
-  return routed;
-}
+const RECEIVED_BY: Record<Receiver, Kind> = {
+  rig: "rig",
+  "every agent": "agent",
+  agent: "agent",
+  bead: "bead",
+  "bead?": "bead",
+  "bead on its hook?": "bead",
+  review: "review",
+  "every open review": "review",
+  queue: "queue",
+};
+
+const byKind = <T>(of: (kind: Kind) => T): Record<Kind, T> =>
+  Object.fromEntries(KINDS.map((kind) => [kind, of(kind)])) as Record<Kind, T>;
+
+/** What the rows say of each fact for a kind of actor, in the order of the rows; facts of which they say nothing are left out. */
+const said = <T>(of: (type: FactType, kind: Kind) => T | undefined): Record<Kind, Partial<Record<FactType, T>>> =>
+  byKind(
+    (kind) =>
+      Object.fromEntries(
+        FACT_TYPES.map((type) => [type, of(type, kind)]).filter(([, what]) => what !== undefined),
+      ) as Partial<Record<FactType, T>>,
+  );
+
+/** Which facts reach which kind of actor. */
+export const ROUTED: Record<Kind, FactType[]> = byKind((kind) =>
+  FACT_TYPES.filter((type) => rowOf(type).to.some((receiver) => RECEIVED_BY[receiver] === kind)),
+);
+
+/** Why a fact may be ignored. A fact that can be ignored and has no reason fails the making of the tables; so does an idle reason. */
+export const IGNORED = said((type, kind) => rowOf(type).ignored?.[kind]);
+
+/** Facts that are asked for with a command. */
+export const COMMANDED = said<Commanded>((type, kind) => rowOf(type).command?.[kind]);

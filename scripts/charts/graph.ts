@@ -68,7 +68,9 @@ const stateOf = (node: AnyStateNode): ChartState => ({
 
 function transitionsOf(node: AnyStateNode): ChartTransition[] {
   const branches = [["", node.always ?? []] as const, ...[...node.transitions].filter(([event]) => event !== "")];
-  return branches.flatMap(([event, definitions]) => definitions.map((definition, index) => transitionOf(definition, event, index)));
+  return branches.flatMap(([event, definitions]) =>
+    definitions.map((definition, index) => transitionOf(definition, event, index)),
+  );
 }
 
 const transitionOf = (definition: AnyTransitionDefinition, event: string, index: number): ChartTransition => ({
@@ -83,7 +85,8 @@ const transitionOf = (definition: AnyTransitionDefinition, event: string, index:
 
 export const transitionId = (source: string, event: string, index: number): string => `${source}|${event}|${index}`;
 
-const nameOf = (action: unknown): string => (typeof action === "string" ? action : String((action as { type?: string }).type ?? "(unnamed)"));
+const nameOf = (action: unknown): string =>
+  typeof action === "string" ? action : String((action as { type?: string }).type ?? "(unnamed)");
 
 /** `and`, `not` and `stateIn` of xstate are functions that carry what they were given. */
 interface Combined {
@@ -110,15 +113,23 @@ function guardText(guard: unknown): string {
 /** The state and its ancestors, innermost first. */
 export function lineage(chart: Chart, id: string): ChartState[] {
   const found: ChartState[] = [];
-  for (let state = chart.states.find((one) => one.id === id); state !== undefined; state = chart.states.find((one) => one.id === state?.parent)) found.push(state);
+  for (
+    let state = chart.states.find((one) => one.id === id);
+    state !== undefined;
+    state = chart.states.find((one) => one.id === state?.parent)
+  )
+    found.push(state);
   return found;
 }
 
 export const parentOf = (chart: Chart, id: string): ChartState | null => lineage(chart, id)[1] ?? null;
 
-export const childrenOf = (chart: Chart, id: string): ChartState[] => chart.states.filter((state) => state.parent === id);
+export const childrenOf = (chart: Chart, id: string): ChartState[] =>
+  chart.states.filter((state) => state.parent === id);
 
-export const isInside = (chart: Chart, id: string, ancestor: string): boolean => lineage(chart, id).some((state) => state.id === ancestor);
+export const isInside = (chart: Chart, id: string, ancestor: string): boolean =>
+  lineage(chart, id).some((state) => state.id === ancestor);
 
 /** `working.process.running`: the id without the machine's name. */
-export const shortId = (chart: Chart, id: string): string => (id === chart.name ? chart.name : id.slice(chart.name.length + 1));
+export const shortId = (chart: Chart, id: string): string =>
+  id === chart.name ? chart.name : id.slice(chart.name.length + 1);

@@ -1,25 +1,9 @@
+import { LABEL_LINE_PX, widthOf, type Label, type Role, type Word } from "../../dashboard/src/debug/drawing.ts";
 import type { Row } from "./edges.ts";
-import { widthOf } from "./text.ts";
 
 /** A label is lines of words, each word with its role; the role decides how it is set. */
 
-export type Role = "event" | "guard" | "effect" | "fact" | "context" | "target";
-
-export interface Word {
-  readonly text: string;
-  readonly role: Role;
-  /** From the label's left edge, px. */
-  readonly x: number;
-}
-
-export interface Label {
-  readonly lines: readonly (readonly Word[])[];
-  readonly width: number;
-  readonly height: number;
-}
-
 export const LABEL_PX = 11;
-export const LABEL_LINE_PX = 15;
 const INDENT_PX = 10;
 const GAP_PX = 4;
 const PAD_PX = 5;
@@ -46,11 +30,16 @@ function wordsOf(row: Row): Unplaced[] {
   const comma = (list: readonly string[], i: number) => (i < list.length - 1 ? "," : "");
   return [
     ...events.map((event, i): Unplaced => ({ role: "event", text: (event || "at once") + comma(events, i) })),
-    ...guards.map((guard, i): Unplaced => ({ role: "guard", text: `${i === 0 ? "[" : ""}${guard}${comma(guards, i)}${i === guards.length - 1 ? "]" : ""}` })),
+    ...guards.map((guard, i): Unplaced => ({
+      role: "guard",
+      text: `${i === 0 ? "[" : ""}${guard}${comma(guards, i)}${i === guards.length - 1 ? "]" : ""}`,
+    })),
     ...(target === null ? [] : [{ role: "target", text: MARK.target + target } as const]),
     ...effects.map((text): Unplaced => ({ role: "effect", text: MARK.effect + text })),
     ...facts.map((text): Unplaced => ({ role: "fact", text: MARK.fact + text })),
-    ...(effects.length + facts.length === 0 ? context.map((text, i): Unplaced => ({ role: "context", text: text + comma(context, i) })) : []),
+    ...(effects.length + facts.length === 0
+      ? context.map((text, i): Unplaced => ({ role: "context", text: text + comma(context, i) }))
+      : []),
     ...(row.isNothing ? [{ role: "context", text: "changes nothing" } as const] : []),
   ];
 }
@@ -67,7 +56,8 @@ function linesOf(words: readonly Unplaced[], width_px: number): Word[][] {
     const line = lines.at(-1) ?? [];
     const before = line.at(-1);
     // Words of one role are one text: the font then spaces them better than a table of widths can.
-    if (before?.role === word.role && !MARKED.has(word.role)) line[line.length - 1] = { ...before, text: `${before.text} ${word.text}` };
+    if (before?.role === word.role && !MARKED.has(word.role))
+      line[line.length - 1] = { ...before, text: `${before.text} ${word.text}` };
     else line.push({ ...word, x: Math.round(x * 10) / 10 });
     x += width + GAP_PX;
   }

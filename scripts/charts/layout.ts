@@ -1,63 +1,25 @@
+import {
+  DOT_PX,
+  HEAD_PX,
+  LINE_PX,
+  NAME_PX,
+  PAD_PX,
+  TAG_PX,
+  tagWidth,
+  TEXT_PX,
+  widthOf,
+  type Box,
+  type Label,
+  type Layout,
+} from "../../dashboard/src/debug/drawing.ts";
 import type { ELK, ElkExtendedEdge, ElkNode } from "elkjs";
 import { drawnOf, type Arrow } from "./edges.ts";
 import { childrenOf, isInside, type Chart, type ChartState } from "./graph.ts";
-import { labelOf, type Label } from "./label.ts";
+import { labelOf } from "./label.ts";
 import type { Said } from "./said.ts";
-import { widthOf, wrap } from "./text.ts";
+import { wrap } from "./text.ts";
 
 /** A chart with coordinates: all that is needed to draw it, and no more. Written as JSON, so that a live page draws the same picture. */
-
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
-export interface Box extends Point {
-  readonly width: number;
-  readonly height: number;
-}
-
-export interface PlacedState extends Box {
-  /** The state's id in XState. */
-  readonly id: string;
-  readonly key: string;
-  readonly kind: ChartState["kind"];
-  readonly isRegion: boolean;
-  readonly depth: number;
-  readonly description: readonly string[];
-  readonly tags: readonly string[];
-  /** What happens without leaving the state; at `insideAt` below the top of the box. */
-  readonly inside: Label | null;
-  readonly insideAt: number;
-}
-
-export interface PlacedArrow {
-  readonly id: string;
-  readonly source: string;
-  readonly target: string;
-  /** Ids of the transitions that it stands for; none for the arrow from an initial dot. */
-  readonly transitions: readonly string[];
-  readonly points: readonly Point[];
-  readonly label: (Box & { readonly text: Label }) | null;
-}
-
-export interface Layout {
-  readonly name: string;
-  readonly description: string;
-  readonly width: number;
-  readonly height: number;
-  readonly states: readonly PlacedState[];
-  readonly arrows: readonly PlacedArrow[];
-  /** Initial dots: centre, and the state they lead to. */
-  readonly dots: readonly (Point & { readonly of: string })[];
-}
-
-export const NAME_PX = 13;
-export const TEXT_PX = 11;
-export const LINE_PX = 14;
-export const PAD_PX = 10;
-export const HEAD_PX = 22;
-export const TAG_PX = 16;
-export const DOT_PX = 9;
 
 interface Options {
   readonly direction: "DOWN" | "RIGHT";
@@ -66,10 +28,20 @@ interface Options {
 
 const DEFAULTS: Options = { direction: "DOWN", labelWidth_px: 230 };
 
-export async function layoutOf(elk: ELK, chart: Chart, said: ReadonlyMap<string, Said>, options: Partial<Options> = {}): Promise<Layout> {
+export async function layoutOf(
+  elk: ELK,
+  chart: Chart,
+  said: ReadonlyMap<string, Said>,
+  options: Partial<Options> = {},
+): Promise<Layout> {
   const { direction, labelWidth_px } = { ...DEFAULTS, ...options };
   const { arrows, inside } = drawnOf(chart, said);
-  const faces = new Map(chart.states.map((state) => [state.id, faceOf(chart, state, labelOf(inside.get(state.id) ?? [], state.kind === "atomic" ? 300 : 225))]));
+  const faces = new Map(
+    chart.states.map((state) => [
+      state.id,
+      faceOf(chart, state, labelOf(inside.get(state.id) ?? [], state.kind === "atomic" ? 300 : 225)),
+    ]),
+  );
   const labels = new Map(arrows.map((arrow) => [arrow.id, labelOf(arrow.rows, labelWidth_px)]));
   const [root] = chart.states;
   if (root === undefined) throw new Error(`chart ${chart.name} has no states`);
@@ -85,12 +57,18 @@ export async function layoutOf(elk: ELK, chart: Chart, said: ReadonlyMap<string,
       layoutOptions: {
         ...spacing,
         "elk.algorithm": "layered",
-        "elk.padding": state.parent === null && state.kind === "compound" ? "[top=4,left=4,bottom=4,right=4]" : `[top=${size.height + 14},left=16,bottom=16,right=16]`,
+        "elk.padding":
+          state.parent === null && state.kind === "compound"
+            ? "[top=4,left=4,bottom=4,right=4]"
+            : `[top=${size.height + 14},left=16,bottom=16,right=16]`,
         ...(isPacked(chart, state, arrows) ? PACKED : {}),
         "elk.nodeSize.constraints": "MINIMUM_SIZE",
         "elk.nodeSize.minimum": `(${size.width},${size.height})`,
       },
-      children: [...(state.initial === null ? [] : [{ id: dotId(state.id), width: DOT_PX, height: DOT_PX }]), ...children.map(node)],
+      children: [
+        ...(state.initial === null ? [] : [{ id: dotId(state.id), width: DOT_PX, height: DOT_PX }]),
+        ...children.map(node),
+      ],
     };
   };
   const graph: ElkNode = {
@@ -106,8 +84,17 @@ export async function layoutOf(elk: ELK, chart: Chart, said: ReadonlyMap<string,
     },
     children: [node(root)],
     edges: [
-      ...chart.states.flatMap((state): ElkExtendedEdge[] => (state.initial === null ? [] : [{ id: `${dotId(state.id)}>`, sources: [dotId(state.id)], targets: [state.initial] }])),
-      ...arrows.map((arrow): ElkExtendedEdge => ({ id: arrow.id, sources: [arrow.source], targets: [arrow.target], labels: labelBox(labels.get(arrow.id)) })),
+      ...chart.states.flatMap((state): ElkExtendedEdge[] =>
+        state.initial === null
+          ? []
+          : [{ id: `${dotId(state.id)}>`, sources: [dotId(state.id)], targets: [state.initial] }],
+      ),
+      ...arrows.map((arrow): ElkExtendedEdge => ({
+        id: arrow.id,
+        sources: [arrow.source],
+        targets: [arrow.target],
+        labels: labelBox(labels.get(arrow.id)),
+      })),
     ],
   };
   return placed(chart, await elk.layout(graph), faces, arrows, labels);
@@ -117,12 +104,23 @@ export async function layoutOf(elk: ELK, chart: Chart, said: ReadonlyMap<string,
 const isPacked = (chart: Chart, state: ChartState, arrows: readonly Arrow[]): boolean => {
   const regions = childrenOf(chart, state.id);
   const regionOf = (id: string) => regions.find((region) => isInside(chart, id, region.id));
-  return state.kind === "parallel" && arrows.every((arrow) => regionOf(arrow.source) !== undefined && regionOf(arrow.source) === regionOf(arrow.target));
+  return (
+    state.kind === "parallel" &&
+    arrows.every((arrow) => regionOf(arrow.source) !== undefined && regionOf(arrow.source) === regionOf(arrow.target))
+  );
 };
-const PACKED = { "elk.algorithm": "rectpacking", "elk.hierarchyHandling": "SEPARATE_CHILDREN", "elk.aspectRatio": "2.2", "elk.spacing.nodeNode": "20" };
+const PACKED = {
+  "elk.algorithm": "rectpacking",
+  "elk.hierarchyHandling": "SEPARATE_CHILDREN",
+  "elk.aspectRatio": "2.2",
+  "elk.spacing.nodeNode": "20",
+};
 
 const dotId = (id: string): string => `${id}(initial)`;
-const labelBox = (label: Label | undefined) => (label === undefined || label.lines.length === 0 ? [] : [{ text: "label", width: label.width, height: label.height, layoutOptions: { "elk.edgeLabels.inline": "true" } }]);
+const labelBox = (label: Label | undefined) =>
+  label === undefined || label.lines.length === 0
+    ? []
+    : [{ text: "label", width: label.width, height: label.height, layoutOptions: { "elk.edgeLabels.inline": "true" } }];
 
 const spacingOf = (direction: Options["direction"]): Record<string, string> => ({
   "elk.direction": direction,
@@ -159,12 +157,22 @@ function faceOf(chart: Chart, state: ChartState, inside: Label): Face {
   const belowName = HEAD_PX + description.length * LINE_PX + (isLeaf && state.tags.length > 0 ? TAG_PX + 4 : 0);
   const hasInside = inside.lines.length > 0;
   const height = belowName + (hasInside ? inside.height + 6 : 0) + 6;
-  return { width: Math.ceil(width), height: Math.ceil(height), description, inside: hasInside ? inside : null, insideAt: belowName + 4 };
+  return {
+    width: Math.ceil(width),
+    height: Math.ceil(height),
+    description,
+    inside: hasInside ? inside : null,
+    insideAt: belowName + 4,
+  };
 }
 
-export const tagWidth = (tag: string): number => Math.ceil(widthOf(tag, 9.5) + 10);
-
-function placed(chart: Chart, root: ElkNode, faces: ReadonlyMap<string, Face>, arrows: readonly Arrow[], labels: ReadonlyMap<string, Label>): Layout {
+function placed(
+  chart: Chart,
+  root: ElkNode,
+  faces: ReadonlyMap<string, Face>,
+  arrows: readonly Arrow[],
+  labels: ReadonlyMap<string, Label>,
+): Layout {
   const boxes = new Map<string, Box>();
   const collect = (node: ElkNode): void => {
     boxes.set(node.id, { x: round(node.x), y: round(node.y), width: round(node.width), height: round(node.height) });
@@ -184,7 +192,18 @@ function placed(chart: Chart, root: ElkNode, faces: ReadonlyMap<string, Face>, a
     height: round(root.height),
     states: chart.states.map(({ id, key, kind, isRegion, tags }) => {
       const face = faces.get(id);
-      return { id, key, kind, isRegion, depth: id.split(".").length - 1, tags, description: face?.description ?? [], inside: face?.inside ?? null, insideAt: face?.insideAt ?? 0, ...box(id) };
+      return {
+        id,
+        key,
+        kind,
+        isRegion,
+        depth: id.split(".").length - 1,
+        tags,
+        description: face?.description ?? [],
+        inside: face?.inside ?? null,
+        insideAt: face?.insideAt ?? 0,
+        ...box(id),
+      };
     }),
     arrows: (root.edges ?? []).map((edge) => {
       const [section] = edge.sections ?? [];
@@ -195,8 +214,17 @@ function placed(chart: Chart, root: ElkNode, faces: ReadonlyMap<string, Face>, a
         source: edge.sources[0] ?? "",
         target: edge.targets[0] ?? "",
         transitions: rows.get(edge.id)?.rows.flatMap((row) => row.transitions) ?? [],
-        points: section === undefined ? [] : [section.startPoint, ...(section.bendPoints ?? []), section.endPoint].map(({ x, y }) => ({ x: round(x), y: round(y) })),
-        label: label === undefined || text === undefined ? null : { x: round(label.x), y: round(label.y), width: round(label.width), height: round(label.height), text },
+        points:
+          section === undefined
+            ? []
+            : [section.startPoint, ...(section.bendPoints ?? []), section.endPoint].map(({ x, y }) => ({
+                x: round(x),
+                y: round(y),
+              })),
+        label:
+          label === undefined || text === undefined
+            ? null
+            : { x: round(label.x), y: round(label.y), width: round(label.width), height: round(label.height), text },
       };
     }),
     dots: chart.states.flatMap((state) => {

@@ -35,7 +35,8 @@ export function mermaidOf(chart: Chart, said: ReadonlyMap<string, Said>): string
       lines.push(`${indent}}`);
       return;
     }
-    for (const text of [state.description, ...rows.map(textOf)]) if (text !== "") lines.push(`${indent}${name(state.id)}: ${quoted(text)}`);
+    for (const text of [state.description, ...rows.map(textOf)])
+      if (text !== "") lines.push(`${indent}${name(state.id)}: ${quoted(text)}`);
   }
 }
 

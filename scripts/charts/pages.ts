@@ -1,9 +1,8 @@
 import type { FactType } from "../../src/events/facts.ts";
-import type { Kind } from "../../src/machines/step.ts";
-import { COMMANDED } from "./commanded.ts";
+import type { Kind } from "../../src/core/step.ts";
 import { drawnOf } from "./edges.ts";
+import { COMMANDED, IGNORED } from "./facts.ts";
 import { shortId, type Chart } from "./graph.ts";
-import { IGNORED } from "./ignored.ts";
 import { mermaidOf, textOf } from "./mermaid.ts";
 import type { Said } from "./said.ts";
 import { ignoredIn, sectionsOf, tableOf } from "./table.ts";
@@ -35,7 +34,10 @@ export function chartPage(chart: Chart, said: ReadonlyMap<string, Said>): string
     "",
     "| action | says | |",
     "| --- | --- | --- |",
-    ...Array.from(said, ([action, { as, what }]) => `| ${action} | ${as === "effect" ? "effect" : "derived fact"} | \`${what}\` |`).sort(),
+    ...Array.from(
+      said,
+      ([action, { as, what }]) => `| ${action} | ${as === "effect" ? "effect" : "derived fact"} | \`${what}\` |`,
+    ).sort(),
     "",
     "All other actions only change the actor's own context.",
     "",
@@ -49,7 +51,9 @@ export function chartPage(chart: Chart, said: ReadonlyMap<string, Said>): string
 /** Mermaid has no room for what happens inside a state that has inner states. */
 function insideOf(chart: Chart, said: ReadonlyMap<string, Said>): string[] {
   const { inside } = drawnOf(chart, said);
-  const rows = chart.states.filter((state) => state.kind !== "atomic").flatMap((state) => (inside.get(state.id) ?? []).map((row) => `- ${shortId(chart, state.id)}: ${textOf(row)}`));
+  const rows = chart.states
+    .filter((state) => state.kind !== "atomic")
+    .flatMap((state) => (inside.get(state.id) ?? []).map((row) => `- ${shortId(chart, state.id)}: ${textOf(row)}`));
   return rows.length === 0 ? [] : ["Inside a state that has inner states:", "", ...rows, ""];
 }
 
@@ -60,16 +64,28 @@ export function tablePage(chart: Chart, kind: Kind, events: readonly FactType[])
   const reasons = IGNORED[kind];
   const missing = ignored.filter((event) => reasons[event] === undefined);
   const idle = Object.keys(reasons).filter((event) => !ignored.includes(event as FactType));
-  if (missing.length > 0) throw new Error(`scripts/charts/ignored.ts does not say why a ${kind} may ignore ${missing.join(", ")}`);
-  if (idle.length > 0) throw new Error(`scripts/charts/ignored.ts says why a ${kind} ignores ${idle.join(", ")}, but it never does, or it is not routed there`);
+  if (missing.length > 0)
+    throw new Error(`the rows of src/events do not say why a ${kind} may ignore ${missing.join(", ")}`);
+  if (idle.length > 0)
+    throw new Error(
+      `the rows of src/events say why a ${kind} ignores ${idle.join(", ")}, but it never does, or it is not routed there`,
+    );
   const commanded = Object.entries(COMMANDED[kind]);
   return page([
     GENERATED,
     `# The ${chart.name} chart: every fact in every state`,
     "",
     "Branches are tried from top to bottom; the first whose guards all hold is taken. `→` names the state that is entered; *stays* changes only the context; *ignored* changes nothing at all, not even a row.",
-    ...(commanded.length === 0 ? [] : ["*Refused*: somebody asked for it, and is answered with 409, the state's name and what it would take. *Already so*: asked again, answered with 200, no fact."]),
-    ...(chart.states.some((state) => state.kind === "parallel") ? ["Regions of a parallel state take a fact each; what the parallel state itself would do is done only if no region does anything."] : []),
+    ...(commanded.length === 0
+      ? []
+      : [
+          "*Refused*: somebody asked for it, and is answered with 409, the state's name and what it would take. *Already so*: asked again, answered with 200, no fact.",
+        ]),
+    ...(chart.states.some((state) => state.kind === "parallel")
+      ? [
+          "Regions of a parallel state take a fact each; what the parallel state itself would do is done only if no region does anything.",
+        ]
+      : []),
     "",
     ...tableOf(chart, sections),
     "## Why a fact may be ignored",
@@ -78,7 +94,16 @@ export function tablePage(chart: Chart, kind: Kind, events: readonly FactType[])
     "| --- | --- |",
     ...ignored.map((event) => `| \`${event}\` | ${reasons[event] ?? ""} |`),
     "",
-    ...(commanded.length === 0 ? [] : ["## Who is refused", "", "| fact | is asked for with |", "| --- | --- |", ...commanded.map(([event, how]) => `| \`${event}\` | ${how?.command ?? ""} |`), ""]),
+    ...(commanded.length === 0
+      ? []
+      : [
+          "## Who is refused",
+          "",
+          "| fact | is asked for with |",
+          "| --- | --- |",
+          ...commanded.map(([event, how]) => `| \`${event}\` | ${how?.command ?? ""} |`),
+          "",
+        ]),
   ]);
 }
 
@@ -91,9 +116,17 @@ export const indexPage = (charts: readonly Chart[]): string =>
     "",
     "| chart | what it is | states | transitions | every fact in every state |",
     "| --- | --- | ---: | ---: | --- |",
-    ...charts.map((chart) => `| [${chart.name}](${chart.name}.md) | ${chart.description} | ${chart.states.filter((state) => state.kind === "atomic").length} | ${chart.transitions.length} | [table](${chart.name}.table.md) |`),
+    ...charts.map(
+      (chart) =>
+        `| [${chart.name}](${chart.name}.md) | ${chart.description} | ${chart.states.filter((state) => state.kind === "atomic").length} | ${chart.transitions.length} | [table](${chart.name}.table.md) |`,
+    ),
     "",
-    ...charts.flatMap((chart) => [`## ${chart.name}`, "", `[![Statechart of ${chart.name}](${chart.name}.svg)](${chart.name}.svg)`, ""]),
+    ...charts.flatMap((chart) => [
+      `## ${chart.name}`,
+      "",
+      `[![Statechart of ${chart.name}](${chart.name}.svg)](${chart.name}.svg)`,
+      "",
+    ]),
     "How to read a picture: an arrow's label says **fact** *[guards]* ▸ effects ⇢ derived facts. An effect asks the container or a person to do something; a derived fact tells another actor in the same commit. What only changes the actor's own context is left out, except inside a box, where it is all there is to say. Branches of one fact are tried in the order in which they are written.",
     "",
     "`layout/<name>.json` has the same picture as data: states and arrows with their ids in XState, positions and routes, for pages that draw it live.",

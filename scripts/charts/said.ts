@@ -19,7 +19,10 @@ export function saidBy(machine: AnyStateMachine, source: string): Map<string, Sa
     const body = new RegExp(`^    ${name}: \\([\\s\\S]*?(?=^    \\w+: |^  \\})`, "m").exec(source)?.[0] ?? "";
     const as = /\): (Effect|Fact)(\[\])? =>/.exec(body)?.[1];
     const what = literalIn(body) ?? literalIn(helperOf(body, source));
-    if (as === undefined || what === undefined) throw new Error(`the source of action ${name} does not tell what it returns: write (...): Effect or (...): Fact, with its kind or type`);
+    if (as === undefined || what === undefined)
+      throw new Error(
+        `the source of action ${name} does not tell what it returns: write (...): Effect or (...): Fact, with its kind or type`,
+      );
     said.set(name, { as: as === "Effect" ? "effect" : "fact", what });
   }
   return said;
@@ -29,6 +32,8 @@ const literalIn = (body: string): string | undefined => /\b(?:kind|type): "([\w.
 
 /** The function that an action leaves the work to. */
 function helperOf(body: string, source: string): string {
-  const name = /\b(\w+)\(context\b/.exec(body)?.[1];
-  return name === undefined ? "" : (new RegExp(`^const ${name} = [\\s\\S]*?^(?:\\}|const )`, "m").exec(source)?.[0] ?? "");
+  const name = /\b(\w+)\(\s*context\b/.exec(body)?.[1];
+  return name === undefined
+    ? ""
+    : (new RegExp(`^(?:export )?const ${name} = [\\s\\S]*?^(?:\\}|(?:export )?const )`, "m").exec(source)?.[0] ?? "");
 }

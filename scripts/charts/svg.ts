@@ -1,6 +1,22 @@
-import { LABEL_LINE_PX, LABEL_PX, type Label } from "./label.ts";
-import { HEAD_PX, LINE_PX, NAME_PX, PAD_PX, TAG_PX, TEXT_PX, tagWidth, type Layout, type PlacedArrow, type PlacedState, type Point } from "./layout.ts";
-import { FONT_STACK, widthOf, wrap } from "./text.ts";
+import {
+  FONT_STACK,
+  HEAD_PX,
+  LABEL_LINE_PX,
+  LINE_PX,
+  NAME_PX,
+  PAD_PX,
+  TAG_PX,
+  tagWidth,
+  TEXT_PX,
+  widthOf,
+  type Label,
+  type Layout,
+  type PlacedArrow,
+  type PlacedState,
+  type Point,
+} from "../../dashboard/src/debug/drawing.ts";
+import { LABEL_PX } from "./label.ts";
+import { wrap } from "./text.ts";
 
 /**
  * A layout as an SVG document. Every state is a group with `data-state`, every arrow one with `data-arrow` and
@@ -57,7 +73,10 @@ export function svgOf(layout: Layout): string {
     `<defs><marker id="head-${layout.name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path class="head" d="M0 0 10 5 0 10z"/></marker></defs>`,
     `<rect class="paper" width="${width}" height="${height}"/>`,
     `<text class="title" x="${MARGIN_PX}" y="${MARGIN_PX + TITLE_PX - 6}">${content(layout.name)}</text>`,
-    ...lead.map((line, i) => `<text class="lead" x="${MARGIN_PX}" y="${MARGIN_PX + TITLE_PX + 14 + i * 18}">${content(line)}</text>`),
+    ...lead.map(
+      (line, i) =>
+        `<text class="lead" x="${MARGIN_PX}" y="${MARGIN_PX + TITLE_PX + 14 + i * 18}">${content(line)}</text>`,
+    ),
     `<g transform="translate(${MARGIN_PX} ${top})">`,
     ...layout.states.map(boxSvg),
     ...layout.arrows.map((arrow) => arrowSvg(arrow, layout.name)),
@@ -78,7 +97,14 @@ const isFrame = ({ depth, kind }: PlacedState): boolean => depth === 0 && kind =
 function boxSvg(state: PlacedState): string {
   const { id, x, y, width, height, kind, isRegion, depth, tags } = state;
   const isLeaf = kind === "atomic";
-  const classes = ["state", ...(isLeaf ? [] : ["compound"]), ...(depth % 2 === 0 ? ["even"] : []), ...(isRegion ? ["region"] : []), ...(tags.includes("terminal") ? ["terminal"] : []), ...(isFrame(state) ? ["frame"] : [])];
+  const classes = [
+    "state",
+    ...(isLeaf ? [] : ["compound"]),
+    ...(depth % 2 === 0 ? ["even"] : []),
+    ...(isRegion ? ["region"] : []),
+    ...(tags.includes("terminal") ? ["terminal"] : []),
+    ...(isFrame(state) ? ["frame"] : []),
+  ];
   return `<g class="${classes.join(" ")}" data-state="${attribute(id)}"><rect x="${x}" y="${y}" width="${width}" height="${height}" rx="${isLeaf ? 7 : 10}"/></g>`;
 }
 
@@ -89,9 +115,16 @@ function faceSvg(state: PlacedState): string {
   const parts = [
     `<g class="face" transform="translate(${x} ${y})">`,
     `<text class="name" x="${PAD_PX}" y="17">${content(state.key)}</text>`,
-    ...state.description.map((line, i) => `<text class="text" x="${PAD_PX}" y="${HEAD_PX + 10 + i * LINE_PX}">${content(line)}</text>`),
+    ...state.description.map(
+      (line, i) => `<text class="text" x="${PAD_PX}" y="${HEAD_PX + 10 + i * LINE_PX}">${content(line)}</text>`,
+    ),
     ...tagsSvg(state),
-    ...(inside === null ? [] : [`<line class="rule" x1="${PAD_PX}" x2="${round(ruleEnd)}" y1="${insideAt}" y2="${insideAt}"/>`, wordsSvg(inside, PAD_PX - 5, insideAt + 2)]),
+    ...(inside === null
+      ? []
+      : [
+          `<line class="rule" x1="${PAD_PX}" x2="${round(ruleEnd)}" y1="${insideAt}" y2="${insideAt}"/>`,
+          wordsSvg(inside, PAD_PX - 5, insideAt + 2),
+        ]),
     `</g>`,
   ];
   return parts.join("");
@@ -112,10 +145,21 @@ const arrowSvg = ({ id, source, target, transitions, points }: PlacedArrow, name
   `<g class="arrow" data-arrow="${attribute(id)}" data-source="${attribute(source)}" data-target="${attribute(target)}" data-transitions="${attribute(transitions.join(" "))}"><path d="${rounded(points)}" marker-end="url(#head-${name})"/></g>`;
 
 const arrowLabelSvg = ({ id, label }: PlacedArrow): string =>
-  label === null ? "" : `<g class="label" data-label="${attribute(id)}" transform="translate(${label.x} ${label.y})"><rect width="${label.width}" height="${label.height}" rx="4"/>${wordsSvg(label.text, 0, 0)}</g>`;
+  label === null
+    ? ""
+    : `<g class="label" data-label="${attribute(id)}" transform="translate(${label.x} ${label.y})"><rect width="${label.width}" height="${label.height}" rx="4"/>${wordsSvg(label.text, 0, 0)}</g>`;
 
 const wordsSvg = (label: Label, x: number, y: number): string =>
-  label.lines.map((line, i) => line.map((word) => `<text class="word ${word.role}" x="${round(x + word.x)}" y="${round(y + (i + 1) * LABEL_LINE_PX - 2)}">${content(word.text)}</text>`).join("")).join("");
+  label.lines
+    .map((line, i) =>
+      line
+        .map(
+          (word) =>
+            `<text class="word ${word.role}" x="${round(x + word.x)}" y="${round(y + (i + 1) * LABEL_LINE_PX - 2)}">${content(word.text)}</text>`,
+        )
+        .join(""),
+    )
+    .join("");
 
 const CORNER_PX = 6;
 

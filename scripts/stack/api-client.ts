@@ -1,19 +1,19 @@
 /** The Worker API as an operator's program calls it. */
-import type * as z from "zod";
-import { Agent, Bead, BeadEvent, RigInfo, Town } from "../../src/api/schemas.ts";
+import type { Agent, Bead, BeadEvent, RigInfo, Town } from "../../src/wire/schemas.ts";
 import { StackError } from "./errors.ts";
 
-export type Agent = z.infer<typeof Agent>;
-export type Bead = z.infer<typeof Bead>;
-export type BeadEvent = z.infer<typeof BeadEvent>;
-export type RigInfo = z.infer<typeof RigInfo>;
-export type Town = z.infer<typeof Town>;
+export type { Agent, Bead, BeadEvent, RigInfo, Town };
 
 export interface ApiClient {
   /** @throws StackError with the API's own sentence */
   readonly call: <T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown) => Promise<T>;
   /** The rig for a repository: the one that is there, or a new one. */
-  readonly rigFor: (repository: { readonly name: string; readonly gitUrl: string; readonly defaultBranch: string; readonly secrets?: Record<string, string> }) => Promise<{ rig: RigInfo; isNew: boolean }>;
+  readonly rigFor: (repository: {
+    readonly name: string;
+    readonly gitUrl: string;
+    readonly defaultBranch: string;
+    readonly secrets?: Record<string, string>;
+  }) => Promise<{ rig: RigInfo; isNew: boolean }>;
 }
 
 /** On one's own machine there is one user with one town. */
@@ -25,12 +25,18 @@ export function createApiClient(url: string, operatorToken: string): ApiClient {
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await fetch(`${url}${path}`, {
       method,
-      headers: { authorization: `Bearer ${operatorToken}`, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      headers: {
+        authorization: `Bearer ${operatorToken}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const answer = (await response.json().catch(() => ({}))) as { success?: boolean; data?: T; error?: string };
-    if (!response.ok || answer.success !== true) throw new StackError(`${method} ${path} was answered with HTTP ${response.status}: ${answer.error ?? "no reason given"}`);
+    if (!response.ok || answer.success !== true)
+      throw new StackError(
+        `${method} ${path} was answered with HTTP ${response.status}: ${answer.error ?? "no reason given"}`,
+      );
     return answer.data as T;
   }
 
@@ -38,11 +44,19 @@ export function createApiClient(url: string, operatorToken: string): ApiClient {
     call,
     rigFor: async ({ name, gitUrl, defaultBranch, secrets = {} }) => {
       const towns = await call<Town[]>("GET", `/api/users/${USER}/towns`);
-      const town = towns.find((town) => town.name === TOWN) ?? (await call<Town>("POST", `/api/users/${USER}/towns`, { name: TOWN }));
+      const town =
+        towns.find((town) => town.name === TOWN) ??
+        (await call<Town>("POST", `/api/users/${USER}/towns`, { name: TOWN }));
       const rigs = await call<RigInfo[]>("GET", `/api/users/${USER}/towns/${town.id}/rigs`);
       const known = rigs.find((rig) => rig.git_url === gitUrl);
       if (known !== undefined) return { rig: known, isNew: false };
-      const rig = await call<RigInfo>("POST", `/api/users/${USER}/rigs`, { town_id: town.id, name, git_url: gitUrl, default_branch: defaultBranch, secrets });
+      const rig = await call<RigInfo>("POST", `/api/users/${USER}/rigs`, {
+        town_id: town.id,
+        name,
+        git_url: gitUrl,
+        default_branch: defaultBranch,
+        secrets,
+      });
       return { rig, isNew: true };
     },
   };

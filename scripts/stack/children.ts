@@ -1,8 +1,15 @@
 /** Programs that Ticktown starts: each one leads a process group of its own, which ends as a whole. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { readJsonDir, removeFile, writePrivateJson } from "../../container/files.ts";
-import { groupMembers, hasEnvironment, signalGroup, startTimeOf, waitForGroupToGo } from "../../container/groups.ts";
+import {
+  groupMembers,
+  hasEnvironment,
+  signalGroup,
+  startTimeOf,
+  waitForGroupToGo,
+} from "../../container/processes/groups.ts";
 import { type LogFile, openLogFile } from "./log-file.ts";
 import type { State } from "./state.ts";
 
@@ -22,14 +29,19 @@ export interface ChildOptions {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly onLine?: (line: string) => void;
+  /** Whatever it writes is for its owner alone. Not for what writes into repositories: those files are somebody's. */
+  readonly isPrivate?: true;
   /** What must end with it and is not in its group. */
   readonly alsoKill?: () => void;
 }
 
 /** How long a group may take to disappear after SIGKILL. */
 const KILL_WAIT_MS = 5_000;
-/** In the environment of everything that was started for a state folder, to recognise it by. */
+/** In the environment of everything that was started for a state folder, to recognise it by: where, and which start. */
 const MARKER = "TICKTOWN_STATE";
+const NONCE = "TICKTOWN_START";
+const PRIVATE_UMASK = 0o077;
+const ON_LINUX = process.platform === "linux";
 
 /** What ends with this process, however that ends. */
 const onExit = new Set<() => void>();
@@ -42,12 +54,15 @@ export async function startChild(state: State, options: ChildOptions): Promise<C
   const { name, alsoKill } = options;
   const record = path.join(state.run, `${name}.json`);
   const log = openLogFile(path.join(state.logs, `${name}.log`));
-  const child = spawn(options.command, options.args, {
-    cwd: options.cwd,
-    env: { ...options.env, [MARKER]: state.dir },
-    detached: true, // A group of its own: Ctrl-C reaches only us, and we end the others in order.
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const nonce = randomUUID();
+  const start = () =>
+    spawn(options.command, options.args, {
+      cwd: options.cwd,
+      env: { ...options.env, [MARKER]: state.dir, [NONCE]: nonce },
+      detached: true, // A group of its own: Ctrl-C reaches only us, and we end the others in order.
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  const child = options.isPrivate === true ? withPrivateUmask(start) : start();
   const ended = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(`could not be started: ${error.message}`));
     child.once("exit", (code, signal) => resolve(signal === null ? `exited with ${code}` : `was ended by ${signal}`));
@@ -56,7 +71,8 @@ export async function startChild(state: State, options: ChildOptions): Promise<C
 
   const { pid } = child;
   if (pid === undefined) throw new Error(`${name} ${await ended}`);
-  writePrivateJson(record, { pid, startTime: startTimeOf(pid) });
+  const written: ProcessRecord = { pid, startTime: startTimeOf(pid), folder: state.folder, nonce };
+  writePrivateJson(record, written);
   const killNow = (): void => {
     signalGroup(pid, "SIGKILL");
     alsoKill?.();
@@ -90,6 +106,16 @@ export async function startChild(state: State, options: ChildOptions): Promise<C
   };
 }
 
+/** A child has the umask that its parent has in this moment. */
+function withPrivateUmask<T>(start: () => T): T {
+  const before = process.umask(PRIVATE_UMASK);
+  try {
+    return start();
+  } finally {
+    process.umask(before);
+  }
+}
+
 function collect(child: ChildProcess, log: LogFile, onLine: ((line: string) => void) | undefined): void {
   let rest = "";
   child.stdout?.on("data", (chunk: Buffer) => {
@@ -102,17 +128,34 @@ function collect(child: ChildProcess, log: LogFile, onLine: ((line: string) => v
   child.stderr?.on("data", log.write);
 }
 
+/** In `run/`; what another version wrote may lack the last two. */
+interface ProcessRecord {
+  readonly pid: number;
+  readonly startTime: string | null;
+  readonly folder?: string;
+  readonly nonce?: string;
+}
+
 /** Ends what an earlier Ticktown on this state folder left running because it was killed without a chance to. */
 export async function endLeftovers(state: State): Promise<void> {
   for (const { file, value } of readJsonDir(state.run, removeFile)) {
-    const { pid, startTime } = value as { pid?: unknown; startTime?: unknown };
-    if (typeof pid !== "number") continue;
-    // Never a process that merely got the same number: the leader is known by its start, its children by their environment.
-    const isLeader = typeof startTime === "string" && startTimeOf(pid) === startTime;
-    if (isLeader || groupMembers(pid).some((member) => hasEnvironment(member, `${MARKER}=${state.dir}`))) {
-      signalGroup(pid, "SIGKILL");
-      await waitForGroupToGo(pid, Date.now() + KILL_WAIT_MS);
+    const record = value as Partial<ProcessRecord>;
+    if (typeof record.pid !== "number") continue;
+    if (isOurs(record as ProcessRecord, state)) {
+      signalGroup(record.pid, "SIGKILL");
+      await waitForGroupToGo(record.pid, Date.now() + KILL_WAIT_MS);
     }
     removeFile(file);
   }
+}
+
+/**
+ * Whether the group is one that was started for this very folder. Never a process that merely got the same number, and never
+ * one of the folder that this is a copy of: the record must have been written here, and who it is about must say so itself.
+ */
+function isOurs({ pid, startTime, folder, nonce }: ProcessRecord, state: State): boolean {
+  if (folder !== undefined && folder !== state.folder) return false;
+  const mark = nonce === undefined ? `${MARKER}=${state.dir}` : `${NONCE}=${nonce}`;
+  if (groupMembers(pid).some((member) => hasEnvironment(member, mark))) return true;
+  return !ON_LINUX && startTime !== null && startTimeOf(pid) === startTime;
 }

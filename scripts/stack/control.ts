@@ -2,14 +2,18 @@
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readJsonDir } from "../../container/files.ts";
-import { signalGroup, startTimeOf } from "../../container/groups.ts";
+import { openControlSocket } from "../../container/http/socket.ts";
+import { isOurs, pidsOf, ProcessRecord } from "../../container/processes/pidfiles.ts";
+import { killAllOf, readMark } from "../../container/processes/marks.ts";
+import { signalGroup, startTimeOf } from "../../container/processes/groups.ts";
 import { type Child, startChild } from "./children.ts";
 import { StackError } from "./errors.ts";
 import { PROJECT } from "./project.ts";
-import { LOOPBACK } from "./ports.ts";
 import type { State } from "./state.ts";
+import { supervise } from "./supervise.ts";
 
 export interface Control {
+  /** `unix:/path/of/the.sock`. */
   readonly url: string;
   readonly pid: () => number;
   /** Hands running work back to the rig, if it is there to take it, and ends. */
@@ -28,55 +32,39 @@ const READY_MS = 30_000;
 const DRAIN_MS = 25_000;
 /** Without a rig to report to, waiting for its answers is in vain: agents get this long to save their files. */
 const DRAIN_ALONE_MS = 3_000;
-const RESTART_BASE_MS = 500;
-const RESTART_MAX_MS = 30_000;
-/** One that ran for so long did not fail to start. */
-const STEADY_MS = 60_000;
 
 export async function startControl(state: State, options: ControlOptions): Promise<Control> {
-  let stopping = false;
-  let child: Child;
-  const giveUpWaiting = new AbortController();
-
-  const first = await launch(state, options, 0);
-  child = first.child;
-  const { url } = first;
-  const supervision = supervise();
-
-  async function supervise(): Promise<void> {
-    for (let failures = 0; ; failures++) {
-      const since = Date.now();
-      const how = await child.exited;
-      if (stopping) return;
-      if (Date.now() - since > STEADY_MS) failures = 0;
-      const pause_ms = Math.min(RESTART_MAX_MS, RESTART_BASE_MS * 2 ** failures);
-      options.say(`the control server ${how}; starting it again in ${pause_ms} ms (its log: ${child.log.path})`);
-      await sleep(pause_ms, undefined, { signal: giveUpWaiting.signal }).catch(() => {});
-      if (stopping) return;
-      try {
-        ({ child } = await launch(state, options, Number(new URL(url).port)));
-        if (stopping) return child.stop({ grace_ms: DRAIN_ALONE_MS, ask: "leader" });
-      } catch (error) {
-        options.say(error instanceof Error ? error.message : String(error));
-      }
-    }
-  }
-
+  const socket = openControlSocket(state.dir, options.environment);
+  if (socket.note !== null) options.say(socket.note);
+  const url = `unix:${socket.path}`;
+  const supervised = supervise({
+    name: "the control server",
+    first: await launch(state, options, url).catch((error: unknown) => {
+      socket.leave();
+      throw error;
+    }),
+    launch: () => launch(state, options, url),
+    // The rig goes on without it, and it may come up once what keeps it down is mended.
+    most_failures: Infinity,
+    say: options.say,
+  });
   return {
     url,
-    pid: () => child.pid,
+    pid: () => supervised.child().pid,
     stop: async ({ withRig } = { withRig: true }) => {
-      stopping = true;
-      giveUpWaiting.abort();
-      await child.stop({ grace_ms: withRig ? DRAIN_MS : DRAIN_ALONE_MS, ask: "leader" });
-      await supervision;
+      await supervised.stop({ grace_ms: withRig ? DRAIN_MS : DRAIN_ALONE_MS, ask: "leader" });
+      socket.leave();
     },
   };
 }
 
-async function launch(state: State, { agentCommand, apiUrl, environment }: ControlOptions, port: number): Promise<{ child: Child; url: string }> {
-  let announced: (url: string) => void = () => {};
-  const ready = new Promise<string>((resolve) => {
+async function launch(
+  state: State,
+  { agentCommand, apiUrl, environment }: ControlOptions,
+  url: string,
+): Promise<Child> {
+  let announced: () => void = () => {};
+  const ready = new Promise<void>((resolve) => {
     announced = resolve;
   });
   const child = await startChild(state, {
@@ -86,39 +74,42 @@ async function launch(state: State, { agentCommand, apiUrl, environment }: Contr
     cwd: PROJECT,
     env: {
       ...environment,
-      HOST: LOOPBACK,
-      PORT: String(port),
+      LISTEN_SOCKET: url.slice("unix:".length),
       WORK_DIR: state.container,
       CONTROL_TOKEN: state.secrets.CONTROL_TOKEN,
       AGENT_COMMAND: agentCommand,
       GASTOWN_API_URL: apiUrl,
     },
     onLine: (line) => {
-      const url = /^control ready (http:\S+)$/.exec(line)?.[1];
-      if (url !== undefined) announced(url);
+      if (line === `control ready ${url}`) announced();
     },
     alsoKill: () => killAgents(state.container),
   });
   const outcome = await Promise.race([
-    ready.then((url) => ({ url })),
-    child.exited.then((how) => ({ how })),
-    sleep(READY_MS, { how: `was not ready within ${READY_MS} ms` }, { ref: false }),
+    ready.then(() => null),
+    child.exited,
+    sleep(READY_MS, `was not ready within ${READY_MS} ms`, { ref: false }),
   ]);
-  if ("url" in outcome) return { child, url: outcome.url };
+  if (outcome === null) return child;
   await child.stop({ grace_ms: 0, ask: "leader" });
-  throw new StackError(`the control server ${outcome.how}. The end of ${child.log.path}:\n${child.log.tail(20)}`);
+  throw new StackError(`the control server ${outcome}. The end of ${child.log.path}:\n${child.log.tail(20)}`);
 }
 
 /** Agents lead groups of their own, which a killed control server cannot end any more. The next one reports them as lost. */
 export function killAgents(workDir: string): void {
   for (const { pid } of agentProcesses(workDir)) signalGroup(pid, "SIGKILL");
+  // Also one that was being started in that very moment, and what has left its process group.
+  killAllOf(workDir);
 }
 
 /** The agent processes that run now, from the files in which the control server records them. */
 export function agentProcesses(workDir: string): { agentId: string; pid: number }[] {
-  return readJsonDir(path.join(workDir, "pids"), () => {}).flatMap(({ value }) => {
-    const { agentId, pid, startTime } = value as { agentId?: unknown; pid?: unknown; startTime?: unknown };
-    const isAlive = typeof pid === "number" && typeof startTime === "string" && startTimeOf(pid) === startTime;
-    return isAlive && typeof agentId === "string" ? [{ agentId, pid }] : [];
+  const [mark, dir] = [readMark(workDir), pidsOf(workDir)];
+  return readJsonDir(dir, () => {}).flatMap(({ value }) => {
+    const record = ProcessRecord.safeParse(value).data;
+    // Not one of the folder that this one is a copy of.
+    if (record === undefined || !isOurs(record, mark, dir)) return [];
+    const { agentId, pid, startTime } = record;
+    return startTime !== null && startTimeOf(pid) === startTime ? [{ agentId, pid }] : [];
   });
 }

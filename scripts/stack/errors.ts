@@ -6,4 +6,4 @@ export class StackError extends Error {
   }
 }
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export { messageOf } from "../../src/events/message-of.ts";

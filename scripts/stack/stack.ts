@@ -2,12 +2,14 @@
 import path from "node:path";
 import { type ApiClient, createApiClient } from "./api-client.ts";
 import { endLeftovers } from "./children.ts";
-import { killAgents, startControl } from "./control.ts";
+import { type Control, killAgents, startControl } from "./control.ts";
 import { StackError } from "./errors.ts";
 import { freePort, isFree, LOOPBACK } from "./ports.ts";
 import { PROJECT } from "./project.ts";
-import { openState } from "./state.ts";
-import { startWorker } from "./worker.ts";
+import { quoted } from "./quoted.ts";
+import { keepToken, openState, type State, tokenFileOf } from "./state.ts";
+import { supervise } from "./supervise.ts";
+import { startWorker, type Worker } from "./worker.ts";
 
 /** A program that behaves like a coding agent, for when no other is given. */
 export const DEMO_AGENT = `${quoted(process.execPath)} ${quoted(path.join(PROJECT, "container", "demo-agent.ts"))}`;
@@ -16,10 +18,12 @@ export interface StackOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly stateDir: string;
+  /** Names besides the loopback's own under which the API may be asked for, such as a proxy's; with a port or without. */
+  readonly hosts?: readonly string[];
   /** A control server that runs already; null: one is started here. */
   readonly containerUrl: string | null;
   readonly agentCommand: string;
-  /** Overrides of ENVIRONMENT and of secrets are read from it; the rest is passed on to what is started. */
+  /** Overrides of secrets are read from it; the rest is passed on to what is started. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly say: (line: string) => void;
 }
@@ -27,21 +31,24 @@ export interface StackOptions {
 export interface Stack {
   readonly url: string;
   readonly api: ApiClient;
-  /** Where the control server is, and the token it wants. */
-  readonly control: { readonly url: string; readonly token: string | null };
+  /** Holds the operator's token; readable by its owner only. */
+  readonly tokenFile: string;
   /** The control server's folder, if it is ours. */
   readonly workDir: string;
   readonly logs: string;
   /** The process groups of what was started, as they are now. */
   readonly groups: () => number[];
-  /** Resolves with what happened when the Worker ends by itself: without it there is nothing left to run. */
+  /** Resolves with what happened when the Worker cannot be kept up: without it there is nothing left to run. */
   readonly failed: Promise<StackError>;
   /** Ends everything that was started, in an order that lets agents hand their work back. May be called again. */
   readonly stop: () => Promise<void>;
 }
 
-/** `wrangler dev` has no cron; a rig that lost its alarm while asleep needs somebody to poke it (wrangler.toml: every 5 min). */
-const CRON_MS = 5 * 60_000;
+/** What the cron trigger does on Cloudflare, and as often (wrangler.toml): a rig that lost its alarm needs somebody to wake it. */
+const POKE_MS = 5 * 60_000;
+/** The Worker is everything: one that does not come up for so long is not waited for. */
+const MOST_WORKER_FAILURES = 6;
+const WORKER_STOP_MS = 5_000;
 
 /** @throws StackError saying what to do */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -57,60 +64,60 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     await endLeftovers(state);
     killAgents(state.container);
-    if (options.port !== 0 && !(await isFree(options.port))) {
-      throw new StackError(`port ${options.port} is taken by another program. Choose another one with --port`);
-    }
-    const port = options.port === 0 ? await freePort() : options.port;
+    const port = await portFor(options.port);
     const url = `http://${LOOPBACK}:${port}`;
-    const given = (name: keyof typeof state.secrets): string => environment[name] || state.secrets[name];
+    const token = environment["TICKTOWN_OPERATOR_TOKEN"] || state.secrets.TICKTOWN_OPERATOR_TOKEN;
+    keepToken(state, token);
 
     const groups: (() => number)[] = [];
-    let control: { url: string; token: string | null };
     let workerIsUp = true;
-    if (options.containerUrl === null) {
-      const ours = await startControl(state, { agentCommand: options.agentCommand, apiUrl: url, environment: withoutSecrets(environment), say });
+    const control = await controlFor(state, options, url);
+    if (control.ours !== null) {
+      const { ours } = control;
       groups.push(ours.pid);
       undo.push(() => ours.stop({ withRig: workerIsUp }));
-      control = { url: ours.url, token: state.secrets.CONTROL_TOKEN };
-    } else {
-      control = { url: options.containerUrl, token: environment["CONTROL_TOKEN"] || null };
     }
 
-    const operatorToken = given("TICKTOWN_OPERATOR_TOKEN");
-    const worker = await startWorker(state, {
-      port,
-      environment: withoutSecrets(environment),
-      variables: {
-        ENVIRONMENT: environment["ENVIRONMENT"] || "development",
-        GASTOWN_API_URL: environment["GASTOWN_API_URL"] || url,
-        CONTAINER_URL: control.url,
-        GASTOWN_JWT_SECRET: given("GASTOWN_JWT_SECRET"),
-        TICKTOWN_OPERATOR_TOKEN: operatorToken,
-        ...(control.token === null ? {} : { CONTROL_TOKEN: control.token }),
-        ...(environment["NOTIFY_WEBHOOK_URL"] ? { NOTIFY_WEBHOOK_URL: environment["NOTIFY_WEBHOOK_URL"] } : {}),
-      },
-    }).catch((error: unknown) => {
+    const variables = workerVariables(state, options, { port, url, token, controlToken: control.token });
+    const launch = (): Promise<Worker> =>
+      startWorker(state, {
+        port,
+        controlUrl: control.url,
+        environment: withoutSecrets(environment),
+        variables,
+        say,
+      });
+    const first = await launch().catch((error: unknown) => {
       workerIsUp = false;
       throw error;
     });
+    const worker = supervise({
+      name: "the Worker",
+      first: first.child,
+      launch: async () => (await launch()).child,
+      most_failures: MOST_WORKER_FAILURES,
+      say,
+    });
     // The control server is ended first, while the Worker can still take back what its agents hand over.
-    undo.splice(1, 0, worker.stop);
-    groups.push(() => worker.pid);
+    undo.splice(1, 0, () => worker.stop({ grace_ms: WORKER_STOP_MS, ask: "group" }));
+    groups.push(() => worker.child().pid);
 
-    const cron = setInterval(() => void fetch(`${url}/cdn-cgi/local/scheduled`).then((response) => response.body?.cancel()).catch(() => {}), CRON_MS);
-    cron.unref();
-    undo.push(async () => clearInterval(cron));
+    const api = createApiClient(url, token);
+    const poke = setInterval(() => void api.call("POST", "/api/maintenance/poke").catch(() => {}), POKE_MS);
+    poke.unref();
+    undo.push(async () => clearInterval(poke));
+    state.announce(url);
 
     return {
       url,
-      api: createApiClient(url, operatorToken),
-      control,
+      api,
+      tokenFile: tokenFileOf(state.dir),
       workDir: state.container,
       logs: state.logs,
       groups: () => groups.map((pid) => pid()),
-      failed: worker.exited.then((how) => {
+      failed: worker.gaveUp.then((error) => {
         workerIsUp = false;
-        return new StackError(`the Worker ${how}, so everything else is stopped too. The end of ${path.join(state.logs, "worker.log")}:\n${worker.tail(20)}`);
+        return error;
       }),
       stop,
     };
@@ -120,11 +127,62 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** Ours are handed over where they are needed, and nowhere else. */
-function withoutSecrets(environment: StackOptions["environment"]): Record<string, string | undefined> {
-  return { ...environment, GASTOWN_JWT_SECRET: undefined, TICKTOWN_OPERATOR_TOKEN: undefined, CONTROL_TOKEN: undefined };
+async function portFor(wanted: number): Promise<number> {
+  if (wanted === 0) return freePort();
+  if (await isFree(wanted)) return wanted;
+  throw new StackError(`port ${wanted} is taken by another program. Choose another one with --port`);
 }
 
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
+/** What the Worker finds in its environment (src/do/env.ts). */
+function workerVariables(
+  { secrets }: State,
+  { environment, hosts = [] }: StackOptions,
+  of: { readonly port: number; readonly url: string; readonly token: string; readonly controlToken: string | null },
+): Record<string, string> {
+  const webhook = environment["NOTIFY_WEBHOOK_URL"];
+  return {
+    GASTOWN_API_URL: environment["GASTOWN_API_URL"] || of.url,
+    ALLOWED_HOSTS: allowedHosts(of.port, hosts).join(","),
+    GASTOWN_JWT_SECRET: environment["GASTOWN_JWT_SECRET"] || secrets.GASTOWN_JWT_SECRET,
+    TICKTOWN_OPERATOR_TOKEN: of.token,
+    ...(of.controlToken === null ? {} : { CONTROL_TOKEN: of.controlToken }),
+    ...(webhook ? { NOTIFY_WEBHOOK_URL: webhook } : {}),
+  };
+}
+
+interface ControlFor {
+  readonly ours: Control | null;
+  readonly url: string;
+  readonly token: string | null;
+}
+
+async function controlFor(state: State, options: StackOptions, apiUrl: string): Promise<ControlFor> {
+  const { containerUrl, agentCommand, environment, say } = options;
+  if (containerUrl === null) {
+    const given = { agentCommand, apiUrl, environment: withoutSecrets(environment), say };
+    const ours = await startControl(state, given);
+    return { ours, url: ours.url, token: state.secrets.CONTROL_TOKEN };
+  }
+  const token = environment["CONTROL_TOKEN"] || null;
+  if (token === null)
+    say(
+      `WARNING: ${containerUrl} is spoken to without a token, so whoever reaches it can run programs there. Set CONTROL_TOKEN for it and for \`npm start\``,
+    );
+  return { ours: null, url: containerUrl, token };
+}
+
+/** `Host` as a browser or a program on this machine says it, and what the operator adds. */
+export function allowedHosts(port: number, added: readonly string[]): string[] {
+  return [...["127.0.0.1", "localhost", "[::1]"].map((name) => `${name}:${port}`), ...added];
+}
+
+/** Ours are handed over where they are needed, and nowhere else. */
+function withoutSecrets(environment: StackOptions["environment"]): Record<string, string | undefined> {
+  return {
+    ...environment,
+    GASTOWN_JWT_SECRET: undefined,
+    TICKTOWN_OPERATOR_TOKEN: undefined,
+    CONTROL_TOKEN: undefined,
+    TICKTOWN_REPO_TOKEN: undefined,
+  };
 }

@@ -8,3 +8,19 @@ export class HttpError extends Error {
     this.extra = extra;
   }
 }
+
+/** 401 for a token, code or ticket that is not good; whoever tries many of them is slowed down. */
+export class WrongKey extends HttpError {
+  constructor(message: string) {
+    super(401, message);
+  }
+}
+
+/** 429, and when it is worth to try again. */
+export class TooMuch extends HttpError {
+  readonly wait_s: number;
+  constructor(message: string, wait_s: number) {
+    super(429, message);
+    this.wait_s = Math.max(1, Math.ceil(wait_s));
+  }
+}

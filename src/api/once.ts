@@ -1,7 +1,6 @@
 import type { Env } from "../do/env.ts";
 import type { IdempotencyKey } from "../do/idempotency.ts";
 import { DIRECTORY } from "../do/user-do.ts";
-import type { Principal } from "./auth.ts";
 import { HttpError } from "./errors.ts";
 import type { Route } from "./route.ts";
 
@@ -13,16 +12,30 @@ import type { Route } from "./route.ts";
 
 /** A heartbeat changes nothing twice; a replay and a what-if change nothing at all. */
 export const isOnceInRegistry = (entry: Route): boolean =>
-  entry.method === "POST" && (entry.path.endsWith("/tick") || (!entry.path.startsWith("/api/rigs/") && !entry.path.startsWith("/api/mayor/")));
+  entry.method === "POST" &&
+  (entry.path.endsWith("/tick") || (!entry.path.startsWith("/api/rigs/") && !entry.path.startsWith("/api/mayor/")));
 
-export async function onceInRegistry(env: Env, principal: Principal, { key, fingerprint }: IdempotencyKey, answer: () => Promise<Response>): Promise<Response> {
+export async function onceInRegistry(
+  env: Env,
+  { key: name, fingerprint }: IdempotencyKey,
+  answer: () => Promise<Response>,
+): Promise<Response> {
   const registry = env.USER.get(env.USER.idFromName(DIRECTORY));
-  // Keys are each caller's own.
-  const name = `${principal.kind === "agent" ? `${principal.rigId}:${principal.agentId}` : principal.kind === "operator" ? principal.id : ""}:${key}`;
   const known = await registry.takeKey(name, fingerprint);
-  if (known !== null && known.fingerprint !== fingerprint) throw new HttpError(422, "this Idempotency-Key was used for another request; use a new key for a new request");
-  if (known !== null && known.status === 0) throw new HttpError(409, "the first request with this Idempotency-Key is still being answered; try again in a moment");
-  if (known !== null) return new Response(known.body, { status: known.status, headers: { "content-type": "application/json" } });
+  if (known !== null && known.fingerprint !== fingerprint)
+    throw new HttpError(422, "this Idempotency-Key was used for another request; use a new key for a new request");
+  if (known !== null && known.status === 0)
+    throw new HttpError(
+      409,
+      "the first request with this Idempotency-Key is still being answered; try again in a moment",
+    );
+  if (known !== null && known.body === null)
+    throw new HttpError(
+      409,
+      `the request with this Idempotency-Key was carried out and answered with ${known.status}, which was too long to be kept; nothing was done again: look at what it has made`,
+    );
+  if (known !== null)
+    return new Response(known.body, { status: known.status, headers: { "content-type": "application/json" } });
   try {
     const response = await answer();
     await registry.keepAnswer(name, response.status, await response.clone().text());

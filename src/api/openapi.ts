@@ -6,7 +6,11 @@ import type { Route } from "./route.ts";
 type Json = Record<string, unknown>;
 
 const schemaOf = (schema: z.ZodType, io: "input" | "output"): Json => {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any", target: "draft-2020-12" }) as Json;
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: "any",
+    target: "draft-2020-12",
+  }) as Json;
   return rest;
 };
 
@@ -16,7 +20,13 @@ const FAILURE: Json = {
   properties: {
     success: { const: false },
     error: { type: "string", description: "What happened, and what can be done." },
-    issues: { type: "array", items: { type: "object", properties: { path: { type: "array", items: { type: "string" } }, message: { type: "string" } } } },
+    issues: {
+      type: "array",
+      items: {
+        type: "object",
+        properties: { path: { type: "array", items: { type: "string" } }, message: { type: "string" } },
+      },
+    },
     state: { type: "string", description: "The state that refuses (409)." },
     allowed: { type: "array", items: { type: "string" }, description: "The facts that the state would take (409)." },
   },
@@ -36,9 +46,23 @@ const STATUSES: Record<string, string> = {
 const pathParams = (path: string): string[] => Array.from(path.matchAll(/:(\w+)/g), (match) => match[1] ?? "");
 
 function operation(entry: Route): Json {
-  const query = entry.query === undefined ? {} : ((schemaOf(entry.query, "input")["properties"] ?? {}) as Record<string, Json>);
+  const query =
+    entry.query === undefined ? {} : ((schemaOf(entry.query, "input")["properties"] ?? {}) as Record<string, Json>);
   const isPublic = entry.access.includes("public");
-  const success = entry.bare === true && entry.answer !== undefined ? schemaOf(entry.answer, "output") : { type: "object", required: ["success", "data"], properties: { success: { const: true }, data: entry.answer === undefined ? {} : schemaOf(entry.answer, "output") } };
+  const success =
+    entry.bare === true && entry.answer !== undefined
+      ? schemaOf(entry.answer, "output")
+      : {
+          type: "object",
+          required: ["success", "data"],
+          properties: {
+            success: { const: true },
+            data: entry.answer === undefined ? {} : schemaOf(entry.answer, "output"),
+            ...Object.fromEntries(
+              Object.entries(entry.beside ?? {}).map(([name, schema]) => [name, schemaOf(schema, "output")]),
+            ),
+          },
+        };
   return {
     summary: entry.summary,
     tags: [entry.tag],
@@ -47,12 +71,35 @@ function operation(entry: Route): Json {
     parameters: [
       ...pathParams(entry.path).map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
       ...Object.entries(query).map(([name, schema]) => ({ name, in: "query", required: false, schema })),
-      ...(entry.method === "POST" ? [{ name: "Idempotency-Key", in: "header", required: false, schema: { type: "string", minLength: 1, maxLength: 255 } }] : []),
+      ...(entry.method === "POST" && entry.answersSecret !== true
+        ? [
+            {
+              name: "Idempotency-Key",
+              in: "header",
+              required: false,
+              schema: { type: "string", minLength: 1, maxLength: 255 },
+            },
+          ]
+        : []),
     ],
-    ...(entry.body === undefined ? {} : { requestBody: { required: true, content: { "application/json": { schema: schemaOf(entry.body, "input") } } } }),
+    ...(entry.body === undefined
+      ? {}
+      : {
+          requestBody: { required: true, content: { "application/json": { schema: schemaOf(entry.body, "input") } } },
+        }),
     responses: {
-      [String(entry.status ?? 200)]: { description: "Success", ...(entry.answer === undefined ? {} : { content: { "application/json": { schema: success } } }) },
-      ...(isPublic ? {} : Object.fromEntries(Object.entries(STATUSES).map(([status, description]) => [status, { description, content: { "application/json": { schema: { $ref: "#/components/schemas/Failure" } } } }]))),
+      [String(entry.status ?? 200)]: {
+        description: "Success",
+        ...(entry.answer === undefined ? {} : { content: { "application/json": { schema: success } } }),
+      },
+      ...(isPublic
+        ? {}
+        : Object.fromEntries(
+            Object.entries(STATUSES).map(([status, description]) => [
+              status,
+              { description, content: { "application/json": { schema: { $ref: "#/components/schemas/Failure" } } } },
+            ]),
+          )),
     },
   };
 }
@@ -66,16 +113,27 @@ export function openApi(routes: readonly Route[]): Json {
   }
   return {
     openapi: "3.1.0",
-    info: { title: "Ticktown", version: "0.1.0", description: "A scheduler for fleets of coding agents. Times are ISO 8601 UTC strings. Unknown keys in a body are ignored." },
+    info: {
+      title: "Ticktown",
+      version: "0.1.0",
+      description:
+        "A scheduler for fleets of coding agents. Times are ISO 8601 UTC strings. Unknown keys in a body are ignored.",
+    },
     security: [{ token: [] }],
-    components: { securitySchemes: { token: { type: "http", scheme: "bearer", description: "An agent's JWT, or an operator's token." } }, schemas: { Failure: FAILURE } },
+    components: {
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", description: "An agent's JWT, or an operator's token." },
+      },
+      schemas: { Failure: FAILURE },
+    },
     paths,
   };
 }
 
 const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
-const details = (title: string, schema: Json): string => `<details><summary>${title}</summary><pre>${escape(JSON.stringify(schema, null, 2))}</pre></details>`;
+const details = (title: string, schema: Json): string =>
+  `<details><summary>${title}</summary><pre>${escape(JSON.stringify(schema, null, 2))}</pre></details>`;
 
 /** The same for people: one section per tag, no script. */
 export function docsPage(routes: readonly Route[]): string {
@@ -88,5 +146,5 @@ export function docsPage(routes: readonly Route[]): string {
           `<article><h3><code>${entry.method}</code> <code>${escape(entry.path)}</code></h3><p>${escape(entry.summary)}. <small>For: ${entry.access.join(", ")}.</small></p>${entry.body === undefined ? "" : details("Body", schemaOf(entry.body, "input"))}${entry.query === undefined ? "" : details("Query", schemaOf(entry.query, "input"))}${entry.answer === undefined ? "" : details("Answer", schemaOf(entry.answer, "output"))}</article>`,
       )
       .join("")}`;
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Ticktown API</title><style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}h3{margin-bottom:0;overflow-wrap:anywhere}article{border-top:1px solid #8884}pre{overflow:auto;padding:1rem;background:#8882;border-radius:.5rem}nav a{margin-right:1rem}</style></head><body><h1>Ticktown API</h1><p>Success is <code>{ "success": true, "data": … }</code>, failure <code>{ "success": false, "error": "…" }</code>. Send <code>Authorization: Bearer &lt;token&gt;</code>. Any POST takes an <code>Idempotency-Key</code>. The same as a document for programs: <a href="/openapi.json">/openapi.json</a>.</p><nav>${tags.map((tag) => `<a href="#${escape(tag)}">${escape(tag)}</a>`).join("")}</nav>${tags.map(section).join("")}</body></html>`;
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Ticktown API</title><style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}h3{margin-bottom:0;overflow-wrap:anywhere}article{border-top:1px solid #8884}pre{overflow:auto;padding:1rem;background:#8882;border-radius:.5rem}nav a{margin-right:1rem}</style></head><body><h1>Ticktown API</h1><p>Success is <code>{ "success": true, "data": … }</code>, failure <code>{ "success": false, "error": "…" }</code>. Send <code>Authorization: Bearer &lt;token&gt;</code>. Any POST takes an <code>Idempotency-Key</code>, except those that answer with a secret. The same as a document for programs: <a href="/openapi.json">/openapi.json</a>.</p><nav>${tags.map((tag) => `<a href="#${escape(tag)}">${escape(tag)}</a>`).join("")}</nav>${tags.map(section).join("")}</body></html>`;
 }

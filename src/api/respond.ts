@@ -1,12 +1,16 @@
 import type { Reply } from "../do/rig-do.ts";
-import type { Refusal } from "../machines/decide.ts";
-import type { Kind } from "../machines/step.ts";
-import type { WireAgent, WireBead } from "../do/wire.ts";
+import type { Refusal } from "../core/decide/index.ts";
+import type { Kind } from "../core/step.ts";
+import type { WireAgent, WireBead } from "../do/shapes.ts";
 import { HttpError } from "./errors.ts";
 
 /** Turns a rig's reply into what a handler returns, or throws its refusal. */
 
-export const refused = ({ status, error, state, allowed }: Refusal): HttpError => new HttpError(status, error, { ...(state === undefined ? {} : { state }), ...(allowed === undefined ? {} : { allowed }) });
+export const refused = ({ status, error, state, allowed }: Refusal): HttpError =>
+  new HttpError(status, error, {
+    ...(state === undefined ? {} : { state }),
+    ...(allowed === undefined ? {} : { allowed }),
+  });
 
 export function accepted(reply: Reply): Extract<Reply, { ok: true }> {
   if (!reply.ok) throw refused(reply);
@@ -30,7 +34,7 @@ export function found<T>(value: T | null, what: string): T {
   return value;
 }
 
-const KINDS = ["agent", "bead", "review", "rig"] as const satisfies Kind[];
+const KINDS = ["agent", "bead", "review", "rig", "queue"] as const satisfies Kind[];
 
 /** @throws HttpError 404 when there is no such kind of actor. */
 export function kindOf(text: string | undefined): Kind {
@@ -43,9 +47,13 @@ const LIST_LIMIT = 1_000;
 const LIST_DEFAULT = 100;
 
 /** @throws HttpError 400 with the protocol's own sentence. */
-export function page(query: { limit?: string | undefined; offset?: string | undefined }, fallback = LIST_DEFAULT): { limit: number; offset: number } {
+export function page(
+  query: { limit?: string | undefined; offset?: string | undefined },
+  fallback = LIST_DEFAULT,
+): { limit: number; offset: number } {
   const { limit = String(fallback), offset = "0" } = query;
-  if (!/^\d{1,15}$/.test(limit) || !/^\d{1,15}$/.test(offset)) throw new HttpError(400, "limit and offset must be non-negative integers");
+  if (!/^\d{1,15}$/.test(limit) || !/^\d{1,15}$/.test(offset))
+    throw new HttpError(400, "limit and offset must be non-negative integers");
   return { limit: Math.min(Number(limit), LIST_LIMIT), offset: Number(offset) };
 }
 
@@ -62,4 +70,23 @@ export function time(name: string, text: string | undefined): number | undefined
   const at = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(text);
   if (Number.isNaN(at)) throw new HttpError(400, `${name} must be an ISO 8601 time or milliseconds since epoch`);
   return at;
+}
+
+/**
+ * Lines as they come, NDJSON. The first page is fetched before anything is answered, so that a rig that refuses is still answered with
+ * its status.
+ * @param page the next lines; none ends the answer.
+ */
+export async function ndjson(page: () => Promise<readonly string[]>): Promise<Response> {
+  const encoder = new TextEncoder();
+  let first: readonly string[] | null = await page();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const lines = first ?? (await page());
+      first = null;
+      if (lines.length > 0) controller.enqueue(encoder.encode(lines.map((line) => `${line}\n`).join("")));
+      else controller.close();
+    },
+  });
+  return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
 }

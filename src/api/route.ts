@@ -3,11 +3,16 @@ import type { ZodType } from "zod";
 import type { Env } from "../do/env.ts";
 import type { IdempotencyKey } from "../do/idempotency.ts";
 import type { Reply } from "../do/rig-do.ts";
-import type { Caller, Command } from "../machines/decide.ts";
+import type { Caller, Command } from "../core/decide/index.ts";
+import type { Scope } from "../do/operators.ts";
+import type { TextRule } from "../wire/text.ts";
 import type { Principal } from "./auth.ts";
 
-/** Who may call a route. `agent`: with a token whose ids match the route. `mayor`: any agent of the town. */
-export type Access = "public" | "agent" | "mayor" | "operator";
+/**
+ * Who may call a route. `agent`: with a token whose ids match the route. `self`: with the token of the agent that `:id` names.
+ * `mayor`: with the token of a mayor of the town. `container`: with the credential of the claim of the review that is named. `ticket`: the ticket in the query.
+ */
+export type Access = "public" | "ticket" | "agent" | "self" | "container" | "mayor" | "operator";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -22,7 +27,7 @@ export interface Call<Body, Query> {
   readonly caller: Caller;
   /** What the client sent as Idempotency-Key, if anything. */
   readonly key: IdempotencyKey | null;
-  /** Runs a command on it, in the caller's name (or, for an operator, in the name given), once per key. */
+  /** Runs a command on it, in the caller's name (an operator may speak for an agent, and both are named), once per key. */
   execute(command: Command, inTheNameOf?: string): Promise<Reply>;
   /** The stub of the rig that the route names. */
   rig(): ReturnType<Env["RIG"]["get"]>;
@@ -37,12 +42,18 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly summary: string;
   readonly tag: string;
   readonly access: readonly Access[];
-  /** No development pass here: a token is needed everywhere. */
-  readonly needsToken?: boolean;
+  /** The least that an operator's token must be good for; a GET needs `read`, everything else `operate`. */
+  readonly scope?: Scope;
+  /** The call that the handler makes to the rig asks whether the agent's token is good; without this one more call does. */
+  readonly isCheckedByRig?: true;
   readonly body?: ZodType<Body>;
+  /** What is done with texts that hold control characters; `written`, unless said. */
+  readonly text?: TextRule;
   readonly query?: ZodType<Query>;
   /** Schema of `data` in the success envelope. */
   readonly answer?: ZodType;
+  /** What may stand in the success envelope beside `data`; the handler answers with a whole Response then. */
+  readonly beside?: Readonly<Record<string, ZodType>>;
   /** The answer holds a secret that is not kept. */
   readonly answersSecret?: boolean;
   /** Answers without the envelope. */
@@ -54,3 +65,6 @@ export interface Route<Body = unknown, Query = unknown> {
 
 /** Keeps the body's and query's types together with the handler, and lets routes of all types live in one list. */
 export const route = <Body = undefined, Query = undefined>(spec: Route<Body, Query>): Route => spec as unknown as Route;
+
+/** What an operator's token must be good for to call a route. */
+export const scopeOf = ({ method, scope }: Route): Scope => scope ?? (method === "GET" ? "read" : "operate");

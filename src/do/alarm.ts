@@ -1,11 +1,12 @@
-import type { Fact } from "../events/facts.ts";
+import { messageOf } from "../events/message-of.ts";
 import { beadDeadline } from "../machines/bead.ts";
-import type { Folded } from "../machines/fold.ts";
+import type { Folded } from "../core/fold.ts";
+import { queueDeadline } from "../machines/queue.ts";
 import { reviewDeadline } from "../machines/review.ts";
 import { rigDeadline } from "../machines/rig.ts";
-import type { Kind } from "../machines/step.ts";
-import { actorKey, nextWake, type World } from "../machines/world.ts";
-import { clip } from "../events/facts.ts";
+import type { Kind } from "../core/step.ts";
+import { actorKey, nextWake, type World } from "../core/world.ts";
+import { clip, factsThat } from "../events/facts.ts";
 import type { Rig } from "./rig.ts";
 
 /** When the rig's one alarm rings. */
@@ -45,6 +46,7 @@ export function nextAlarm(rig: Rig, now: number): number | null {
   for (const id of world.agents.keys()) consider(deadlineOf(world, "agent", id, now));
   for (const id of world.beads.keys()) consider(deadlineOf(world, "bead", id, now));
   for (const id of [...world.index.queued, ...world.index.merging]) consider(deadlineOf(world, "review", id, now));
+  consider(deadlineOf(world, "queue", "queue", now));
   consider(deadlineOf(world, "rig", "rig", now));
   consider(rig.outbox.nextAt(rig));
   return next;
@@ -63,8 +65,8 @@ export function nearestOf(rig: Rig, folded: Folded, now: number): number {
   return Math.max(next, now);
 }
 
-/** A hook, a done and an exit report arm the alarm within arm_delay_ms; a health check does the same (see health.ts). */
-const ARMING: ReadonlySet<Fact["type"]> = new Set(["agent.hooked", "agent.done", "agent.exited", "start.refused", "start.unknown", "rig.resumed", "rig.configured"]);
+/** Facts that arm the alarm within arm_delay_ms, a hook, a done and an exit report among them; a health check does the same (see health.ts). */
+const ARMING = factsThat(({ arms }) => arms === true);
 
 /** The next deadline of one actor, ms, or null. A quarantined actor has none: no TICK moves it, so its alarm would ring for ever. */
 export function deadlineOf(world: World, kind: Kind, id: string, now: number): number | null {
@@ -84,6 +86,8 @@ export function deadlineOf(world: World, kind: Kind, id: string, now: number): n
       const review = world.reviews.get(id);
       return review ? reviewDeadline(review, settings) : null;
     }
+    case "queue":
+      return world.queue === undefined ? null : queueDeadline(world.queue);
     case "rig":
       return rigDeadline(world.rig);
   }
@@ -100,10 +104,12 @@ export function rearm(rig: Rig, scheduledTime: number | null): void {
     const at = Math.max(earliest, next);
     if (armed === null || armed <= (scheduledTime ?? 0) || at < armed) rig.ports.setAlarm(at);
   } catch (error) {
-    rig.ports.log("error", "the next alarm could not be computed; the idle cadence is used", { error: reasonOf(error) });
+    rig.ports.log("error", "the next alarm could not be computed; the idle cadence is used", {
+      error: reasonOf(error),
+    });
     rig.ports.setAlarm(rig.ports.now() + 300_000);
   }
 }
 
 /** What was thrown, as a sentence short enough for a row. */
-export const reasonOf = (error: unknown): string => clip(error instanceof Error ? error.message : String(error));
+export const reasonOf = (error: unknown): string => clip(messageOf(error));

@@ -1,8 +1,11 @@
-import { restore, store, type AnySnapshot, type Kind, type Snapshots, type Stored } from "../machines/step.ts";
-import { actorKey, commit as letGo, createWorld, put, type Recall, type World } from "../machines/world.ts";
+import { restore, store, type AnySnapshot, type Kind, type Snapshots, type Stored } from "../core/step.ts";
+import { actorKey, letGo, createWorld, put, type Recall, type World } from "../core/world.ts";
+import type { BeadSnapshot } from "../machines/bead.ts";
 import { isDestroyed } from "./alarm.ts";
 import type { Sql } from "./ports.ts";
-import { entryLine, headerLine, replayer, replaySync, stateAt, type Cut, type Replayed, type StoredActor } from "./replay.ts";
+import { replayer, replaySync, stateAt, type Replayed } from "../core/replay.ts";
+import { entryLine, headerLine } from "../core/journal-file.ts";
+import type { Cut, StoredActor } from "../core/cut.ts";
 import type { Rig } from "./rig.ts";
 import { fetchReadable, journalOf, readJournal } from "./store.ts";
 
@@ -15,7 +18,10 @@ export interface ArchiveStore {
   /** Keeps a file; when it answers, the file is durable. An R2 bucket can do it. */
   put(key: string, body: string): Promise<unknown>;
   /** Files whose keys begin so, in the order of their keys, a page at a time. */
-  list(of: { prefix: string; cursor?: string }): Promise<{ objects: readonly { key: string }[] } & ({ truncated: false } | { truncated: true; cursor: string })>;
+  list(of: {
+    prefix: string;
+    cursor?: string;
+  }): Promise<{ objects: readonly { key: string }[] } & ({ truncated: false } | { truncated: true; cursor: string })>;
   delete(keys: string[]): Promise<unknown>;
 }
 
@@ -40,14 +46,22 @@ const SEGMENT_FACTS = 10_000;
 const number = (n: number): string => String(n).padStart(15, "0");
 const folderOf = (rigId: string): string => `${rigId}/journal/`;
 
-export const archivedThrough = (sql: Sql): number => Number(sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = 'archived_through'").toArray()[0]?.value ?? 0);
+export const archivedThrough = (sql: Sql): number =>
+  Number(
+    sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = 'archived_through'").toArray()[0]?.value ?? 0,
+  );
 
 /**
  * Moves one segment out, or answers null when nothing is old enough. Whole commits only; and only what replays: a segment that
  * does not is evidence, and stays.
  * @throws when the bucket does not take it or the segment diverges; nothing has changed then.
  */
-export async function archive(rig: Rig, bucket: Pick<ArchiveStore, "put" | "delete">, rigId: string, { keep = KEEP_FACTS, segment = SEGMENT_FACTS }: ArchiveOptions = {}): Promise<Archived | null> {
+export async function archive(
+  rig: Rig,
+  bucket: Pick<ArchiveStore, "put" | "delete">,
+  rigId: string,
+  { keep = KEEP_FACTS, segment = SEGMENT_FACTS }: ArchiveOptions = {},
+): Promise<Archived | null> {
   const { sql } = rig.ports;
   const before = archivedThrough(sql);
   const through = endOfCommit(sql, before, before + segment);
@@ -60,7 +74,10 @@ export async function archive(rig: Rig, bucket: Pick<ArchiveStore, "put" | "dele
     lines.push(entryLine(entry));
   }
   const { divergence } = run.end();
-  if (divergence !== null) throw new Error(`the journal is not archived: it diverges at seq ${divergence.seq}, expected ${divergence.expected}, got ${divergence.actual}`);
+  if (divergence !== null)
+    throw new Error(
+      `the journal is not archived: it diverges at seq ${divergence.seq}, expected ${divergence.expected}, got ${divergence.actual}`,
+    );
   const key = `${folderOf(rigId)}${number(before + 1)}-${number(through)}.ndjson`;
   await bucket.put(key, `${lines.join("\n")}\n`);
   // The rig was deleted meanwhile, and its other segments with it.
@@ -82,7 +99,7 @@ export async function archive(rig: Rig, bucket: Pick<ArchiveStore, "put" | "dele
 /** Deletes all segments of a rig. Answers how many there were. */
 export async function eraseArchive(bucket: Pick<ArchiveStore, "list" | "delete">, rigId: string): Promise<number> {
   let erased = 0;
-  for (let cursor: string | undefined; ; ) {
+  for (let cursor: string | undefined; ;) {
     const page = await bucket.list({ prefix: folderOf(rigId), ...(cursor === undefined ? {} : { cursor }) });
     if (page.objects.length > 0) await bucket.delete(page.objects.map(({ key }) => key));
     erased += page.objects.length;
@@ -97,13 +114,20 @@ function endOfCommit(sql: Sql, after: number, wanted: number): number | null {
   if (next === undefined) return null;
   if (next.batch - 1 > after) return next.batch - 1;
   // One commit is larger than a segment: it goes as a whole.
-  const following = sql.exec<{ seq: number }>("SELECT seq FROM journal WHERE seq > ? AND batch <> ? ORDER BY seq LIMIT 1", wanted, next.batch).toArray()[0];
+  const following = sql
+    .exec<{ seq: number }>(
+      "SELECT seq FROM journal WHERE seq > ? AND batch <> ? ORDER BY seq LIMIT 1",
+      wanted,
+      next.batch,
+    )
+    .toArray()[0];
   return following === undefined ? null : following.seq - 1;
 }
 
 type BaseRow = { id: string; body: string };
 
-const baseRows = (sql: Sql): BaseRow[] => sql.exec<BaseRow>("SELECT id, body FROM content WHERE kind = 'base'").toArray();
+const baseRows = (sql: Sql): BaseRow[] =>
+  sql.exec<BaseRow>("SELECT id, body FROM content WHERE kind = 'base'").toArray();
 
 /** Keeps the state at the end of what left: whatever is not over. What is over never changes again; its row tells it. */
 function writeBase(sql: Sql, world: World): void {
@@ -120,6 +144,7 @@ function writeBase(sql: Sql, world: World): void {
   for (const [id, agent] of world.agents) write("agent", id, agent);
   for (const [id, bead] of world.beads) write("bead", id, bead);
   for (const [id, review] of world.reviews) write("review", id, review);
+  if (world.queue !== undefined) write("queue", "queue", world.queue);
   for (const key of world.broken.keys()) {
     const [kind = "", ...id] = key.split(":");
     if (old.has(key) || !has(world, kind as Kind, id.join(":"))) write(kind as Kind, id.join(":"), null);
@@ -127,7 +152,20 @@ function writeBase(sql: Sql, world: World): void {
   for (const key of old.keys()) sql.exec("DELETE FROM content WHERE kind = 'base' AND id = ?", key);
 }
 
-const has = (world: World, kind: Kind, id: string): boolean => kind === "rig" || (kind === "agent" ? world.agents : kind === "bead" ? world.beads : world.reviews).has(id);
+function has(world: World, kind: Kind, id: string): boolean {
+  switch (kind) {
+    case "rig":
+      return true;
+    case "queue":
+      return world.queue !== undefined;
+    case "agent":
+      return world.agents.has(id);
+    case "bead":
+      return world.beads.has(id);
+    case "review":
+      return world.reviews.has(id);
+  }
+}
 
 function* changedOf(world: World): Generator<readonly [Kind, string]> {
   for (const id of world.beads.keys()) yield ["bead", id];
@@ -139,10 +177,23 @@ function baseWorld(sql: Sql): World {
   const seq = archivedThrough(sql);
   const world: World = createWorld(seq === 0 ? undefined : recallAsOf(sql, seq, () => world.seq));
   world.seq = seq;
-  const rows = baseRows(sql).map(({ body }) => JSON.parse(body) as { kind: Kind; id: string; error: string | null; v?: number; value: unknown; context: { seq?: number } });
+  const rows = baseRows(sql).map(
+    ({ body }) =>
+      JSON.parse(body) as {
+        kind: Kind;
+        id: string;
+        error: string | null;
+        v?: number;
+        value: unknown;
+        context: { seq?: number };
+      },
+  );
   for (const { kind, id, error } of rows) if (error !== null) world.broken.set(actorKey(kind, id), error);
-  const readable = rows.filter((row) => row.v !== undefined).sort((a, b) => (a.context.seq ?? 0) - (b.context.seq ?? 0));
-  for (const { kind, id, v = 0, value, context } of readable) put(world, kind, id, restore(kind, { v, value, context }) as never);
+  const readable = rows
+    .filter((row) => row.v !== undefined)
+    .sort((a, b) => (a.context.seq ?? 0) - (b.context.seq ?? 0));
+  for (const { kind, id, v = 0, value, context } of readable)
+    put(world, kind, id, restore(kind, { v, value, context }) as never);
   return world;
 }
 
@@ -153,15 +204,54 @@ function baseWorld(sql: Sql): World {
 function recallAsOf(sql: Sql, seq: number, now: () => number): Recall {
   let deletions: Map<string, number> | null = null;
   return (<K extends "bead" | "review">(kind: K, id: string): Snapshots[K] | undefined => {
+    // What was tried again later was otherwise then; the fact that says so brings how it was.
+    const later = kind === "bead" ? retriedAfter(sql, id, now()) : undefined;
+    if (later !== undefined) return later as Snapshots[K];
     const row = fetchReadable(sql, kind, id);
     if (row !== undefined) return row.context.seq <= seq && (row.tags as Set<string>).has("terminal") ? row : undefined;
     if (kind !== "bead") return undefined;
-    deletions ??= new Map(sql.exec<{ bead: string; seq: number }>("SELECT bead, seq FROM journal WHERE type = 'bead.deleted' AND missing IS NULL").toArray().map((each) => [each.bead, each.seq]));
-    return (deletions.get(id) ?? 0) >= now() ? (restore("bead", { v: 1, value: "closed", context: { id, seq: 0, type: "issue", blockedBy: [], reviewId: null } }) as Snapshots[K]) : undefined;
+    deletions ??= new Map(
+      sql
+        .exec<{ bead: string; seq: number }>(
+          "SELECT bead, seq FROM journal WHERE type = 'bead.deleted' AND missing IS NULL",
+        )
+        .toArray()
+        .map((each) => [each.bead, each.seq]),
+    );
+    return (deletions.get(id) ?? 0) >= now()
+      ? (restore("bead", {
+          v: 1,
+          value: "closed",
+          context: { id, seq: 0, type: "issue", blockedBy: [], reviewId: null },
+        }) as Snapshots[K])
+      : undefined;
   }) as Recall;
 }
 
-type Row = { seq: number; kind: Kind; id: string; live: number; v: number; value: string; context: string; error: string | null };
+/** A failed bead as it was when it was first tried again after a seq. */
+function retriedAfter(sql: Sql, id: string, seq: number): BeadSnapshot | undefined {
+  const row = sql
+    .exec<{ body: string }>(
+      "SELECT body FROM journal WHERE bead = ? AND seq > ? AND type = 'bead.retried' ORDER BY seq LIMIT 1",
+      id,
+      seq - 1,
+    )
+    .toArray()[0];
+  if (row === undefined) return undefined;
+  const { state } = JSON.parse(row.body) as { state: Stored };
+  return restore("bead", state);
+}
+
+type Row = {
+  seq: number;
+  kind: Kind;
+  id: string;
+  live: number;
+  v: number;
+  value: string;
+  context: string;
+  error: string | null;
+};
 
 /** Replays what is left of the journal from the base, and compares every row that may have changed since. */
 export function replayFromArchive(rig: Rig): Replayed {
@@ -169,8 +259,13 @@ export function replayFromArchive(rig: Rig): Replayed {
   const base = baseWorld(sql);
   const { seq } = base;
   function* rows(): Generator<StoredActor> {
-    for (let last = -1; ; ) {
-      const some = sql.exec<Row>("SELECT seq, kind, id, live, v, value, context, error FROM actors WHERE seq > ? ORDER BY seq LIMIT 500", last).toArray();
+    for (let last = -1; ;) {
+      const some = sql
+        .exec<Row>(
+          "SELECT seq, kind, id, live, v, value, context, error FROM actors WHERE seq > ? ORDER BY seq LIMIT 500",
+          last,
+        )
+        .toArray();
       for (const row of some) if (row.live === 1 || row.seq > seq || has(base, row.kind, row.id)) yield row;
       const end = some.at(-1);
       if (end === undefined) return;
@@ -188,16 +283,24 @@ export function stateAsOf(rig: Rig, seq: number): Cut | null {
 }
 
 /** @param base seq of the last fact that left, or 0. */
-const stateSince = (rig: Rig, base: number, seq: number): Cut => stateAt(seq === base ? [] : journalOf(rig), seq, baseWorld(rig.ports.sql));
+const stateSince = (rig: Rig, base: number, seq: number): Cut =>
+  stateAt(seq === base ? [] : journalOf(rig), seq, baseWorld(rig.ports.sql));
 
 /** What an actor that is quarantined was before; see `Surroundings.stateBefore`. */
 export function stateBefore(rig: Rig, kind: Kind, id: string): Stored | null | undefined {
   const lost = rig.ports.sql
-    .exec<{ batch: number; cause: number | null }>("SELECT batch, cause FROM journal WHERE type = 'actor.quarantined' AND json_extract(body, '$.kind') = ? AND json_extract(body, '$.id') = ? ORDER BY seq DESC LIMIT 1", kind, id)
+    .exec<{ batch: number; cause: number | null }>(
+      "SELECT batch, cause FROM journal WHERE type = 'actor.quarantined' AND json_extract(body, '$.kind') = ? AND json_extract(body, '$.id') = ? ORDER BY seq DESC LIMIT 1",
+      kind,
+      id,
+    )
     .toArray()[0];
   // It threw, and stands as it stood.
   if (lost?.cause != null) return null;
   const base = archivedThrough(rig.ports.sql);
-  const row = lost === undefined || lost.batch - 1 < base ? undefined : stateSince(rig, base, lost.batch - 1).actors.find((actor) => actor.kind === kind && actor.id === id);
+  const row =
+    lost === undefined || lost.batch - 1 < base
+      ? undefined
+      : stateSince(rig, base, lost.batch - 1).actors.find((actor) => actor.kind === kind && actor.id === id);
   return row === undefined ? undefined : { v: row.v, value: JSON.parse(row.value), context: JSON.parse(row.context) };
 }

@@ -1,6 +1,6 @@
 import type { Fact } from "../events/facts.ts";
-import { fold, type Folded } from "../machines/fold.ts";
-import { begin, commit as forget, rollback } from "../machines/world.ts";
+import { fold, type Folded } from "../core/fold.ts";
+import { begin, letGo, rollback } from "../core/world.ts";
 import { arm, isDestroyed, nearestOf } from "./alarm.ts";
 import type { Rig } from "./rig.ts";
 import { writeCommit } from "./store.ts";
@@ -30,7 +30,7 @@ export function commit(rig: Rig, facts: readonly Fact[], alongside: () => void =
     rollback(world);
     throw error;
   }
-  forget(world, folded.changed.values());
+  letGo(world, folded.changed.values());
   if (folded.entries.length > 0) for (const listener of rig.listeners) listener(folded.entries);
   if (folded.entries.some((entry) => entry.effects.length > 0)) ports.background(rig.outbox.settle(rig));
   return folded;

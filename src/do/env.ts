@@ -2,7 +2,11 @@ import type { RigDO } from "./rig-do.ts";
 import type { UserDO } from "./user-do.ts";
 
 /** A Durable Object class as its callers see it: every method answers with a promise. */
-export type Stub<T> = { [K in keyof T]: T[K] extends (...args: infer Args) => infer Result ? (...args: Args) => Promise<Awaited<Result>> : never } & { fetch(request: Request): Promise<Response> };
+export type Stub<T> = {
+  [K in keyof T]: T[K] extends (...args: infer Args) => infer Result
+    ? (...args: Args) => Promise<Awaited<Result>>
+    : never;
+} & { fetch(request: Request): Promise<Response> };
 
 /** The platform's own stub type unfolds every argument; recursive JSON makes that endless. */
 export interface Namespace<T> {
@@ -15,17 +19,20 @@ export interface Env {
   RIG: Namespace<Omit<RigDO, "fetch" | "alarm">>;
   USER: Namespace<Omit<UserDO, "fetch">>;
   TOWN_CONTAINER: DurableObjectNamespace;
-  ENVIRONMENT?: string;
   /** Signs and checks every agent's token (HS256). */
   GASTOWN_JWT_SECRET?: string;
   /** The first operator's token; more are made through the API. */
   TICKTOWN_OPERATOR_TOKEN?: string;
+  /** Names, with or without a port, by which clients may call this Worker, separated by commas; unset: any. */
+  ALLOWED_HOSTS?: string;
   /** Where agents and containers reach this Worker. */
   GASTOWN_API_URL?: string;
   /** A control server that is running already, instead of a Cloudflare container. */
   CONTAINER_URL?: string;
   /** The same as a service binding. */
   CONTAINER?: { fetch(request: Request): Promise<Response> };
+  /** The pages' files, where no platform serves them: on one machine (src/api/pages.ts). */
+  PAGES?: { fetch(request: Request): Promise<Response> };
   /** Shared with the control server. */
   CONTROL_TOKEN?: string;
   /** What the container runs as an agent, unless its image says so. */

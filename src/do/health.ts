@@ -1,5 +1,5 @@
 import { rigDeadline } from "../machines/rig.ts";
-import { violations } from "../machines/invariants.ts";
+import { violations } from "../core/invariants.ts";
 import { arm } from "./alarm.ts";
 import type { Rig } from "./rig.ts";
 
@@ -15,6 +15,8 @@ export interface Health {
   oldest_ready_ms: number | null;
   breaker: { failures: number; opened_at: number | null; until: number | null };
   container: string;
+  /** The container's disk and this rig's part of it in bytes, as of `at` (ms); null until it was asked. */
+  disk: { at: number; free_bytes: number; total_bytes: number; rig_bytes: number | null } | null;
   outbox: number;
   broken: { actor: string; error: string }[];
   violations: string[];
@@ -38,14 +40,22 @@ export function health(rig: Rig): Health {
   }
   const { value, context } = world.rig;
   return {
-    life: typeof value.life === "string" ? value.life : `alive.${top(value.life) === "alive" ? Object.values(value.life)[0] : ""}`,
+    life:
+      typeof value.life === "string"
+        ? value.life
+        : `alive.${top(value.life) === "alive" ? Object.values(value.life)[0] : ""}`,
     gate: String(value.gate),
     cadence: String(value.cadence),
     next_alarm: ports.getAlarm(),
-    counts: { agents: count(world.agents.values()), beads: count(world.beads.values()), reviews: count(world.reviews.values()) },
+    counts: {
+      agents: count(world.agents.values()),
+      beads: count(world.beads.values()),
+      reviews: count(world.reviews.values()),
+    },
     oldest_ready_ms: oldest,
     breaker: { failures: context.failures.length, opened_at: context.openedAt, until: rigDeadline(world.rig) },
     container: String(value.container),
+    disk: rig.tidying.disk,
     outbox: ports.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM outbox").toArray()[0]?.n ?? 0,
     broken: [...world.broken].map(([actor, error]) => ({ actor, error })),
     violations: violations(world).map(({ rule, actor, text }) => `${rule}: ${actor}: ${text}`),

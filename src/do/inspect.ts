@@ -1,9 +1,9 @@
 import type { Recorded } from "../events/facts.ts";
-import type { Entry } from "../machines/fold.ts";
-import { route } from "../machines/route.ts";
-import type { AnySnapshot, Kind } from "../machines/step.ts";
-import { actorKey, get, type World } from "../machines/world.ts";
-import { guardName } from "./debug.ts";
+import type { Entry } from "../core/fold.ts";
+import { route } from "../core/route.ts";
+import type { AnySnapshot, Kind } from "../core/step.ts";
+import { actorKey, get, type World } from "../core/world.ts";
+import { guardName } from "../machines/xstate.ts";
 import type { Rig } from "./rig.ts";
 
 /**
@@ -27,7 +27,13 @@ interface Shown {
   readonly value: unknown;
 }
 export type InspectionMessage =
-  | (Base & { readonly type: "@xstate.actor"; readonly name: string; readonly snapshot: Shown; readonly definition: string | undefined; readonly parentId: string | undefined })
+  | (Base & {
+      readonly type: "@xstate.actor";
+      readonly name: string;
+      readonly snapshot: Shown;
+      readonly definition: string | undefined;
+      readonly parentId: string | undefined;
+    })
   | (Base & { readonly type: "@xstate.event"; readonly event: unknown; readonly sourceId: string | undefined })
   | (Base & { readonly type: "@xstate.snapshot"; readonly event: unknown; readonly snapshot: Shown });
 
@@ -46,7 +52,8 @@ export function inspection(rig: Rig): Inspection {
   const shown = new Map<string, AnySnapshot>();
   for (const [kind, id, snapshot] of actors(rig.world)) shown.set(actorKey(kind, id), snapshot);
   return {
-    hello: () => Array.from(actors(rig.world), ([kind, id, snapshot]) => JSON.stringify(actorMessage(rig, kind, id, snapshot))),
+    hello: () =>
+      Array.from(actors(rig.world), ([kind, id, snapshot]) => JSON.stringify(actorMessage(rig, kind, id, snapshot))),
     committed(entries) {
       const messages: InspectionMessage[] = [];
       const touched = new Map<string, { kind: Kind; id: string; fact: Recorded }>();
@@ -60,13 +67,23 @@ export function inspection(rig: Rig): Inspection {
             shown.set(key, snapshot);
             messages.push(actorMessage(rig, kind, id, snapshot));
           }
-          messages.push({ ...base(rig, key, fact), type: "@xstate.event", event: fact, sourceId: fact.cause === null ? undefined : ROOT });
+          messages.push({
+            ...base(rig, key, fact),
+            type: "@xstate.event",
+            event: fact,
+            sourceId: fact.cause === null ? undefined : ROOT,
+          });
           touched.set(key, { kind, id, fact });
         }
       }
       for (const [key, { kind, id, fact }] of touched) {
         const snapshot = get(rig.world, kind, id) as AnySnapshot | undefined;
-        messages.push({ ...base(rig, key, fact), type: "@xstate.snapshot", event: fact, snapshot: snapshot === undefined ? { status: "stopped", context: {}, value: {} } : show(snapshot) });
+        messages.push({
+          ...base(rig, key, fact),
+          type: "@xstate.snapshot",
+          event: fact,
+          snapshot: snapshot === undefined ? { status: "stopped", context: {}, value: {} } : show(snapshot),
+        });
         if (snapshot === undefined || isOver(kind, snapshot)) shown.delete(key);
         else shown.set(key, snapshot);
       }
@@ -80,10 +97,12 @@ function* actors(world: World): Generator<[Kind, string, AnySnapshot]> {
   for (const [id, snapshot] of world.agents) yield ["agent", id, snapshot];
   for (const [id, snapshot] of world.beads) yield ["bead", id, snapshot];
   for (const [id, snapshot] of world.reviews) yield ["review", id, snapshot];
+  if (world.queue !== undefined) yield ["queue", "queue", world.queue];
 }
 
 /** Ended beads and reviews leave the rig's memory; nothing more is told of them. */
-const isOver = (kind: Kind, snapshot: AnySnapshot): boolean => (kind === "bead" || kind === "review") && (snapshot.tags as Set<string>).has("terminal");
+const isOver = (kind: Kind, snapshot: AnySnapshot): boolean =>
+  (kind === "bead" || kind === "review") && (snapshot.tags as Set<string>).has("terminal");
 
 const sessionOf = (key: string): string => (key === "rig:rig" ? ROOT : key);
 
@@ -95,12 +114,23 @@ const base = (rig: Rig, key: string, fact: Recorded | null): Base => ({
   _version: VERSION,
 });
 
-const show = (snapshot: AnySnapshot): Shown => ({ status: snapshot.status, context: snapshot.context, value: snapshot.value });
+const show = (snapshot: AnySnapshot): Shown => ({
+  status: snapshot.status,
+  context: snapshot.context,
+  value: snapshot.value,
+});
 
 function actorMessage(rig: Rig, kind: Kind, id: string, snapshot: AnySnapshot): InspectionMessage {
   const key = actorKey(kind, id);
   const isRoot = kind === "rig";
-  return { ...base(rig, key, null), type: "@xstate.actor", name: isRoot ? (rig.world.rig.context.config?.name ?? "rig") : id, snapshot: show(snapshot), definition: definitionOf(kind, snapshot), parentId: isRoot ? undefined : ROOT };
+  return {
+    ...base(rig, key, null),
+    type: "@xstate.actor",
+    name: isRoot ? (rig.world.rig.context.config?.name ?? "rig") : id,
+    snapshot: show(snapshot),
+    definition: definitionOf(kind, snapshot),
+    parentId: isRoot ? undefined : ROOT,
+  };
 }
 
 const definitions = new Map<Kind, string>();
@@ -109,7 +139,9 @@ const definitions = new Map<Kind, string>();
 function definitionOf(kind: Kind, snapshot: AnySnapshot): string {
   let definition = definitions.get(kind);
   if (definition === undefined) {
-    definition = JSON.stringify(snapshot.machine.config, (name, value: unknown) => (name === "context" ? undefined : typeof value === "function" ? guardName(value) : value));
+    definition = JSON.stringify(snapshot.machine.config, (name, value: unknown) =>
+      name === "context" ? undefined : typeof value === "function" ? guardName(value) : value,
+    );
     definitions.set(kind, definition);
   }
   return definition;

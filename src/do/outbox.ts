@@ -3,14 +3,19 @@ import { assertNever, type Effect, type EffectOf } from "../events/effects.ts";
 import { clip, type Fact } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { exponential } from "../machines/event.ts";
-import type { JsonValue } from "./json.ts";
+import type { JsonValue } from "../events/json.ts";
 import type { Answer } from "./ports.ts";
 import { promptFor, SYSTEM_PROMPT } from "./prompt.ts";
 import { isDestroyed, reasonOf } from "./alarm.ts";
+import { placeOfOrder } from "../events/settings.ts";
+import { isOfPlace } from "../wire/container.ts";
+import { cleanText } from "../wire/text.ts";
 import { commit } from "./commit.ts";
+import { inspected, isAwaited, meet, setAsideBy } from "./hand-in.ts";
 import type { Rig } from "./rig.ts";
 import { readContent, undeliveredMail } from "./store.ts";
-import type { BeadContent } from "./wire.ts";
+import { isUnderWay, runTrain, trainFacts } from "./train.ts";
+import type { BeadContent } from "./shapes.ts";
 
 /**
  * The outbox: effects that were committed and are not settled. Run outside of any transaction, at least once, under a key
@@ -82,13 +87,23 @@ export function createOutbox(): Outbox {
     inFlight: () => [...flights.keys()],
     settle(rig) {
       look();
-      if (!isDraining) running = drain(rig).catch((error: unknown) => rig.ports.log("error", "the outbox could not be read; the next alarm tries again", { error: reasonOf(error) }));
+      if (!isDraining)
+        running = drain(rig).catch((error: unknown) =>
+          rig.ports.log("error", "the outbox could not be read; the next alarm tries again", {
+            error: reasonOf(error),
+          }),
+        );
       return running;
     },
     nextAt(rig) {
       // What is due now and waits only for a free place is taken by the drain that is under way: an alarm would not help it.
       const after = isDraining ? rig.ports.now() : -1;
-      const rows = rig.ports.sql.exec<{ key: string; next_at: number }>("SELECT key, next_at FROM outbox WHERE next_at > ? ORDER BY next_at LIMIT 8", after).toArray();
+      const rows = rig.ports.sql
+        .exec<{ key: string; next_at: number }>(
+          "SELECT key, next_at FROM outbox WHERE next_at > ? ORDER BY next_at LIMIT 8",
+          after,
+        )
+        .toArray();
       return rows.find((row) => !flights.has(row.key))?.next_at ?? null;
     },
   };
@@ -96,7 +111,11 @@ export function createOutbox(): Outbox {
 
 function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>): Row[] {
   return rig.ports.sql
-    .exec<Row>("SELECT key, body, attempts, next_at FROM outbox WHERE next_at <= ? ORDER BY seq, key LIMIT ?", rig.ports.now(), PAGE)
+    .exec<Row>(
+      "SELECT key, body, attempts, next_at FROM outbox WHERE next_at <= ? ORDER BY seq, key LIMIT ?",
+      rig.ports.now(),
+      PAGE,
+    )
     .toArray()
     .filter((row) => !inFlight.has(row.key));
 }
@@ -104,13 +123,26 @@ function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>): Row[] {
 /** The answer could not be recorded. The effect stays, and waits a little: trying at once would spin. */
 function postpone(rig: Rig, key: string, error: string): void {
   rig.ports.log("error", "an effect could not be settled; it is tried again", { key, error });
-  rig.ports.sql.exec("UPDATE outbox SET next_at = ?, error = ? WHERE key = ?", rig.ports.now() + rig.world.rig.context.settings.arm_delay_ms + 1, error, key);
+  rig.ports.sql.exec(
+    "UPDATE outbox SET next_at = ?, error = ? WHERE key = ?",
+    rig.ports.now() + rig.world.rig.context.settings.arm_delay_ms + 1,
+    error,
+    key,
+  );
 }
+
+/** What is answered in one of the three ways. A hand-in has answers of its own: see hand-in.ts. */
+type Asked = Exclude<Effect, { kind: "work.inspect" }>;
 
 /** Runs one effect and records its answer and its end in one commit. */
 async function run(rig: Rig, row: Row): Promise<void> {
   const effect = JSON.parse(row.body) as Effect;
   if (isDestroyed(rig) && effect.kind !== "container.stop") return remove(rig, row.key);
+  if (effect.kind === "work.inspect") {
+    const facts = isAwaited(rig, effect) ? await inspected(rig, effect) : [];
+    commit(rig, facts, () => remove(rig, row.key));
+    return;
+  }
   const answer = isOvertaken(rig, effect) ? null : explained(await perform(rig, effect));
   if (answer === null) return remove(rig, row.key);
   const attempts = row.attempts + 1;
@@ -119,7 +151,13 @@ async function run(rig: Rig, row: Row): Promise<void> {
     const { settings } = rig.world.rig.context;
     const next = rig.ports.now() + exponential(attempts, 1_000, settings.backoff_max_ms);
     rig.ports.transaction(() => {
-      rig.ports.sql.exec("UPDATE outbox SET attempts = ?, next_at = ?, error = ? WHERE key = ?", attempts, next, answer.kind === "accepted" ? null : answer.error, row.key);
+      rig.ports.sql.exec(
+        "UPDATE outbox SET attempts = ?, next_at = ?, error = ? WHERE key = ?",
+        attempts,
+        next,
+        answer.kind === "accepted" ? null : answer.error,
+        row.key,
+      );
       const armed = rig.ports.getAlarm();
       if (!isDestroyed(rig) && (armed === null || next < armed)) rig.ports.setAlarm(next);
     });
@@ -133,17 +171,23 @@ const remove = (rig: Rig, key: string): void => {
 };
 
 /** An effect for a dispatch or claim that is not the newest any more (the object slept through its end) is not run. */
-function isOvertaken(rig: Rig, effect: Effect): boolean {
+function isOvertaken(rig: Rig, effect: Asked): boolean {
   switch (effect.kind) {
     case "container.start":
     case "container.message": {
       const agent = rig.world.agents.get(effect.agentId);
-      return agent === undefined || `${agent.context.id}:${agent.context.dispatchN}` !== effect.dispatchId || !agent.hasTag("slot");
+      return (
+        agent === undefined ||
+        `${agent.context.id}:${agent.context.dispatchN}` !== effect.dispatchId ||
+        !agent.hasTag("slot")
+      );
     }
     case "git.merge": {
       const review = rig.world.reviews.get(effect.reviewId);
       return review === undefined || review.value !== "running" || review.context.claim !== effect.claim;
     }
+    case "git.train":
+      return !isUnderWay(rig, effect.train);
     case "container.stop":
     case "notify":
       return false;
@@ -152,7 +196,7 @@ function isOvertaken(rig: Rig, effect: Effect): boolean {
   }
 }
 
-async function perform(rig: Rig, effect: Effect): Promise<Answer> {
+async function perform(rig: Rig, effect: Asked): Promise<Answer> {
   const { config, settings } = rig.world.rig.context;
   if (config === null) return { kind: "refused", status: 409, error: "the rig is not configured" };
   const container = rig.ports.container(config.townId);
@@ -166,6 +210,8 @@ async function perform(rig: Rig, effect: Effect): Promise<Answer> {
         return await container.message(effect, settings.effect_timeout_ms);
       case "git.merge":
         return await merge(rig, effect);
+      case "git.train":
+        return await runTrain(rig, effect);
       case "notify":
         await rig.ports.notify(effect);
         return { kind: "accepted" };
@@ -178,7 +224,8 @@ async function perform(rig: Rig, effect: Effect): Promise<Answer> {
 }
 
 /** A failure always has a cause, and one that fits into a row (KC-1850). */
-const explained = (answer: Answer): Answer => (answer.kind === "accepted" ? answer : { ...answer, error: clip(answer.error) || "no reason was given" });
+const explained = (answer: Answer): Answer =>
+  answer.kind === "accepted" ? answer : { ...answer, error: clip(answer.error) || "no reason was given" };
 
 /** Secrets, texts and the checkpoint join the order here, after the journal and outside of it. */
 async function start(rig: Rig, effect: EffectOf<"container.start">): Promise<Answer> {
@@ -186,10 +233,25 @@ async function start(rig: Rig, effect: EffectOf<"container.start">): Promise<Ans
   const { config, settings } = world.rig.context;
   const agent = world.agents.get(effect.agentId);
   const bead = world.beads.get(effect.beadId);
-  if (config === null || agent === undefined || bead === undefined) return { kind: "refused", status: 404, error: "the agent or its bead is gone" };
-  const content = readContent<BeadContent>(ports.sql, "bead", effect.beadId) ?? { title: effect.beadId, body: null, labels: [], metadata: {}, createdBy: null };
+  if (config === null || agent === undefined || bead === undefined)
+    return { kind: "refused", status: 404, error: "the agent or its bead is gone" };
+  const content = readContent<BeadContent>(ports.sql, "bead", effect.beadId) ?? {
+    title: effect.beadId,
+    body: null,
+    labels: [],
+    metadata: {},
+    createdBy: null,
+  };
   const checkpoint = effect.resume ? (readContent<JsonValue>(ports.sql, "checkpoint", effect.agentId) ?? null) : null;
-  const env = await ports.agentEnvironment({ agentId: effect.agentId, rigId: config.rigId, townId: config.townId, userId: config.userId, dispatchId: effect.dispatchId });
+  const env = await ports.agentEnvironment({
+    agentId: effect.agentId,
+    rigId: config.rigId,
+    townId: config.townId,
+    userId: config.userId,
+    dispatchId: effect.dispatchId,
+    role: agent.context.role,
+  });
+  await meet(rig);
   return ports.container(config.townId).start(
     {
       agentId: effect.agentId,
@@ -197,16 +259,21 @@ async function start(rig: Rig, effect: EffectOf<"container.start">): Promise<Ans
       rigId: config.rigId,
       townId: config.townId,
       role: agent.context.role,
-      name: agent.context.name,
-      identity: agent.context.identity,
-      prompt: promptFor(bead, content, effect.branch, effect.resume, undeliveredMail(ports.sql, effect.agentId)),
+      name: cleanText(agent.context.name),
+      identity: cleanText(agent.context.identity),
+      // A text from before the door had its rule would make every start of this bead fail, whoever is asked.
+      prompt: cleanText(
+        promptFor(bead, content, effect.branch, effect.resume, undeliveredMail(ports.sql, effect.agentId)),
+      ),
       systemPrompt: SYSTEM_PROMPT,
-      model: typeof content.metadata["model"] === "string" ? content.metadata["model"] : "default",
+      model: typeof content.metadata["model"] === "string" ? cleanText(content.metadata["model"]) : "default",
       gitUrl: config.gitUrl,
       branch: effect.branch,
       defaultBranch: config.defaultBranch,
       checkpoint,
       envVars: env,
+      ...placeOfOrder(settings),
+      ...(settings.leftovers_remote === true && ports.sealKey !== undefined ? { sealKey: ports.sealKey() } : {}),
     },
     settings.start_timeout_ms,
   );
@@ -216,37 +283,102 @@ async function merge(rig: Rig, effect: EffectOf<"git.merge">): Promise<Answer> {
   const { config, settings } = rig.world.rig.context;
   if (config === null) return { kind: "refused", status: 409, error: "the rig is not configured" };
   const dispatchId = claimId(effect.reviewId, effect.claim);
-  const env = await rig.ports.agentEnvironment({ agentId: "refinery", rigId: config.rigId, townId: config.townId, userId: config.userId, dispatchId });
+  const env = await rig.ports.agentEnvironment({
+    agentId: "refinery",
+    rigId: config.rigId,
+    townId: config.townId,
+    userId: config.userId,
+    dispatchId,
+    role: "refinery",
+    reviewId: effect.reviewId,
+  });
   return rig.ports.container(config.townId).merge(
-    { rigId: config.rigId, branch: effect.branch, targetBranch: config.defaultBranch, gitUrl: config.gitUrl, entryId: effect.reviewId, beadId: effect.beadId, agentId: effect.agentId, dispatchId, envVars: env },
+    {
+      rigId: config.rigId,
+      branch: effect.branch,
+      ...(effect.commit === undefined ? {} : { commit: effect.commit }),
+      targetBranch: config.defaultBranch,
+      gitUrl: config.gitUrl,
+      entryId: effect.reviewId,
+      beadId: effect.beadId,
+      agentId: effect.agentId,
+      dispatchId,
+      envVars: env,
+      ...placeOfOrder(settings),
+    },
     settings.effect_timeout_ms,
   );
 }
 
+/** Refusals of what was asked, and not of who asked or when. */
+const OF_INPUT: ReadonlySet<number> = new Set([400, 413, 422]);
+
 /** What an answer means for the rig: facts (perhaps none), or one more try. */
-function factsOf(effect: Effect, answer: Answer, attempts: number): Fact[] | "retry" {
+function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "retry" {
   switch (effect.kind) {
     case "container.start": {
       // One try: an unknown start may be running, and only observation or its lease decides.
       const { agentId, dispatchId } = effect;
-      if (answer.kind === "accepted") return [{ type: "start.accepted", agentId, dispatchId }];
-      if (answer.kind === "refused") return [{ type: "start.refused", agentId, dispatchId, status: answer.status, error: clip(answer.error) }];
+      if (answer.kind === "accepted")
+        return [{ type: "start.accepted", agentId, dispatchId }, ...setAsideBy(effect, answer.setAside ?? [])];
+      // It says something of the place and nothing of the bead: it waits, uncharged, as when a provider says so.
+      if (answer.kind === "refused" && answer.code !== undefined && isOfPlace(answer.code))
+        return [
+          {
+            type: "agent.exited",
+            agentId,
+            dispatchId,
+            outcome: "place",
+            reason: clip(`${answer.code}: ${answer.error}`),
+            resetAt: null,
+          },
+        ];
+      if (answer.kind === "refused")
+        return [
+          {
+            type: "start.refused",
+            agentId,
+            dispatchId,
+            status: answer.status,
+            error: clip(answer.error),
+            ...(OF_INPUT.has(answer.status) ? { input: true as const } : {}),
+          },
+        ];
       return [{ type: "start.unknown", agentId, dispatchId, error: clip(answer.error) }];
     }
     case "git.merge": {
       const { reviewId, claim } = effect;
       if (answer.kind === "accepted") return [];
-      if (answer.kind === "refused") return [{ type: "merge.refused", reviewId, claim, status: answer.status, error: clip(answer.error) }];
-      return attempts < LIMITS.effect_attempts ? "retry" : [{ type: "merge.unknown", reviewId, claim, error: clip(answer.error) }];
+      if (answer.kind === "refused")
+        return [{ type: "merge.refused", reviewId, claim, status: answer.status, error: clip(answer.error) }];
+      return attempts < LIMITS.effect_attempts
+        ? "retry"
+        : [{ type: "merge.unknown", reviewId, claim, error: clip(answer.error) }];
     }
+    case "git.train":
+      if (answer.kind === "accepted") return [];
+      return answer.kind === "unknown" && attempts < LIMITS.effect_attempts ? "retry" : trainFacts(effect, answer);
     case "container.stop":
     case "container.message":
     case "notify": {
       // 404 of a stop: there is nothing to stop.
-      if (answer.kind === "accepted" || (effect.kind === "container.stop" && answer.kind === "refused" && answer.status === 404)) return [];
+      if (
+        answer.kind === "accepted" ||
+        (effect.kind === "container.stop" && answer.kind === "refused" && answer.status === 404)
+      )
+        return [];
       if (answer.kind === "unknown" && attempts < LIMITS.effect_attempts) return "retry";
       const error = answer.kind === "refused" ? `HTTP ${answer.status}: ${answer.error}` : answer.error;
-      return [{ type: "effect.failed", key: effect.key, kind: effect.kind, agentId: effect.kind === "notify" ? null : effect.agentId, error: clip(error), attempts }];
+      return [
+        {
+          type: "effect.failed",
+          key: effect.key,
+          kind: effect.kind,
+          agentId: effect.kind === "notify" ? null : effect.agentId,
+          error: clip(error),
+          attempts,
+        },
+      ];
     }
     default:
       return assertNever(effect);

@@ -1,7 +1,9 @@
-import type { Command } from "../machines/decide.ts";
+import type { Command } from "../core/decide/index.ts";
 import type { Observed } from "./ports.ts";
+import { isOfPlace } from "../wire/container.ts";
 import { reasonOf } from "./alarm.ts";
 import type { Rig } from "./rig.ts";
+import { lookAtTrain, type TrainSeen } from "./train.ts";
 import type { Outcome } from "../events/facts.ts";
 import { dispatchNumber } from "../events/dispatch-id.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
@@ -13,7 +15,20 @@ export interface Observation {
   readonly container: "reachable" | "unreachable" | "unasked";
   readonly commands: Command[];
   readonly error: string | null;
+  /** Which run of the control server answered, if it said so. */
+  readonly instance: string | null;
+  /** What was seen of the train that runs. */
+  readonly train: TrainSeen;
 }
+
+const NO_TRAIN: TrainSeen = { kind: "none" };
+export const UNASKED: Observation = {
+  container: "unasked",
+  commands: [],
+  error: null,
+  instance: null,
+  train: NO_TRAIN,
+};
 
 /**
  * Asks the container, in one batched call, about every agent that has not been heard from lately. Agents that send
@@ -22,7 +37,7 @@ export interface Observation {
 export async function observe(rig: Rig): Promise<Observation> {
   const { world, ports } = rig;
   const { config, settings } = world.rig.context;
-  if (config === null) return { container: "unasked", commands: [], error: null };
+  if (config === null) return UNASKED;
   const now = ports.now();
   const asked: AgentSnapshot[] = [];
   for (const id of world.index.slots) {
@@ -31,17 +46,23 @@ export async function observe(rig: Rig): Promise<Observation> {
   }
   const container = ports.container(config.townId);
   try {
+    const train = await lookAtTrain(rig);
     if (asked.length > 0) {
-      const seen = await container.statuses(asked.map((agent) => agent.context.id), settings.effect_timeout_ms);
-      return { container: "reachable", commands: conclude(rig, asked, seen), error: null };
+      const { agents, instance } = await container.statuses(
+        asked.map((agent) => agent.context.id),
+        settings.effect_timeout_ms,
+      );
+      return { container: "reachable", commands: conclude(rig, asked, agents), error: null, instance, train };
     }
-    if (world.rig.matches({ container: "unreachable" })) {
-      await container.health(settings.effect_timeout_ms);
-      return { container: "reachable", commands: [], error: null };
+    // A merge has no process of its own to ask about: whether it is still under way is whether the server is the same.
+    if (world.index.merging.size > 0 || world.rig.matches({ container: "unreachable" })) {
+      const { instance } = await container.health(settings.effect_timeout_ms);
+      return { container: "reachable", commands: [], error: null, instance, train };
     }
-    return { container: "unasked", commands: [], error: null };
+    return UNASKED;
   } catch (error) {
-    return { container: "unreachable", commands: [], error: reasonOf(error) || "the container does not answer" };
+    const words = reasonOf(error) || "the container does not answer";
+    return { container: "unreachable", commands: [], error: words, instance: null, train: NO_TRAIN };
   }
 }
 
@@ -54,11 +75,14 @@ function isUnheard(rig: Rig, agent: AgentSnapshot, now: number, lost_ms: number)
 /** Being started or stopped. Asked of every agent at every alarm, so the state is looked at and not matched. */
 function isUnderWay({ value }: AgentSnapshot): boolean {
   if (typeof value !== "object") return false;
-  if ("working" in value) return value.working.process !== "running";
+  if ("working" in value) return value.working.process === "starting" || value.working.process === "draining";
   return "restarting" in value && value.restarting === "starting";
 }
 
-const isRunning = ({ value }: AgentSnapshot): boolean => typeof value === "object" && "working" in value && value.working.process === "running";
+const isRunning = ({ value }: AgentSnapshot): boolean =>
+  typeof value === "object" &&
+  "working" in value &&
+  (value.working.process === "running" || value.working.process === "handing_in");
 
 /** What the answer says of each agent that was asked about. An agent that the container does not know is gone. */
 function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Observed[]): Command[] {
@@ -68,13 +92,34 @@ function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Obse
   for (const agent of asked) {
     const { context } = agent;
     const status = byId.get(context.id);
-    const current = status && (status.dispatchId === null || dispatchNumber(context.id, status.dispatchId) === context.dispatchN) ? status : undefined;
+    const current =
+      status && (status.dispatchId === null || dispatchNumber(context.id, status.dispatchId) === context.dispatchN)
+        ? status
+        : undefined;
     const dispatchId = `${context.id}:${context.dispatchN}`;
     if (current === undefined) {
-      commands.push({ type: "exited", agentId: context.id, dispatchId, outcome: "gone", reason: "the container does not know it", resetAt: null });
+      commands.push({
+        type: "exited",
+        agentId: context.id,
+        dispatchId,
+        outcome: "gone",
+        reason: "the container does not know it",
+        resetAt: null,
+      });
     } else if (current.status === "exited" || current.status === "failed") {
-      const { outcome, resetAt } = outcomeOf(current.status === "exited" ? "completed" : "failed", current.exitReason, null);
-      commands.push({ type: "exited", agentId: context.id, dispatchId, outcome, reason: current.exitReason ?? `observed ${current.status}`, resetAt });
+      const { outcome, resetAt } = outcomeOf(
+        current.status === "exited" ? "completed" : "failed",
+        current.exitReason,
+        null,
+      );
+      commands.push({
+        type: "exited",
+        agentId: context.id,
+        dispatchId,
+        outcome,
+        reason: current.exitReason ?? `observed ${current.status}`,
+        resetAt,
+      });
     } else if (current.status === "running") {
       rig.sightings.set(context.id, { n: context.dispatchN, at: now });
       // That one who runs is still there is no news.
@@ -85,14 +130,20 @@ function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Obse
 }
 
 /** What kind of end a reported reason is: a rate limit and an eviction are nobody's fault (design rule 5). */
-export function outcomeOf(status: "completed" | "failed", reason: string | null, resetAt: number | null): { outcome: Outcome; resetAt: number | null } {
+export function outcomeOf(
+  status: "completed" | "failed",
+  reason: string | null,
+  resetAt: number | null,
+): { outcome: Outcome; resetAt: number | null } {
   const text = (reason ?? "").toLowerCase();
   if (/^rate[_ -]?limit/.test(text)) {
     const until = /until (\S+)/.exec(reason ?? "")?.[1];
     const parsed = until === undefined ? Number.NaN : Date.parse(until);
     return { outcome: "rate_limited", resetAt: resetAt ?? (Number.isNaN(parsed) ? null : parsed) };
   }
-  if (/^(over[_ -]?budget|budget[_ -]?(exceeded|exhausted))/.test(text)) return { outcome: "over_budget", resetAt: null };
+  if (isOfPlace(reason ?? "")) return { outcome: "place", resetAt };
+  if (/^(over[_ -]?budget|budget[_ -]?(exceeded|exhausted))/.test(text))
+    return { outcome: "over_budget", resetAt: null };
   if (/^(container[_ -]?)?(evict|drain)/.test(text)) return { outcome: "evicted", resetAt: null };
   return { outcome: status, resetAt: null };
 }

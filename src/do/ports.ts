@@ -1,5 +1,18 @@
+import type {
+  Capabilities,
+  InspectAnswer,
+  InspectRequest,
+  SetAside,
+  SyncAnswer,
+  SyncRequest,
+  TidyAnswer,
+  TidyRequest,
+} from "../wire/container.ts";
 import type { EffectOf } from "../events/effects.ts";
-import type { JsonValue } from "./json.ts";
+import type { Role } from "../events/facts.ts";
+import type { JsonValue } from "../events/json.ts";
+import type { Place } from "../events/place.ts";
+import type { TrainRequest, TrainState } from "../wire/train.ts";
 
 /**
  * What a rig needs from the world outside: storage, a clock, an alarm, a container. The Durable Object gives it the
@@ -15,6 +28,8 @@ export interface SqlRows<Row> {
 /** The part of Durable Object SQLite that is used. */
 export interface Sql {
   exec<Row extends Record<string, SqlValue>>(query: string, ...bindings: SqlValue[]): SqlRows<Row>;
+  /** Stored bytes, where the storage tells. */
+  readonly databaseSize?: number;
 }
 
 /** Everything the container must know to start one dispatch. */
@@ -34,11 +49,17 @@ export interface StartOrder {
   readonly defaultBranch: string;
   readonly checkpoint: JsonValue | null;
   readonly envVars: Record<string, string>;
+  readonly beadId?: string;
+  readonly place?: Place;
+  /** The rig wants what is left uncommitted to outlive a container. */
+  readonly sealKey?: string;
 }
 
 export interface MergeOrder {
   readonly rigId: string;
   readonly branch: string;
+  /** Exactly what was handed in, where somebody looked. */
+  readonly commit?: string;
   readonly targetBranch: string;
   readonly gitUrl: string;
   readonly entryId: string;
@@ -46,13 +67,21 @@ export interface MergeOrder {
   readonly agentId: string;
   readonly dispatchId: string;
   readonly envVars: Record<string, string>;
+  readonly place?: Place;
 }
+
+/** What a container is asked to look at; see `InspectRequest`. */
+export type InspectOrder = InspectRequest & { readonly agentId: string };
 
 /** The three answers of anything that is asked of the container (design rule 2). */
 export type Answer =
-  | { readonly kind: "accepted" }
+  | {
+      readonly kind: "accepted";
+      /** What a start found in the way and kept, or gave back. */
+      readonly setAside?: readonly SetAside[];
+    }
   /** 4xx: known not to have happened. */
-  | { readonly kind: "refused"; readonly status: number; readonly error: string }
+  | { readonly kind: "refused"; readonly status: number; readonly error: string; readonly code?: string }
   /** Timeout, 5xx, lost answer: it may have happened. */
   | { readonly kind: "unknown"; readonly error: string };
 
@@ -64,19 +93,44 @@ export interface Observed {
   readonly exitReason: string | null;
 }
 
+/** Which run of the control server answered; null from one that does not say (Gas Town's own). */
+export interface Answered {
+  readonly instance: string | null;
+}
+
 /** The town's container, as a rig sees it. No method throws for an answer that the protocol knows. */
 export interface ContainerPort {
   start(order: StartOrder, timeout_ms: number): Promise<Answer>;
   stop(effect: EffectOf<"container.stop">, timeout_ms: number): Promise<Answer>;
   message(effect: EffectOf<"container.message">, timeout_ms: number): Promise<Answer>;
   merge(order: MergeOrder, timeout_ms: number): Promise<Answer>;
+  train(order: TrainRequest, timeout_ms: number): Promise<Answer>;
+  /** A train that it was given, or null: it knows none by this id. @throws when the container does not answer */
+  trainState(trainId: string, timeout_ms: number): Promise<TrainState | null>;
+  /** Looks at what is handed in; what it answers when it cannot be asked is unknown. */
+  inspect(order: InspectOrder, timeout_ms: number): Promise<InspectAnswer | Extract<Answer, { kind: "unknown" }>>;
+  /**
+   * What the container can do, or null: it knows no such question.
+   * @throws when the container does not answer.
+   */
+  capabilities(timeout_ms: number): Promise<Capabilities | null>;
   /**
    * The processes of these agents, those unknown to the container left out.
    * @throws when the container does not answer.
    */
-  statuses(agentIds: string[], timeout_ms: number): Promise<Observed[]>;
+  statuses(agentIds: string[], timeout_ms: number): Promise<Answered & { readonly agents: Observed[] }>;
+  /** What of the rig there still is. @returns null from a container that knows no such thing @throws when it does not answer */
+  tidy?(rigId: string, order: TidyRequest, timeout_ms: number): Promise<TidyAnswer | null>;
+  /** Brings the `origin` of an agent's clone up to date. Not there, or refused with 404 without a code: an old container. */
+  sync?(
+    agentId: string,
+    order: SyncRequest,
+    timeout_ms: number,
+  ): Promise<SyncAnswer | Exclude<Answer, { kind: "accepted" }>>;
+  /** The rig is no more: its disk is given back. @throws when the container does not answer */
+  forget?(rigId: string, timeout_ms: number): Promise<void>;
   /** @throws when the container does not answer. */
-  health(timeout_ms: number): Promise<void>;
+  health(timeout_ms: number): Promise<Answered>;
 }
 
 export interface RigPorts {
@@ -93,7 +147,20 @@ export interface RigPorts {
   deleteAlarm(): void;
   container(townId: string): ContainerPort;
   /** The token and the address that an agent's process calls back with. */
-  agentEnvironment(agent: { agentId: string; rigId: string; townId: string; userId: string; dispatchId: string }): Promise<Record<string, string>>;
+  agentEnvironment(agent: {
+    agentId: string;
+    rigId: string;
+    townId: string;
+    userId: string;
+    dispatchId: string;
+    role: Role;
+    /** Of the order to merge it: what comes is the credential of this claim, and no agent's token. */
+    reviewId?: string;
+    /** The same of a train. */
+    trainId?: string;
+  }): Promise<Record<string, string>>;
+  /** The rig's own key for what may leave a container, 32 bytes as hex: made when it is first asked for. */
+  sealKey?(): string;
   /** Tells the operator. */
   notify(effect: EffectOf<"notify">): Promise<void>;
   /** Keeps the host alive until the promise settles. */

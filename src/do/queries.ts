@@ -1,13 +1,23 @@
 import type { BeadStatus, BeadType, Role } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
-import { restore, type Kind, type Snapshots } from "../machines/step.ts";
-import { get } from "../machines/world.ts";
+import { restore, type Kind, type Snapshots } from "../core/step.ts";
+import { get } from "../core/world.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
-import type { JsonValue } from "./json.ts";
+import type { JsonValue } from "../events/json.ts";
 import type { Rig } from "./rig.ts";
 import { readContent } from "./store.ts";
-import { iso, isoOrNull, wireAgent, wireBead, type BeadContent, type WireAgent, type WireAgentEvent, type WireBead, type WireMail } from "./wire.ts";
+import {
+  iso,
+  isoOrNull,
+  wireAgent,
+  wireBead,
+  type BeadContent,
+  type WireAgent,
+  type WireAgentEvent,
+  type WireBead,
+  type WireMail,
+} from "./shapes.ts";
 
 /** What may be read of a rig, in the shapes of the wire. Nothing here changes anything. */
 
@@ -32,7 +42,8 @@ export function bead(rig: Rig, id: string): WireBead | null {
   return snapshot === undefined ? null : withContent(rig, snapshot);
 }
 
-const withContent = (rig: Rig, snapshot: BeadSnapshot): WireBead => wireBead(snapshot, readContent<BeadContent>(rig.ports.sql, "bead", snapshot.context.id));
+const withContent = (rig: Rig, snapshot: BeadSnapshot): WireBead =>
+  wireBead(snapshot, readContent<BeadContent>(rig.ports.sql, "bead", snapshot.context.id));
 
 export interface BeadFilter {
   status?: BeadStatus | undefined;
@@ -55,7 +66,12 @@ export function beads(rig: Rig, filter: BeadFilter, page: Page): WireBead[] {
   add("json_extract(context, '$.assignee') = ?", filter.assignee_agent_id);
   add("json_extract(context, '$.convoyId') = ?", filter.convoy_id);
   return rig.ports.sql
-    .exec<ActorRow>(`SELECT id, v, value, context FROM actors WHERE ${where.join(" AND ")} AND error IS NULL ORDER BY seq DESC LIMIT ? OFFSET ?`, ...values, page.limit, page.offset)
+    .exec<ActorRow>(
+      `SELECT id, v, value, context FROM actors WHERE ${where.join(" AND ")} AND error IS NULL ORDER BY seq DESC LIMIT ? OFFSET ?`,
+      ...values,
+      page.limit,
+      page.offset,
+    )
     .toArray()
     .flatMap((row) => {
       const snapshot = readable("bead", row);
@@ -69,10 +85,17 @@ export function agent(rig: Rig, id: string): WireAgent | null {
 }
 
 const withCheckpoint = (rig: Rig, snapshot: AgentSnapshot): WireAgent =>
-  wireAgent(snapshot, rig.sightings.get(snapshot.context.id)?.at ?? null, readContent<JsonValue>(rig.ports.sql, "checkpoint", snapshot.context.id) ?? null);
+  wireAgent(
+    snapshot,
+    rig.sightings.get(snapshot.context.id)?.at ?? null,
+    readContent<JsonValue>(rig.ports.sql, "checkpoint", snapshot.context.id) ?? null,
+  );
 
 /** In the order of their registration. */
-export function agents(rig: Rig, filter: { role?: Role | undefined; status?: WireAgent["status"] | undefined }): WireAgent[] {
+export function agents(
+  rig: Rig,
+  filter: { role?: Role | undefined; status?: WireAgent["status"] | undefined },
+): WireAgent[] {
   return [...rig.world.agents.values()]
     .filter((snapshot) => filter.role === undefined || snapshot.context.role === filter.role)
     .filter((snapshot) => filter.status === undefined || snapshot.matches(filter.status))
@@ -80,7 +103,15 @@ export function agents(rig: Rig, filter: { role?: Role | undefined; status?: Wir
     .map((snapshot) => withCheckpoint(rig, snapshot));
 }
 
-type MailRow = { id: string; sender: string; recipient: string; subject: string; body: string; created_at: number; delivered_at: number | null };
+type MailRow = {
+  id: string;
+  sender: string;
+  recipient: string;
+  subject: string;
+  body: string;
+  created_at: number;
+  delivered_at: number | null;
+};
 
 const wireMail = (row: MailRow): WireMail => ({
   id: row.id,
@@ -95,9 +126,17 @@ const wireMail = (row: MailRow): WireMail => ({
 
 /** Undelivered mail of an agent, oldest first. */
 export const undeliveredMail = (rig: Rig, agentId: string): WireMail[] =>
-  rig.ports.sql.exec<MailRow>("SELECT * FROM mail WHERE recipient = ? AND delivered_at IS NULL ORDER BY seq LIMIT ?", agentId, LIMITS.undelivered_mail).toArray().map(wireMail);
+  rig.ports.sql
+    .exec<MailRow>(
+      "SELECT * FROM mail WHERE recipient = ? AND delivered_at IS NULL ORDER BY seq LIMIT ?",
+      agentId,
+      LIMITS.undelivered_mail,
+    )
+    .toArray()
+    .map(wireMail);
 
-export const mail = (rig: Rig, limit: number): WireMail[] => rig.ports.sql.exec<MailRow>("SELECT * FROM mail ORDER BY seq DESC LIMIT ?", limit).toArray().map(wireMail);
+export const mail = (rig: Rig, limit: number): WireMail[] =>
+  rig.ports.sql.exec<MailRow>("SELECT * FROM mail ORDER BY seq DESC LIMIT ?", limit).toArray().map(wireMail);
 
 export interface Prime {
   agent: WireAgent;
@@ -123,18 +162,46 @@ type AgentEventRow = { id: number; agent: string; type: string; data: string; at
 
 export const agentEvents = (rig: Rig, agentId: string, after: number, limit: number): WireAgentEvent[] =>
   rig.ports.sql
-    .exec<AgentEventRow>("SELECT * FROM agent_events WHERE agent = ? AND id > ? ORDER BY id LIMIT ?", agentId, after, limit)
+    .exec<AgentEventRow>(
+      "SELECT * FROM agent_events WHERE agent = ? AND id > ? ORDER BY id LIMIT ?",
+      agentId,
+      after,
+      limit,
+    )
     .toArray()
-    .map((row) => ({ id: row.id, agent_id: row.agent, event_type: row.type, data: JSON.parse(row.data) as JsonValue, created_at: iso(row.at) }));
+    .map((row) => ({
+      id: row.id,
+      agent_id: row.agent,
+      event_type: row.type,
+      data: JSON.parse(row.data) as JsonValue,
+      created_at: iso(row.at),
+    }));
 
 /** Appends what an agent did or said. Bounded per agent: the oldest go (LIMITS.agent_events_kept). */
+const PRUNE_EVERY = 101;
+
 export function appendAgentEvent(rig: Rig, agentId: string, type: string, data: JsonValue): void {
   const { sql } = rig.ports;
   const id = sql
-    .exec<{ id: number }>("INSERT INTO agent_events (agent, type, data, at) VALUES (?, ?, ?, ?) RETURNING id", agentId, type, JSON.stringify(data), rig.ports.now())
+    .exec<{ id: number }>(
+      "INSERT INTO agent_events (agent, type, data, at) VALUES (?, ?, ?, ?) RETURNING id",
+      agentId,
+      type,
+      JSON.stringify(data),
+      rig.ports.now(),
+    )
     .toArray()[0]?.id;
-  // Looked at once in a hundred, so that the bound costs nothing on the way.
-  if (id !== undefined && id % 100 === 0) {
-    sql.exec("DELETE FROM agent_events WHERE agent = ? AND id <= (SELECT id FROM agent_events WHERE agent = ? ORDER BY id DESC LIMIT 1 OFFSET ?)", agentId, agentId, LIMITS.agent_events_kept);
-  }
+  // Looked at once in about a hundred, so that the bound costs nothing on the way; a prime, so that no agents take turns around it.
+  if (id === undefined || id % PRUNE_EVERY !== 0) return;
+  sql.exec(
+    `DELETE FROM agent_events WHERE agent = ? AND id <= (
+       SELECT id FROM (
+         SELECT id, ROW_NUMBER() OVER newest AS n, SUM(LENGTH(CAST(data AS BLOB))) OVER newest AS bytes
+         FROM agent_events WHERE agent = ? WINDOW newest AS (ORDER BY id DESC)
+       ) WHERE n > ? OR bytes > ? ORDER BY id DESC LIMIT 1)`,
+    agentId,
+    agentId,
+    LIMITS.agent_events_kept,
+    LIMITS.agent_events_kept_bytes,
+  );
 }

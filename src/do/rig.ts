@@ -1,17 +1,23 @@
+import type { TickReport } from "../wire/schemas.ts";
 import { dispatchNumber } from "../events/dispatch-id.ts";
 import { clip, type Fact } from "../events/facts.ts";
-import { decide, type Caller, type Command, type Decision } from "../machines/decide.ts";
-import type { Entry } from "../machines/fold.ts";
-import { actorKey, type World } from "../machines/world.ts";
+import { NEWEST_RULES, rulesOf, TICKTOWN_VERSION } from "../events/rules.ts";
+import { decide, forbidden, type Caller, type Command, type Decision, type Refusal } from "../core/decide/index.ts";
+import type { Entry } from "../core/fold.ts";
+import type { Kind } from "../core/step.ts";
+import { actorKey, type World } from "../core/world.ts";
 import { wake } from "./alarm.ts";
 import { stateBefore } from "./archive.ts";
 import { commit } from "./commit.ts";
+import { cannotInspect } from "./hand-in.ts";
+import { openBeadsBy } from "./makers.ts";
+import type { HandInAnswer } from "../wire/schemas.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import type { Sightings } from "./patrol.ts";
 import type { RigPorts } from "./ports.ts";
 import { migrate } from "./schema.ts";
+import { type Tidying, readTidying } from "./tidy.ts";
 import { loadWorld, undeliveredMail } from "./store.ts";
-import type { TickReport } from "./tick.ts";
 
 /** Called after each durable commit with what it journalled. */
 export type Listener = (entries: readonly Entry[]) => void;
@@ -30,17 +36,58 @@ export interface Rig {
   /** Dispatches whose stale heartbeats are in the journal already: one line tells it all. */
   readonly staleHeard: Set<string>;
   ticking: Promise<TickReport> | null;
+  /** What the container was asked last to give back, and how full its disk was. */
+  readonly tidying: Tidying;
+  /** What the container said of itself in this life of the object; null: it was not asked yet, or did not answer. */
+  contact: { readonly inspects: boolean } | null;
+  /** What the train that runs was seen doing last, for people; in memory only. */
+  trainStep: { readonly train: number; readonly step: string; readonly at: number } | null;
+  /** Of the listeners, the dones that wait for what comes of them. */
+  readonly waiters: Set<Listener>;
+  /** What came of each agent's newest hand-in, for a done that waits: one per agent, in memory only. */
+  readonly handIns: Map<string, { readonly dispatchId: string; readonly answer: HandInAnswer }>;
 }
 
-/** Opens the rig from its rows; quarantines rows that cannot be read; re-arms what a crash may have left asleep. */
+/**
+ * Opens the rig from its rows; quarantines rows that cannot be read; takes a rig of older rules over; re-arms what a crash may have
+ * left asleep.
+ * @throws NewerError when a newer Ticktown wrote the rows; then nothing was written.
+ */
 export function openRig(ports: RigPorts): Rig {
   ports.transaction(() => migrate(ports.sql));
   const { world, malformed } = loadWorld(ports.sql);
-  const rig: Rig = { world, ports, sightings: new Map(), outbox: createOutbox(), listeners: new Set(), staleHeard: new Set(), ticking: null };
+  const rig: Rig = {
+    world,
+    ports,
+    sightings: new Map(),
+    outbox: createOutbox(),
+    listeners: new Set(),
+    staleHeard: new Set(),
+    ticking: null,
+    tidying: readTidying(ports.sql),
+    contact: null,
+    trainStep: null,
+    handIns: new Map(),
+    waiters: new Set(),
+  };
   const news = malformed.filter(({ kind, id }) => !world.broken.has(actorKey(kind, id)));
-  if (news.length > 0) commit(rig, news.map(({ kind, id, error }): Fact => ({ type: "actor.quarantined", kind, id, error: clip(error) })));
+  const facts = [
+    ...news.map(({ kind, id, error }): Fact => ({ type: "actor.quarantined", kind, id, error: clip(error) })),
+    ...upgrade(world, news),
+  ];
+  if (facts.length > 0) commit(rig, facts);
   wake(rig);
   return rig;
+}
+
+/** Said once, when a rig of older rules is opened: what was decided by them stays, what is decided from now on is decided by ours. */
+function upgrade({ rig, broken }: World, news: readonly { readonly kind: Kind }[]): Fact[] {
+  // What was never set up decides nothing yet, and is told its rules when it is.
+  if (rig.context.config === null || rulesOf(rig.context) >= NEWEST_RULES || rig.matches({ life: "destroyed" }))
+    return [];
+  // It could not take the fact. A repair gives it back as it was, and then it is the next opening that says it.
+  if (broken.has(actorKey("rig", "rig")) || news.some(({ kind }) => kind === "rig")) return [];
+  return [{ type: "rig.upgraded", rules: NEWEST_RULES, version: TICKTOWN_VERSION }];
 }
 
 /** Decides a command and commits its facts; a refusal changes nothing. */
@@ -52,6 +99,8 @@ export function execute(rig: Rig, command: Command, caller: Caller): Decision {
     newId: (kind) => ports.newId(kind),
     undeliveredMail: (agentId) => undeliveredMail(ports.sql, agentId),
     openBeads: () => world.beads.size,
+    openBeadsBy: (agentId) => openBeadsBy(rig, agentId),
+    isUnseeing: cannotInspect(rig),
     stateBefore: (kind, id) => stateBefore(rig, kind, id),
   });
   if (!decision.ok) return decision;
@@ -72,11 +121,14 @@ function isRepeatedStale(rig: Rig, facts: readonly Fact[]): boolean {
 }
 
 /** A sign of life. Kept in memory; a fact only when it is news: the first of a dispatch, or of one thought lost. */
-export function heartbeat(rig: Rig, agentId: string, dispatchId: string | null, caller: Caller): void {
+export function heartbeat(rig: Rig, agentId: string, dispatchId: string | null, caller: Caller): Refusal | null {
+  const refusal = forbidden(rig.world, { type: "heard", agentId, dispatchId }, caller);
+  if (refusal !== null) return refusal;
   const agent = rig.world.agents.get(agentId);
-  if (!agent) return;
+  if (!agent) return null;
   const spokenOf = dispatchId ?? caller.dispatchId;
   const n = spokenOf === null ? agent.context.dispatchN : dispatchNumber(agentId, spokenOf);
   if (n === agent.context.dispatchN) rig.sightings.set(agentId, { n, at: rig.ports.now() });
   execute(rig, { type: "heard", agentId, dispatchId }, caller);
+  return null;
 }

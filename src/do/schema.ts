@@ -1,3 +1,4 @@
+import { NewerError } from "../events/upcast.ts";
 import type { Sql } from "./ports.ts";
 
 /**
@@ -74,13 +75,20 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /**
- * Brings the tables to the newest version.
- * @throws Error when they were written by a newer Ticktown: it must not guess.
+ * Brings an object's tables to the newest version.
+ * @param whose names the storage in the error.
+ * @throws NewerError when they were written by a newer Ticktown: it must not guess.
  */
-export function migrate(sql: Sql): void {
+export function migrate(sql: Sql, migrations: readonly string[] = MIGRATIONS, whose = "this rig's storage"): void {
   sql.exec("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID");
-  const version = Number(sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = 'schema'").toArray()[0]?.value ?? 0);
-  if (version > MIGRATIONS.length) throw new Error(`this rig's storage has schema ${version}, but this Ticktown knows only up to ${MIGRATIONS.length}: use a newer one`);
-  for (let v = version; v < MIGRATIONS.length; v++) sql.exec(MIGRATIONS[v] ?? "");
-  if (version < MIGRATIONS.length) sql.exec("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", String(MIGRATIONS.length));
+  const version = Number(
+    sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = 'schema'").toArray()[0]?.value ?? 0,
+  );
+  if (version > migrations.length)
+    throw new NewerError(
+      `${whose} has schema ${version}, but this Ticktown knows only up to ${migrations.length}: use a newer one`,
+    );
+  for (let v = version; v < migrations.length; v++) sql.exec(migrations[v] ?? "");
+  if (version < migrations.length)
+    sql.exec("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", String(migrations.length));
 }

@@ -1,26 +1,40 @@
-import type { Effect } from "../events/effects.ts";
-import type { Fact, Recorded } from "../events/facts.ts";
-import { factVersion, readFact } from "../events/upcast.ts";
-import type { Entry, Folded } from "../machines/fold.ts";
-import { stateName } from "../machines/decide.ts";
-import { restore, store, type AnySnapshot, type Kind, type Snapshots } from "../machines/step.ts";
-import { createWorld, get, put, type World } from "../machines/world.ts";
-import type { JsonValue } from "./json.ts";
+import { messageOf } from "../events/message-of.ts";
+import { beadOf, type KeptType, type Recorded, type RecordedOf } from "../events/facts.ts";
+import { rulesOf } from "../events/rules.ts";
+import { checkKnown, checkRules, factVersion, NewerError } from "../events/upcast.ts";
+import type { Entry, Folded } from "../core/fold.ts";
+import { stateName } from "../core/decide/index.ts";
+import { restore, store, type AnySnapshot, type Kind, type Snapshots } from "../core/step.ts";
+import { createWorld, get, put, type World } from "../core/world.ts";
+import type { JsonValue } from "../events/json.ts";
 import type { Sql } from "./ports.ts";
+import { readEntry, type JournalEntry, type JournalRow } from "../core/journal.ts";
 
 /** Reads and writes the rig's rows. What may be computed from a fact is not decided here. */
 
-type ActorRow = { seq: number; kind: Kind; id: string; v: number; value: string; context: string; error: string | null };
+type ActorRow = {
+  seq: number;
+  kind: Kind;
+  id: string;
+  v: number;
+  value: string;
+  context: string;
+  error: string | null;
+};
 
 /** Actor row of the rig itself: its seq is before every fact. */
 const RIG_SEQ = 0;
 
-const seqOf = (kind: Kind, snapshot: AnySnapshot): number => (kind === "rig" ? RIG_SEQ : (snapshot.context as { seq: number }).seq);
+const seqOf = (kind: Kind, snapshot: AnySnapshot): number =>
+  kind === "rig" ? RIG_SEQ : (snapshot.context as { seq: number }).seq;
 
 function readActor(row: ActorRow): AnySnapshot {
   const snapshot = restore(row.kind, { v: row.v, value: JSON.parse(row.value), context: JSON.parse(row.context) });
   const { id, seq } = snapshot.context as { id?: unknown; seq?: unknown };
-  if (row.kind !== "rig" && (id !== row.id || seq !== row.seq)) throw new Error(`the stored ${row.kind} ${row.id} has the context of another: id ${String(id)}, seq ${String(seq)}`);
+  if (row.kind !== "rig" && (id !== row.id || seq !== row.seq))
+    throw new Error(
+      `the stored ${row.kind} ${row.id} has the context of another: id ${String(id)}, seq ${String(seq)}`,
+    );
   return snapshot;
 }
 
@@ -42,29 +56,47 @@ export function fetchReadable<K extends Kind>(sql: Sql, kind: K, id: string): Sn
 /**
  * The rig's state from its rows: every agent and all beads and reviews that are not terminal. A row that cannot be read is
  * left out and named; the others are not lost for it (KC-1361).
+ * @throws NewerError when a newer Ticktown wrote it: what it means is not known here, and nothing may be made of it.
  */
 export function loadWorld(sql: Sql): { world: World; malformed: { kind: Kind; id: string; error: string }[] } {
   const world = createWorld((kind, id) => fetchReadable(sql, kind, id));
-  const newest = sql.exec<{ seq: number | null; at: number | null }>("SELECT seq, at FROM journal ORDER BY seq DESC LIMIT 1").toArray()[0];
-  const archived = Number(sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = 'archived_through'").toArray()[0]?.value ?? 0);
+  const newest = sql
+    .exec<{ seq: number | null; at: number | null }>("SELECT seq, at FROM journal ORDER BY seq DESC LIMIT 1")
+    .toArray()[0];
+  const archived = Number(
+    sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = 'archived_through'").toArray()[0]?.value ?? 0,
+  );
   world.seq = newest?.seq ?? archived;
   world.at = newest?.at ?? 0;
   const malformed: { kind: Kind; id: string; error: string }[] = [];
+  checkNewest(sql);
   for (const row of sql.exec<ActorRow>("SELECT * FROM actors WHERE live = 1 ORDER BY kind, seq").toArray()) {
     if (row.error !== null) world.broken.set(`${row.kind}:${row.id}`, row.error);
     try {
       put(world, row.kind, row.id, readActor(row) as never);
     } catch (error) {
-      malformed.push({ kind: row.kind, id: row.id, error: error instanceof Error ? error.message : String(error) });
+      if (error instanceof NewerError) throw error;
+      malformed.push({ kind: row.kind, id: row.id, error: messageOf(error) });
     }
   }
+  checkRules(rulesOf(world.rig.context));
   return { world, malformed };
 }
 
-const isLive = (kind: Kind, snapshot: AnySnapshot): boolean => kind === "rig" || kind === "agent" || !(snapshot as Snapshots["bead"]).hasTag("terminal");
+/** Facts that are looked at when a rig is opened: a newer Ticktown leaves something new among its last ones, or in the rules. */
+const NEWEST_FACTS = 200;
 
-/** The bead that a fact is about, for its timeline. */
-const beadOf = (fact: Fact): string | null => ("beadId" in fact ? fact.beadId : null);
+/** @throws NewerError when the newest facts are of a type or version that is not known here. */
+function checkNewest(sql: Sql): void {
+  const newest = sql.exec<{ type: string; v: number }>(
+    "SELECT DISTINCT type, v FROM (SELECT type, v FROM journal ORDER BY seq DESC LIMIT ?)",
+    NEWEST_FACTS,
+  );
+  for (const { type, v } of newest.toArray()) checkKnown(type, v);
+}
+
+const isLive = (kind: Kind, snapshot: AnySnapshot): boolean =>
+  kind === "rig" || kind === "agent" || !(snapshot as Snapshots["bead"]).hasTag("terminal");
 
 /** Writes one commit: its journal rows, the actors it changed, what it asked for. Inside the caller's transaction. */
 export function writeCommit(sql: Sql, world: World, folded: Folded): void {
@@ -73,10 +105,20 @@ export function writeCommit(sql: Sql, world: World, folded: Folded): void {
     writeEntry(sql, entry, batch);
     project(sql, entry.fact);
     for (const effect of entry.effects) {
-      sql.exec("INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, 0, 0, NULL)", effect.key, entry.fact.seq, effect.kind, JSON.stringify(effect));
+      sql.exec(
+        "INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, 0, 0, NULL)",
+        effect.key,
+        entry.fact.seq,
+        effect.kind,
+        JSON.stringify(effect),
+      );
     }
   }
   for (const [kind, id] of folded.changed.values()) writeActor(sql, world, kind, id, batch);
+  for (const { fact } of folded.entries) {
+    if (fact.type !== "bead.retried" || world.beads.get(fact.beadId)?.hasTag("terminal") !== false) continue;
+    sql.exec("UPDATE actors SET live = 1 WHERE kind = 'bead' AND id = ? AND live = 0", fact.beadId);
+  }
 }
 
 function writeEntry(sql: Sql, { fact, effects, missing }: Entry, batch: number): void {
@@ -110,8 +152,9 @@ function textsOf(snapshot: AnySnapshot): { state: string; value: string } {
   return made;
 }
 
-// Naming `live` writes its index again, a row more; and it only ever changes from 1 to 0.
-const UPDATE_LIVE = "UPDATE actors SET state = ?, v = ?, value = ?, context = ?, error = ? WHERE seq = ? AND kind = ? AND id = ? RETURNING seq";
+// Naming `live` writes its index again, a row more; and it only ever changes from 1 to 0, but for a bead that is tried again.
+const UPDATE_LIVE =
+  "UPDATE actors SET state = ?, v = ?, value = ?, context = ?, error = ? WHERE seq = ? AND kind = ? AND id = ? RETURNING seq";
 const UPDATE_ENDED = UPDATE_LIVE.replace("SET ", "SET live = 0, ");
 
 /** @param first seq of the commit's first fact: an actor that is not older than that has no row yet. */
@@ -130,48 +173,60 @@ function writeActor(sql: Sql, world: World, kind: Kind, id: string, first: numbe
   const seq = seqOf(kind, snapshot);
   const body = JSON.stringify(context);
   if (seq < first) {
-    if (sql.exec<{ seq: number }>(live === 1 ? UPDATE_LIVE : UPDATE_ENDED, state, v, value, body, error, seq, kind, id).toArray().length > 0) return;
+    if (
+      sql
+        .exec<{ seq: number }>(live === 1 ? UPDATE_LIVE : UPDATE_ENDED, state, v, value, body, error, seq, kind, id)
+        .toArray().length > 0
+    )
+      return;
   }
   sql.exec("INSERT INTO actors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", seq, kind, id, state, live, v, value, body, error);
 }
 
-/** What people read of a fact and no machine needs: texts, mail, checkpoints. */
-function project(sql: Sql, fact: Recorded): void {
-  switch (fact.type) {
-    case "bead.created": {
-      const { title, body, labels, metadata, createdBy } = fact;
-      writeContent(sql, "bead", fact.beadId, { title, body, labels, metadata, createdBy });
-      return;
-    }
-    case "bead.deleted":
-      return deleteContent(sql, "bead", fact.beadId);
-    case "escalation.joined": {
-      const content = readContent<{ joined?: JsonValue[] }>(sql, "bead", fact.beadId);
-      if (content) writeContent(sql, "bead", fact.beadId, { ...content, joined: [...(content.joined ?? []), { title: fact.title, body: fact.body, by: fact.by, at: fact.at }].slice(-50) });
-      return;
-    }
-    case "agent.checkpointed":
-      return writeContent(sql, "checkpoint", fact.agentId, fact.data);
-    case "agent.done":
-    case "agent.hooked":
-      return deleteContent(sql, "checkpoint", fact.agentId);
-    case "agent.deleted":
-      deleteContent(sql, "checkpoint", fact.agentId);
-      sql.exec("DELETE FROM mail WHERE recipient = ?", fact.agentId);
-      sql.exec("DELETE FROM agent_events WHERE agent = ?", fact.agentId);
-      return;
-    case "mail.sent":
-      sql.exec("INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", fact.seq, fact.mailId, fact.from, fact.to, fact.subject, fact.body, fact.at);
-      return;
-    case "mail.delivered":
-      sql.exec("UPDATE mail SET delivered_at = ? WHERE recipient = ? AND delivered_at IS NULL AND id IN (SELECT value FROM json_each(?))", fact.at, fact.agentId, JSON.stringify(fact.mailIds));
-      return;
-    default:
-  }
+/** What people read of a fact and no machine needs, in rows of its own: one for each fact whose row says `kept`. */
+const PROJECTIONS: { readonly [T in KeptType]: (sql: Sql, fact: RecordedOf<T>) => void } = {
+  "bead.created": (sql, { beadId, title, body, labels, metadata, createdBy }) =>
+    writeContent(sql, "bead", beadId, { title, body, labels, metadata, createdBy }),
+  "bead.deleted": (sql, { beadId }) => deleteContent(sql, "bead", beadId),
+  "escalation.joined": joinEscalation,
+  "agent.checkpointed": (sql, { agentId, data }) => writeContent(sql, "checkpoint", agentId, data),
+  "agent.done": (sql, { agentId }) => deleteContent(sql, "checkpoint", agentId),
+  "agent.hooked": (sql, { agentId }) => deleteContent(sql, "checkpoint", agentId),
+  "agent.deleted": (sql, { agentId }) => {
+    deleteContent(sql, "checkpoint", agentId);
+    sql.exec("DELETE FROM mail WHERE recipient = ?", agentId);
+    sql.exec("DELETE FROM agent_events WHERE agent = ?", agentId);
+  },
+  "mail.sent": (sql, { seq, mailId, from, to, subject, body, at }) =>
+    void sql.exec("INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", seq, mailId, from, to, subject, body, at),
+  "mail.delivered": (sql, { at, agentId, mailIds }) =>
+    void sql.exec(
+      "UPDATE mail SET delivered_at = ? WHERE recipient = ? AND delivered_at IS NULL AND id IN (SELECT value FROM json_each(?))",
+      at,
+      agentId,
+      JSON.stringify(mailIds),
+    ),
+};
+
+const project = (sql: Sql, fact: Recorded): void =>
+  (PROJECTIONS as Partial<Record<string, (sql: Sql, fact: Recorded) => void>>)[fact.type]?.(sql, fact);
+
+function joinEscalation(sql: Sql, { beadId, title, body, by, at }: RecordedOf<"escalation.joined">): void {
+  const content = readContent<{ joined?: JsonValue[] }>(sql, "bead", beadId);
+  if (content === undefined) return;
+  writeContent(sql, "bead", beadId, {
+    ...content,
+    joined: [...(content.joined ?? []), { title, body, by, at }].slice(-50),
+  });
 }
 
 /** How many mails an agent has not read. */
-export const undeliveredMail = (sql: Sql, agentId: string): number => Number(sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM mail WHERE recipient = ? AND delivered_at IS NULL", agentId).toArray()[0]?.n ?? 0);
+export const undeliveredMail = (sql: Sql, agentId: string): number =>
+  Number(
+    sql
+      .exec<{ n: number }>("SELECT COUNT(*) AS n FROM mail WHERE recipient = ? AND delivered_at IS NULL", agentId)
+      .toArray()[0]?.n ?? 0,
+  );
 
 type ContentKind = "bead" | "checkpoint";
 
@@ -188,37 +243,21 @@ function deleteContent(sql: Sql, kind: ContentKind, id: string): void {
   sql.exec("DELETE FROM content WHERE kind = ? AND id = ?", kind, id);
 }
 
-/** One journal row as it left: the fact, its effects, and which commit it belongs to. */
-export interface JournalEntry extends Entry {
-  /** Seq of the first fact of its commit. */
-  readonly batch: number;
-}
-
-export type JournalRow = { seq: number; at: number; type: string; v: number; cause: number | null; batch: number; bead: string | null; body: string; effects: string | null; missing: string | null };
-
-/** Reads one row as a fact of today's shape. @throws naming the seq when it cannot be read. */
-export function readEntry(row: JournalRow): JournalEntry {
-  try {
-    const fact = readFact(row.type, row.v, JSON.parse(row.body) as Record<string, unknown>);
-    return {
-      fact: { ...fact, seq: row.seq, at: row.at, cause: row.cause } as Recorded,
-      effects: row.effects === null ? [] : (JSON.parse(row.effects) as Effect[]),
-      missing: row.missing,
-      batch: row.batch,
-    };
-  } catch (error) {
-    throw new Error(`journal seq ${row.seq}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-}
-
 /** Facts after a seq, oldest first. */
 export function readJournal(sql: Sql, after: number, limit: number, through = Number.MAX_SAFE_INTEGER): JournalEntry[] {
-  return sql.exec<JournalRow>("SELECT * FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", after, through, limit).toArray().map(readEntry);
+  return sql
+    .exec<JournalRow>("SELECT * FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", after, through, limit)
+    .toArray()
+    .map(readEntry);
 }
 
 /** The first seq whose fact is later than a time, ms: facts are in the order of time, so it is found by halving, in some twenty rows. */
 export function firstSeqAfter(sql: Sql, at: number): number {
-  const end = sql.exec<{ first: number | null; last: number | null }>("SELECT (SELECT MIN(seq) FROM journal) AS first, (SELECT MAX(seq) FROM journal) AS last").toArray()[0];
+  const end = sql
+    .exec<{ first: number | null; last: number | null }>(
+      "SELECT (SELECT MIN(seq) FROM journal) AS first, (SELECT MAX(seq) FROM journal) AS last",
+    )
+    .toArray()[0];
   let low = end?.first ?? 1;
   let high = (end?.last ?? 0) + 1;
   while (low < high) {
@@ -232,7 +271,7 @@ export function firstSeqAfter(sql: Sql, at: number): number {
 
 /** The whole journal, oldest first, read in pages. */
 export function* journalOf(rig: { ports: { sql: Sql } }, after = 0): Generator<JournalEntry> {
-  for (let last = after; ; ) {
+  for (let last = after; ;) {
     const entries = readJournal(rig.ports.sql, last, 1_000);
     if (entries.length === 0) return;
     yield* entries;
@@ -247,7 +286,9 @@ export function actorsAfter(sql: Sql, after: number, limit: number): { rows: Act
 }
 
 /** Stored snapshots of all actors, for comparing with a replay. */
-export function* storedActors(sql: Sql): Generator<{ kind: Kind; id: string; v: number; value: string; context: string; error: string | null }> {
+export function* storedActors(
+  sql: Sql,
+): Generator<{ kind: Kind; id: string; v: number; value: string; context: string; error: string | null }> {
   let last = -1;
   for (;;) {
     const rows = sql.exec<ActorRow>("SELECT * FROM actors WHERE seq > ? ORDER BY seq LIMIT 500", last).toArray();
@@ -257,4 +298,3 @@ export function* storedActors(sql: Sql): Generator<{ kind: Kind; id: string; v: 
     last = end.seq;
   }
 }
-

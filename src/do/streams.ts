@@ -1,4 +1,5 @@
-import type { JournalEntry } from "./store.ts";
+import { DOOR } from "../events/limits.ts";
+import type { JournalEntry } from "../core/journal.ts";
 import { readJournal } from "./store.ts";
 import type { Rig } from "./rig.ts";
 
@@ -17,7 +18,15 @@ export interface Attachment {
   readonly kind: "feed" | "inspect";
   /** Seq of the last entry that was sent. */
   after: number;
+  /** From then on it is told nothing more; its token may have ended meanwhile. */
+  readonly until?: number;
 }
+
+/** What a stream is told at its end: it is good for so long, and then its token is looked at again. */
+export const OVER = { code: 4001, reason: "connect again" } as const;
+
+/** Whether a socket was opened too long ago to be told anything more. One of an earlier version does not say. */
+export const isOver = (attachment: Attachment | null, now: number): boolean => (attachment?.until ?? 0) <= now;
 
 export interface Socket {
   send(message: string): void;
@@ -34,9 +43,13 @@ export const encodeFeed: Encode = (_rig, entry) => [JSON.stringify(entry)];
 export function pump(rig: Rig, socket: Socket, encode: Encode): boolean {
   const attachment = socket.deserializeAttachment();
   if (attachment === null) return false;
+  if (isOver(attachment, rig.ports.now())) {
+    socket.close(OVER.code, OVER.reason);
+    return false;
+  }
   let { after } = attachment;
   try {
-    for (let sent = 0; sent < BURST; ) {
+    for (let sent = 0; sent < BURST;) {
       const entries = after >= rig.world.seq ? [] : readJournal(rig.ports.sql, after, PAGE);
       if (entries.length === 0) return false;
       for (const entry of entries) for (const message of encode(rig, entry)) socket.send(message);
@@ -56,19 +69,31 @@ export async function pumpAll(rig: Rig, socket: Socket, encode: Encode): Promise
   while (pump(rig, socket, encode)) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** The same as server-sent events: `id` is the seq, so a browser resumes by itself. */
-export function eventStream(rig: Rig, after: number): ReadableStream<Uint8Array> {
+/**
+ * The same as server-sent events: `id` is the seq, so a browser resumes by itself.
+ * @param onEnd called once, when nobody listens any more.
+ */
+export function eventStream(rig: Rig, after: number, onEnd: () => void = () => {}): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let last = after;
   let stop = () => {};
+  const until = rig.ports.now() + DOOR.stream_life_ms;
   return new ReadableStream<Uint8Array>({
     start(controller) {
+      const end = () => {
+        stop();
+        controller.close();
+      };
       const send = () => {
+        if (rig.ports.now() >= until) return end();
         try {
           for (;;) {
             const entries = last >= rig.world.seq ? [] : readJournal(rig.ports.sql, last, PAGE);
             if (entries.length === 0) return;
-            for (const entry of entries) controller.enqueue(encoder.encode(`id: ${entry.fact.seq}\nevent: fact\ndata: ${JSON.stringify(entry)}\n\n`));
+            for (const entry of entries)
+              controller.enqueue(
+                encoder.encode(`id: ${entry.fact.seq}\nevent: fact\ndata: ${JSON.stringify(entry)}\n\n`),
+              );
             last = entries.at(-1)?.fact.seq ?? last;
           }
         } catch {
@@ -77,6 +102,7 @@ export function eventStream(rig: Rig, after: number): ReadableStream<Uint8Array>
       };
       // A comment now and then tells both ends that the line is alive.
       const beat = setInterval(() => {
+        if (rig.ports.now() >= until) return end();
         try {
           controller.enqueue(encoder.encode(": beat\n\n"));
         } catch {
@@ -86,7 +112,7 @@ export function eventStream(rig: Rig, after: number): ReadableStream<Uint8Array>
       rig.listeners.add(send);
       stop = () => {
         clearInterval(beat);
-        rig.listeners.delete(send);
+        if (rig.listeners.delete(send)) onEnd();
       };
       controller.enqueue(encoder.encode("retry: 1000\n\n"));
       send();

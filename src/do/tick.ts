@@ -1,16 +1,13 @@
 import { clip, type Fact } from "../events/facts.ts";
-import { decide, takes, type Command } from "../machines/decide.ts";
-import type { Entry } from "../machines/fold.ts";
+import { decide, takes } from "../core/decide/index.ts";
+import type { TickReport } from "../wire/schemas.ts";
 import { isDestroyed, rearm, reasonOf } from "./alarm.ts";
 import { commit } from "./commit.ts";
-import { observe } from "./patrol.ts";
+import { type Observation, UNASKED, observe } from "./patrol.ts";
+import { meet } from "./hand-in.ts";
+import { isTidyDue, tidy } from "./tidy.ts";
+import { newsOfTrain, wantsToMeet } from "./train.ts";
 import type { Rig } from "./rig.ts";
-
-/** What one TICK changed. */
-export interface TickReport {
-  readonly entries: readonly Entry[];
-  readonly error: string | null;
-}
 
 /**
  * One TICK: look at the container (bounded I/O), then fold what was seen and the TICK itself in one commit. Never throws; one
@@ -25,21 +22,23 @@ export function tick(rig: Rig): Promise<TickReport> {
 
 async function runTick(rig: Rig): Promise<TickReport> {
   if (isDestroyed(rig) || rig.world.seq === 0) return { entries: [], error: null };
-  let container: "reachable" | "unreachable" | "unasked" = "unasked";
-  let seen: Command[] = [];
+  let observation: Observation = UNASKED;
   let error: string | null = null;
   try {
-    const observation = await observe(rig);
-    container = observation.container;
-    seen = observation.commands;
-    if (observation.error !== null) error = observation.error;
+    observation = await observe(rig);
+    error = observation.error;
   } catch (thrown) {
     error = reasonOf(thrown);
     rig.ports.log("error", "the patrol failed; the TICK goes on without it", { error });
   }
+  const { container } = observation;
   if (isDestroyed(rig)) return { entries: [], error };
+  if (wantsToMeet(rig)) await meet(rig);
   try {
-    return { entries: commit(rig, [...newsOf(rig, container, error, seen), { type: "TICK", container }]).entries, error };
+    return {
+      entries: commit(rig, [...newsOf(rig, observation), { type: "TICK", container }]).entries,
+      error,
+    };
   } catch (thrown) {
     error = reasonOf(thrown);
     rig.ports.log("error", "the TICK could not be committed with what was seen; trying it alone", { error });
@@ -53,16 +52,38 @@ async function runTick(rig: Rig): Promise<TickReport> {
 }
 
 /** What was seen, as facts, judged by the state of now: it may have changed while the container was asked. */
-function newsOf(rig: Rig, container: "reachable" | "unreachable" | "unasked", error: string | null, seen: readonly Command[]): Fact[] {
+function newsOf(rig: Rig, { container, error, instance, commands, train }: Observation): Fact[] {
   const { world, ports } = rig;
   const at = ports.now();
   const facts: Fact[] = [];
-  const edge: Fact | null = container === "unreachable" ? { type: "container.unreachable", error: clip(error ?? "no answer") } : container === "reachable" ? { type: "container.reachable" } : null;
+  const edge: Fact | null =
+    container === "unreachable"
+      ? { type: "container.unreachable", error: clip(error ?? "no answer") }
+      : container === "reachable"
+        ? { type: "container.reachable" }
+        : null;
   if (edge !== null && takes(world, world.rig, edge, at)) facts.push(edge);
-  for (const command of seen) {
-    const decision = decide(world, command, { at, caller: { id: "patrol", dispatchId: null }, newId: ports.newId, undeliveredMail: () => 0, openBeads: () => 0, stateBefore: () => undefined });
+  if (instance !== null) {
+    const known: Fact = { type: "container.instance_changed", instance };
+    if (takes(world, world.rig, known, at)) {
+      facts.push(known);
+      // What it can do is asked of each one.
+      rig.contact = null;
+    }
+  }
+  for (const command of commands) {
+    const decision = decide(world, command, {
+      at,
+      caller: { kind: "system", id: "patrol", dispatchId: null },
+      newId: ports.newId,
+      undeliveredMail: () => 0,
+      openBeads: () => 0,
+      openBeadsBy: () => ({ escalations: 0, others: 0 }),
+      stateBefore: () => undefined,
+    });
     if (decision.ok && decision.stale !== true) facts.push(...decision.facts);
   }
+  facts.push(...newsOfTrain(rig, train));
   return facts;
 }
 
@@ -72,6 +93,7 @@ export async function onAlarm(rig: Rig, scheduledTime: number | null): Promise<T
   try {
     report = await tick(rig);
     rig.ports.background(rig.outbox.settle(rig));
+    if (isTidyDue(rig)) rig.ports.background(tidy(rig));
   } catch (error) {
     rig.ports.log("error", "the alarm failed", { error: reasonOf(error) });
   } finally {

@@ -1,15 +1,25 @@
 import { Container } from "@cloudflare/containers";
 import { DurableObject, env as boundEnv } from "cloudflare:workers";
+import { containerEnvironment, controlTokenOf, withControlToken } from "./control-token.ts";
 import type { Env } from "./env.ts";
 
 /** The town's container in production: one Cloudflare container per town, started by the first call to it. */
 class CloudTownContainer extends Container<Env> {
   override defaultPort = 8080;
   override sleepAfter = "30m";
-  override envVars = environment(this.env);
+  #token: string | null = null;
+
+  constructor(...given: ConstructorParameters<typeof Container<Env>>) {
+    super(...given);
+    // Nothing is asked of the container, which would start it, before its environment is known.
+    void this.ctx.blockConcurrencyWhile(async () => {
+      this.#token = await controlTokenOf(this.env);
+      this.envVars = containerEnvironment(this.env, this.#token);
+    });
+  }
 
   override fetch(request: Request): Promise<Response> {
-    return super.fetch(withControlToken(new Request(request), this.env));
+    return super.fetch(withControlToken(new Request(request), this.#token));
   }
 
   /** Heartbeats go out of the container, which counts as no activity: one whose agents run must not be put to sleep. */
@@ -23,20 +33,7 @@ class CloudTownContainer extends Container<Env> {
   }
 }
 
-function withControlToken(request: Request, { CONTROL_TOKEN }: Env): Request {
-  if (CONTROL_TOKEN !== undefined) request.headers.set("authorization", `Bearer ${CONTROL_TOKEN}`);
-  return request;
-}
-
-function environment(env: Env): Record<string, string> {
-  const vars: Record<string, string> = { PORT: "8080" };
-  if (env.GASTOWN_API_URL !== undefined) vars["GASTOWN_API_URL"] = env.GASTOWN_API_URL;
-  if (env.CONTROL_TOKEN !== undefined) vars["CONTROL_TOKEN"] = env.CONTROL_TOKEN;
-  if (env.AGENT_COMMAND !== undefined) vars["AGENT_COMMAND"] = env.AGENT_COMMAND;
-  return vars;
-}
-
-/** The same where a control server runs already: a process on this machine, or a service binding in tests. */
+/** The same where a control server runs already: a process on this machine, by its URL or by a service binding. */
 class LocalTownContainer extends DurableObject<Env> {
   override fetch(request: Request): Promise<Response> {
     const { pathname, search } = new URL(request.url);
@@ -44,12 +41,13 @@ class LocalTownContainer extends DurableObject<Env> {
     const forwarded = new Request(url, request);
     // One local control server may serve several towns.
     forwarded.headers.set("x-ticktown-town", this.ctx.id.name ?? "");
-    if (this.env.CONTAINER !== undefined) return this.env.CONTAINER.fetch(forwarded);
-    return fetch(withControlToken(forwarded, this.env));
+    const authorized = withControlToken(forwarded, this.env.CONTROL_TOKEN);
+    return this.env.CONTAINER === undefined ? fetch(authorized) : this.env.CONTAINER.fetch(authorized);
   }
 }
 
 const { CONTAINER_URL, CONTAINER } = boundEnv as unknown as Env;
 
 /** Chosen once, at start-up: the Cloudflare class cannot even be constructed where there is no container runtime. */
-export const TownContainer = CONTAINER_URL !== undefined || CONTAINER !== undefined ? LocalTownContainer : CloudTownContainer;
+export const TownContainer =
+  CONTAINER_URL !== undefined || CONTAINER !== undefined ? LocalTownContainer : CloudTownContainer;

@@ -1,6 +1,12 @@
+import { messageOf } from "../events/message-of.ts";
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "./env.ts";
-import { iso } from "./wire.ts";
+import { DOOR } from "../events/limits.ts";
+import * as answers from "./answers.ts";
+import * as operators from "./operators.ts";
+import { LINE_TABLES, OPERATOR_TABLES, type Operator, type OperatorToken, type Scope } from "./operators.ts";
+import { migrate } from "./schema.ts";
+import { iso } from "./shapes.ts";
 
 export interface TownInfo {
   id: string;
@@ -17,12 +23,6 @@ export interface RigInfo {
   default_branch: string;
   created_at: string;
 }
-export interface OperatorToken {
-  id: string;
-  name: string;
-  created_at: string;
-  revoked_at: string | null;
-}
 export interface NewRig {
   townId: string;
   name: string;
@@ -31,13 +31,20 @@ export interface NewRig {
   secrets: Record<string, string>;
 }
 
-/** Towns and rigs per user: a thousand of each is more than anybody has, and a bound all the same. */
-const MOST = 1_000;
-
-/** Answers remembered under an Idempotency-Key. */
-const MOST_ANSWERS = 10_000;
-/** A request that took its key and never answered has died: after this, the same key may try again. */
-const UNANSWERED_MS = 120_000;
+/** Numbered, run once each, never edited afterwards; the first one also meets tables that were made before there were numbers. */
+const MIGRATIONS = [
+  `
+  CREATE TABLE IF NOT EXISTS towns (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS rigs (
+    id TEXT PRIMARY KEY, town_id TEXT NOT NULL, name TEXT NOT NULL, git_url TEXT NOT NULL, default_branch TEXT NOT NULL, created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS directory (rig_id TEXT PRIMARY KEY, town_id TEXT NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS operator_tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER) STRICT, WITHOUT ROWID;
+  `,
+  OPERATOR_TABLES,
+  LINE_TABLES,
+];
 
 /** The name of the one registry that knows every rig of this Ticktown, so that the cron can poke them. */
 export const DIRECTORY = "@directory";
@@ -45,19 +52,14 @@ export const DIRECTORY = "@directory";
 export type Refused = { ok: false; status: 404 | 409 | 429 | 502; error: string };
 export type Made<T> = { ok: true; value: T } | Refused;
 
+/** What is done for somebody who asked for it; the journal says who. */
+const systemFor = (by: string) => ({ kind: "system", id: by, dispatchId: null }) as const;
+
 /** A user's towns and rigs: who owns what. The rigs themselves are objects of their own. */
 export class UserDO extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    ctx.storage.sql.exec(`
-      CREATE TABLE IF NOT EXISTS towns (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS rigs (
-        id TEXT PRIMARY KEY, town_id TEXT NOT NULL, name TEXT NOT NULL, git_url TEXT NOT NULL, default_branch TEXT NOT NULL, created_at INTEGER NOT NULL
-      ) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS directory (rig_id TEXT PRIMARY KEY, town_id TEXT NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS operator_tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER) STRICT, WITHOUT ROWID;
-    `);
+    ctx.storage.transactionSync(() => migrate(ctx.storage.sql, MIGRATIONS, "this user's storage"));
   }
 
   get #userId(): string {
@@ -65,7 +67,8 @@ export class UserDO extends DurableObject<Env> {
   }
 
   createTown(name: string): Made<TownInfo> {
-    if (this.towns().length >= MOST) return { ok: false, status: 429, error: `a user may have ${MOST} towns` };
+    if (this.towns().length >= DOOR.towns_and_rigs)
+      return { ok: false, status: 429, error: `a user may have ${DOOR.towns_and_rigs} towns` };
     const id = `town-${crypto.randomUUID()}`;
     this.ctx.storage.sql.exec("INSERT INTO towns VALUES (?, ?, ?)", id, name, Date.now());
     return { ok: true, value: this.#town(id) as TownInfo };
@@ -87,7 +90,9 @@ export class UserDO extends DurableObject<Env> {
 
   rigs(townId?: string): RigInfo[] {
     return this.ctx.storage.sql
-      .exec<{ id: string; town_id: string; name: string; git_url: string; default_branch: string; created_at: number }>("SELECT * FROM rigs ORDER BY created_at, id")
+      .exec<{ id: string; town_id: string; name: string; git_url: string; default_branch: string; created_at: number }>(
+        "SELECT * FROM rigs ORDER BY created_at, id",
+      )
       .toArray()
       .filter((row) => townId === undefined || row.town_id === townId)
       .map((row) => ({ ...row, user_id: this.#userId, created_at: iso(row.created_at) }));
@@ -97,38 +102,59 @@ export class UserDO extends DurableObject<Env> {
   }
 
   /** Creates and configures a rig, or leaves nothing behind. */
-  async createRig(input: NewRig): Promise<Made<RigInfo>> {
+  async createRig(input: NewRig, by: string): Promise<Made<RigInfo>> {
     if (this.#town(input.townId) === null) return { ok: false, status: 404, error: `no town ${input.townId}` };
-    if (this.rigs().length >= MOST) return { ok: false, status: 429, error: `a user may have ${MOST} rigs` };
+    if (this.rigs().length >= DOOR.towns_and_rigs)
+      return { ok: false, status: 429, error: `a user may have ${DOOR.towns_and_rigs} rigs` };
     const id = `rig-${crypto.randomUUID()}`;
     const rig = this.env.RIG.get(this.env.RIG.idFromName(id));
     try {
       await rig.setSecrets(input.secrets);
       const reply = await rig.execute(
-        { type: "configure", rigId: id, townId: input.townId, userId: this.#userId, name: input.name, gitUrl: input.gitUrl, defaultBranch: input.defaultBranch },
-        { id: this.#userId, dispatchId: null },
+        {
+          type: "configure",
+          rigId: id,
+          townId: input.townId,
+          userId: this.#userId,
+          name: input.name,
+          gitUrl: input.gitUrl,
+          defaultBranch: input.defaultBranch,
+        },
+        systemFor(by),
       );
       if (!reply.ok) throw new Error(reply.error);
       await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).enlist(id, input.townId, input.name);
     } catch (error) {
-      await rig.destroy({ id: this.#userId, dispatchId: null }).catch(() => {});
-      return { ok: false, status: 502, error: `the rig could not be set up and was taken back: ${error instanceof Error ? error.message : String(error)}` };
+      await rig.destroy(systemFor(by)).catch(() => {});
+      return {
+        ok: false,
+        status: 502,
+        error: `the rig could not be set up and was taken back: ${messageOf(error)}`,
+      };
     }
-    this.ctx.storage.sql.exec("INSERT INTO rigs VALUES (?, ?, ?, ?, ?, ?)", id, input.townId, input.name, input.gitUrl, input.defaultBranch, Date.now());
+    this.ctx.storage.sql.exec(
+      "INSERT INTO rigs VALUES (?, ?, ?, ?, ?, ?)",
+      id,
+      input.townId,
+      input.name,
+      input.gitUrl,
+      input.defaultBranch,
+      Date.now(),
+    );
     return { ok: true, value: this.rig(id) as RigInfo };
   }
 
-  async deleteRig(id: string): Promise<boolean> {
+  async deleteRig(id: string, by: string): Promise<boolean> {
     if (this.rig(id) === null) return false;
-    await this.env.RIG.get(this.env.RIG.idFromName(id)).destroy({ id: this.#userId, dispatchId: null });
+    await this.env.RIG.get(this.env.RIG.idFromName(id)).destroy(systemFor(by));
     await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).strike(id);
     this.ctx.storage.sql.exec("DELETE FROM rigs WHERE id = ?", id);
     return true;
   }
 
-  async deleteTown(id: string): Promise<boolean> {
+  async deleteTown(id: string, by: string): Promise<boolean> {
     if (this.#town(id) === null) return false;
-    for (const rig of this.rigs(id)) await this.deleteRig(rig.id);
+    for (const rig of this.rigs(id)) await this.deleteRig(rig.id, by);
     this.ctx.storage.sql.exec("DELETE FROM towns WHERE id = ?", id);
     return true;
   }
@@ -139,65 +165,109 @@ export class UserDO extends DurableObject<Env> {
     this.ctx.storage.sql.exec("INSERT OR REPLACE INTO directory VALUES (?, ?, ?)", rigId, townId, name);
   }
   whereIs(rigId: string): { rig_id: string; town_id: string; name: string } | null {
-    return this.ctx.storage.sql.exec<{ rig_id: string; town_id: string; name: string }>("SELECT * FROM directory WHERE rig_id = ?", rigId).toArray()[0] ?? null;
+    return (
+      this.ctx.storage.sql
+        .exec<{ rig_id: string; town_id: string; name: string }>("SELECT * FROM directory WHERE rig_id = ?", rigId)
+        .toArray()[0] ?? null
+    );
   }
   rigsOfTown(townId: string): { id: string; name: string }[] {
-    return this.ctx.storage.sql.exec<{ id: string; name: string }>("SELECT rig_id AS id, name FROM directory WHERE town_id = ? ORDER BY rig_id LIMIT ?", townId, MOST).toArray();
+    return this.ctx.storage.sql
+      .exec<{ id: string; name: string }>(
+        "SELECT rig_id AS id, name FROM directory WHERE town_id = ? ORDER BY rig_id LIMIT ?",
+        townId,
+        DOOR.towns_and_rigs,
+      )
+      .toArray();
   }
   strike(rigId: string): void {
     this.ctx.storage.sql.exec("DELETE FROM directory WHERE rig_id = ?", rigId);
   }
   /** Rig ids after the given one, in order. */
   enlisted(after: string, limit: number): string[] {
-    return this.ctx.storage.sql.exec<{ rig_id: string }>("SELECT rig_id FROM directory WHERE rig_id > ? ORDER BY rig_id LIMIT ?", after, limit).toArray().map((row) => row.rig_id);
+    return this.ctx.storage.sql
+      .exec<{ rig_id: string }>("SELECT rig_id FROM directory WHERE rig_id > ? ORDER BY rig_id LIMIT ?", after, limit)
+      .toArray()
+      .map((row) => row.rig_id);
   }
 
   // Answers that were given under an Idempotency-Key
 
-  /** Takes the key for this request, or says what became of it: the answer, or that it is still being made (status 0). */
-  takeKey(key: string, fingerprint: string): { fingerprint: string; status: number; body: string | null } | null {
-    const { sql } = this.ctx.storage;
-    const known = sql.exec<{ fingerprint: string; status: number; body: string | null; at: number }>("SELECT fingerprint, status, body, at FROM answers WHERE key = ?", key).toArray()[0];
-    if (known !== undefined && (known.status !== 0 || Date.now() - known.at < UNANSWERED_MS)) return known;
-    sql.exec("INSERT OR REPLACE INTO answers VALUES (?, ?, 0, NULL, ?)", key, fingerprint, Date.now());
-    sql.exec("DELETE FROM answers WHERE key IN (SELECT key FROM answers ORDER BY at DESC LIMIT -1 OFFSET ?)", MOST_ANSWERS);
-    return null;
+  takeKey(key: string, fingerprint: string): answers.Answered | null {
+    return answers.takeKey(this.ctx.storage.sql, Date.now(), key, fingerprint);
   }
   keepAnswer(key: string, status: number, body: string): void {
-    this.ctx.storage.sql.exec("UPDATE answers SET status = ?, body = ? WHERE key = ?", status, body, key);
+    answers.keepAnswer(this.ctx.storage.sql, key, status, body);
   }
   dropKey(key: string): void {
-    this.ctx.storage.sql.exec("DELETE FROM answers WHERE key = ? AND status = 0", key);
+    answers.dropKey(this.ctx.storage.sql, key);
   }
 
   // Operators' tokens
 
-  async createOperatorToken(name: string): Promise<Made<OperatorToken & { token: string }>> {
-    const live = this.operatorTokens().filter((token) => token.revoked_at === null);
-    if (live.length >= MOST) return { ok: false, status: 429, error: `there are ${MOST} operator tokens; revoke some first` };
-    const id = `op-${crypto.randomUUID()}`;
-    const token = `tto_${Array.from(crypto.getRandomValues(new Uint8Array(32)), hex).join("")}`;
-    this.ctx.storage.sql.exec("INSERT INTO operator_tokens VALUES (?, ?, ?, ?, NULL)", id, name, await hashOf(token), Date.now());
-    return { ok: true, value: { ...(this.operatorTokens().find((made) => made.id === id) as OperatorToken), token } };
+  async #directory(): Promise<operators.Directory> {
+    const first = this.env.TICKTOWN_OPERATOR_TOKEN ?? "";
+    // The digest first, then the clock and the rows: nothing comes between what is read and what is written.
+    const firstHash = first === "" ? null : await digestOf(first);
+    return { sql: this.ctx.storage.sql, now: Date.now(), firstHash };
   }
 
-  operatorTokens(): OperatorToken[] {
-    return this.ctx.storage.sql
-      .exec<{ id: string; name: string; created_at: number; revoked_at: number | null }>("SELECT id, name, created_at, revoked_at FROM operator_tokens ORDER BY created_at, id")
-      .toArray()
-      .map((row) => ({ id: row.id, name: row.name, created_at: iso(row.created_at), revoked_at: row.revoked_at === null ? null : iso(row.revoked_at) }));
+  async createOperatorToken(name: string, scope: Scope): Promise<Made<OperatorToken & { token: string }>> {
+    const { token, hash } = await newSecret("tto");
+    const made = operators.addToken(await this.#directory(), { id: newOperatorId(), hash, name, scope });
+    if (made !== null) return { ok: true, value: { ...made, token } };
+    const error = `there are ${DOOR.operator_tokens} operator tokens; revoke some first`;
+    return { ok: false, status: 429, error };
   }
 
-  revokeOperatorToken(id: string): boolean {
-    return this.ctx.storage.sql.exec("UPDATE operator_tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL RETURNING id", Date.now(), id).toArray().length > 0;
+  async operatorTokens(): Promise<OperatorToken[]> {
+    return operators.operatorTokens(await this.#directory());
   }
 
-  /** The id of the live token with this text, or null. A look-up by hash: its time tells nothing of the text. */
-  async operatorOf(token: string): Promise<string | null> {
-    const hash = await hashOf(token);
-    return this.ctx.storage.sql.exec<{ id: string }>("SELECT id FROM operator_tokens WHERE hash = ? AND revoked_at IS NULL", hash).toArray()[0]?.id ?? null;
+  async revokeOperatorToken(id: string): Promise<boolean> {
+    return operators.revokeToken(await this.#directory(), id);
+  }
+
+  /** Whose live token this is, or null. */
+  async operatorOf(token: string): Promise<Operator | null> {
+    const hash = await digestOf(token);
+    return operators.operatorOf(await this.#directory(), hash);
+  }
+
+  /** A one-time code for a page of this operator's. */
+  async createCode(operatorId: string): Promise<Made<{ code: string; expires_at: string }>> {
+    const { token: code, hash } = await newSecret("ttc");
+    const expiresAt = operators.addCode(await this.#directory(), operatorId, hash);
+    if (typeof expiresAt === "number") return { ok: true, value: { code, expires_at: iso(expiresAt) } };
+    if (expiresAt === "gone") return { ok: false, status: 409, error: "the token has just ended" };
+    const error =
+      expiresAt === "too_many"
+        ? `there are ${DOOR.codes} codes that nobody has used yet; try again in five minutes`
+        : `this browser was let in by a browser, and that one by another, ${DOOR.browser_generations} times; ask for a link with \`npm run open\``;
+    return { ok: false, status: 429, error };
+  }
+
+  /** A token for a code, once; null for a code that is not good. */
+  async tradeCode(code: string): Promise<{ token: string; operator: string; scope: Scope } | null> {
+    const codeHash = await digestOf(code);
+    const { token, hash } = await newSecret("tto");
+    const directory = await this.#directory();
+    const session = this.ctx.storage.transactionSync(() =>
+      operators.tradeCode(directory, codeHash, { id: newOperatorId(), hash }),
+    );
+    return session === null ? null : { token, ...session };
   }
 }
 
 const hex = (byte: number): string => byte.toString(16).padStart(2, "0");
-const hashOf = async (token: string): Promise<string> => Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token))), hex).join("");
+const random = (bytes: number): string => Array.from(crypto.getRandomValues(new Uint8Array(bytes)), hex).join("");
+const newOperatorId = (): string => `op-${random(8)}`;
+
+const digestOf = async (text: string): Promise<string> =>
+  Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))), hex).join("");
+
+/** 256 bits that nobody guesses, and their digest, which is all that is kept. */
+async function newSecret(prefix: string): Promise<{ token: string; hash: string }> {
+  const token = `${prefix}_${random(32)}`;
+  return { token, hash: await digestOf(token) };
+}

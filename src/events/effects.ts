@@ -1,5 +1,7 @@
 import * as z from "zod";
+import { Resolution, sha } from "./hand-in.ts";
 import { LIMITS } from "./limits.ts";
+import { Boarded, TRAIN_MEMBERS_MAX } from "./train.ts";
 
 /**
  * Effects: what a transition asks the world to do. Data only. The key never changes, so running an effect twice does
@@ -8,16 +10,59 @@ import { LIMITS } from "./limits.ts";
 
 const id = z.string().min(1).max(LIMITS.id_chars);
 const effect = <K extends string, S extends z.ZodRawShape>(kind: K, shape: S) =>
-  z.object({ kind: z.literal(kind), key: z.string().min(1).max(2 * LIMITS.id_chars), ...shape });
+  z.object({
+    kind: z.literal(kind),
+    key: z
+      .string()
+      .min(1)
+      .max(2 * LIMITS.id_chars),
+    ...shape,
+  });
 
 export const Effect = z.discriminatedUnion("kind", [
   /** Start the agent's process. Secrets, prompt and checkpoint are filled in by the host when it is run. */
-  effect("container.start", { agentId: id, dispatchId: id, beadId: id, branch: z.string(), rework: z.boolean(), resume: z.boolean() }),
+  effect("container.start", {
+    agentId: id,
+    dispatchId: id,
+    beadId: id,
+    branch: z.string(),
+    rework: z.boolean(),
+    resume: z.boolean(),
+  }),
   effect("container.stop", { agentId: id, dispatchId: id, reason: z.string().max(LIMITS.reason_chars) }),
   effect("container.message", { agentId: id, dispatchId: id, prompt: z.string().max(LIMITS.mail_body_chars) }),
-  effect("git.merge", { reviewId: id, claim: z.int(), beadId: id, agentId: id, branch: z.string() }),
+  /** Look at what an agent hands in, and keep its commit; or keep the one that a person takes as it is. */
+  effect("work.inspect", {
+    agentId: id,
+    dispatchId: id,
+    beadId: id,
+    branch: z.string(),
+    resolution: Resolution,
+    asIs: sha.nullable(),
+  }),
+  /** `commit`: exactly what was handed in; without it the branch as it is then. */
+  effect("git.merge", {
+    reviewId: id,
+    claim: z.int(),
+    beadId: id,
+    agentId: id,
+    branch: z.string(),
+    commit: sha.optional(),
+  }),
+  /** Stack reviews on the target, gate them, push what is green. What a member is, is filled in by the host when it is run. */
+  effect("git.train", {
+    train: z.int(),
+    members: z.array(Boarded).max(TRAIN_MEMBERS_MAX),
+    gates: z.array(z.int()).max(TRAIN_MEMBERS_MAX + 1),
+    again: Boarded.nullable(),
+  }),
   /** Tell the operator. At most once per key. */
-  effect("notify", { severity: z.enum(["info", "warning", "critical"]), title: z.string().max(LIMITS.title_chars), text: z.string().max(LIMITS.reason_chars), beadId: id.nullable() }),
+  effect("notify", {
+    severity: z.enum(["info", "warning", "critical"]),
+    title: z.string().max(LIMITS.title_chars),
+    text: z.string().max(LIMITS.reason_chars),
+    beadId: id.nullable(),
+  }),
 ]);
 export type Effect = z.infer<typeof Effect>;
 export type EffectKind = Effect["kind"];

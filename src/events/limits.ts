@@ -8,19 +8,31 @@ export const LIMITS = {
   title_chars: 1_000,
   /** One request body (wire limit, 413). */
   body_bytes: 1_048_576,
+  /** Arrays and objects within each other in one request (400): what walks them must not run out of stack. */
+  json_depth: 64,
   /** A bead's text; leaves room for the rest of the fact in a 2 MB row. */
   bead_body_chars: 524_288,
   /** A checkpoint is JSON an agent saves to resume from (413). */
   checkpoint_bytes: 262_144,
   mail_body_chars: 65_536,
+  /** What an agent says of itself for people (400): one line of a list. */
+  status_chars: 200,
   /** Undelivered mail per agent (429): nobody reads a thousand letters. */
   undelivered_mail: 1_000,
+  /** The same in characters of their bodies (429). */
+  undelivered_mail_chars: 4_194_304,
   /** Agent events kept per agent; older ones are dropped. */
   agent_events_kept: 2_000,
-  /** One agent event's data. */
+  /** The same in bytes of their data. */
+  agent_events_kept_bytes: 16_777_216,
+  /** One agent event's data (413). */
   agent_event_bytes: 65_536,
   /** Non-terminal beads per rig (429). */
   open_beads: 10_000,
+  /** Of these, what one agent may have made itself (429): work that it found on its way, not work without end. A mayor has no such limit. */
+  open_beads_per_agent: 200,
+  /** Its questions that nobody has answered or closed yet (429): a person reads each. */
+  open_escalations_per_agent: 20,
   /** Agents per rig (429). */
   agents: 10_000,
   labels: 50,
@@ -29,12 +41,20 @@ export const LIMITS = {
   metadata_bytes: 65_536,
   /** A cause or reason text kept in a row; enough to diagnose, never a dump. */
   reason_chars: 500,
+  /** Sockets and event streams of boards and debuggers per rig (429): each one is sent every fact. */
+  sockets: 500,
+  /** Of these, one caller's (429): an operator with all browsers it let in. The others can always look. */
+  sockets_per_caller: 250,
+  /** Stored bytes of a rig from which it takes nothing new that grows (429): an object may have 10 GB. */
+  rig_bytes: 4_294_967_296,
   /** Effects started together, so that a slow container cannot hold the object's connections. */
   effects_in_flight: 6,
   /** Tries of one effect before its failure becomes a fact. */
   effect_attempts: 4,
   /** Idempotency keys remembered per rig. */
   idempotency_keys: 10_000,
+  /** The same in bytes of their answers, which may hold a bead's text; the oldest go. */
+  idempotency_bytes: 33_554_432,
   /** A progress fact is written at most this often per agent: half a percent of the first GUPP threshold. */
   progress_granularity_ms: 10_000,
   /** After this, a process that was asked to stop is taken as gone; fencing covers the case that it is not. */
@@ -45,12 +65,48 @@ export const LIMITS = {
   patrol_concurrency: 6,
   /** A merge that is running is asked for again after this long: a restarted container has forgotten it. */
   merge_resend_ms: 120_000,
-  /** Rework dispatches after a merge conflict before a human is asked. */
+  /** Refused hand-ins of one bead in a row before a person is asked. They are never charged. */
+  hand_in_refusals: 3,
+  /** The longest that a done waits for what came of it. */
+  hand_in_wait_ms: 60_000,
+  /** What has handed in its work has this long to hear of it and to end by itself. */
+  done_linger_ms: 1_000,
+  /** Dones of one rig that may wait at the same time; the next is answered at once. */
+  hand_in_waiters: 200,
+  /** Pieces of set-aside work that one start tells of. */
+  set_aside_told: 20,
+  /** A hand-in that was not answered is asked about again after this. */
+  hand_in_resend_ms: 120_000,
+  /** Rework dispatches after a merge conflict or a red check before a human is asked. */
   reworks: 1,
+  /** Beads that one request has tried again. */
+  retried_at_once: 1_000,
+  /** Reviews of the queue that are listed. */
+  reviews_listed: 1_000,
+  /** The last lines of a red check that its bead keeps, for whoever mends it. */
+  check_words_chars: 4_096,
+  /** A train that the container does not know is asked for again this long after it was asked for last. */
+  train_resend_ms: 120_000,
+  /** A queue that is parked or held is tried again with the head alone: at first after this, then twice as long, up to the second. */
+  queue_retry_ms: 60_000,
+  queue_retry_max_ms: 3_600_000,
+  /** What passes by itself is told once it has lasted this long. */
+  queue_told_after_ms: 600_000,
   /** Without a reset time in the agent's words, a rate limit is waited out this long. */
   rate_limit_default_ms: 300_000,
+  /** How often the container is asked to give disk back, and how long it may take: it may have to remove many files. */
+  tidy_ms: 3_600_000,
+  tidy_timeout_ms: 120_000,
   /** Facts one root fact may cause, per actor of the rig: a cycle of derived facts is a bug, not a load. */
   derived_facts_per_actor: 16,
+  /** Needs that are listed: who has more does not read them one by one. */
+  needs_listed: 200,
+  /** Ids of one kind that a listed need names; its counts tell of all. */
+  need_ids: 50,
+  /** One text of a listed need. */
+  need_text_chars: 2_000,
+  /** Failed beads, newest first, that are looked at for needs. */
+  failed_looked_at: 1_000,
 } as const;
 
 /**
@@ -62,4 +118,47 @@ export const PRIORITY_ADVANCE_MS = {
   medium: 3_600_000,
   high: 14_400_000,
   critical: 86_400_000,
+} as const;
+
+/** The limits of the door: operators' tokens, the codes that are traded for them, and who may ask how much. */
+export const DOOR = {
+  operator_name_chars: 100,
+  /** A stream that is open is not asked for its token again: it ends after this long, and whoever still may connects anew. */
+  stream_life_ms: 300_000,
+  /** Live operators' tokens (429), browsers not counted. */
+  operator_tokens: 1_000,
+  /** Tokens that are remembered after their end, so that a list can say what they were; the oldest go. */
+  ended_tokens_kept: 1_000,
+  /** Browsers that one operator has let in; the one that was not used for longest goes. */
+  browsers_per_operator: 20,
+  /** A browser may let another one in, and that one another (429): whom it came from is remembered so far. */
+  browser_generations: 20,
+  /** A browser's token ends when it was not used for this long. */
+  browser_idle_ms: 30 * 86_400_000,
+  /** A code is read off a terminal and followed at once. */
+  code_ms: 300_000,
+  /** Codes of one operator that were not traded yet; the oldest goes: whoever asks again has lost the last link. */
+  codes_per_operator: 10,
+  /** Codes in all that were not traded yet (429). */
+  codes: 1_000,
+  /** Towns and rigs of one user, each (429): more than anybody has, and a bound all the same. */
+  towns_and_rigs: 1_000,
+  /** Answers remembered under an Idempotency-Key outside of rigs; the oldest go. */
+  answers_kept: 10_000,
+  /** One such answer; of a longer one only its status is remembered. So they have 80 MiB at most in all. */
+  answer_bytes: 8_192,
+  /** Requests per token and isolate (429). Operators have more: a board asks a lot when it opens. */
+  requests: { agent: { burst: 300, per_second: 30 }, operator: { burst: 3_000, per_second: 300 } },
+  /** Bytes of bodies per token, and per rig whoever sends them (429): many small rows of large bodies fill a rig all the same. */
+  bytes: {
+    agent: { burst: 8_388_608, per_second: 262_144 },
+    operator: { burst: 67_108_864, per_second: 4_194_304 },
+    rig: { burst: 67_108_864, per_second: 4_194_304 },
+  },
+  /** Wrong tokens, codes and tickets per address, and of all (429). */
+  wrong_keys: { address: { burst: 30, per_second: 0.5 }, all: { burst: 1_000, per_second: 20 } },
+  /** A stream's ticket, as the container's own. */
+  ticket_ms: 60_000,
+  /** An agent's token counts for this long after it was made, while its dispatch is the live one. */
+  live_token_ms: 7 * 86_400_000,
 } as const;

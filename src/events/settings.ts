@@ -1,9 +1,11 @@
 import * as z from "zod";
+import { DEFAULT_GATE, Gate } from "./gate.ts";
+import { DEFAULT_PLACE, Place } from "./place.ts";
 
 const ms = (fallback: number) => z.int().min(0).max(31_536_000_000).default(fallback);
 
-/** What an operator may set per rig. All `_ms` are integer milliseconds >= 0. */
-export const Settings = z.object({
+/** What the charts decide by. All `_ms` are integer milliseconds >= 0. */
+const Deciding = z.object({
   /** Longest time between two alarms while work is going on. */
   cadence_active_ms: ms(30_000),
   /** The same while nothing is going on. */
@@ -37,14 +39,42 @@ export const Settings = z.object({
   /** Time limit of a start: it may clone a repository. */
   start_timeout_ms: ms(60_000),
 });
+
+/** Every setting but its default: what an operator may say, and what a fact holds. */
+type Bare<Shape> = {
+  [Name in keyof Shape]: Shape[Name] extends z.ZodDefault<infer Inner> ? z.ZodOptional<Inner> : never;
+};
+const bare = <Shape extends Readonly<Record<string, z.ZodDefault<z.ZodType>>>>(shape: Shape): Bare<Shape> =>
+  Object.fromEntries(
+    Object.entries(shape).map(([name, field]) => [name, field.unwrap().optional()]),
+  ) as unknown as Bare<Shape>;
+
+/**
+ * What an operator may set per rig. What is about clones and the gate is in a row only once it was set, and read with `placeOf`
+ * and `gateSettingsOf`, so that older rows and journals stay what they are.
+ */
+export const Settings = z.object({ ...Deciding.shape, ...bare(Place.shape), ...bare(Gate.shape) });
 export type Settings = z.infer<typeof Settings>;
 
 /** Any subset of the settings; no defaults are filled in. Unknown names are refused: a typo must not pass for a change. */
-export const SettingsPatch = z.strictObject(
-  Object.fromEntries(Object.entries(Settings.shape).map(([name, field]) => [name, field.unwrap().optional()])) as unknown as {
-    [K in keyof typeof Settings.shape]: z.ZodOptional<z.ZodInt>;
-  },
-);
-export type SettingsPatch = Partial<Settings>;
+export const SettingsPatch = z.strictObject({ ...bare(Deciding.shape), ...bare(Place.shape), ...bare(Gate.shape) });
+export type SettingsPatch = z.infer<typeof SettingsPatch>;
 
 export const DEFAULT_SETTINGS: Settings = Settings.parse({});
+
+/** How the rig's clones are made and kept. */
+export const placeOf = (settings: Settings): Place => Place.parse(settings);
+
+/** What every order to the container says of it; nothing as long as nobody has set any of it. */
+export const placeOfOrder = (settings: Settings): { place?: Place } =>
+  Object.keys(Place.shape).some((name) => name in settings) ? { place: placeOf(settings) } : {};
+
+/** What is checked before anything gets onto the target, and how it gets there. */
+export const gateSettingsOf = (settings: Settings): Gate => Gate.parse(settings);
+
+/** All settings, with the default of each that was never set. */
+export const allSettings = (settings: Settings): Settings & Place & Gate => ({
+  ...DEFAULT_PLACE,
+  ...DEFAULT_GATE,
+  ...settings,
+});

@@ -1,7 +1,9 @@
 import { and, assign, not, setup, type SnapshotFrom } from "xstate";
 import type { Effect } from "../events/effects.ts";
 import { clip, type BeadType, type Fact, type Priority } from "../events/facts.ts";
+import type { RefusalCode } from "../events/refusal-code.ts";
 import { LIMITS } from "../events/limits.ts";
+import { rulesAtLeast } from "../events/rules.ts";
 import { expect, type MachineEvent } from "./event.ts";
 
 /** Version of the bead's stored snapshot. */
@@ -30,8 +32,35 @@ export interface BeadContext {
   readonly reworks: number;
   readonly reviewId: string | null;
   readonly commitSha: string | null;
+  /** Refused hand-ins in a row, and what was said last; absent while there are none. */
+  readonly refusals?: number | undefined;
+  readonly refusal?: { readonly code: RefusalCode; readonly sentence: string } | undefined;
+  /** Closed without a merge: there was nothing to change. */
+  readonly resolution?: "no_change" | undefined;
+  /** The check that its work was sent back for last, and its last lines; absent where none was. */
+  readonly rejection?: { readonly check: string; readonly words: string } | undefined;
+  /** A person wants it no more: told apart from what failed. */
+  readonly cancelled?: true | undefined;
   /** Why it failed. */
   readonly reason: string | null;
+}
+
+/** What a person reads of a failed bead. */
+function whyFailed(event: MachineEvent, attempts: number): string {
+  switch (event.type) {
+    case "bead.failed":
+      return event.reason;
+    case "bead.conflicted":
+      return clip(`conflict again after rework: ${event.message}`);
+    case "bead.rejected":
+      return clip(`red again after its rework: ${event.check}: ${event.words}`);
+    case "bead.cancelled":
+      return `cancelled by ${event.by}`;
+    case "bead.status_set":
+      return `set to failed by ${event.by}`;
+    default:
+      return `${attempts} attempts used up`;
+  }
 }
 
 const beadSetup = setup({
@@ -53,27 +82,84 @@ const beadSetup = setup({
     assignTo: assign(({ event }) => ({ assignee: expect(event, "agent.hooked").agentId, updatedAt: event.at })),
     unassign: assign(({ event }) => ({ assignee: null, updatedAt: event.at })),
     rememberBranch: assign(({ event }) => ({ branch: expect(event, "dispatch.granted").branch, updatedAt: event.at })),
-    rememberCharge: assign(({ event }) => ({ attempts: expect(event, "dispatch.failed").attempts, updatedAt: event.at })),
+    rememberCharge: assign(({ event }) => ({
+      attempts: expect(event, "dispatch.failed").attempts,
+      updatedAt: event.at,
+    })),
     resetAttempts: assign(({ event }) => ({ attempts: 0, updatedAt: event.at })),
+    rememberRefusal: assign(({ event }) => {
+      const { code, sentence, refusals } = expect(event, "hand_in.refused");
+      return { refusals, refusal: { code, sentence }, updatedAt: event.at };
+    }),
+    forgetRefusals: assign(({ event }) => ({ refusals: undefined, updatedAt: event.at })),
+    closeUnchanged: assign(({ event }) => ({
+      closedAt: event.at,
+      updatedAt: event.at,
+      commitSha: null,
+      resolution: "no_change" as const,
+      reason: expect(event, "bead.no_change").note === null ? null : clip(expect(event, "bead.no_change").note ?? ""),
+      refusals: undefined,
+      refusal: undefined,
+    })),
     removeBlocker: assign(({ context, event }) => ({
       blockedBy: context.blockedBy.filter((id) => id !== expect(event, "bead.unblocked").blockerId),
       updatedAt: event.at,
     })),
     enterReview: assign(({ context, event }) => {
       const submitted = expect(event, "review.submitted");
-      return { reviewId: `rev-${context.id}-${event.seq}`, branch: submitted.branch, assignee: submitted.agentId, attempts: 0, updatedAt: event.at };
+      return {
+        reviewId: `rev-${context.id}-${event.seq}`,
+        branch: submitted.branch,
+        assignee: submitted.agentId,
+        attempts: 0,
+        refusals: undefined,
+        refusal: undefined,
+        updatedAt: event.at,
+      };
     }),
-    askForRework: assign(({ context, event }) => ({ reworks: context.reworks + 1, assignee: null, updatedAt: event.at })),
-    close: assign(({ event }) => ({ closedAt: event.at, updatedAt: event.at, commitSha: event.type === "bead.merged" ? event.commitSha : null })),
+    askForRework: assign(({ context, event }) => ({
+      reworks: context.reworks + 1,
+      assignee: null,
+      // What was red before is not what is to be mended now.
+      ...(context.rejection === undefined ? {} : { rejection: undefined }),
+      updatedAt: event.at,
+    })),
+    rememberRejection: assign(({ event }) => {
+      const { check, words } = expect(event, "bead.rejected");
+      return { rejection: { check, words } };
+    }),
+    reopen: assign(({ event }) => ({
+      blockedBy: expect(event, "bead.retried").blockedBy,
+      assignee: null,
+      attempts: 0,
+      reworks: 0,
+      refusals: undefined,
+      cancelled: undefined,
+      reason: null,
+      closedAt: null,
+      updatedAt: event.at,
+    })),
+    close: assign(({ event }) => ({
+      closedAt: event.at,
+      updatedAt: event.at,
+      commitSha: event.type === "bead.merged" ? event.commitSha : null,
+    })),
     fail: assign(({ context, event }) => ({
       closedAt: event.at,
       updatedAt: event.at,
-      reason: event.type === "bead.failed" ? event.reason : event.type === "bead.conflicted" ? clip(`conflict again after rework: ${event.message}`) : event.type === "bead.cancelled" ? `cancelled by ${event.by}` : event.type === "bead.status_set" ? `set to failed by ${event.by}` : `${context.attempts} attempts used up`,
+      reason: whyFailed(event, context.attempts),
+      ...(event.type === "bead.cancelled" && rulesAtLeast(event.ruleSet, 2) ? { cancelled: true as const } : {}),
     })),
 
     openReview: ({ context, event }): Fact => {
-      const { beadId, agentId, branch, prUrl, summary } = expect(event, "review.submitted");
-      return { type: "review.opened", reviewId: context.reviewId ?? "", beadId, agentId, branch, prUrl, summary };
+      const { beadId, agentId, branch, prUrl, summary, commit, reverts } = expect(event, "review.submitted");
+      const opened = { reviewId: context.reviewId ?? "", beadId, agentId, branch, prUrl, summary };
+      return {
+        type: "review.opened",
+        ...opened,
+        ...(commit === undefined ? {} : { commit }),
+        ...(reverts === undefined ? {} : { reverts }),
+      };
     },
     escalateConflict: ({ context, event }): Fact => ({
       type: "bead.created",
@@ -89,6 +175,23 @@ const beadSetup = setup({
       deferUntil: null,
       createdBy: null,
     }),
+    escalateRejection: ({ context, event }): Fact => {
+      const { check, words } = expect(event, "bead.rejected");
+      return {
+        type: "bead.created",
+        beadId: `esc-${context.id}-${event.seq}`,
+        beadType: "escalation",
+        title: clip(`bead ${context.id} is red again after its rework`, LIMITS.title_chars),
+        body: `Branch ${context.branch ?? "(unknown)"}, ${check}: ${words}\n\nLook into it, and retry the bead.`,
+        priority: "high",
+        labels: ["refinery"],
+        metadata: { kind: "red", bead_id: context.id },
+        convoyId: null,
+        blockedBy: [],
+        deferUntil: null,
+        createdBy: null,
+      };
+    },
     escalateExhaustion: ({ context, event }): Fact => ({
       type: "bead.created",
       beadId: `esc-${context.id}-${event.seq}`,
@@ -122,7 +225,11 @@ const cancelled = { target: "failed", actions: ["fail"] } as const;
 const fails = { target: "failed", actions: ["fail", "tellOperator"] } as const;
 
 /** Its agent is taken away before it could say that the attempts are used up: a new agent must not begin to count again. */
-const exhausted = { guard: and(["isItsAgent", "attemptsAreUsedUp"]), target: "failed", actions: ["fail", "escalateExhaustion", "tellOperator"] } as const;
+const exhausted = {
+  guard: and(["isItsAgent", "attemptsAreUsedUp"]),
+  target: "failed",
+  actions: ["fail", "escalateExhaustion", "tellOperator"],
+} as const;
 
 export const beadMachine = beadSetup.createMachine({
   id: "bead",
@@ -161,7 +268,11 @@ export const beadMachine = beadSetup.createMachine({
         "bead.unblocked": { actions: ["removeBlocker"] },
         "review.submitted": [submits, endsByDone],
         "bead.status_set": [
-          { guard: and(["isSetToInProgress", not(and(["isWork", "isFree"]))]), target: "in_progress", actions: ["touch"] },
+          {
+            guard: and(["isSetToInProgress", not(and(["isWork", "isFree"]))]),
+            target: "in_progress",
+            actions: ["touch"],
+          },
           { guard: "isSetToClosed", ...closes },
           { guard: "isSetToFailed", ...cancelled },
         ],
@@ -179,6 +290,9 @@ export const beadMachine = beadSetup.createMachine({
         "dispatch.granted": { guard: "isItsAgent", actions: ["rememberBranch"] },
         "dispatch.failed": { guard: "isItsAgent", actions: ["rememberCharge"] },
         "attempts.reset": { actions: ["resetAttempts"] },
+        "hand_in.refused": { guard: "isItsAgent", actions: ["rememberRefusal"] },
+        "hand_in.settled": { guard: "isItsAgent", actions: ["forgetRefusals"] },
+        "bead.no_change": { guard: "isItsAgent", target: "closed", actions: ["closeUnchanged"] },
         "bead.unblocked": { actions: ["removeBlocker"] },
         "review.submitted": [submits, endsByDone],
         "bead.status_set": [
@@ -199,13 +313,29 @@ export const beadMachine = beadSetup.createMachine({
           { guard: and(["isItsReview", "reworkIsLeft"]), target: "open", actions: ["askForRework"] },
           { guard: "isItsReview", target: "failed", actions: ["fail", "escalateConflict", "tellOperator"] },
         ],
+        "bead.rejected": [
+          {
+            guard: and(["isItsReview", "reworkIsLeft"]),
+            target: "open",
+            actions: ["askForRework", "rememberRejection"],
+          },
+          {
+            guard: "isItsReview",
+            target: "failed",
+            actions: ["fail", "rememberRejection", "escalateRejection", "tellOperator"],
+          },
+        ],
         "bead.failed": fails,
         "bead.cancelled": cancelled,
         "bead.unblocked": { actions: ["removeBlocker"] },
       },
     },
     closed: { description: "Merged, or closed by somebody who may. Never leaves.", tags: ["terminal"] },
-    failed: { description: "Given up or cancelled. Never leaves.", tags: ["terminal"] },
+    failed: {
+      description: "Given up or cancelled. Only a person who has it tried again brings it back.",
+      tags: ["terminal"],
+      on: { "bead.retried": { target: "open", actions: ["reopen"] } },
+    },
   },
 });
 
@@ -213,4 +343,9 @@ export type BeadSnapshot = SnapshotFrom<typeof beadMachine>;
 
 /** When a deferred bead becomes ready, or null. A time that has passed is no deadline. */
 export const beadDeadline = (snapshot: BeadSnapshot, at: number): number | null =>
-  snapshot.value === "open" && snapshot.context.type === "issue" && snapshot.context.deferUntil !== null && snapshot.context.deferUntil > at ? snapshot.context.deferUntil : null;
+  snapshot.value === "open" &&
+  snapshot.context.type === "issue" &&
+  snapshot.context.deferUntil !== null &&
+  snapshot.context.deferUntil > at
+    ? snapshot.context.deferUntil
+    : null;

@@ -16,6 +16,8 @@ export interface ReviewContext {
   readonly beadId: string;
   readonly agentId: string;
   readonly branch: string;
+  /** Exactly what was handed in; absent where nobody looked. */
+  readonly commit?: string | undefined;
   readonly prUrl: string | null;
   readonly summary: string | null;
   readonly createdAt: number;
@@ -32,12 +34,52 @@ export interface ReviewContext {
   readonly backoffUntil: number | null;
   readonly message: string | null;
   readonly commitSha: string | null;
+  /** The train that it is on, or was last on; absent before the first. */
+  readonly train?: number | undefined;
+  /** A commit of the target that it takes back, in place of a branch. */
+  readonly reverts?: string | undefined;
+  /** When a person put it in front of the others, ms. */
+  readonly jumpedAt?: number | undefined;
+  /** It changes protected files: what a person would approve. */
+  readonly protected?: { readonly files: readonly string[]; readonly tree: string } | undefined;
+  /** What a person has approved. */
+  readonly approvedTree?: string | undefined;
+  /** Its branch was handed over: when it is looked for on the target again, ms. */
+  readonly lookAt?: number | null | undefined;
+  /** The check that it was sent back for. */
+  readonly rejection?: { readonly check: string; readonly words: string } | undefined;
+}
+
+/** Why a claim came to nothing. */
+function errorOf(event: MachineEvent): string {
+  switch (event.type) {
+    case "merge.refused":
+      return clip(`HTTP ${event.status}: ${event.error}`);
+    case "merge.unknown":
+      return event.error;
+    case "review.cancelled":
+      return event.reason;
+    case "review.unboarded":
+      return event.why;
+    case "review.rejected":
+      return clip(`${event.check} is red: ${event.words}`);
+    default:
+      return "no verdict within its lease";
+  }
 }
 
 const reviewSetup = setup({
-  types: { context: {} as ReviewContext, events: {} as MachineEvent, input: {} as MachineEvent, tags: {} as "terminal" | "queued" | "merging" },
+  types: {
+    context: {} as ReviewContext,
+    events: {} as MachineEvent,
+    input: {} as MachineEvent,
+    tags: {} as "terminal" | "queued" | "merging",
+  },
   guards: {
-    isNextClaim: ({ context, event }) => expect(event, "review.granted").claim === context.claim + 1,
+    isNextClaim: ({ context, event }) => expect(event, "review.granted", "review.boarded").claim === context.claim + 1,
+    isItsTree: ({ context, event }) => expect(event, "review.approved").tree === context.protected?.tree,
+    hasNotJumped: ({ context }) => context.jumpedAt === undefined,
+    lookIsDue: ({ context, event }) => isOver(context.lookAt ?? null, event.at),
     isCurrentClaim: ({ context, event }) => "claim" in event && event.claim === context.claim,
     isMerged: ({ event }) => expect(event, "review.completed").verdict === "merged",
     isConflict: ({ event }) => expect(event, "review.completed").verdict === "conflict",
@@ -55,22 +97,43 @@ const reviewSetup = setup({
       backoffUntil: null,
       updatedAt: event.at,
     })),
+    board: assign(({ event }) => {
+      const { claim, train } = expect(event, "review.boarded");
+      return { claim, train, backoffUntil: null, updatedAt: event.at };
+    }),
+    jump: assign(({ event }) => ({ jumpedAt: event.at, updatedAt: event.at })),
+    rememberRejection: assign(({ event }) => {
+      const { check, words } = expect(event, "review.rejected");
+      return { rejection: { check, words } };
+    }),
+    rememberProtected: assign(({ event }) => {
+      const { files, tree } = expect(event, "review.protected");
+      return { protected: { files, tree }, updatedAt: event.at };
+    }),
+    rememberApproval: assign(({ event }) => ({
+      approvedTree: expect(event, "review.approved").tree,
+      protected: undefined,
+      updatedAt: event.at,
+    })),
+    lookLater: assign(({ event }) => ({ lookAt: event.at + event.settings.cadence_idle_ms, updatedAt: event.at })),
+    lookNow: assign({ lookAt: null }),
+    touch: assign(({ event }) => ({ updatedAt: event.at })),
     resendLater: assign(({ event }) => ({ resendAt: event.at + LIMITS.merge_resend_ms })),
     release: assign(({ event }) => ({ claimUntil: null, resendAt: null, updatedAt: event.at })),
     rememberVerdict: assign(({ event }) => {
       const { message, commitSha } = expect(event, "review.completed");
       return { message, commitSha };
     }),
-    rememberError: assign(({ event }) => ({
-      message: event.type === "merge.refused" ? clip(`HTTP ${event.status}: ${event.error}`) : event.type === "merge.unknown" ? event.error : event.type === "review.cancelled" ? event.reason : "no verdict within its lease",
-    })),
+    rememberError: assign(({ event }) => ({ message: errorOf(event) })),
     chargeAttempt: assign(({ context, event }) => ({
       attempts: context.attempts + 1,
-      backoffUntil: event.at + exponential(context.attempts + 1, event.settings.backoff_base_ms, event.settings.backoff_max_ms),
+      backoffUntil:
+        event.at + exponential(context.attempts + 1, event.settings.backoff_base_ms, event.settings.backoff_max_ms),
     })),
     waitUncharged: assign(({ context, event }) => ({
       unasked: context.unasked + 1,
-      backoffUntil: event.at + exponential(context.unasked + 1, event.settings.backoff_base_ms, event.settings.backoff_max_ms),
+      backoffUntil:
+        event.at + exponential(context.unasked + 1, event.settings.backoff_base_ms, event.settings.backoff_max_ms),
     })),
     endBackoff: assign({ backoffUntil: null }),
 
@@ -82,10 +145,29 @@ const reviewSetup = setup({
       beadId: context.beadId,
       agentId: context.agentId,
       branch: context.branch,
+      ...(context.commit === undefined ? {} : { commit: context.commit }),
     }),
-    reportMerged: ({ context }): Fact => ({ type: "bead.merged", beadId: context.beadId, reviewId: context.id, commitSha: context.commitSha }),
-    reportConflict: ({ context }): Fact => ({ type: "bead.conflicted", beadId: context.beadId, reviewId: context.id, message: context.message ?? "" }),
-    reportFailure: ({ context }): Fact => ({ type: "bead.failed", beadId: context.beadId, reason: clip(`review failed: ${context.message ?? "no verdict"}`) }),
+    reportMerged: ({ context }): Fact => ({
+      type: "bead.merged",
+      beadId: context.beadId,
+      reviewId: context.id,
+      commitSha: context.commitSha,
+    }),
+    reportRejection: ({ context, event }): Fact => {
+      const { check, words } = expect(event, "review.rejected");
+      return { type: "bead.rejected", beadId: context.beadId, reviewId: context.id, check, words };
+    },
+    reportConflict: ({ context }): Fact => ({
+      type: "bead.conflicted",
+      beadId: context.beadId,
+      reviewId: context.id,
+      message: context.message ?? "",
+    }),
+    reportFailure: ({ context }): Fact => ({
+      type: "bead.failed",
+      beadId: context.beadId,
+      reason: clip(`review failed: ${context.message ?? "no verdict"}`),
+    }),
     escalate: ({ context, event }): Fact => ({
       type: "bead.created",
       beadId: `esc-${context.id}-${event.seq}`.slice(0, LIMITS.id_chars),
@@ -104,6 +186,7 @@ const reviewSetup = setup({
 });
 
 const retries = { target: "pending", actions: ["release", "rememberError", "chargeAttempt"] } as const;
+const cancels = { target: "failed", actions: ["release", "rememberError"] } as const;
 const givesUp = { target: "failed", actions: ["release", "rememberError", "reportFailure", "escalate"] } as const;
 
 export const reviewMachine = reviewSetup.createMachine({
@@ -117,6 +200,8 @@ export const reviewMachine = reviewSetup.createMachine({
       beadId: opened.beadId,
       agentId: opened.agentId,
       branch: opened.branch,
+      ...(opened.commit === undefined ? {} : { commit: opened.commit }),
+      ...(opened.reverts === undefined ? {} : { reverts: opened.reverts }),
       prUrl: opened.prUrl,
       summary: opened.summary,
       createdAt: opened.at,
@@ -138,10 +223,21 @@ export const reviewMachine = reviewSetup.createMachine({
       tags: ["queued"],
       on: {
         "review.granted": { guard: "isNextClaim", target: "running", actions: ["claim", "merge"] },
+        "review.boarded": { guard: "isNextClaim", target: "boarded", actions: ["board"] },
+        "review.held": { target: "held", actions: ["touch"] },
+        "review.jumped": { guard: "hasNotJumped", actions: ["jump"] },
         // A verdict that comes after its claim was given up is still the truth, as long as nobody else has claimed.
         "review.completed": [
-          { guard: and(["isCurrentClaim", "isMerged"]), target: "merged", actions: ["release", "rememberVerdict", "reportMerged"] },
-          { guard: and(["isCurrentClaim", "isConflict"]), target: "failed", actions: ["release", "rememberVerdict", "reportConflict"] },
+          {
+            guard: and(["isCurrentClaim", "isMerged"]),
+            target: "merged",
+            actions: ["release", "rememberVerdict", "reportMerged"],
+          },
+          {
+            guard: and(["isCurrentClaim", "isConflict"]),
+            target: "failed",
+            actions: ["release", "rememberVerdict", "reportConflict"],
+          },
         ],
         "review.cancelled": { target: "failed", actions: ["rememberError"] },
         TICK: { guard: "backoffIsOver", actions: ["endBackoff"] },
@@ -152,17 +248,43 @@ export const reviewMachine = reviewSetup.createMachine({
       tags: ["merging"],
       on: {
         "review.completed": [
-          { guard: and(["isCurrentClaim", "isMerged"]), target: "merged", actions: ["release", "rememberVerdict", "reportMerged"] },
-          { guard: and(["isCurrentClaim", "isConflict"]), target: "failed", actions: ["release", "rememberVerdict", "reportConflict"] },
-          { guard: and(["isCurrentClaim", "isPermanent"]), target: "failed", actions: ["release", "rememberVerdict", "reportFailure", "escalate"] },
-          { guard: and(["isCurrentClaim", "attemptIsLeft"]), target: "pending", actions: ["release", "rememberVerdict", "chargeAttempt"] },
-          { guard: "isCurrentClaim", target: "failed", actions: ["release", "rememberVerdict", "reportFailure", "escalate"] },
+          {
+            guard: and(["isCurrentClaim", "isMerged"]),
+            target: "merged",
+            actions: ["release", "rememberVerdict", "reportMerged"],
+          },
+          {
+            guard: and(["isCurrentClaim", "isConflict"]),
+            target: "failed",
+            actions: ["release", "rememberVerdict", "reportConflict"],
+          },
+          {
+            guard: and(["isCurrentClaim", "isPermanent"]),
+            target: "failed",
+            actions: ["release", "rememberVerdict", "reportFailure", "escalate"],
+          },
+          {
+            guard: and(["isCurrentClaim", "attemptIsLeft"]),
+            target: "pending",
+            actions: ["release", "rememberVerdict", "chargeAttempt"],
+          },
+          {
+            guard: "isCurrentClaim",
+            target: "failed",
+            actions: ["release", "rememberVerdict", "reportFailure", "escalate"],
+          },
         ],
         "merge.refused": [
           { guard: and(["isCurrentClaim", "attemptIsLeft"]), ...retries },
           { guard: "isCurrentClaim", ...givesUp },
         ],
-        "merge.unknown": { guard: "isCurrentClaim", target: "pending", actions: ["release", "rememberError", "waitUncharged"] },
+        "merge.unknown": {
+          guard: "isCurrentClaim",
+          target: "pending",
+          actions: ["release", "rememberError", "waitUncharged"],
+        },
+        // What it was asked for died with the one before. If not, it knows the claim and does nothing twice.
+        "container.instance_changed": { actions: ["resendLater", "merge"] },
         "review.cancelled": { target: "failed", actions: ["release", "rememberError"] },
         TICK: [
           { guard: and(["claimIsOver", "attemptIsLeft"]), ...retries },
@@ -171,8 +293,62 @@ export const reviewMachine = reviewSetup.createMachine({
         ],
       },
     },
+    boarded: {
+      description: "On a train. The queue has the lease, and gives it back when nothing came of it.",
+      tags: ["merging"],
+      on: {
+        "review.completed": [
+          {
+            guard: and(["isCurrentClaim", "isMerged"]),
+            target: "merged",
+            actions: ["release", "rememberVerdict", "reportMerged"],
+          },
+          {
+            guard: and(["isCurrentClaim", "isConflict"]),
+            target: "failed",
+            actions: ["release", "rememberVerdict", "reportConflict"],
+          },
+        ],
+        "review.rejected": {
+          guard: "isCurrentClaim",
+          target: "failed",
+          actions: ["release", "rememberError", "rememberRejection", "reportRejection"],
+        },
+        "review.unboarded": { guard: "isCurrentClaim", target: "pending", actions: ["release", "rememberError"] },
+        "review.protected": {
+          guard: "isCurrentClaim",
+          target: "unapproved",
+          actions: ["release", "rememberProtected"],
+        },
+        "review.handed_over": { guard: "isCurrentClaim", target: "handed_over", actions: ["release", "lookLater"] },
+        "review.cancelled": cancels,
+      },
+    },
+    held: {
+      description: "A person keeps it back.",
+      on: { "review.released": { target: "pending", actions: ["touch"] }, "review.cancelled": cancels },
+    },
+    unapproved: {
+      description: "It changes protected files, and waits for a person who approves exactly this tree.",
+      on: {
+        "review.approved": { guard: "isItsTree", target: "pending", actions: ["rememberApproval"] },
+        "review.cancelled": cancels,
+      },
+    },
+    handed_over: {
+      description:
+        "Its branch is at the remote: somebody else merges it. Now and then a train looks whether the target has it.",
+      tags: ["queued"],
+      on: {
+        TICK: { guard: "lookIsDue", target: "pending", actions: ["lookNow"] },
+        "review.cancelled": cancels,
+      },
+    },
     merged: { description: "The target contains the commit.", tags: ["terminal"] },
-    failed: { description: "Conflict, missing branch, no verdict, or cancelled; the message says which.", tags: ["terminal"] },
+    failed: {
+      description: "Conflict, missing branch, no verdict, or cancelled; the message says which.",
+      tags: ["terminal"],
+    },
   },
 });
 
@@ -180,6 +356,15 @@ export type ReviewSnapshot = SnapshotFrom<typeof reviewMachine>;
 
 /** The next time (ms) at which this review must see a TICK, or null. */
 export function reviewDeadline(snapshot: ReviewSnapshot, _settings: Settings): number | null {
-  const { claimUntil, resendAt, backoffUntil } = snapshot.context;
-  return snapshot.value === "running" ? earliest([claimUntil, resendAt]) : snapshot.value === "pending" ? backoffUntil : null;
+  const { claimUntil, resendAt, backoffUntil, lookAt = null } = snapshot.context;
+  switch (snapshot.value) {
+    case "running":
+      return earliest([claimUntil, resendAt]);
+    case "pending":
+      return backoffUntil;
+    case "handed_over":
+      return lookAt;
+    default:
+      return null;
+  }
 }

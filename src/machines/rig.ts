@@ -1,6 +1,9 @@
 import { and, assign, not, setup, stateIn, type SnapshotFrom } from "xstate";
 import { dispatchNumber } from "../events/dispatch-id.ts";
 import type { Effect } from "../events/effects.ts";
+import type { Fact } from "../events/facts.ts";
+import { DEFAULT_PLACE } from "../events/place.ts";
+import { rulesAtLeast, rulesOf, type Ruled } from "../events/rules.ts";
 import { DEFAULT_SETTINGS, type Settings } from "../events/settings.ts";
 import { expect, type MachineEvent } from "./event.ts";
 import { isOver, plus, type Time } from "./time.ts";
@@ -10,7 +13,14 @@ export const RIG_VERSION = 1;
 
 export interface RigContext {
   /** What repository this is; null until the rig is configured. Credentials are never here. */
-  readonly config: { readonly rigId: string; readonly townId: string; readonly userId: string; readonly name: string; readonly gitUrl: string; readonly defaultBranch: string } | null;
+  readonly config: {
+    readonly rigId: string;
+    readonly townId: string;
+    readonly userId: string;
+    readonly name: string;
+    readonly gitUrl: string;
+    readonly defaultBranch: string;
+  } | null;
   readonly settings: Settings;
   /** Times (ms) of failed dispatches within the breaker's window, oldest first; at most breaker_failures of them. */
   readonly failures: readonly number[];
@@ -19,10 +29,25 @@ export interface RigContext {
   /** The one dispatch that may prove that the rig works again. */
   readonly probe: string | null;
   readonly containerError: string | null;
+  /** The control server that answered last, by the id that it gave itself. Absent until one gave any. */
+  readonly instance?: string;
+  /** Why a start found its place not fit, as long as none after it was heard from. Absent before the first one. */
+  readonly place?: string | null;
+  /** By which rules the journal is folded (src/events/rules.ts); not there for the first ones, as in rows that were written by them. */
+  readonly rules?: number;
+  /** What the town's container can do, as it said when it was first asked; absent until then. */
+  readonly container?:
+    | { readonly inspects: boolean; readonly ephemeral: boolean; readonly trains?: boolean | undefined }
+    | undefined;
 }
 
+const ruled = (context: RigContext, rules: number | undefined): Ruled =>
+  rules === undefined || rules <= rulesOf(context) ? {} : { rules };
+
 const recentFailures = (context: RigContext, event: MachineEvent): number[] =>
-  [...context.failures.filter((at) => at > event.at - context.settings.breaker_window_ms), event.at].slice(-context.settings.breaker_failures);
+  [...context.failures.filter((at) => at > event.at - context.settings.breaker_window_ms), event.at].slice(
+    -context.settings.breaker_failures,
+  );
 
 /** When the cool-down ends that began when the breaker opened, or null. */
 export const cooldownEnd = ({ openedAt, settings }: RigContext): Time => plus(openedAt, settings.breaker_cooldown_ms);
@@ -32,25 +57,61 @@ const rigSetup = setup({
   guards: {
     tooManyFailures: ({ context, event }) => recentFailures(context, event).length >= context.settings.breaker_failures,
     cooldownIsOver: ({ context, event }) => isOver(cooldownEnd(context), event.at),
-    isProbe: ({ context, event }) => "dispatchId" in event && event.dispatchId !== null && context.probe === event.dispatchId,
+    isProbe: ({ context, event }) =>
+      "dispatchId" in event && event.dispatchId !== null && context.probe === event.dispatchId,
     isProbesAgent: ({ context, event }) => {
-      const agentId = "agentId" in event ? event.agentId : event.type === "actor.quarantined" && event.kind === "agent" ? event.id : null;
+      const agentId =
+        "agentId" in event
+          ? event.agentId
+          : event.type === "actor.quarantined" && event.kind === "agent"
+            ? event.id
+            : null;
       return agentId !== null && context.probe !== null && dispatchNumber(agentId, context.probe) !== null;
     },
+    /** One bead that is refused again and again says nothing of the others (zeroshot#621). */
+    isSameInput: ({ event }) => expect(event, "dispatch.failed").sameInput === true,
     /** Any other exit is reported as a dispatch.failed, and decides. */
-    isNobodysFault: ({ event }) => event.type === "agent.exited" && (event.outcome === "evicted" || event.outcome === "rate_limited" || event.outcome === "over_budget"),
+    isNobodysFault: ({ event }) =>
+      event.type === "agent.exited" &&
+      (event.outcome === "evicted" ||
+        event.outcome === "rate_limited" ||
+        event.outcome === "over_budget" ||
+        event.outcome === "place"),
     isGrantedAsProbe: ({ event }) => expect(event, "dispatch.granted").probe,
+    isNewsOfContainer: ({ context, event }) => {
+      const { inspects, ephemeral, trains = false } = expect(event, "container.met");
+      const { container } = context;
+      return (
+        container?.inspects !== inspects || container.ephemeral !== ephemeral || (container.trains ?? false) !== trains
+      );
+    },
     becomesActive: ({ event }) => expect(event, "rig.activity_changed").active,
     isGateOpen: stateIn({ gate: "open" }),
     /** Already told: one outage is one alert. */
+    isNewInstance: ({ context, event }) => context.instance !== expect(event, "container.instance_changed").instance,
+    /** Told once: whoever starts next finds the same. */
+    isPlaceTrouble: ({ context, event }) =>
+      event.type === "agent.exited" && event.outcome === "place" && (context.place ?? null) === null,
+    changesPlace: ({ event }) =>
+      rulesAtLeast(event.ruleSet, 2) &&
+      Object.keys(expect(event, "rig.settings_changed").changes).some((name) => name in DEFAULT_PLACE),
+    hadPlaceTrouble: ({ context }) => (context.place ?? null) !== null,
     isContainerGone: stateIn({ container: "unreachable" }),
   },
   actions: {
-    configure: assign(({ event }) => {
-      const { rigId, townId, userId, name, gitUrl, defaultBranch } = expect(event, "rig.configured");
-      return { config: { rigId, townId, userId, name, gitUrl, defaultBranch } };
+    configure: assign(({ context, event }) => {
+      const { rigId, townId, userId, name, gitUrl, defaultBranch, rules } = expect(event, "rig.configured");
+      return { config: { rigId, townId, userId, name, gitUrl, defaultBranch }, ...ruled(context, rules) };
     }),
-    changeSettings: assign(({ context, event }) => ({ settings: { ...context.settings, ...expect(event, "rig.settings_changed").changes } })),
+    upgrade: assign(({ context, event }) => ruled(context, expect(event, "rig.upgraded").rules)),
+    rememberContainer: assign(({ event }) => {
+      const { inspects, ephemeral, trains } = expect(event, "container.met");
+      return { container: { inspects, ephemeral, ...(trains === undefined ? {} : { trains }) } };
+    }),
+    changeSettings: assign(({ context, event }) => ({
+      settings: { ...context.settings, ...expect(event, "rig.settings_changed").changes },
+    })),
+    tellPlaceChanged: (): Fact => ({ type: "place.changed" }),
     countFailure: assign(({ context, event }) => ({ failures: recentFailures(context, event) })),
     openBreaker: assign(({ event }) => ({ openedAt: event.at, probe: null })),
     rememberProbe: assign(({ event }) => ({ probe: expect(event, "dispatch.granted").dispatchId })),
@@ -58,6 +119,17 @@ const rigSetup = setup({
     closeBreaker: assign({ failures: [], openedAt: null, probe: null }),
     rememberContainerError: assign(({ event }) => ({ containerError: expect(event, "container.unreachable").error })),
     forgetContainerError: assign({ containerError: null }),
+    rememberInstance: assign(({ event }) => ({ instance: expect(event, "container.instance_changed").instance })),
+    rememberPlace: assign(({ event }) => ({ place: expect(event, "agent.exited").reason })),
+    forgetPlace: assign({ place: null }),
+    alertPlace: ({ context, event }): Effect => ({
+      kind: "notify",
+      key: `${context.config?.rigId ?? "rig"}:place:${event.seq}`,
+      severity: "critical",
+      title: "no agent can start: its place is not fit",
+      text: `${expect(event, "agent.exited").reason}. Nothing is charged to the work; starts are tried again every few minutes.`,
+      beadId: null,
+    }),
     alertBreaker: ({ context, event }): Effect => ({
       kind: "notify",
       key: `${context.config?.rigId ?? "rig"}:breaker:${event.seq}`,
@@ -80,19 +152,37 @@ const rigSetup = setup({
 export const rigMachine = rigSetup.createMachine({
   id: "rig",
   description: "One repository and its agents: whether it may dispatch at all, and how often it looks.",
-  context: { config: null, settings: DEFAULT_SETTINGS, failures: [], openedAt: null, probe: null, containerError: null },
+  context: {
+    config: null,
+    settings: DEFAULT_SETTINGS,
+    failures: [],
+    openedAt: null,
+    probe: null,
+    containerError: null,
+  },
   type: "parallel",
   on: {
     "rig.configured": { actions: ["configure"] },
-    "rig.settings_changed": { actions: ["changeSettings"] },
+    "rig.upgraded": { actions: ["upgrade"] },
+    "rig.settings_changed": [
+      { guard: "changesPlace", actions: ["changeSettings", "tellPlaceChanged"] },
+      { actions: ["changeSettings"] },
+    ],
+    "container.met": { guard: "isNewsOfContainer", actions: ["rememberContainer"] },
   },
   states: {
     cadence: {
       description: "How often the alarm rings when nothing is due.",
       initial: "idle",
       states: {
-        idle: { description: "Nobody has anything to do.", on: { "rig.activity_changed": { guard: "becomesActive", target: "active" } } },
-        active: { description: "Somebody waits for time, or may have ended unheard.", on: { "rig.activity_changed": { guard: not("becomesActive"), target: "idle" } } },
+        idle: {
+          description: "Nobody has anything to do.",
+          on: { "rig.activity_changed": { guard: "becomesActive", target: "active" } },
+        },
+        active: {
+          description: "Somebody waits for time, or may have ended unheard.",
+          on: { "rig.activity_changed": { guard: not("becomesActive"), target: "idle" } },
+        },
       },
     },
     gate: {
@@ -103,8 +193,17 @@ export const rigMachine = rigSetup.createMachine({
           description: "Dispatches are granted.",
           on: {
             "dispatch.failed": [
-              { guard: and(["tooManyFailures", "isContainerGone"]), target: "suspended", actions: ["countFailure", "openBreaker"] },
-              { guard: "tooManyFailures", target: "suspended", actions: ["countFailure", "openBreaker", "alertBreaker"] },
+              { guard: "isSameInput" },
+              {
+                guard: and(["tooManyFailures", "isContainerGone"]),
+                target: "suspended",
+                actions: ["countFailure", "openBreaker"],
+              },
+              {
+                guard: "tooManyFailures",
+                target: "suspended",
+                actions: ["countFailure", "openBreaker", "alertBreaker"],
+              },
               { actions: ["countFailure"] },
             ],
           },
@@ -121,7 +220,11 @@ export const rigMachine = rigSetup.createMachine({
             "agent.progressed": { guard: "isProbe", target: "open", actions: ["closeBreaker"] },
             "agent.checkpointed": { guard: "isProbe", target: "open", actions: ["closeBreaker"] },
             "agent.done": { guard: "isProbe", target: "open", actions: ["closeBreaker"] },
-            "dispatch.failed": { guard: "isProbe", target: "suspended", actions: ["openBreaker"] },
+            "work.handed_in": { guard: "isProbe", target: "open", actions: ["closeBreaker"] },
+            "dispatch.failed": [
+              { guard: and(["isProbe", "isSameInput"]), actions: ["forgetProbe"] },
+              { guard: "isProbe", target: "suspended", actions: ["openBreaker"] },
+            ],
             "agent.asked_help": { guard: "isProbe", target: "open", actions: ["closeBreaker"] },
             "permission.asked": { guard: "isProbe", target: "open", actions: ["closeBreaker"] },
             "agent.exited": { guard: and(["isProbe", "isNobodysFault"]), actions: ["forgetProbe"] },
@@ -136,6 +239,12 @@ export const rigMachine = rigSetup.createMachine({
     container: {
       description: "Whether the town's container answers. An edge, told once.",
       initial: "reachable",
+      on: {
+        "container.instance_changed": { guard: "isNewInstance", actions: ["rememberInstance"] },
+        "agent.exited": { guard: "isPlaceTrouble", actions: ["rememberPlace", "alertPlace"] },
+        "agent.heard": { guard: "hadPlaceTrouble", actions: ["forgetPlace"] },
+        "agent.done": { guard: "hadPlaceTrouble", actions: ["forgetPlace"] },
+      },
       states: {
         reachable: {
           description: "It answers, or was not asked yet.",
@@ -146,7 +255,10 @@ export const rigMachine = rigSetup.createMachine({
             ],
           },
         },
-        unreachable: { description: "It did not answer when it was asked last.", on: { "container.reachable": { target: "reachable", actions: ["forgetContainerError"] } } },
+        unreachable: {
+          description: "It did not answer when it was asked last.",
+          on: { "container.reachable": { target: "reachable", actions: ["forgetContainerError"] } },
+        },
       },
     },
     life: {
@@ -158,7 +270,10 @@ export const rigMachine = rigSetup.createMachine({
           on: { "rig.draining": { target: "draining" }, "rig.destroyed": { target: "destroyed" } },
           states: {
             open: { description: "Work is dispatched.", on: { "rig.paused": { target: "paused" } } },
-            paused: { description: "Nothing new is dispatched; what runs goes on.", on: { "rig.resumed": { target: "open" } } },
+            paused: {
+              description: "Nothing new is dispatched; what runs goes on.",
+              on: { "rig.resumed": { target: "open" } },
+            },
           },
         },
         draining: {

@@ -7,4 +7,5 @@ export const isOver = (deadline: Time, at: number): boolean => deadline !== null
 export const plus = (time: Time, ms: number): Time => (time === null ? null : time + ms);
 
 /** The first of those that are set, or null. */
-export const earliest = (times: readonly Time[]): Time => times.reduce((first, time) => (first === null || (time !== null && time < first) ? time : first), null);
+export const earliest = (times: readonly Time[]): Time =>
+  times.reduce((first, time) => (first === null || (time !== null && time < first) ? time : first), null);

@@ -1,8 +1,19 @@
+import { spawn } from "node:child_process";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { createCallbacks } from "../../container/callbacks.ts";
-import { cleanUp, createFakeRig, createOrigin, eventually, isRunning, spawnControl, startBody, startControl, tempDir } from "./world.ts";
+import { createCallbacks } from "../../container/reports/callbacks.ts";
+import {
+  cleanUp,
+  createFakeRig,
+  createOrigin,
+  eventually,
+  isRunning,
+  spawnControl,
+  startBody,
+  startControl,
+  tempDir,
+} from "./world.ts";
 
 const filesIn = (dir: string): string[] => readdirSync(dir).filter((name) => name.endsWith(".json"));
 
@@ -85,9 +96,15 @@ test("a control server that is killed leaves nothing running: the next one ends 
   const second = await spawnControl(env);
   expect(pids.map(isRunning)).toEqual([false, false]);
   const report = await eventually("the report", () => rig.to("/completed")[0]);
-  expect(report).toMatchObject({ token: "session-token-1", body: { status: "failed", reason: "container restarted", dispatch_id: "a1:3" } });
+  expect(report).toMatchObject({
+    token: "session-token-1",
+    body: { status: "failed", reason: "container restarted", dispatch_id: "a1:3" },
+  });
   // A start of that dispatch that was on its way must not bring it back to life; the next dispatch may.
-  expect(await second.post("/agents/start", body)).toMatchObject({ status: 200, body: { status: "failed", exitReason: "container restarted" } });
+  expect(await second.post("/agents/start", body)).toMatchObject({
+    status: 200,
+    body: { status: "failed", exitReason: "container restarted" },
+  });
   expect((await second.post("/agents/start", startBody(url, "sleep 60", { dispatchId: "a1:4" }))).status).toBe(201);
 });
 
@@ -112,16 +129,21 @@ test("a pid that belongs to somebody else by now is not touched", async () => {
   const workDir = tempDir();
   const rig = await createFakeRig();
   const first = await spawnControl({ WORK_DIR: workDir, GASTOWN_API_URL: rig.url });
-  await first.post("/agents/start", startBody(createOrigin().url, "echo pid $$; exec sleep 60", { dispatchId: "a1:1" }));
+  await first.post(
+    "/agents/start",
+    startBody(createOrigin().url, "echo pid $$; exec sleep 60", { dispatchId: "a1:1" }),
+  );
   first.kill("SIGKILL");
   await first.exited;
   const file = path.join(workDir, "pids", "a1.json");
   const record = JSON.parse(readFileSync(file, "utf8")) as { pid: number; startTime: string };
-  cleanUp(() => process.kill(record.pid, "SIGKILL"));
-  writeFileSync(file, JSON.stringify({ ...record, startTime: "1" }));
+  process.kill(record.pid, "SIGKILL");
+  const somebody = spawn("sleep", ["60"], { detached: true, stdio: "ignore" });
+  cleanUp(() => somebody.kill("SIGKILL"));
+  writeFileSync(file, JSON.stringify({ ...record, pid: somebody.pid }));
   await spawnControl({ WORK_DIR: workDir, GASTOWN_API_URL: rig.url });
   await eventually("the dispatch is reported", () => rig.to("/completed").length === 1);
-  expect(isRunning(record.pid)).toBe(true);
+  expect(isRunning(somebody.pid as number)).toBe(true);
 });
 
 test("two control servers do not share a folder", async () => {

@@ -42,38 +42,58 @@ async function world(body: string): Promise<World> {
     bead: { id: "bead1", title: "Write", body, metadata: {} },
     mail: [],
     start: async (n, more = {}) => {
-      const body = startBody(origin.url, "", { dispatchId: `a1:${n}`, branch: "work/bead1", checkpoint: lastCheckpoint(), ...more });
+      const body = startBody(origin.url, "", {
+        dispatchId: `a1:${n}`,
+        branch: "work/bead1",
+        checkpoint: lastCheckpoint(),
+        ...more,
+      });
       expect((await control.post("/agents/start", body)).status).toBe(201);
     },
     lastCheckpoint,
   };
   rig.answer = ({ path }) => {
-    if (path.endsWith("/prime")) return { status: 200, data: { agent: { checkpoint: lastCheckpoint() }, hooked_bead: it.bead, undelivered_mail: [], open_beads: [] } };
+    if (path.endsWith("/prime"))
+      return {
+        status: 200,
+        data: { agent: { checkpoint: lastCheckpoint() }, hooked_bead: it.bead, undelivered_mail: [], open_beads: [] },
+      };
     if (path.endsWith("/mail")) return { status: 200, data: it.mail.splice(0) };
     return { status: 200, data: {} };
   };
   return it;
 }
 
-const linesOf = (it: World, file = "work/bead1.md"): string[] => readFileSync(path.join(worktreeOf(it.control.workDir), file), "utf8").trim().split("\n");
+const linesOf = (it: World, file = "work/bead1.md"): string[] =>
+  readFileSync(path.join(worktreeOf(it.control.workDir), file), "utf8")
+    .trim()
+    .split("\n");
 
 test("the demo agent works in steps, each a commit and a checkpoint, and reports done", async () => {
   const it = await world("steps: 3\nstep_ms: 20");
   await it.start(1);
   expect(await it.control.ended("a1")).toMatchObject({ status: "exited", exitReason: "exit 0", activeTools: [] });
   expect(linesOf(it)).toEqual(["Write: step 1 of 3", "Write: step 2 of 3", "Write: step 3 of 3"]);
-  expect(git(worktreeOf(it.control.workDir), "log", "--reverse", "--format=%s by %an", "origin/main..work/bead1").split("\n")).toEqual([
+  expect(
+    git(worktreeOf(it.control.workDir), "log", "--reverse", "--format=%s by %an", "origin/main..work/bead1").split(
+      "\n",
+    ),
+  ).toEqual([
     "Write: step 1 of 3 (bead1) by Toast",
     "Write: step 2 of 3 (bead1) by Toast",
     "Write: step 3 of 3 (bead1) by Toast",
   ]);
-  expect(it.rig.to("/checkpoint").map(({ body }) => body)).toEqual([1, 2, 3].map((step) => ({ data: { bead_id: "bead1", step } })));
+  expect(it.rig.to("/checkpoint").map(({ body }) => body)).toEqual(
+    [1, 2, 3].map((step) => ({ data: { bead_id: "bead1", step } })),
+  );
   expect(it.rig.to("/agent-events").map(({ body }) => body)[0]).toEqual({
     agent_id: "a1",
     event_type: "tool_call",
     data: { tool: "write_file", file: "work/bead1.md", step: 1, steps: 3 },
   });
-  expect(it.rig.to("/done").map(({ body }) => body)).toEqual([{ branch: "work/bead1", summary: "Write: 3 steps in work/bead1.md" }]);
+  expect(it.rig.to("/done").map(({ body }) => body)).toEqual([
+    { branch: "work/bead1", summary: "Write: 3 steps in work/bead1.md", wait_ms: 8_000 },
+  ]);
   expect(new Set(it.rig.requests.map(({ token }) => token))).toEqual(new Set(["session-token-1"]));
 });
 
@@ -111,10 +131,14 @@ test("asked to stop, the demo agent saves a checkpoint and exits at once", async
 
 test("the demo agent asks once for help, even across a restart, and goes on with the answer from stdin", async () => {
   const it = await world("steps: 2\nstep_ms: 0\nhelp: Which colour?");
-  const waits = async (): Promise<number> => (await it.control.lines("a1")).filter((line) => line.startsWith("waiting for an answer")).length;
+  const waits = async (): Promise<number> =>
+    (await it.control.lines("a1")).filter((line) => line.startsWith("waiting for an answer")).length;
   await it.start(1);
   await eventually("it waits", async () => (await waits()) === 1);
-  expect(it.rig.to("/escalations")[0]?.body).toEqual({ title: "Which colour?", metadata: { agent_id: "a1", bead_id: "bead1", kind: "help" } });
+  expect(it.rig.to("/escalations")[0]?.body).toEqual({
+    title: "Which colour?",
+    metadata: { agent_id: "a1", bead_id: "bead1", kind: "help" },
+  });
   expect(it.lastCheckpoint()).toEqual({ bead_id: "bead1", step: 0, help: "asking" });
   await it.control.post("/agents/a1/stop", { signal: "SIGKILL" });
   await it.control.ended("a1");
@@ -142,16 +166,24 @@ test("fail: N makes N dispatches fail, rate_limit_ms one of them with the time t
   await it.start(1);
   expect(await it.control.ended("a1")).toMatchObject({ exitReason: "exit 1" });
   await it.start(2);
-  expect(await it.control.ended("a1")).toMatchObject({ exitReason: expect.stringMatching(/^rate_limited until 2\d{3}-/) });
+  expect(await it.control.ended("a1")).toMatchObject({
+    exitReason: expect.stringMatching(/^rate_limited until 2\d{3}-/),
+  });
   await it.start(3);
   expect(await it.control.ended("a1")).toMatchObject({ status: "exited" });
-  expect(it.rig.to("/completed").slice(0, 2).map(({ body }) => body)).toMatchObject([{ status: "failed" }, { status: "failed", reset_at: expect.any(String) }]);
+  expect(
+    it.rig
+      .to("/completed")
+      .slice(0, 2)
+      .map(({ body }) => body),
+  ).toMatchObject([{ status: "failed" }, { status: "failed", reset_at: expect.any(String) }]);
 });
 
 test("the demo agent is patient with an API that fails for a moment", async () => {
   const it = await world("steps: 1\nstep_ms: 0");
   const { answer } = it.rig;
-  it.rig.answer = (request) => (it.rig.requests.filter(({ path }) => path === request.path).length <= 1 ? { status: 503 } : answer(request));
+  it.rig.answer = (request) =>
+    it.rig.requests.filter(({ path }) => path === request.path).length <= 1 ? { status: 503 } : answer(request);
   await it.start(1);
   expect(await it.control.ended("a1")).toMatchObject({ status: "exited" });
   expect(it.rig.to("/done")).toHaveLength(2);
@@ -182,7 +214,11 @@ test("after a conflict a rework keeps the lines of both sides, and then the merg
   expect(await it.control.ended("a1")).toMatchObject({ status: "exited" });
   await it.control.post("/git/merge", mergeBody(it.url, "work/bead1", { dispatchId: "entry1:2" }));
   expect((await eventually("the merge", () => it.rig.to("/complete")[1])).body).toMatchObject({ status: "merged" });
-  expect(git(it.url, "show", "main:shared.md").split("\n").sort()).toEqual(["Write: step 1 of 2", "Write: step 2 of 2", "somebody else was faster"]);
+  expect(git(it.url, "show", "main:shared.md").split("\n").sort()).toEqual([
+    "Write: step 1 of 2",
+    "Write: step 2 of 2",
+    "somebody else was faster",
+  ]);
 });
 
 test("without a bead on its hook the demo agent says so and ends well", async () => {

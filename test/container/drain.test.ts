@@ -1,7 +1,17 @@
 import { expect, test } from "vitest";
-import { createFakeRig, createOrigin, eventually, git, isRunning, spawnControl, startBody, tempDir, worktreeOf } from "./world.ts";
+import {
+  createFakeRig,
+  createOrigin,
+  eventually,
+  git,
+  isRunning,
+  spawnControl,
+  startBody,
+  tempDir,
+  worktreeOf,
+} from "./world.ts";
 
-test("SIGTERM hands the work back: commits it, reports it as evicted, and exits 0 with nothing left running", async () => {
+test("SIGTERM hands the work back: leaves it in the clone, reports it as evicted, and exits 0 with nothing left running", async () => {
   const rig = await createFakeRig();
   const workDir = tempDir();
   const control = await spawnControl({ WORK_DIR: workDir, GASTOWN_API_URL: rig.url });
@@ -10,7 +20,9 @@ test("SIGTERM hands the work back: commits it, reports it as evicted, and exits 
   await control.post("/agents/start", startBody(url, script, { agentId: "a1", dispatchId: "a1:1" }));
   await control.post("/agents/start", startBody(url, script, { agentId: "a2", dispatchId: "a2:1" }));
   const pids = await Promise.all(
-    ["a1", "a2"].map((id) => eventually("the pid", async () => Number((await control.lines(id))[0]?.replace("pid ", "")) || null)),
+    ["a1", "a2"].map((id) =>
+      eventually("the pid", async () => Number((await control.lines(id))[0]?.replace("pid ", "")) || null),
+    ),
   );
   control.kill("SIGTERM");
   expect(await control.exited).toBe(0);
@@ -22,8 +34,8 @@ test("SIGTERM hands the work back: commits it, reports it as evicted, and exits 
     ]),
   );
   expect(rig.to("/completed")).toHaveLength(2);
-  expect(git(worktreeOf(workDir, "a1"), "log", "-1", "--format=%s")).toBe("WIP checkpoint by Toast");
-  expect(git(worktreeOf(workDir, "a1"), "show", "work/a1:draft.txt")).toBe("draft");
+  expect(git(worktreeOf(workDir, "a1"), "log", "-1", "--format=%s")).toBe("write README.md");
+  expect(git(worktreeOf(workDir, "a1"), "status", "--porcelain")).toBe("?? draft.txt");
 });
 
 test("while draining, agents get their grace and may save, and new starts are refused with 503", async () => {
@@ -43,7 +55,9 @@ test("while draining, agents get their grace and may save, and new starts are re
   expect((await control.get("/health")).body).toMatchObject({ status: "degraded", reasons: ["draining"] });
   expect(await control.exited).toBe(0);
   expect(rig.to("/saved")).toHaveLength(1);
-  expect(rig.to("/completed").map(({ body }) => body)).toEqual([{ status: "failed", reason: "evicted", dispatch_id: "a1:1" }]);
+  expect(rig.to("/completed").map(({ body }) => body)).toEqual([
+    { status: "failed", reason: "evicted", dispatch_id: "a1:1" },
+  ]);
 });
 
 test("an eviction that the rig could not be told is told by the next server", async () => {
@@ -60,13 +74,23 @@ test("an eviction that the rig could not be told is told by the next server", as
   rig.answer = () => ({ status: 200 });
   rig.requests.length = 0;
   await spawnControl(env);
-  expect((await eventually("the report", () => rig.to("/completed")[0])).body).toEqual({ status: "failed", reason: "evicted", dispatch_id: "a1:1" });
+  expect((await eventually("the report", () => rig.to("/completed")[0])).body).toEqual({
+    status: "failed",
+    reason: "evicted",
+    dispatch_id: "a1:1",
+  });
 });
 
 test("a second signal exits at once and takes the agents along", async () => {
   const control = await spawnControl({ WORK_DIR: tempDir(), STOP_GRACE_MS: "60000" });
-  await control.post("/agents/start", startBody(createOrigin().url, 'trap "" TERM; echo pid $$; while :; do sleep 0.05; done'));
-  const pid = await eventually("the pid", async () => Number((await control.lines("a1"))[0]?.replace("pid ", "")) || null);
+  await control.post(
+    "/agents/start",
+    startBody(createOrigin().url, 'trap "" TERM; echo pid $$; while :; do sleep 0.05; done'),
+  );
+  const pid = await eventually(
+    "the pid",
+    async () => Number((await control.lines("a1"))[0]?.replace("pid ", "")) || null,
+  );
   control.kill("SIGINT");
   await eventually("it drains", async () => (await control.get("/health")).body.status === "degraded");
   control.kill("SIGINT");

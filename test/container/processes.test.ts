@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { createFakeRig, createOrigin, eventually, git, isRunning, startBody, startControl, worktreeOf } from "./world.ts";
+import {
+  createFakeRig,
+  createOrigin,
+  eventually,
+  git,
+  isRunning,
+  startBody,
+  startControl,
+  worktreeOf,
+} from "./world.ts";
 
 const SLEEP = "echo ready; sleep 60";
 
@@ -17,7 +26,9 @@ test("what an agent prints is kept as events with ascending ids, JSON lines unde
   await control.ended("a1");
   const events = await control.events("a1");
   expect(events.map(({ id }) => id)).toEqual(events.map((_, n) => n + 1));
-  expect(events.filter(({ type }) => type === "tool")).toMatchObject([{ data: { name: "grep" }, at: expect.stringMatching(/Z$/) }]);
+  expect(events.filter(({ type }) => type === "tool")).toMatchObject([
+    { data: { name: "grep" }, at: expect.stringMatching(/Z$/) },
+  ]);
   expect(events.filter(({ type }) => type === "output").map(({ data }) => data)).toEqual(
     expect.arrayContaining([
       { stream: "stdout", line: "plain" },
@@ -45,8 +56,13 @@ test("of a flood the last 2,000 events are kept, and a long line is cut and mark
 
 test("a message reaches the agent's stdin as one line of JSON and is counted", async () => {
   const control = await startControl();
-  await control.post("/agents/start", startBody(createOrigin().url, `IFS= read -r line; printf 'got %s\\n' "$line"; sleep 60`));
-  expect((await control.post("/agents/a1/message", { prompt: "GUPP_CHECK\nare you there?" })).body).toEqual({ sent: true });
+  await control.post(
+    "/agents/start",
+    startBody(createOrigin().url, `IFS= read -r line; printf 'got %s\\n' "$line"; sleep 60`),
+  );
+  expect((await control.post("/agents/a1/message", { prompt: "GUPP_CHECK\nare you there?" })).body).toEqual({
+    sent: true,
+  });
   await eventually("the message is printed", async () =>
     (await control.lines("a1")).includes('got {"type":"message","prompt":"GUPP_CHECK\\nare you there?"}'),
   );
@@ -75,7 +91,10 @@ test("tool_start and tool_end keep the list of active tools, and an exit empties
   const control = await startControl();
   const script = `echo '{"type":"tool_start","name":"bash"}'; echo '{"type":"tool_start","name":"grep"}'; echo '{"type":"tool_end","name":"bash"}'; read x`;
   await control.post("/agents/start", startBody(createOrigin().url, script));
-  await eventually("grep is the one that is active", async () => (await control.status("a1")).activeTools.join() === "grep");
+  await eventually(
+    "grep is the one that is active",
+    async () => (await control.status("a1")).activeTools.join() === "grep",
+  );
   await control.post("/agents/a1/message", { prompt: "go on" });
   expect(await control.ended("a1")).toMatchObject({ activeTools: [], exitReason: "exit 0", status: "exited" });
 });
@@ -88,7 +107,13 @@ test("a running agent's heartbeats reach the rig at once and then at every inter
   expect(rig.to("/heartbeat")[1]).toMatchObject({
     path: "/api/rigs/rig1/agents/a1/heartbeat",
     token: "session-token-1",
-    body: { dispatch_id: "a1:4", status: "running", last_activity_at: expect.stringMatching(/Z$/), active_tools: [], message_count: 0 },
+    body: {
+      dispatch_id: "a1:4",
+      status: "running",
+      last_activity_at: expect.stringMatching(/Z$/),
+      active_tools: [],
+      message_count: 0,
+    },
   });
   await control.post("/agents/a1/stop", {});
   await control.ended("a1");
@@ -98,7 +123,11 @@ test("a running agent's heartbeats reach the rig at once and then at every inter
 });
 
 test("heartbeats that fail do no harm and are counted", async () => {
-  const control = await startControl({ GASTOWN_API_URL: "http://127.0.0.1:9", HEARTBEAT_MS: "30", CALLBACK_MAX_MS: "0" });
+  const control = await startControl({
+    GASTOWN_API_URL: "http://127.0.0.1:9",
+    HEARTBEAT_MS: "30",
+    CALLBACK_MAX_MS: "0",
+  });
   await control.post("/agents/start", startBody(createOrigin().url, "sleep 0.2"));
   expect((await control.ended("a1")).status).toBe("exited");
   const exited = (await control.events("a1")).find(({ type }) => type === "agent_exited");
@@ -130,20 +159,52 @@ test.each([
 test("GASTOWN_API_URL of the request wins over the container's own", async () => {
   const rig = await createFakeRig();
   const control = await startControl({ GASTOWN_API_URL: "http://127.0.0.1:9" });
-  await control.post("/agents/start", startBody(createOrigin().url, "true", { envVars: { GASTOWN_API_URL: `${rig.url}/` } }));
+  await control.post(
+    "/agents/start",
+    startBody(createOrigin().url, "true", { envVars: { GASTOWN_API_URL: `${rig.url}/` } }),
+  );
   await eventually("the report", () => rig.to("/completed").length === 1);
 });
 
 test("a stop ends an agent that obeys SIGTERM, answers at once and may be repeated", async () => {
   const rig = await createFakeRig();
   const control = await startControl({ GASTOWN_API_URL: rig.url, STOP_GRACE_MS: "5000" });
-  await control.post("/agents/start", startBody(createOrigin().url, 'trap "exit 143" TERM; echo ready; while :; do sleep 0.05; done'));
+  await control.post(
+    "/agents/start",
+    startBody(createOrigin().url, 'trap "exit 143" TERM; echo ready; while :; do sleep 0.05; done'),
+  );
   await eventually("it is ready", async () => (await control.lines("a1")).includes("ready"));
   expect((await control.post("/agents/a1/stop")).body).toEqual({ stopped: true });
   expect(await control.ended("a1")).toMatchObject({ status: "failed", exitReason: "stopped" });
   expect((await control.post("/agents/a1/stop", {})).body).toEqual({ stopped: true });
   expect((await control.post("/agents/nobody/stop", {})).status).toBe(404);
-  expect((await eventually("the report", () => rig.to("/completed")[0])).body).toEqual({ status: "failed", reason: "stopped" });
+  expect((await eventually("the report", () => rig.to("/completed")[0])).body).toEqual({
+    status: "failed",
+    reason: "stopped",
+  });
+});
+
+test("a process whose work is done ends by itself within its time, and is asked to end after it; a newer dispatch does not wait for that", async () => {
+  const control = await startControl();
+  const { url } = createOrigin();
+  const start = async (agentId: string, script: string, n = 1): Promise<void> =>
+    void (await control.post("/agents/start", startBody(url, script, { agentId, dispatchId: `${agentId}:${n}` })));
+  await start("a1", "echo up; sleep 1; echo said goodbye");
+  await start("a2", "echo up; exec sleep 60");
+  for (const id of ["a1", "a2"]) await eventually("it is up", async () => (await control.lines(id)).includes("up"));
+  for (const id of ["a1", "a2"])
+    expect((await control.post(`/agents/${id}/stop`, { lingerMs: id === "a1" ? 20_000 : 3_000 })).body).toEqual({
+      stopped: true,
+    });
+  expect((await control.status("a2")).status).toBe("running");
+  expect(await control.ended("a1")).toMatchObject({ status: "exited", exitReason: "exit 0" });
+  expect(await control.lines("a1")).toEqual(["up", "said goodbye"]);
+  expect((await control.ended("a2")).exitReason).toBe("stopped");
+  await start("a3", "exec sleep 60");
+  await control.post("/agents/a3/stop", { lingerMs: 60_000 });
+  await start("a3", "echo second", 2);
+  await control.ended("a3");
+  expect(await control.lines("a3")).toContain("second");
 });
 
 test("a stop kills an agent that ignores SIGTERM, and its grandchildren, after the grace", async () => {
@@ -169,6 +230,20 @@ test("an agent below a shell that died of SIGTERM still gets its grace to save i
   expect(await control.lines("a1")).toContain("saved");
 });
 
+test("what an agent starts to save its work, once it was asked to stop, is not asked itself", async () => {
+  const control = await startControl({ STOP_GRACE_MS: "60000" });
+  const save =
+    "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 0.02 || echo cut; done; echo saved; exit 0";
+  const script = `trap "${save}" TERM; echo ready; while :; do sleep 0.05; done`;
+  await control.post("/agents/start", startBody(createOrigin().url, script));
+  await eventually("it is ready", async () => (await control.lines("a1")).includes("ready"));
+  await control.post("/agents/a1/stop", {});
+  await control.ended("a1");
+  const lines = await control.lines("a1");
+  expect(lines).toContain("saved");
+  expect(lines).not.toContain("cut");
+});
+
 test("nothing of the group outlives an agent that exits by itself", async () => {
   const control = await startControl();
   await control.post("/agents/start", startBody(createOrigin().url, "sleep 60 & echo pid $!; exit 0"));
@@ -179,7 +254,10 @@ test("nothing of the group outlives an agent that exits by itself", async () => 
 
 test("SIGKILL as the signal does not wait for the grace", async () => {
   const control = await startControl({ STOP_GRACE_MS: "60000" });
-  await control.post("/agents/start", startBody(createOrigin().url, 'trap "" TERM; echo ready; while :; do sleep 0.05; done'));
+  await control.post(
+    "/agents/start",
+    startBody(createOrigin().url, 'trap "" TERM; echo ready; while :; do sleep 0.05; done'),
+  );
   expect((await control.post("/agents/a1/stop", { signal: "SIGUSR9" })).status).toBe(400);
   expect((await control.post("/agents/a1/stop", { signal: "SIGKILL" })).body).toEqual({ stopped: true });
   expect(await control.ended("a1")).toMatchObject({ exitReason: "stopped" });
@@ -194,15 +272,19 @@ test("a stop of an older dispatch stops nothing", async () => {
   expect(await control.ended("a1")).toMatchObject({ exitReason: "stopped" });
 });
 
-test("a stop with evict commits what is uncommitted and reports the dispatch as evicted", async () => {
+test("a stop with evict leaves what is uncommitted in the clone and reports the dispatch as evicted", async () => {
   const rig = await createFakeRig();
   const control = await startControl({ GASTOWN_API_URL: rig.url });
-  await control.post("/agents/start", startBody(createOrigin().url, "echo draft > draft.txt; echo ready; sleep 60", { dispatchId: "a1:1" }));
+  await control.post(
+    "/agents/start",
+    startBody(createOrigin().url, "echo draft > draft.txt; echo ready; sleep 60", { dispatchId: "a1:1" }),
+  );
   await eventually("it is ready", async () => (await control.lines("a1")).includes("ready"));
   await control.post("/agents/a1/stop", { evict: true });
   const report = await eventually("the report", () => rig.to("/completed")[0]);
   expect(report.body).toEqual({ status: "failed", reason: "evicted", dispatch_id: "a1:1" });
-  expect(git(worktreeOf(control.workDir), "log", "-1", "--format=%s by %an", "--name-only")).toContain("WIP checkpoint by Toast by Toast\n\ndraft.txt");
+  expect(git(worktreeOf(control.workDir), "status", "--porcelain")).toBe("?? draft.txt");
+  expect(git(worktreeOf(control.workDir), "log", "-1", "--format=%s")).toBe("write README.md");
 });
 
 test("a mere stop commits nothing: what is on the branch is what the agent committed", async () => {
@@ -224,7 +306,10 @@ test("an agent killed by somebody else is reported as killed", async () => {
 
 test("a process that leaves the group and keeps the pipes does not keep the exit from being reported", async () => {
   const control = await startControl();
-  await control.post("/agents/start", startBody(createOrigin().url, "setsid sh -c 'echo pid $$; exec sleep 5' & sleep 0.2; exit 0"));
+  await control.post(
+    "/agents/start",
+    startBody(createOrigin().url, "setsid sh -c 'echo pid $$; exec sleep 5' & sleep 0.2; exit 0"),
+  );
   expect(await control.ended("a1")).toMatchObject({ status: "exited" });
   const [pid] = await pidsIn(() => control.lines("a1"), 1);
   process.kill(pid as number, "SIGKILL");

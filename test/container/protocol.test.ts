@@ -1,13 +1,22 @@
+import path from "node:path";
 import { expect, test } from "vitest";
-import { createTickets } from "../../container/tickets.ts";
-import { AgentEvents, AgentStatusList, Health, StreamTicket } from "../../src/container/contract.ts";
-import { clientOf, createOrigin, eventually, startBody, startControl } from "./world.ts";
+import { createTickets } from "../../container/http/tickets.ts";
+import { AgentEvents, AgentStatusList, Health, StreamTicket } from "../../src/wire/container.ts";
+import { CONTROL_TOKEN, clientOf, createOrigin, eventually, startBody, startControl, tempDir } from "./world.ts";
 
 test("health needs no token and tells how many agents there are", async () => {
   const control = await startControl({ CONTROL_TOKEN: "control-secret" });
   const { status, body } = await control.get("/health");
   expect(status).toBe(200);
   expect(Health.parse(body)).toMatchObject({ status: "ok", agents: 0, servers: 0, uptime: expect.any(Number) });
+});
+
+test("health and the list of agents name the run of the server, and another run has another name", async () => {
+  const [one, two] = [await startControl(), await startControl()];
+  const { instance } = Health.parse((await one.get("/health")).body);
+  expect(instance).toMatch(/./);
+  expect(AgentStatusList.parse((await one.get("/agents")).body).instance).toBe(instance);
+  expect(Health.parse((await two.get("/health")).body).instance).not.toBe(instance);
 });
 
 test("with CONTROL_TOKEN every other route wants it", async () => {
@@ -27,29 +36,69 @@ test("with CONTROL_TOKEN every other route wants it", async () => {
 
 test("what is not JSON, does not validate, or is too large is refused with 400 or 413 and a reason", async () => {
   const control = await startControl();
-  expect(await control.post("/agents/start", "{not json")).toMatchObject({ status: 400, body: { error: "the body is not valid JSON" } });
+  expect(await control.post("/agents/start", "{not json")).toMatchObject({
+    status: 400,
+    body: { error: "the body is not valid JSON" },
+  });
   const invalid = await control.post("/agents/start", { agentId: 7 });
   expect(invalid.status).toBe(400);
   expect(invalid.body.issues).toEqual(expect.arrayContaining([{ path: "agentId", message: expect.any(String) }]));
-  expect((await control.post("/agents/start", startBody("/x", "true", { envVars: { "BAD-NAME": "x" } }))).status).toBe(400);
+  expect((await control.post("/agents/start", startBody("/x", "true", { envVars: { "BAD-NAME": "x" } }))).status).toBe(
+    400,
+  );
   expect((await control.post("/agents/a1/message", {})).status).toBe(400);
-  expect(await control.post("/agents/start", JSON.stringify({ prompt: "x".repeat(3 * 1024 * 1024) }))).toMatchObject({ status: 413, body: { code: "body_too_large" } });
+  expect(await control.post("/agents/start", JSON.stringify({ prompt: "x".repeat(3 * 1024 * 1024) }))).toMatchObject({
+    status: 413,
+    body: { code: "body_too_large" },
+  });
   expect(await control.get("/nowhere")).toEqual({ status: 404, body: { error: "Not found" } });
+});
+
+test("F-701b a body that does not say that it is JSON starts nothing, as that of a form on a web page; none needs not", async () => {
+  const control = await startControl();
+  const post = async (to: string, type: string | null, body: string) => {
+    const headers = { authorization: `Bearer ${CONTROL_TOKEN}`, ...(type === null ? {} : { "content-type": type }) };
+    const bytes = new TextEncoder().encode(body);
+    const response = await fetch(control.url + to, {
+      method: "POST",
+      headers,
+      ...(body === "" ? {} : { body: bytes }),
+    });
+    return { status: response.status, body: (await response.json()) as unknown };
+  };
+  const order = JSON.stringify(startBody("/r.git", "true"));
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", null])
+    expect([type, await post("/agents/start", type, order)]).toMatchObject([
+      type,
+      { status: 415, body: { code: "not_json" } },
+    ]);
+  expect(await control.get("/agents")).toMatchObject({ body: { agents: [] } });
+  expect((await post("/agents/start", "application/json; charset=utf-8", "{}")).status).toBe(400);
+  expect((await post("/agents/nobody/stop", null, "")).status).toBe(404);
 });
 
 test("a body without a length that grows too large is refused as well", async () => {
   const control = await startControl();
   const chunk = new Uint8Array(256 * 1024).fill(120);
   let sent = 0;
-  const body = new ReadableStream<Uint8Array>({ pull: (stream) => (sent++ < 12 ? stream.enqueue(chunk) : stream.close()) });
-  const response = await fetch(`${control.url}/agents/start`, { method: "POST", body, duplex: "half" } as RequestInit);
+  const body = new ReadableStream<Uint8Array>({
+    pull: (stream) => (sent++ < 12 ? stream.enqueue(chunk) : stream.close()),
+  });
+  const response = await fetch(`${control.url}/agents/start`, {
+    method: "POST",
+    body,
+    duplex: "half",
+    headers: { authorization: `Bearer ${CONTROL_TOKEN}` },
+  } as RequestInit);
   expect(response.status).toBe(413);
   await response.body?.cancel();
 });
 
 test("unknown keys are ignored", async () => {
   const control = await startControl();
-  expect((await control.post("/agents/start", startBody(createOrigin().url, "true", { someday: { we: "may" } }))).status).toBe(201);
+  expect(
+    (await control.post("/agents/start", startBody(createOrigin().url, "true", { someday: { we: "may" } }))).status,
+  ).toBe(201);
 });
 
 test("an agent that the container does not know is 404 for status, and has no events", async () => {
@@ -75,9 +124,14 @@ test("GET /agents answers the status of every agent in one call", async () => {
 });
 
 /** Opens the stream and collects what arrives. */
-function watch(url: string): { ids: number[]; socket: WebSocket; outcome: Promise<"open" | "refused"> } {
+function watch(
+  url: string,
+  token: string = CONTROL_TOKEN,
+): { ids: number[]; socket: WebSocket; outcome: Promise<"open" | "refused"> } {
   const ids: number[] = [];
-  const socket = new WebSocket(url.replace("http", "ws"));
+  const headers = { authorization: `Bearer ${token}` };
+  // Node's own WebSocket takes headers, which browsers' do not and their types do not know.
+  const socket = new WebSocket(url.replace("http", "ws"), { headers } as unknown as string[]);
   socket.addEventListener("message", ({ data }) => ids.push((JSON.parse(String(data)) as { id: number }).id));
   const outcome = new Promise<"open" | "refused">((resolve) => {
     socket.addEventListener("open", () => resolve("open"));
@@ -107,7 +161,8 @@ test("a ticket opens one stream of one agent", async () => {
   const control = await startControl();
   const { url } = createOrigin();
   for (const agentId of ["a1", "a2"]) await control.post("/agents/start", startBody(url, "sleep 60", { agentId }));
-  const ticketFor = async (agentId: string): Promise<string> => (await control.post(`/agents/${agentId}/stream-ticket`)).body.ticket as string;
+  const ticketFor = async (agentId: string): Promise<string> =>
+    (await control.post(`/agents/${agentId}/stream-ticket`)).body.ticket as string;
   const ticket = await ticketFor("a1");
   const first = watch(`${control.url}/agents/a1/stream?ticket=${ticket}`);
   expect(await first.outcome).toBe("open");
@@ -143,4 +198,12 @@ test("a port that is taken, a folder that is taken and a setting that makes no s
   await expect(startControl({ PORT: port })).rejects.toThrow("EADDRINUSE");
   await expect(startControl({ PORT: "http" })).rejects.toThrow('PORT is "http"; it must be an integer from 0 to 65535');
   expect(clientOf(control.url).url).toBe(control.url);
+});
+
+test("on a port the server does not start without a token, and says what to do; on a socket it does", async () => {
+  await expect(startControl({ CONTROL_TOKEN: "" })).rejects.toThrow(
+    "CONTROL_TOKEN is not set, so whoever reaches the port could run programs here: nothing listens now. Set it",
+  );
+  const socket = path.join(tempDir(), "s", "control.sock");
+  expect((await startControl({ CONTROL_TOKEN: "", LISTEN_SOCKET: socket })).server.url).toBe(`unix:${socket}`);
 });

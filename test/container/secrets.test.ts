@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { HIDDEN, redactorOf, secretsIn } from "../../container/redact.ts";
-import { parseRemote } from "../../container/remotes.ts";
+import { parseRemote } from "../../container/git/remotes.ts";
 import { cleanUp, createFakeRig, createOrigin, eventually, mergeBody, startBody, startControl } from "./world.ts";
 
 const TOKEN = "ghp_verySecretGitToken123";
@@ -15,7 +15,9 @@ async function createGitHost(): Promise<{ url: string; seen: (string | undefined
   const server = createServer((request, response) => {
     const given = request.headers.authorization;
     seen.push(given && Buffer.from(given.replace("Basic ", ""), "base64").toString());
-    response.writeHead(given ? 404 : 401, { "www-authenticate": 'Basic realm="git"' }).end(`no repository for ${given ?? "nobody"}`);
+    response
+      .writeHead(given ? 404 : 401, { "www-authenticate": 'Basic realm="git"' })
+      .end(`no repository for ${given ?? "nobody"}`);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   cleanUp(() => server.close());
@@ -48,14 +50,21 @@ test("credentials inside the gitUrl are taken out of it before git sees it", asy
   expect(host.seen).toContain(`robot:${TOKEN}`);
   expect(JSON.stringify([reply.body, await control.events("a1"), control.log])).not.toContain(TOKEN);
   expect(allFilesBelow(control.workDir).filter((file) => readFileSync(file).includes(TOKEN))).toEqual([]);
-  expect(parseRemote(url, {})).toEqual({ url: host.url, credentials: { username: "robot", token: TOKEN }, origin: new URL(host.url).origin });
+  expect(parseRemote(url, {})).toEqual({
+    url: host.url,
+    credentials: { username: "robot", token: TOKEN },
+    origin: new URL(host.url).origin,
+  });
 });
 
 test("a merge that fails does not tell the token either", async () => {
   const host = await createGitHost();
   const rig = await createFakeRig();
   const control = await startControl({ GASTOWN_API_URL: rig.url });
-  await control.post("/git/merge", mergeBody(host.url, "feature", { envVars: { GIT_TOKEN: TOKEN, GIT_USERNAME: "robot" } }));
+  await control.post(
+    "/git/merge",
+    mergeBody(host.url, "feature", { envVars: { GIT_TOKEN: TOKEN, GIT_USERNAME: "robot" } }),
+  );
   const report = await eventually("the result", () => rig.to("/complete")[0]);
   expect(report.body).toMatchObject({ status: "failed", reason: "remote_unreachable" });
   expect(host.seen).toContain(`robot:${TOKEN}`);
@@ -74,8 +83,11 @@ test("secrets that an agent prints are redacted in its events, also across a cut
   const envVars = { GIT_TOKEN: TOKEN, OPENAI_API_KEY: "sk-abcdefgh12345678" };
   await control.post("/agents/start", startBody(createOrigin().url, script, { envVars }));
   await control.ended("a1");
-  const text = JSON.stringify([await control.events("a1"), await control.status("a1"), rig.to("/completed"), control.log].map((all) => all));
-  for (const secret of [TOKEN, TOKEN.slice(0, 8), "sk-abcdefgh", Buffer.from(TOKEN).toString("base64").slice(0, 20)]) expect(text).not.toContain(secret);
+  const text = JSON.stringify(
+    [await control.events("a1"), await control.status("a1"), rig.to("/completed"), control.log].map((all) => all),
+  );
+  for (const secret of [TOKEN, TOKEN.slice(0, 8), "sk-abcdefgh", Buffer.from(TOKEN).toString("base64").slice(0, 20)])
+    expect(text).not.toContain(secret);
   expect(text).toContain(`token ${HIDDEN} and ${HIDDEN}`);
   expect(await control.status("a1")).toMatchObject({ exitReason: `bad key ${HIDDEN}` });
 });
@@ -91,7 +103,14 @@ test("files that hold a session token are readable by their owner only", async (
 });
 
 test("values count as secret by the name of their variable; short values and other names do not", () => {
-  const vars = { GIT_TOKEN: "abcdef1", MY_SECRET_THING: "abcdef2", ANTHROPIC_API_KEY: "abcdef3", DB_PASSWORD: "abcdef4", COLOUR: "turquoise", X_TOKEN: "1" };
+  const vars = {
+    GIT_TOKEN: "abcdef1",
+    MY_SECRET_THING: "abcdef2",
+    ANTHROPIC_API_KEY: "abcdef3",
+    DB_PASSWORD: "abcdef4",
+    COLOUR: "turquoise",
+    X_TOKEN: "1",
+  };
   expect(secretsIn(vars)).toEqual(["abcdef1", "abcdef2", "abcdef3", "abcdef4", "1"]);
   expect(redactorOf(secretsIn(vars))("abcdef1 abcdef4 turquoise 1")).toBe(`${HIDDEN} ${HIDDEN} turquoise 1`);
 });

@@ -1,8 +1,18 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { AgentStatus } from "../../src/container/contract.ts";
-import { createFakeRig, createOrigin, eventually, git, isRunning, startBody, startControl, tempDir, worktreeOf } from "./world.ts";
+import { AgentStatus } from "../../src/wire/container.ts";
+import {
+  createFakeRig,
+  createOrigin,
+  eventually,
+  git,
+  isRunning,
+  startBody,
+  startControl,
+  tempDir,
+  worktreeOf,
+} from "./world.ts";
 
 const SLEEP = "echo pid $$; sleep 60";
 
@@ -11,7 +21,13 @@ test("a start clones the repository, makes the worktree and answers 201 with a r
   const { url } = createOrigin();
   const reply = await control.post("/agents/start", startBody(url, SLEEP, { dispatchId: "a1:1" }));
   expect(reply.status).toBe(201);
-  expect(AgentStatus.parse(reply.body)).toMatchObject({ agentId: "a1", status: "running", dispatchId: "a1:1", exitReason: null, messageCount: 0 });
+  expect(AgentStatus.parse(reply.body)).toMatchObject({
+    agentId: "a1",
+    status: "running",
+    dispatchId: "a1:1",
+    exitReason: null,
+    messageCount: 0,
+  });
   expect(git(worktreeOf(control.workDir), "branch", "--show-current")).toBe("work/a1");
 });
 
@@ -38,7 +54,10 @@ test("a newer dispatch waits until the older process is gone, then replaces it",
   const control = await startControl();
   const { url } = createOrigin();
   await control.post("/agents/start", startBody(url, SLEEP, { dispatchId: "a1:9" }));
-  const pid = await eventually("the pid is printed", async () => Number(/pid (\d+)/.exec((await control.lines("a1"))[0] ?? "")?.[1]) || null);
+  const pid = await eventually(
+    "the pid is printed",
+    async () => Number(/pid (\d+)/.exec((await control.lines("a1"))[0] ?? "")?.[1]) || null,
+  );
   const newer = await control.post("/agents/start", startBody(url, SLEEP, { dispatchId: "a1:10" }));
   expect(newer).toMatchObject({ status: 201, body: { dispatchId: "a1:10", status: "running" } });
   expect(isRunning(pid)).toBe(false);
@@ -76,7 +95,10 @@ test("the environment is exactly what is documented, and no secret of the host i
   const control = await startControl({ GASTOWN_API_URL: rig.url, CONTROL_TOKEN_UNUSED: "x" });
   const out = path.join(tempDir(), "env.json");
   const dump = `"${process.execPath}" -e 'require("fs").writeFileSync("${out}", JSON.stringify(process.env))'`;
-  await control.post("/agents/start", startBody(createOrigin().url, dump, { dispatchId: "a1:1", checkpoint: { step: 2 }, envVars: { MY_OWN: "1" } }));
+  await control.post(
+    "/agents/start",
+    startBody(createOrigin().url, dump, { dispatchId: "a1:1", checkpoint: { step: 2 }, envVars: { MY_OWN: "1" } }),
+  );
   await control.ended("a1");
   const env = JSON.parse(readFileSync(out, "utf8")) as Record<string, string>;
   const fromShell = ["PWD", "OLDPWD", "SHLVL", "_"];
@@ -94,12 +116,15 @@ test("the environment is exactly what is documented, and no secret of the host i
     GIT_AUTHOR_EMAIL: "a1@ticktown.local",
     GIT_COMMITTER_NAME: "Toast",
     GIT_COMMITTER_EMAIL: "a1@ticktown.local",
+    GIT_CONFIG_GLOBAL: path.join(control.workDir, "git", "config"),
+    GIT_CONFIG_NOSYSTEM: "1",
     TICKTOWN_PROMPT: "do the work",
     TICKTOWN_SYSTEM_PROMPT: "be good",
     TICKTOWN_MODEL: "none",
     TICKTOWN_BRANCH: "work/a1",
     TICKTOWN_DEFAULT_BRANCH: "main",
     TICKTOWN_ROLE: "polecat",
+    TICKTOWN_MARK: expect.stringMatching(/^[0-9a-f]{24}:/),
     TICKTOWN_DISPATCH_ID: "a1:1",
     TICKTOWN_CHECKPOINT_FILE: file,
     TEST_SCRIPT: dump,
@@ -110,8 +135,14 @@ test("the environment is exactly what is documented, and no secret of the host i
 
 test("a prompt that no environment can hold is refused with the name of the variable", async () => {
   const control = await startControl();
-  const reply = await control.post("/agents/start", startBody(createOrigin().url, "true", { prompt: "x".repeat(130 * 1024) }));
-  expect(reply).toMatchObject({ status: 422, body: { code: "environment_too_large", error: expect.stringContaining("TICKTOWN_PROMPT") } });
+  const reply = await control.post(
+    "/agents/start",
+    startBody(createOrigin().url, "true", { prompt: "x".repeat(130 * 1024) }),
+  );
+  expect(reply).toMatchObject({
+    status: 422,
+    body: { code: "environment_too_large", error: expect.stringContaining("TICKTOWN_PROMPT") },
+  });
 });
 
 test("without AGENT_COMMAND every start is refused and health says so", async () => {
@@ -146,7 +177,7 @@ test.each([
   const reply = await control.post("/agents/start", startBody("/nowhere", "true", { [field]: value }));
   expect(reply.status).toBe(400);
   expect(reply.body.error).toEqual(expect.any(String));
-  expect((await control.get("/agents")).body).toEqual({ agents: [] });
+  expect((await control.get("/agents")).body).toMatchObject({ agents: [] });
 });
 
 test("a start that takes too long answers `starting` and a failure is reported like an exit", async () => {
@@ -156,7 +187,11 @@ test("a start that takes too long answers `starting` and a failure is reported l
   const reply = await control.post("/agents/start", startBody(missing, "true", { dispatchId: "a1:1" }));
   expect(reply).toMatchObject({ status: 201, body: { status: "starting", dispatchId: "a1:1" } });
   const report = await eventually("the failure is reported", () => rig.to("/completed")[0]);
-  expect(report.body).toMatchObject({ status: "failed", dispatch_id: "a1:1", reason: expect.stringContaining("remote_unreachable") });
+  expect(report.body).toMatchObject({
+    status: "failed",
+    dispatch_id: "a1:1",
+    reason: expect.stringContaining("remote_unreachable"),
+  });
 });
 
 test("a start that takes too long goes on and the agent runs", async () => {
@@ -191,11 +226,54 @@ test("a stop while the repository is being cloned keeps the process from startin
   const slowSsh = path.join(tempDir(), "ssh");
   writeFileSync(slowSsh, '#!/bin/sh\nsleep 0.5\nfor command; do :; done\nexec sh -c "$command"\n', { mode: 0o755 });
   const control = await startControl({ GIT_SSH_COMMAND: slowSsh });
-  const starting = control.post("/agents/start", startBody(`ssh://host${createOrigin().url}`, SLEEP, { dispatchId: "a1:1" }));
+  const starting = control.post(
+    "/agents/start",
+    startBody(`ssh://host${createOrigin().url}`, SLEEP, { dispatchId: "a1:1" }),
+  );
   await eventually("it is known", async () => (await control.get("/agents/a1/status")).status === 200);
   expect((await control.post("/agents/a1/message", { prompt: "hi" })).status).toBe(409);
   expect((await control.post("/agents/a1/stop", {})).body).toEqual({ stopped: true });
   expect(await starting).toMatchObject({ status: 409, body: { code: "stopped" } });
-  expect(await control.status("a1")).toMatchObject({ status: "failed", exitReason: expect.stringContaining("stopped") });
+  expect(await control.status("a1")).toMatchObject({
+    status: "failed",
+    exitReason: expect.stringContaining("stopped"),
+  });
   expect((await control.events("a1")).map(({ type }) => type)).not.toContain("agent_started");
+});
+
+test("a start that brings a PATH along is refused with 400 and why, and the rig's own variable of that name is not", async () => {
+  const control = await startControl();
+  const body = startBody(createOrigin().url, "echo ran", { envVars: { PATH: process.env["PATH"] ?? "" } });
+  expect(await control.post("/agents/start", body)).toMatchObject({
+    status: 400,
+    body: { code: "environment_refused", error: expect.stringContaining("envVars may not set PATH, which decides") },
+  });
+  expect((await control.post("/agents/start", { ...body, ownVars: ["PATH"] })).status).toBe(201);
+  await control.ended("a1");
+});
+
+test("F-710 no variable of a start overrides who the process is: not as a secret of the rig, and not one that the start leaves out", async () => {
+  const control = await startControl();
+  const out = path.join(tempDir(), "env.json");
+  const dump = `"${process.execPath}" -e 'require("fs").writeFileSync("${out}", JSON.stringify(process.env))'`;
+  const claimed = {
+    TICKTOWN_DISPATCH_ID: "a1:99",
+    TICKTOWN_BRANCH: "main",
+    TICKTOWN_CHECKPOINT_FILE: "/etc/passwd",
+    GASTOWN_AGENT_ID: "another",
+    GASTOWN_RIG_ID: "another",
+    MY_KEY: "k",
+  };
+  const body = startBody(createOrigin().url, dump, { dispatchId: "a1:1", envVars: claimed });
+  expect((await control.post("/agents/start", { ...body, ownVars: Object.keys(claimed) })).status).toBe(201);
+  await control.ended("a1");
+  const env = JSON.parse(readFileSync(out, "utf8")) as Record<string, string>;
+  expect(env).toMatchObject({
+    TICKTOWN_DISPATCH_ID: "a1:1",
+    TICKTOWN_BRANCH: "work/a1",
+    GASTOWN_AGENT_ID: "a1",
+    GASTOWN_RIG_ID: "rig1",
+    MY_KEY: "k",
+  });
+  expect(env).not.toHaveProperty("TICKTOWN_CHECKPOINT_FILE");
 });

@@ -1,13 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { parsePlan } from "../../container/demo/plan.ts";
-import { judgeStart } from "../../container/dispatch.ts";
-import { hasEnvironment } from "../../container/groups.ts";
+import { judgeStart } from "../../container/agents/dispatch.ts";
+import { markedProcesses } from "../../container/processes/marks.ts";
 import { createKeyedMutex } from "../../container/mutex.ts";
-import { createEventRing, createLineSplitter, type Line, parseAgentLine } from "../../container/output.ts";
+import { createEventRing, createLineSplitter, type Line, parseAgentLine } from "../../container/agents/output.ts";
 
 test("dispatch numbers are compared as numbers, and only within one agent", () => {
   const last = { dispatchId: "a1:9", live: true, spawned: true };
@@ -25,12 +24,14 @@ test("dispatch numbers are compared as numbers, and only within one agent", () =
 test("tasks of one key run one after the other, of other keys at the same time, and a failure stops nobody", async () => {
   const mutex = createKeyedMutex();
   const log: string[] = [];
-  const task = (name: string, fails = false) => async () => {
-    log.push(`${name} begins`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    log.push(`${name} ends`);
-    if (fails) throw new Error(name);
-  };
+  const task =
+    (name: string, fails = false) =>
+    async () => {
+      log.push(`${name} begins`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      log.push(`${name} ends`);
+      if (fails) throw new Error(name);
+    };
   await Promise.allSettled([mutex("x", task("a", true)), mutex("x", task("b")), mutex("y", task("c"))]);
   expect(log.slice(0, 2)).toEqual(["a begins", "c begins"]);
   expect(log.filter((line) => !line.startsWith("c"))).toEqual(["a begins", "a ends", "b begins", "b ends"]);
@@ -38,7 +39,10 @@ test("tasks of one key run one after the other, of other keys at the same time, 
 
 test("a line is put together from any chunks, even through the middle of a character", () => {
   const lines: Line[] = [];
-  const splitter = createLineSplitter((text) => text, (line) => lines.push(line));
+  const splitter = createLineSplitter(
+    (text) => text,
+    (line) => lines.push(line),
+  );
   for (const byte of Buffer.from("grüße\r\nlast")) splitter.push(Buffer.from([byte]));
   splitter.end();
   expect(lines.map(({ text }) => text)).toEqual(["grüße", "last"]);
@@ -47,7 +51,10 @@ test("a line is put together from any chunks, even through the middle of a chara
 test("the end of a line too long to read is cut before half a secret could show", () => {
   const lines: Line[] = [];
   const secret = "s".repeat(3000);
-  const splitter = createLineSplitter((text) => text.replaceAll(secret, "-"), (line) => lines.push(line));
+  const splitter = createLineSplitter(
+    (text) => text.replaceAll(secret, "-"),
+    (line) => lines.push(line),
+  );
   splitter.push(Buffer.from(`${"x".repeat(100)}${secret}${"y".repeat(8000)}${secret}\n`));
   expect(lines[0]?.truncated).toBe(true);
   expect(lines[0]?.text).not.toContain("s");
@@ -64,13 +71,33 @@ test("an `after` from before a restart is beyond every id, so everything is new"
 
 test("only a JSON object with a type speaks to the control server", () => {
   expect(parseAgentLine('{"type":"tool","name":"x"}')).toEqual({ type: "tool", name: "x" });
-  for (const text of ["hello", "{broken", '["type"]', '{"type":7}', '{"type":""}', "{}", "null"]) expect(parseAgentLine(text)).toBeNull();
+  for (const text of ["hello", "{broken", '["type"]', '{"type":7}', '{"type":""}', "{}", "null"])
+    expect(parseAgentLine(text)).toBeNull();
 });
 
 test("a demo plan takes what it knows from the body and has a default for the rest", () => {
-  expect(parsePlan(null, "b1")).toEqual({ steps: 3, step_ms: 300, file: "work/b1.md", help: null, fail: 0, rate_limit_ms: 0, hang: false });
-  const body = "Please write it.\n- steps: 5\nstep_ms: 10\nfile: docs/x.md\nhelp: Which colour: red or blue?\nfail: 2\nhang: once\ncolour: red";
-  expect(parsePlan(body, "b1")).toEqual({ steps: 5, step_ms: 10, file: "docs/x.md", help: "Which colour: red or blue?", fail: 2, rate_limit_ms: 0, hang: true });
+  expect(parsePlan(null, "b1")).toEqual({
+    steps: 3,
+    step_ms: 300,
+    file: "work/b1.md",
+    help: null,
+    fail: 0,
+    rate_limit_ms: 0,
+    hang: false,
+    forget: false,
+  });
+  const body =
+    "Please write it.\n- steps: 5\nstep_ms: 10\nfile: docs/x.md\nhelp: Which colour: red or blue?\nfail: 2\nhang: once\ncolour: red";
+  expect(parsePlan(body, "b1")).toEqual({
+    steps: 5,
+    step_ms: 10,
+    file: "docs/x.md",
+    help: "Which colour: red or blue?",
+    fail: 2,
+    rate_limit_ms: 0,
+    hang: true,
+    forget: false,
+  });
 });
 
 test.each(["../x", "/etc/passwd", "a/../../b", ".git/config", "a//b"])("a demo plan does not write to %s", (file) => {
@@ -78,21 +105,21 @@ test.each(["../x", "/etc/passwd", "a/../../b", ".git/config", "a//b"])("a demo p
 });
 
 test("a server that exits while it makes a process leaves none behind", async () => {
-  const supervisor = path.resolve(import.meta.dirname, "../../container/supervisor.ts");
-  const mark = `TICKTOWN_TEST_MARK=${process.pid}-${Date.now()}`;
-  const marked = () => readdirSync("/proc").filter((name) => /^\d+$/.test(name) && hasEnvironment(Number(name), mark));
+  const supervisor = path.resolve(import.meta.dirname, "../../container/agents/supervisor.ts");
+  const mark = `test-${process.pid}-${Date.now()}:run`;
   const server = (end: string) => `
     const { spawnAgent } = await import(${JSON.stringify(supervisor)});
-    const agent = spawnAgent({ command: "sleep 60 & sleep 60", cwd: "/", env: { PATH: process.env.PATH, ${mark.replace("=", ": '")}' }, redact: (text) => text, onLine: () => {} });
+    const agent = spawnAgent({ command: "setsid sleep 60 & sleep 60", cwd: "/", env: { PATH: process.env.PATH }, mark: ${JSON.stringify(mark)}, redact: (text) => text, onLine: () => {} });
     ${end}`;
-  // At once, when nobody knows of the process yet; and when it runs.
-  for (const end of ["process.exit(0);", "await agent; process.exit(1);", "await agent; setTimeout(() => { throw new Error('a bug'); });"]) {
-    try {
-      execFileSync(process.execPath, ["--input-type=module", "-e", server(end)], { stdio: ["ignore", "ignore", "ignore"] });
-    } catch {
-      // Two of them are meant to fail.
-    }
-    for (let tries = 0; marked().length > 0 && tries < 40; tries++) await sleep(25);
-    expect([end, marked()]).toEqual([end, []]);
+  // At once, when nobody knows of the process yet; and when it runs. What it prints says that it came so far.
+  for (const end of [
+    "console.log('here'); process.exit(0);",
+    "await agent; console.log('here'); process.exit(1);",
+    "await agent; setTimeout(() => { console.log('here'); throw new Error('a bug'); });",
+  ]) {
+    const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", server(end)], { encoding: "utf8" });
+    expect([end, stdout]).toEqual([end, "here\n"]);
+    for (let tries = 0; markedProcesses(mark).length > 0 && tries < 40; tries++) await sleep(25);
+    expect([end, markedProcesses(mark)]).toEqual([end, []]);
   }
 });

@@ -1,21 +1,29 @@
 /** What the tests of the control server share: real repositories, real processes, a rig API that remembers, all on loopback. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { type IncomingMessage, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterEach, vi } from "vitest";
+import { afterEach, test, vi } from "vitest";
 import { type Config, readConfig } from "../../container/config.ts";
-import { type ControlServer, type ServerOptions, startControlServer } from "../../container/server.ts";
-import type { AgentEvent, AgentStatus } from "../../src/container/contract.ts";
+import { type ControlServer, type ServerOptions, startControlServer } from "../../container/http/server.ts";
+import type { AgentEvent, AgentStatus } from "../../src/wire/container.ts";
 
 export const CONTAINER_DIR = fileURLToPath(new URL("../../container/", import.meta.url));
 
 // Real processes on a busy machine: a test fails because something did not happen, not because it was slow.
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+
+/** Whether all of it is run, as `npm run soak` does: the suite has a sample of what takes minutes. */
+export const SOAK = process.env["SOAK"] === "1";
+
+/** A test of `npm run soak` alone. */
+export function soakTest(name: string, run: () => Promise<void> | void): void {
+  if (SOAK) test(name, run);
+}
 
 const cleanups: (() => unknown)[] = [];
 
@@ -52,9 +60,24 @@ export function git(cwd: string, ...args: string[]): string {
   return execFileSync("git", args, { cwd, env: GIT_ENV, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
 }
 
-/** A bare repository with one commit on main, and a clone of it to push from. */
+/** A bare repository with one commit on main, and a clone of it to push from. Made once, and copied: git takes its time. */
 export function createOrigin(): { url: string; clone: string } {
+  template ??= makeOrigin(realpathSync(mkdtempSync(path.join(tmpdir(), "ticktown-template-"))));
   const dir = tempDir();
+  const [url, clone] = [path.join(dir, "origin.git"), path.join(dir, "clone")];
+  cpSync(template.url, url, { recursive: true });
+  cpSync(template.clone, clone, { recursive: true });
+  const config = path.join(clone, ".git", "config");
+  writeFileSync(config, readFileSync(config, "utf8").replace(template.url, url));
+  return { url, clone };
+}
+
+let template: { url: string; clone: string } | null = null;
+process.once("exit", () => {
+  if (template !== null) rmSync(path.dirname(template.url), { recursive: true, force: true });
+});
+
+function makeOrigin(dir: string): { url: string; clone: string } {
   const url = path.join(dir, "origin.git");
   const clone = path.join(dir, "clone");
   git(dir, "init", "--quiet", "--bare", "--initial-branch=main", url);
@@ -121,7 +144,9 @@ export async function createFakeRig(port = 0): Promise<FakeRig> {
       requests.push(recorded);
       const { status, data } = rig.answer(recorded);
       response.writeHead(status, { "content-type": "application/json" });
-      response.end(JSON.stringify(status < 400 ? { success: true, data } : { success: false, error: `HTTP ${status}` }));
+      response.end(
+        JSON.stringify(status < 400 ? { success: true, data } : { success: false, error: `HTTP ${status}` }),
+      );
     });
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
@@ -158,15 +183,16 @@ export interface Client {
 export interface Reply {
   readonly status: number;
   // Answers are looked into freely by tests; their schemas are tested on their own.
-  // oxlint-disable-next-line no-explicit-any
   readonly body: any;
 }
 
-export function clientOf(url: string): Client {
+/** @param token sent where a test does not say otherwise */
+export function clientOf(url: string, token: string | null = null): Client {
+  const authorization: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
   const call = async (method: string, to: string, body: unknown, headers: Record<string, string>): Promise<Reply> => {
     const response = await fetch(url + to, {
       method,
-      headers: { "content-type": "application/json", ...headers },
+      headers: { "content-type": "application/json", ...authorization, ...headers },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     return { status: response.status, body: await response.json() };
@@ -183,7 +209,9 @@ export function clientOf(url: string): Client {
         return status.status === "exited" || status.status === "failed" ? status : null;
       }),
     lines: async (agentId) =>
-      (await client.events(agentId)).filter(({ type }) => type === "output").map(({ data }) => (data as { line: string }).line),
+      (await client.events(agentId))
+        .filter(({ type }) => type === "output")
+        .map(({ data }) => (data as { line: string }).line),
   };
   return client;
 }
@@ -197,14 +225,24 @@ export interface Control extends Client {
 /** Runs the agent's part of a test, a shell script that comes with the request. */
 export const RUN_SCRIPT = 'eval "$TEST_SCRIPT"';
 
+/** What a server on a port is given, and its client sends, where a test has no token of its own. */
+export const CONTROL_TOKEN = "control-token-of-the-tests";
+
+/** A test that has a token of its own sends it itself; a socket needs none. */
+function tokenFor(env: Readonly<Record<string, string>>): string | null {
+  return env["CONTROL_TOKEN"] === undefined && env["LISTEN_SOCKET"] === undefined ? CONTROL_TOKEN : null;
+}
+
 export async function startControl(env: Record<string, string> = {}, options: ServerOptions = {}): Promise<Control> {
   const workDir = env["WORK_DIR"] ?? tempDir();
+  const token = tokenFor(env);
   const config: Config = readConfig({
     ...hostEnv(),
     AGENT_COMMAND: RUN_SCRIPT,
     HOST: "127.0.0.1",
     PORT: "0",
     STOP_GRACE_MS: "1000",
+    ...(token === null ? {} : { CONTROL_TOKEN: token }),
     ...env,
     WORK_DIR: workDir,
   });
@@ -214,7 +252,7 @@ export async function startControl(env: Record<string, string> = {}, options: Se
     server.killAll();
     return server.drain();
   });
-  return { ...clientOf(server.url), workDir, server, log };
+  return { ...clientOf(server.url, token), workDir, server, log };
 }
 
 export interface ControlProcess extends Client {
@@ -226,7 +264,15 @@ export interface ControlProcess extends Client {
 /** The control server as it runs in production: a process of its own, which can be killed. */
 export async function spawnControl(env: Record<string, string>): Promise<ControlProcess> {
   const child = spawn(process.execPath, [path.join(CONTAINER_DIR, "main.ts")], {
-    env: { ...hostEnv(), AGENT_COMMAND: RUN_SCRIPT, HOST: "127.0.0.1", PORT: "0", STOP_GRACE_MS: "1000", ...env },
+    env: {
+      ...hostEnv(),
+      AGENT_COMMAND: RUN_SCRIPT,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      STOP_GRACE_MS: "1000",
+      CONTROL_TOKEN,
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stderr = "";
@@ -248,7 +294,7 @@ export async function spawnControl(env: Record<string, string>): Promise<Control
     });
     void exited.then((code) => reject(new Error(`control server exited with ${code}: ${stderr}`)));
   });
-  return { ...clientOf(url), process: child, exited, kill: (signal) => child.kill(signal) };
+  return { ...clientOf(url, tokenFor(env)), process: child, exited, kill: (signal) => child.kill(signal) };
 }
 
 /** A start request that is complete; tests say only what matters to them. */
@@ -288,11 +334,19 @@ export function mergeBody(gitUrl: string, branch: string, more: Record<string, u
 }
 
 export function worktreeOf(workDir: string, agentId = "a1", rigId = "rig1"): string {
-  return path.join(workDir, "rigs", rigId, "worktrees", agentId);
+  return path.join(workDir, "rigs", rigId, "agents", agentId, "clone");
+}
+
+export function storeOf(workDir: string, rigId = "rig1"): string {
+  return path.join(workDir, "rigs", rigId, "store.git");
 }
 
 /** Asks again every 20 ms until there is an answer. @throws Error naming what did not happen */
-export async function eventually<T>(what: string, ask: () => T | Promise<T>, timeout_ms = 20_000): Promise<NonNullable<T>> {
+export async function eventually<T>(
+  what: string,
+  ask: () => T | Promise<T>,
+  timeout_ms = 20_000,
+): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeout_ms;
   for (;;) {
     const answer = await ask();

@@ -62,17 +62,29 @@ test(`${ROUNDS} rounds of kill -9 by seed ${SEED}: what was acknowledged is kept
   const url = `http://127.0.0.1:${port}`;
   const control = await startControl(state, { agentCommand, apiUrl: url, environment: process.env, say: () => {} });
   undo.push(() => control.stop());
-  const variables = { ENVIRONMENT: "development", GASTOWN_API_URL: url, CONTAINER_URL: control.url, ...state.secrets };
-  let worker = await startWorker(state, { port, variables, environment: process.env });
+  const variables = { GASTOWN_API_URL: url, ...state.secrets };
+  let worker = await startWorker(state, { port, variables, controlUrl: control.url, environment: process.env });
   undo.push(() => worker.stop());
   const api = createApiClient(url, state.secrets.TICKTOWN_OPERATOR_TOKEN);
   const { rig } = await api.rigFor({ name: "chaos", gitUrl: repository.origin, defaultBranch: "main" });
-  await api.call("PUT", `/api/rigs/${rig.id}/settings`, { arm_delay_ms: 300, cadence_active_ms: 1_000, backoff_base_ms: 300, backoff_max_ms: 1_000, max_attempts: 50, breaker_failures: 500, start_lease_ms: 15_000, heartbeat_lost_ms: 3_000 });
+  await api.call("PUT", `/api/rigs/${rig.id}/settings`, {
+    arm_delay_ms: 300,
+    cadence_active_ms: 1_000,
+    backoff_base_ms: 300,
+    backoff_max_ms: 1_000,
+    max_attempts: 50,
+    breaker_failures: 500,
+    start_lease_ms: 15_000,
+    heartbeat_lost_ms: 3_000,
+  });
 
   /** Commands that were answered with success: they must be in the journal whatever is killed. */
   const acknowledged: string[] = [];
   const sling = async (title: string): Promise<void> => {
-    const { bead } = await api.call<{ bead: Bead }>("POST", `/api/rigs/${rig.id}/sling`, { title, body: "steps: 3\nstep_ms: 500" });
+    const { bead } = await api.call<{ bead: Bead }>("POST", `/api/rigs/${rig.id}/sling`, {
+      title,
+      body: "steps: 3\nstep_ms: 500",
+    });
     acknowledged.push(bead.id);
   };
   for (let i = 0; i < BEADS / 2; i++) await sling(`Bead ${i}`);
@@ -88,7 +100,7 @@ test(`${ROUNDS} rounds of kill -9 by seed ${SEED}: what was acknowledged is kept
       killed.push("worker");
       kill(-worker.pid);
       await worker.exited;
-      worker = await startWorker(state, { port, variables, environment: process.env });
+      worker = await startWorker(state, { port, variables, controlUrl: control.url, environment: process.env });
     } else if (choice === 1) {
       killed.push("control server");
       kill(-control.pid());
@@ -102,13 +114,22 @@ test(`${ROUNDS} rounds of kill -9 by seed ${SEED}: what was acknowledged is kept
   await until("every bead is closed", async () => (await beads()).every(({ status }) => status === "closed"), 90_000);
 
   const all = await beads();
-  const journal = await journalOf(url, rig.id);
+  const journal = await journalOf(url, rig.id, state.secrets.TICKTOWN_OPERATOR_TOKEN);
   const created = new Set(journal.filter(({ fact }) => fact.type === "bead.created").map(({ fact }) => fact.beadId));
-  console.log(`chaos: killed ${killed.join(", ")}; ${all.length} beads closed, ${journal.length} facts, ${journal.filter(({ fact }) => fact.type === "dispatch.granted").length} dispatches`);
+  console.log(
+    `chaos: killed ${killed.join(", ")}; ${all.length} beads closed, ${journal.length} facts, ${journal.filter(({ fact }) => fact.type === "dispatch.granted").length} dispatches`,
+  );
   for (const id of acknowledged) expect(created).toContain(id);
   expect(existsSync(path.join(locks, "doubles")) ? readFileSync(path.join(locks, "doubles"), "utf8") : "").toBe("");
   expect(await api.call("POST", `/api/rigs/${rig.id}/replay`)).toMatchObject({ divergence: null });
-  expect(await api.call<{ violations: string[] }>("GET", `/api/rigs/${rig.id}/health`)).toMatchObject({ violations: [] });
+  expect(await api.call<{ violations: string[] }>("GET", `/api/rigs/${rig.id}/health`)).toMatchObject({
+    violations: [],
+  });
   const subjects = repository.git("log", "--format=%s", "main").split("\n");
-  for (const { title } of all) for (const step of [1, 2, 3]) expect(subjects.filter((subject) => subject.startsWith(`${title}: step ${step} of 3`)).length, `${title} step ${step}`).toBe(1);
+  for (const { title } of all)
+    for (const step of [1, 2, 3])
+      expect(
+        subjects.filter((subject) => subject.startsWith(`${title}: step ${step} of 3`)).length,
+        `${title} step ${step}`,
+      ).toBe(1);
 }, 180_000);

@@ -2,22 +2,37 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { PROJECT } from "../../scripts/stack/project.ts";
+import { DEFAULT_GATE } from "../../src/events/gate.ts";
+import { DEFAULT_PLACE } from "../../src/events/place.ts";
 import { DEFAULT_SETTINGS } from "../../src/events/settings.ts";
 
 const read = (file: string): string => readFileSync(path.join(PROJECT, file), "utf8");
 
 test("docs/operating.md lists every setting with its default", () => {
-  const rows = [...read("docs/operating.md").matchAll(/^\| `([a-z_]+)` \| (\d+) \|/gm)].map(([, name, value]) => [name, Number(value)]);
+  const rows = [...read("docs/operating.md").matchAll(/^\| `([a-z_]+)` \| (\d+) \|/gm)].map(([, name, value]) => [
+    name,
+    Number(value),
+  ]);
   expect(Object.fromEntries(rows)).toEqual(DEFAULT_SETTINGS);
+  const place = [...read("docs/operating.md").matchAll(/^\| `([a-z_]+)` \| `([^`]+)` \|/gm)];
+  expect(Object.fromEntries(place.map(([, name, value = ""]) => [name, JSON.parse(value) as unknown]))).toEqual({
+    ...DEFAULT_PLACE,
+    ...DEFAULT_GATE,
+  });
 });
 
 test("docs/dependencies.md names every dependency, and nothing else", () => {
-  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read("package.json")) as Record<string, Record<string, string>>;
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read("package.json")) as Record<
+    string,
+    Record<string, string>
+  >;
   const named = read("docs/dependencies.md")
     .split("\n")
     .filter((line) => line.startsWith("| `"))
     .flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map(([, name]) => name));
-  expect(named.toSorted()).toEqual(Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).toSorted());
+  expect(named.toSorted()).toEqual(
+    Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).toSorted(),
+  );
 });
 
 describe.each(["README.md", "docs/architecture.md", "docs/dependencies.md", "docs/operating.md"])("%s", (file) => {

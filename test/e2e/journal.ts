@@ -1,9 +1,16 @@
 export interface JournalLine {
-  readonly fact: { readonly seq: number; readonly type: string; readonly cause: number | null; readonly agentId?: string; readonly beadId?: string; readonly dispatchId?: string };
+  readonly fact: {
+    readonly seq: number;
+    readonly type: string;
+    readonly cause: number | null;
+    readonly agentId?: string;
+    readonly beadId?: string;
+    readonly dispatchId?: string;
+  };
 }
 
-export async function journalOf(url: string, rigId: string): Promise<JournalLine[]> {
-  const response = await fetch(`${url}/api/rigs/${rigId}/journal`);
+export async function journalOf(url: string, rigId: string, token: string): Promise<JournalLine[]> {
+  const response = await fetch(`${url}/api/rigs/${rigId}/journal`, { headers: { authorization: `Bearer ${token}` } });
   return (await response.text())
     .split("\n")
     .filter((line) => line !== "")
@@ -15,4 +22,3 @@ export function rootOf(journal: readonly JournalLine[], line: JournalLine): Jour
   const cause = journal.find(({ fact }) => fact.seq === line.fact.cause);
   return cause === undefined ? line : rootOf(journal, cause);
 }
-

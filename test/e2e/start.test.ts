@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -9,31 +9,42 @@ import type { Bead } from "../../scripts/stack/api-client.ts";
 import { makeRepository } from "../../scripts/stack/demo/repository.ts";
 import { freePort } from "../../scripts/stack/ports.ts";
 import { PROJECT } from "../../scripts/stack/project.ts";
-import { nothingLeftIn, processesIn, type Program, run, runCommand, temporaryDir, until } from "./support.ts";
+import {
+  nothingLeftIn,
+  processesIn,
+  type Program,
+  ready,
+  run,
+  runCommand,
+  temporaryDir,
+  tokenIn,
+  until,
+} from "./support.ts";
 
 const dir = temporaryDir();
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Fails at once when the program ends instead. */
-async function ready(program: Program): Promise<string> {
-  const ended = program.exited.then((code) => {
-    throw new Error(`npm start ended with ${code}: ${program.stderr()}`);
-  });
-  ended.catch(() => {});
-  return Promise.race([until("a ready line", () => /^ready (http:\S+)$/m.exec(program.stdout())?.[1], 30_000), ended]);
-}
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
 
 const rigIn = (program: Program): string => /rig (rig-\S+)/.exec(program.stderr())?.[1] ?? "no rig";
 
-/** What people copy from there must work. */
-function agentOfTheReadme(): string {
-  const script = /```sh\n(# agent\.sh\n[^`]+)```/.exec(readFileSync(path.join(PROJECT, "README.md"), "utf8"))?.[1];
-  if (script === undefined) throw new Error("README.md has no agent.sh any more");
-  return script;
+/** What people copy from there must work: the script, and how it is named when Ticktown is started in a folder beside it. */
+function agentOfTheReadme(): { readonly script: string; readonly command: string } {
+  const readme = readFileSync(path.join(PROJECT, "README.md"), "utf8");
+  const script = /```sh\n(# agent\.sh\n[^`]+)```/.exec(readme)?.[1];
+  const argument = /^npm start -- --repo \S+ --agent (.+)$/m.exec(readme)?.[1];
+  if (script === undefined || argument === undefined) throw new Error("README.md has no agent.sh any more");
+  const cwd = path.join(dir, "ticktown");
+  mkdirSync(cwd);
+  return { script, command: execFileSync("sh", ["-c", `printf %s ${argument}`], { cwd, encoding: "utf8" }) };
 }
 
-async function get<T>(url: string): Promise<T> {
-  return ((await (await fetch(url)).json()) as { data: T }).data;
+async function get<T>(url: string, state: string): Promise<T> {
+  const response = await fetch(url, { headers: { authorization: `Bearer ${tokenIn(state)}` } });
+  return ((await response.json()) as { data: T }).data;
 }
 
 describe("what cannot work is said at once", () => {
@@ -75,15 +86,15 @@ test("npm start: one ready line, an own agent, one town per state folder, a clea
   const repository = makeRepository(dir);
   repository.git("branch", "--move", "main", "trunk");
   repository.git("symbolic-ref", "HEAD", "refs/heads/trunk");
-  const agent = path.join(dir, "agent.sh");
-  writeFileSync(agent, agentOfTheReadme());
+  const agent = agentOfTheReadme();
+  writeFileSync(path.join(dir, "agent.sh"), agent.script);
   const bin = path.join(dir, "bin");
   mkdirSync(bin);
   writeFileSync(path.join(bin, "my-coding-agent"), `#!/bin/sh\nprintf '%s\\n' "$1" > TOLD.md\n`, { mode: 0o755 });
   const env = { PATH: `${bin}:${process.env["PATH"]}` };
   const state = path.join(dir, "state");
   const port = await freePort();
-  const args = ["--port", String(port), "--state", state, "--repo", repository.origin, "--agent", `sh ${agent}`];
+  const args = ["--port", String(port), "--state", state, "--repo", repository.origin, "--agent", agent.command];
 
   const first = run("start.ts", args, env);
   const url = await ready(first);
@@ -92,16 +103,30 @@ test("npm start: one ready line, an own agent, one town per state folder, a clea
   const rigId = rigIn(first);
   expect(first.stderr()).toContain("work is merged into trunk");
   const curl = /curl .*\/sling -d '.*'/.exec(first.stderr())?.[0] ?? "false";
-  const { bead } = (JSON.parse(execFileSync("sh", ["-c", `${curl} --silent`], { encoding: "utf8" })) as { data: { bead: Bead } }).data;
-  const isClosed = async (): Promise<boolean> => (await get<Bead>(`${url}/api/rigs/${rigId}/beads/${bead.id}`)).status === "closed";
+  const { bead } = (
+    JSON.parse(execFileSync("sh", ["-c", `${curl} --silent`], { encoding: "utf8" })) as { data: { bead: Bead } }
+  ).data;
+  const isClosed = async (): Promise<boolean> =>
+    (await get<Bead>(`${url}/api/rigs/${rigId}/beads/${bead.id}`, state)).status === "closed";
   await until("the agent's work is merged", isClosed);
   expect(repository.git("show", "trunk:TOLD.md")).toContain("Write a greeting into HELLO.md");
 
-  const secrets = Object.values(JSON.parse(readFileSync(path.join(state, "secrets.json"), "utf8")) as Record<string, string>);
+  const secrets = Object.values(
+    JSON.parse(readFileSync(path.join(state, "secrets.json"), "utf8")) as Record<string, string>,
+  );
   expect(secrets).toHaveLength(3);
-  for (const { command } of processesIn(state)) expect(secrets.filter((secret) => command.includes(secret))).toEqual([]);
-  for (const file of ["secrets.json", "worker.env"]) expect(statSync(path.join(state, file)).mode & 0o077).toBe(0);
-  const logs = ["worker.log", "control.log"].map((name) => readFileSync(path.join(state, "logs", name), "utf8")).join("\n");
+  for (const { command } of processesIn(state))
+    expect(secrets.filter((secret) => command.includes(secret))).toEqual([]);
+  // What was written for us is ours alone, journals included; what was written into a repository is as git makes it.
+  const readable = (folder: string): string[] => filesIn(folder).filter((file) => (statSync(file).mode & 0o077) !== 0);
+  expect(filesIn(path.join(state, "worker")).some((file) => file.endsWith(".sqlite"))).toBe(true);
+  expect(readable(state).filter((file) => !file.startsWith(path.join(state, "container", "rigs")))).toEqual([]);
+  expect(readable(path.join(repository.origin, "objects")).length).toBe(
+    process.umask() === 0o077 ? 0 : filesIn(path.join(repository.origin, "objects")).length,
+  );
+  const logs = ["worker.log", "control.log"]
+    .map((name) => readFileSync(path.join(state, "logs", name), "utf8"))
+    .join("\n");
   expect(secrets.filter((secret) => logs.includes(secret))).toEqual([]);
 
   const rival = run("start.ts", ["--port", "0", "--state", state]);
@@ -121,12 +146,16 @@ test("npm start: one ready line, an own agent, one town per state folder, a clea
   expect(rigIn(second)).toBe(rigId);
   expect(second.stderr()).toContain("was here already");
   expect(await isClosed()).toBe(true);
-  expect(await get<unknown[]>(`${url}/api/users/local/towns`)).toHaveLength(1);
+  expect(await get<unknown[]>(`${url}/api/users/local/towns`, state)).toHaveLength(1);
 
   const { pid } = JSON.parse(readFileSync(path.join(state, "run", "worker.json"), "utf8")) as { pid: number };
   process.kill(-pid, "SIGKILL");
-  expect(await second.exited).toBe(1);
-  expect(second.stderr()).toContain("the Worker was ended by SIGKILL, so everything else is stopped too");
+  await until("the Worker is started again", () =>
+    second.stderr().includes("the Worker was ended by SIGKILL; starting it again"),
+  );
+  await until("it answers again", () => isClosed().catch(() => false));
+  second.process.kill("SIGINT");
+  expect(await second.exited).toBe(0);
   expect(await nothingLeftIn(state)).toEqual([]);
 });
 
@@ -151,11 +180,27 @@ test("npm start that was killed without a chance to clean up: the next one on it
   await once(container, "listening");
   const containerUrl = `http://127.0.0.1:${(container.address() as AddressInfo).port}`;
 
-  const second = run("start.ts", ["--port", port, "--state", state, "--container", containerUrl, "--repo", path.join(dir, "origin.git")]);
+  const second = run("start.ts", [
+    "--port",
+    port,
+    "--state",
+    state,
+    "--container",
+    containerUrl,
+    "--repo",
+    path.join(dir, "origin.git"),
+  ]);
   const url = await ready(second);
+  expect(second.stderr()).toContain(`WARNING: ${containerUrl} is spoken to without a token`);
   expect(processesIn(state).filter(({ command }) => command.includes("container/main.ts"))).toEqual([]);
-  await fetch(`${url}/api/rigs/${rigIn(second)}/sling`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"title":"Say hello"}' });
-  const start = await until("the control server that was named is asked to start an agent", () => asked.find(({ path }) => path === "/agents/start"));
+  await fetch(`${url}/api/rigs/${rigIn(second)}/sling`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${tokenIn(state)}`, "content-type": "application/json" },
+    body: '{"title":"Say hello"}',
+  });
+  const start = await until("the control server that was named is asked to start an agent", () =>
+    asked.find(({ path }) => path === "/agents/start"),
+  );
   expect(start.body.envVars?.["GASTOWN_API_URL"]).toBe(url);
 
   second.process.kill("SIGINT");

@@ -6,7 +6,8 @@ import type { Agent, Bead } from "../../scripts/stack/api-client.ts";
 import { browser as browserPath } from "../../scripts/browser.ts";
 import { type DemoRepository, makeRepository } from "../../scripts/stack/demo/repository.ts";
 import { startStack, type Stack } from "../../scripts/stack/stack.ts";
-import { nothingLeftIn, temporaryDir, until } from "./support.ts";
+import { letIn } from "./dashboard/world.ts";
+import { nothingLeftIn, temporaryDir, tokenIn, until } from "./support.ts";
 
 /** An agent's output, through the Worker: a ticket, once, and then a socket that goes on from the last event id. */
 
@@ -16,7 +17,14 @@ let repository: DemoRepository;
 
 beforeAll(async () => {
   repository = makeRepository(dir);
-  stack = await startStack({ port: 0, stateDir: path.join(dir, "state"), containerUrl: null, agentCommand: "echo first; echo second; sleep 3; echo third; exec sleep 30", environment: process.env, say: () => {} });
+  stack = await startStack({
+    port: 0,
+    stateDir: path.join(dir, "state"),
+    containerUrl: null,
+    agentCommand: "echo first; echo second; sleep 3; echo third; exec sleep 30",
+    environment: process.env,
+    say: () => {},
+  });
 });
 afterAll(async () => {
   await stack.stop();
@@ -38,15 +46,32 @@ function listen(url: string): { events: Event[]; closed: Promise<void>; close: (
     const said = JSON.parse(String(data)) as Event | { event: Event };
     events.push("event" in said ? said.event : said);
   });
-  return { events, closed: new Promise((resolve) => socket.addEventListener("close", () => resolve())), close: () => socket.close() };
+  return {
+    events,
+    closed: new Promise((resolve) => socket.addEventListener("close", () => resolve())),
+    close: () => socket.close(),
+  };
 }
 
 test("the board shows what a process prints, as it prints it, without asking again", async () => {
   const { rig } = await stack.api.rigFor({ name: "stream", gitUrl: repository.origin, defaultBranch: "main" });
-  const { agent } = await stack.api.call<{ agent: Agent }>("POST", `/api/rigs/${rig.id}/sling`, { title: "Talk to the board" });
-  const browser = await chromium.launch({ executablePath: browserPath(), args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+  const { agent } = await stack.api.call<{ agent: Agent }>("POST", `/api/rigs/${rig.id}/sling`, {
+    title: "Talk to the board",
+  });
+  const browser = await chromium.launch({
+    executablePath: browserPath(),
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
   try {
-    const page = await browser.newPage();
+    const context = await browser.newContext();
+    await letIn(context, tokenIn(path.join(dir, "state")));
+    const page = await context.newPage();
     await page.goto(`${stack.url}/?rig=${rig.id}&show=agent:${agent.id}`);
     const printed = page.getByRole("log", { name: /^What the process of/ });
     await printed.getByText("first").waitFor();
@@ -61,15 +86,22 @@ test("the board shows what a process prints, as it prints it, without asking aga
 
 test("a ticket opens an agent's output once; the stream is live, and resumes after an event id", async () => {
   const { rig } = await stack.api.rigFor({ name: "stream", gitUrl: repository.origin, defaultBranch: "main" });
-  const { agent } = await stack.api.call<{ bead: Bead; agent: Agent }>("POST", `/api/rigs/${rig.id}/sling`, { title: "Talk" });
+  const { agent } = await stack.api.call<{ bead: Bead; agent: Agent }>("POST", `/api/rigs/${rig.id}/sling`, {
+    title: "Talk",
+  });
   const container = `/api/towns/${rig.town_id}/container/agents/${agent.id}`;
-  const ticket = async () => (await stack.api.call<{ ticket: string }>("POST", `${container}/stream-ticket`, {})).ticket;
+  const ticket = async () =>
+    (await stack.api.call<{ ticket: string }>("POST", `${container}/stream-ticket`, {})).ticket;
   const socketUrl = stack.url.replace("http", "ws") + container;
 
   const first = await until("the container knows the agent", () => ticket().catch(() => null));
   const stream = listen(`${socketUrl}/stream?ticket=${first}`);
   await until("the third line has come", () => stream.events.some(({ data }) => data.line === "third"));
-  expect(stream.events.flatMap(({ data }) => (data.line === undefined ? [] : [data.line]))).toEqual(["first", "second", "third"]);
+  expect(stream.events.flatMap(({ data }) => (data.line === undefined ? [] : [data.line]))).toEqual([
+    "first",
+    "second",
+    "third",
+  ]);
   expect(stream.events.map(({ id }) => id)).toEqual(stream.events.map(({ id }) => id).toSorted((a, b) => a - b));
   stream.close();
 

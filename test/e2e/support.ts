@@ -10,6 +10,11 @@ export function temporaryDir(): string {
   return realpathSync(mkdtempSync(path.join(tmpdir(), "ticktown-e2e-")));
 }
 
+/** The operator's token of the Ticktown on a state folder. */
+export function tokenIn(state: string): string {
+  return readFileSync(path.join(state, "operator-token"), "utf8").trim();
+}
+
 /** @throws Error with `what` when it does not become true in time */
 export async function until<T>(what: string, look: () => T | Promise<T>, timeout_ms = 20_000): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeout_ms;
@@ -34,12 +39,18 @@ export function run(script: string, args: readonly string[], env: Record<string,
   return runCommand(process.execPath, [path.join(PROJECT, "scripts", script), ...args], env);
 }
 
+/** What a test that failed left running ends with the test's process, in its own order. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => running.forEach((child) => child.kill("SIGTERM")));
+
 export function runCommand(command: string, args: readonly string[], env: Record<string, string> = {}): Program {
   const child = spawn(command, args, {
     cwd: PROJECT,
     env: { ...process.env, NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  running.add(child);
+  child.once("close", () => running.delete(child));
   let stdout = "";
   let stderr = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
@@ -50,6 +61,21 @@ export function runCommand(command: string, args: readonly string[], env: Record
     stderr: () => stderr,
     exited: new Promise((resolve) => child.once("close", (code, signal) => resolve(code ?? signal))),
   };
+}
+
+/** A first start also builds the pages and the Worker. */
+const READY_MS = 100_000;
+
+/** Waits until `npm start` answers; fails at once when it ends instead. @returns its URL */
+export async function ready(program: Program): Promise<string> {
+  const ended = program.exited.then((code) => {
+    throw new Error(`npm start ended with ${code}: ${program.stderr()}`);
+  });
+  ended.catch(() => {});
+  return Promise.race([
+    until("a ready line", () => /^ready (http:\S+)$/m.exec(program.stdout())?.[1], READY_MS),
+    ended,
+  ]);
 }
 
 export interface RunningProcess {
@@ -65,7 +91,8 @@ export function processesIn(dir: string): RunningProcess[] {
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
       const environment = readFileSync(`/proc/${name}/environ`, "utf8");
       // A zombie has no command line any more.
-      const isRelated = command !== "" && [command, environment, readlinkSync(`/proc/${name}/cwd`)].some((text) => text.includes(dir));
+      const isRelated =
+        command !== "" && [command, environment, readlinkSync(`/proc/${name}/cwd`)].some((text) => text.includes(dir));
       return isRelated ? [{ pid: Number(name), command }] : [];
     } catch {
       return []; // It ended while we looked.

@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import type { Fact } from "../../src/events/facts.ts";
-import type { Kind } from "../../src/machines/step.ts";
+import type { Kind } from "../../src/core/step.ts";
 
 /**
  * The generated paths with what came of them: every reachable state, every transition and every guard of every chart, as
@@ -25,15 +25,18 @@ export interface Spoils {
 const GOLDEN = path.join(import.meta.dirname, "../golden");
 const PATHS = path.join(GOLDEN, "paths.json.gz");
 const SPOILS = path.join(GOLDEN, "spoils.json.gz");
-const SHAPES = path.join(GOLDEN, "shapes.json");
+/** Those of rules 1 were the first. */
+const shapesFile = (rules: number): string => path.join(GOLDEN, rules === 1 ? "shapes.json" : `shapes-${rules}.json`);
 
 const read = (file: string): unknown => JSON.parse(gunzipSync(readFileSync(file)).toString());
-const write = (file: string, content: unknown): void => writeFileSync(file, gzipSync(JSON.stringify(content), { level: 9 }));
+const write = (file: string, content: unknown): void =>
+  writeFileSync(file, gzipSync(JSON.stringify(content), { level: 9 }));
 
 export const readGoldenPaths = () => read(PATHS) as GoldenPath[];
 export const writeGoldenPaths = (paths: readonly GoldenPath[]): void => write(PATHS, paths);
 export const readSpoils = () => read(SPOILS) as Spoils;
 export const writeSpoils = (spoils: Spoils): void => write(SPOILS, spoils);
-/** The shapes of facts, effects and settings as JSON Schema, and the versions of facts. */
-export const readShapes = (): string => readFileSync(SHAPES, "utf8");
-export const writeShapes = (shapes: string): void => writeFileSync(SHAPES, shapes);
+/** The shapes of facts, effects and settings as JSON Schema, and the versions of facts, of a released rule set; null for one that is not released. */
+export const readShapes = (rules: number): string | null =>
+  existsSync(shapesFile(rules)) ? readFileSync(shapesFile(rules), "utf8") : null;
+export const writeShapes = (rules: number, shapes: string): void => writeFileSync(shapesFile(rules), shapes);

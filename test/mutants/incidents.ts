@@ -4,143 +4,225 @@
  * file exactly once no longer applies, and says so.
  */
 
-export interface Edit {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
-
-export interface Mutant {
-  readonly incident: string;
-  /** The rule that holds because of the incident. */
-  readonly rule: string;
-  /** The bug, in words. */
-  readonly bug: string;
-  readonly edits: readonly Edit[];
-}
+import { CLOUD_MUTANTS } from "./cloud.ts";
+import { DOOR_MUTANTS } from "./door.ts";
+import { GIT_MUTANTS } from "./git.ts";
+import { HAND_IN_MUTANTS } from "./hand-in.ts";
+import { QUEUE_MUTANTS } from "./queue.ts";
+import { edit, mutant, type Mutant } from "./mutant.ts";
+import { TRAIN_MUTANTS } from "./train.ts";
+import { VERIFY_MUTANTS } from "./verify.ts";
 
 const AGENT = "src/machines/agent.ts";
-const BEAD = "src/machines/bead.ts";
+const AGENT_BLOCKED = "src/machines/agent/blocked.ts";
+const AGENT_SETUP = "src/machines/agent/setup.ts";
+const AGENT_TRANSITIONS = "src/machines/agent/transitions.ts";
 const REVIEW = "src/machines/review.ts";
 const RIG = "src/machines/rig.ts";
-const FOLD = "src/machines/fold.ts";
-const ROUTE = "src/machines/route.ts";
-const SCHEDULE = "src/machines/schedule.ts";
-const DECIDE = "src/machines/decide.ts";
-const WORLD = "src/machines/world.ts";
-const WHY = "src/machines/why.ts";
-const OUTBOX = "src/do/outbox.ts";
-const STORE = "src/do/store.ts";
-const COMMIT = "src/do/commit.ts";
-const PATROL = "src/do/patrol.ts";
-const TICK = "src/do/tick.ts";
-
-const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace });
-const mutant = (incident: string, rule: string, bug: string, ...edits: Edit[]): Mutant => ({ incident, rule, bug, edits });
+const FOLD = "src/core/fold.ts";
+const SCHEDULE = "src/core/schedule.ts";
+const DECIDE_TOOLS = "src/core/decide/tools.ts";
+const WORLD = "src/core/world.ts";
+const NEEDS = "src/core/needs.ts";
 
 export const MUTANTS: readonly Mutant[] = [
-  mutant("KC-335", "a bead has a fixed number of attempts, then a person is told", "the limit is checked one attempt too late",
-    edit(AGENT, "context.attempts >= event.settings.max_attempts", "context.attempts > event.settings.max_attempts")),
-  mutant("KC-293", "the TICK that finds a dead process restarts it", "the first restart waits out a backoff",
-    edit(AGENT, "exponential(failures - 1, settings.backoff_base_ms", "exponential(failures, settings.backoff_base_ms")),
-  mutant("KC-411", "an agent with a hook is not free", "every idle agent counts as free",
-    edit(WORLD, 'after.context.role === "polecat" && after.hasTag("free")', 'after.context.role === "polecat" && after.matches("idle")')),
-  mutant("KC-1358", "an unknown start may be running, so it is not repeated", "a timeout is taken for a refusal",
-    edit(OUTBOX, 'return [{ type: "start.unknown", agentId, dispatchId, error: clip(answer.error) }];', 'return [{ type: "start.refused", agentId, dispatchId, status: 504, error: clip(answer.error) }];')),
-  mutant("KC-2061", "a refused start is over, an unknown one is looked at", "a refusal is taken for a timeout",
-    edit(OUTBOX, 'return [{ type: "start.refused", agentId, dispatchId, status: answer.status, error: clip(answer.error) }];', 'return [{ type: "start.unknown", agentId, dispatchId, error: clip(answer.error) }];')),
-  mutant("KC-1653", "many failures suspend the whole rig, which then only probes", "the breaker never opens",
-    edit(RIG, "recentFailures(context, event).length >= context.settings.breaker_failures", "recentFailures(context, event).length < 0")),
-  mutant("KC-1850", "a failure has a cause that is not empty and fits into a row", "the cause is stored as it came",
-    edit(OUTBOX, '{ ...answer, error: clip(answer.error) || "no reason was given" }', "answer")),
-  mutant("KC-1932", "a breaker heals by itself", "no probe is granted after the cool-down",
-    edit(RIG, 'return snapshot.context.probe === null ? "probe" : "breaker_open";', 'return "breaker_open";')),
-  mutant("KC-4557", "a commit is whole or has not happened", "the memory keeps what storage refused",
-    edit(COMMIT, "    rollback(world);\n    throw error;", "    throw error;")),
-  mutant("KC-1567", "mail waits for its reader", "mail counts as delivered when it is sent",
-    edit(STORE, "INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", "INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, 0)")),
-  mutant("KC-1487", "one dispatch submits one review", "a bead in review can be submitted again",
-    edit(BEAD, '"bead.merged": { guard: "isItsReview", ...closes },', '"bead.merged": { guard: "isItsReview", ...closes },\n        "review.submitted": submits,'),
-    edit(DECIDE, '(bead.value === "in_review" ? null : { type: "review.submitted", beadId, agentId, branch, prUrl, summary })', '({ type: "review.submitted", beadId, agentId, branch, prUrl, summary })')),
-  mutant("KC-1574", "what waits says what it waits for", "a paused rig gives no reason",
-    edit(WHY, '      return why("paused",', '      return null ?? void why("paused",')),
-  mutant("KC-1361", "a row that cannot be read costs one actor, not the rig", "a malformed row stops the load",
-    edit(STORE, "      malformed.push(", "      throw error;\n      malformed.push(")),
-  mutant("KC-2374", "what is closed stays closed", "deleting an agent reopens its last bead",
-    edit(BEAD, "    closed: {", '    closed: { on: { "agent.deleted": { target: "open", actions: ["unassign"] } },'),
-    edit(ROUTE, 'const hook = get(world, "agent", fact.agentId)?.context.hook ?? null;', 'const hook = get(world, "agent", fact.agentId)?.context.hook ?? get(world, "agent", fact.agentId)?.context.dispatchBead ?? null;')),
-  mutant("KC-2830", "a stall that a person knows of is no hurry", "an escalated stall counts as activity",
-    edit(AGENT, 'escalated: { description: "A person was told. No longer', 'escalated: { tags: ["active"], description: "A person was told. No longer')),
-  mutant("KC-3880", "a rig without a repository does nothing and says so", "nobody asks for the configuration",
-    edit(RIG, '  if (snapshot.context.config === null) return "no_config";\n', ""),
-    edit(SCHEDULE, 'gateOf(world.rig) !== "destroyed" && world.rig.context.config !== null', 'gateOf(world.rig) !== "destroyed"')),
-  mutant("KC-4216", "a sign of life is no progress", "heartbeats move the progress clock",
-    edit(AGENT, '"agent.heard": { guard: and(["isCurrentDispatch", "isFirstSignOfLife"]), actions: ["markHeard"] }', '"agent.heard": { guard: "isCurrentDispatch", actions: ["markHeard", "moveProgressClock"] }')),
-  mutant("KC-293b", "one reminder per stall", "the reminder does not remember that it was sent",
-    edit(AGENT, 'guard: and(["isWatched", "guppCheckIsDue"]), target: "checked", actions', 'guard: and(["isWatched", "guppCheckIsDue"]), actions')),
-  mutant("KC-1878", "escalations are for people and do not breed", "an escalation about an escalation is a new one",
-    edit(DECIDE, 'about?.context.type === "escalation" && !about.hasTag("terminal")', 'about?.context.type === "message" && !about.hasTag("terminal")')),
-  mutant("KC-1364", "health is silent, and a lasting condition is told once", "a waiting prompt is escalated again and again",
-    edit(AGENT, 'target: "escalated", actions: ["escalatePrompt"]', 'actions: ["escalatePrompt", "startWaiting"]')),
-  mutant("KC-657", "every order names its own rig", "merges name a fixed rig",
-    edit(OUTBOX, "{ rigId: config.rigId, branch: effect.branch", '{ rigId: "rig1", branch: effect.branch')),
-  mutant("KC-900", "only a merge unblocks", "a submitted blocker unblocks",
-    edit(FOLD, 'after === null || (ends && after.value === "closed")', "after === null || ends || submits")),
-  mutant("KC-2158", "a bead is closed when its merge is real", "a submitted bead is closed",
-    edit(BEAD, 'target: "in_review", actions: ["enterReview", "openReview"]', 'target: "closed", actions: ["enterReview", "openReview"]')),
-  mutant("KC-1342", "a review's attempts are counted through restarts, and end", "a new claim forgets the attempts",
-    edit(REVIEW, "claim: context.claim + 1,\n", "claim: context.claim + 1,\n      attempts: 0,\n")),
-  mutant("KC-1107", "a conflict is reworked once, where the work is", "the rework gets a fresh branch",
-    edit(SCHEDULE, "bead.context.branch ?? `ticktown/", "`ticktown/")),
-  mutant("KC-1441", "an eviction hands work back for free", "an eviction is charged like a crash",
-    edit(AGENT, ' || outcomeOf(event) === "evicted"', "")),
-  mutant("KC-1182", "a destroyed rig stays destroyed", "late calls are decided as if it lived",
-    edit(DECIDE, '  if (world.rig.matches({ life: "destroyed" })) return refuse(404, "this rig was deleted");\n', "")),
-  mutant("KC-3047", "a fact for nobody is recorded, once", "a fact for nobody fails its commit",
-    edit(FOLD, "taken.missing ??= actorKey(target.kind, target.id);", "throw new Error(`no ${target.kind} ${target.id}`);")),
-  mutant("KC-1986a", "who loses its bead is stopped", "a cancelled bead leaves its process running",
-    edit(AGENT, 'const loseHookAlive = { guard: "isItsHook", target: "#agent.idle.empty", actions: ["stopContainer", "forgetHook"] }', 'const loseHookAlive = { guard: "isItsHook", target: "#agent.idle.empty", actions: ["forgetHook"] }')),
-  mutant("KC-1986b", "done and completed commute", "a completed without a done is charged before the done can arrive",
-    edit(AGENT, 'target: "#agent.exited.completed", actions: ["rememberExit"]', 'target: "#agent.exited.completed", actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"]')),
-  mutant("KC-404", "unknown to the container means gone", "a missing process is nothing new",
-    edit(PATROL, "    if (current === undefined) {", "    if (current === undefined) continue;\n    if (current === undefined) {")),
-  mutant("KC-throw", "the alarm is armed again whatever happens", "it is armed only after a TICK that went well",
-    edit(TICK, "    rearm(rig, scheduledTime);\n", ""),
-    edit(TICK, "    rig.ports.background(rig.outbox.settle(rig));\n", "    rig.ports.background(rig.outbox.settle(rig));\n    rearm(rig, scheduledTime);\n")),
-  mutant("KC-conflict", "work that nobody can take is no hurry", "a ready bead counts as activity",
-    edit(SCHEDULE, "const active = isActive(world);", "const active = world.index.active.size > 0 || world.index.ready.size > 0;")),
-  mutant("GT-1971", "work in progress is not new work", "a bead in progress is ready",
-    edit(WORLD, 'bead.value === "open" && bead.context.type === "issue"', '(bead.value === "open" || bead.value === "in_progress") && bead.context.type === "issue"'),
-    edit(WORLD, "isReady(after) && after.context.assignee === null", "isReady(after)")),
-  mutant("GT-2036", "an accepted start has until its deadline to be seen", "an accepted start that is not seen is dead",
-    edit(AGENT, "&& !context.heard && context.leaseUntil !== null && event.at < context.leaseUntil", "&& context.heard && context.leaseUntil !== null && event.at < context.leaseUntil")),
-  mutant("GT-3800", "only issues are work", "any open bead is ready",
-    edit(WORLD, 'bead.value === "open" && bead.context.type === "issue"', 'bead.value === "open"')),
-  mutant("GT-3484", "who has no process takes no place", "idle agents count against the capacity",
-    edit(SCHEDULE, "settings.capacity - world.index.slots.size", "settings.capacity - world.agents.size")),
-  mutant("GT-4081", "waiting for a place costs nothing", "the capacity does not look at what is taken",
-    edit(SCHEDULE, "settings.capacity - world.index.slots.size", "settings.capacity")),
-  mutant("GT-909", "an older dispatch has no say", "any number of the agent's will do",
-    edit(DECIDE, "const overtaken = n === null || n !== agent.context.dispatchN;", "const overtaken = n === null;")),
-  mutant("GT-4698", "a bead that ends lets its agent go", "a closed bead stays on the hook",
-    edit(FOLD, 'if (agentId !== undefined) facts.push({ type: "agent.unhooked"', 'if (agentId !== undefined && after?.value !== "closed") facts.push({ type: "agent.unhooked"')),
-  mutant("GT-2795", "an outage is told when it begins", "an outage is told at every TICK",
-    edit(RIG, 'on: { "container.reachable": {', 'on: { "container.unreachable": { actions: ["alertContainer"] }, "container.reachable": {')),
-  mutant("GT-4462", "half open means one", "a half-open breaker lets everything through",
-    edit(RIG, 'return snapshot.context.probe === null ? "probe" : "breaker_open";', 'return "open";')),
-  mutant("GT-1378", "who waits for a person is not restarted", "an old prompt is treated as a stall",
-    edit(AGENT, 'target: "escalated", actions: ["escalatePrompt"]', 'target: "#agent.working.process.draining", actions: ["stopContainer", "waitForStop", "becauseStalled"]')),
-  mutant("GT-2539", "a hopeless merge does not hold up the queue", "a missing branch is tried again like any failure",
-    edit(REVIEW, 'isPermanent: ({ event }) => expect(event, "review.completed").permanent,', "isPermanent: () => false,")),
-  mutant("GT-691", "a claim ends", "a claim never ends",
-    edit(REVIEW, "claimIsOver: ({ context, event }) => isOver(context.claimUntil, event.at)", "claimIsOver: () => false"),
-    edit(REVIEW, '? earliest([claimUntil, resendAt]) :', '? resendAt :')),
-  mutant("GC-1400", "a rate limit is waited out to its end", "the reset time is ignored",
-    edit(AGENT, '(event.type === "agent.exited" ? event.resetAt : null) ?? event.at', "event.at")),
-  mutant("GC-1336", "a start holds its slot until its lease ends", "the lease never ends",
-    edit(AGENT, "leaseIsOver: ({ context, event }) => isOver(context.leaseUntil, event.at),", "leaseIsOver: () => false,")),
-  mutant("GC-5442", "every failed start counts", "a refused start is not counted",
-    edit(AGENT, 'target: "#agent.exited.refused", actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"]', 'target: "#agent.exited.refused", actions: ["rememberExit"]')),
-  mutant("GC-5727", "no work, no effects", "an idle agent is stopped at every TICK",
-    edit(AGENT, 'on: { "agent.hooked": { target: "hooked", actions: ["rememberHook"] } },', 'on: { "agent.hooked": { target: "hooked", actions: ["rememberHook"] }, TICK: { actions: ["stopContainer"] } },')),
+  ...CLOUD_MUTANTS,
+  mutant(
+    "GT-1971",
+    "work in progress is not new work",
+    "a bead in progress is ready",
+    edit(
+      WORLD,
+      'bead.value === "open" && bead.context.type === "issue"',
+      '(bead.value === "open" || bead.value === "in_progress") && bead.context.type === "issue"',
+    ),
+    edit(WORLD, "isReady(after) && after.context.assignee === null", "isReady(after)"),
+  ),
+  mutant(
+    "GT-2036",
+    "an accepted start has until its deadline to be seen",
+    "an accepted start that is not seen is dead",
+    edit(
+      AGENT_SETUP,
+      "&& !context.heard && context.leaseUntil !== null && event.at < context.leaseUntil",
+      "&& context.heard && context.leaseUntil !== null && event.at < context.leaseUntil",
+    ),
+  ),
+  mutant(
+    "GT-3800",
+    "only issues are work",
+    "any open bead is ready",
+    edit(WORLD, 'bead.value === "open" && bead.context.type === "issue"', 'bead.value === "open"'),
+  ),
+  mutant(
+    "GT-3484",
+    "who has no process takes no place",
+    "idle agents count against the capacity",
+    edit(SCHEDULE, "settings.capacity - world.index.slots.size", "settings.capacity - world.agents.size"),
+  ),
+  mutant(
+    "GT-4081",
+    "waiting for a place costs nothing",
+    "the capacity does not look at what is taken",
+    edit(SCHEDULE, "settings.capacity - world.index.slots.size", "settings.capacity"),
+  ),
+  mutant(
+    "GT-909",
+    "an older dispatch has no say",
+    "any number of the agent's will do",
+    edit(
+      DECIDE_TOOLS,
+      "const overtaken = n === null || n !== agent.context.dispatchN;",
+      "const overtaken = n === null;",
+    ),
+  ),
+  mutant(
+    "GT-4698",
+    "a bead that ends lets its agent go",
+    "a closed bead stays on the hook",
+    edit(
+      FOLD,
+      'if (agentId !== undefined) facts.push({ type: "agent.unhooked"',
+      'if (agentId !== undefined && after?.value !== "closed") facts.push({ type: "agent.unhooked"',
+    ),
+  ),
+  mutant(
+    "GT-2795",
+    "an outage is told when it begins",
+    "an outage is told at every TICK",
+    edit(
+      RIG,
+      'on: { "container.reachable": {',
+      'on: { "container.unreachable": { actions: ["alertContainer"] }, "container.reachable": {',
+    ),
+  ),
+  mutant(
+    "GT-4462",
+    "half open means one",
+    "a half-open breaker lets everything through",
+    edit(RIG, 'return snapshot.context.probe === null ? "probe" : "breaker_open";', 'return "open";'),
+  ),
+  mutant(
+    "GT-1378",
+    "who waits for a person is not restarted",
+    "an old prompt is treated as a stall",
+    edit(
+      AGENT_BLOCKED,
+      'target: "escalated", actions: ["escalatePrompt"]',
+      'target: "#agent.working.process.draining", actions: ["stopContainer", "waitForStop", "becauseStalled"]',
+    ),
+  ),
+  mutant(
+    "GT-2539",
+    "a hopeless merge does not hold up the queue",
+    "a missing branch is tried again like any failure",
+    edit(
+      REVIEW,
+      'isPermanent: ({ event }) => expect(event, "review.completed").permanent,',
+      "isPermanent: () => false,",
+    ),
+  ),
+  mutant(
+    "GT-691",
+    "a claim ends",
+    "a claim never ends",
+    edit(
+      REVIEW,
+      "claimIsOver: ({ context, event }) => isOver(context.claimUntil, event.at)",
+      "claimIsOver: () => false",
+    ),
+    edit(REVIEW, "return earliest([claimUntil, resendAt]);", "return resendAt;"),
+  ),
+  mutant(
+    "GC-1400",
+    "a rate limit is waited out to its end",
+    "the reset time is ignored",
+    edit(AGENT_SETUP, '(event.type === "agent.exited" ? event.resetAt : null) ?? event.at', "event.at"),
+  ),
+  mutant(
+    "GC-1336",
+    "a start holds its slot until its lease ends",
+    "the lease never ends",
+    edit(
+      AGENT_SETUP,
+      "leaseIsOver: ({ context, event }) => isOver(context.leaseUntil, event.at),",
+      "leaseIsOver: () => false,",
+    ),
+  ),
+  mutant(
+    "GC-5442",
+    "every failed start counts",
+    "a refused start is not counted",
+    edit(
+      AGENT_TRANSITIONS,
+      'target: "#agent.exited.refused", actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"]',
+      'target: "#agent.exited.refused", actions: ["rememberExit"]',
+    ),
+  ),
+  mutant(
+    "F-307",
+    "a merge that died with its control server is asked for again at once",
+    "a new instance is noted, and its merges wait for two minutes",
+    edit(REVIEW, '"container.instance_changed": { actions: ["resendLater", "merge"] },', ""),
+  ),
+  mutant(
+    "F-603",
+    "what was spawned is found, written down or not",
+    "a control server ends only what an earlier one had recorded",
+    edit(
+      "container/processes/pidfiles.ts",
+      "if (!(await sweepMarked(`${mark}:`, Date.now() + KILL_WAIT_MS)))",
+      "if (mark === null)",
+    ),
+  ),
+  mutant(
+    "F-603b",
+    "the stack's sweep finds it too",
+    "it reads the records alone",
+    edit("scripts/stack/control.ts", "killAllOf(workDir);", ""),
+  ),
+  mutant(
+    "hermes-agent#88562",
+    "what an agent started ends with it, in whichever session",
+    "only its process group is ended",
+    edit("container/agents/supervisor.ts", "await sweepMarked(options.mark, Date.now() + KILL_WAIT_MS);", ""),
+  ),
+  mutant(
+    "hermes-agent#88562b",
+    "a stop asks all of them and gives all of them its grace",
+    "only the process group is asked",
+    edit("container/agents/supervisor.ts", "signalEach(outside, signal);", ""),
+  ),
+  mutant(
+    "GC-5727",
+    "no work, no effects",
+    "an idle agent is stopped at every TICK",
+    edit(
+      AGENT,
+      'on: { "agent.hooked": { target: "hooked", actions: ["rememberHook"] } },',
+      'on: { "agent.hooked": { target: "hooked", actions: ["rememberHook"] }, TICK: { actions: ["stopContainer"] } },',
+    ),
+  ),
+  mutant(
+    "F-601",
+    "who waits for a person is a need, whatever else was settled",
+    "an agent over its budget is told of by its escalation alone",
+    edit(
+      NEEDS,
+      'if (agent.matches({ blocked: "overBudget" })) return { code: "over_budget", level: "now", until: null };',
+      "",
+    ),
+  ),
+  mutant(
+    "F-802",
+    "failures of one cause are one need",
+    "each failed bead is a need of its own",
+    edit(NEEDS, "`failed:${code}:${causeOf(words)}`", "`failed:${code}:${id}`"),
+  ),
+  ...DOOR_MUTANTS,
+  ...GIT_MUTANTS,
+  ...HAND_IN_MUTANTS,
+  ...QUEUE_MUTANTS,
+  ...TRAIN_MUTANTS,
+  ...VERIFY_MUTANTS,
 ];

@@ -1,27 +1,40 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import recorded from "../golden/shapes.json" with { type: "json" };
 import { Effect } from "../../src/events/effects.ts";
 import { Fact, type FactType } from "../../src/events/facts.ts";
 import { Settings } from "../../src/events/settings.ts";
 import { factVersion } from "../../src/events/upcast.ts";
 import { agentDeadline } from "../../src/machines/agent.ts";
 import { beadDeadline } from "../../src/machines/bead.ts";
-import { decide } from "../../src/machines/decide.ts";
+import { decide, type Decision } from "../../src/core/decide/index.ts";
 import type { MachineEvent } from "../../src/machines/event.ts";
-import { fold } from "../../src/machines/fold.ts";
-import { glance, nearestDeadline, transitionViolations, violations } from "../../src/machines/invariants.ts";
+import { fold } from "../../src/core/fold.ts";
+import { glance, nearestDeadline, transitionViolations, violations } from "../../src/core/invariants.ts";
+import { queueDeadline } from "../../src/machines/queue.ts";
 import { reviewDeadline } from "../../src/machines/review.ts";
 import { rigDeadline } from "../../src/machines/rig.ts";
-import { restore, step, store, type AnySnapshot, type Kind } from "../../src/machines/step.ts";
-import { whyAgent, whyBead } from "../../src/machines/why.ts";
-import { begin, commit, copyWorld, createWorld, get, rollback, type World } from "../../src/machines/world.ts";
+import { restore, step, store, type AnySnapshot, type Kind } from "../../src/core/step.ts";
+import { whyAgent, whyBead } from "../../src/core/why.ts";
+import { begin, letGo, copyWorld, createWorld, get, rollback, type World } from "../../src/core/world.ts";
 import type { GoldenPath, Spoils } from "./golden.ts";
 import { actorsOf, spoilt } from "./spoil.ts";
 
 /** What the pure core makes of recorded paths and journals: the part of the judgement that holds the code under judgement. */
-export { replayFile } from "../../src/do/replay.ts";
+export { replayFile } from "../../src/core/journal-file.ts";
 
 type Moves = GoldenPath["moves"];
+
+/** Facts that were known when the paths were recorded. */
+const RECORDED: ReadonlySet<string> = new Set(recorded.facts.map(({ type }) => type));
+
+/** A refusal lists what its state would take: facts that came later are left out, as they are of no path. */
+function asRecorded(decision: Decision): Decision {
+  if (decision.ok || decision.allowed === undefined) return decision;
+  const allowed = decision.allowed.filter((type) => RECORDED.has(type));
+  const [before, after] = [decision.allowed, allowed].map((types) => types.join(", ") || "nothing");
+  return { ...decision, error: decision.error.replace(before ?? "", after ?? ""), allowed };
+}
 
 /** What a journal may hold: every fact with its version, every effect and the settings, as JSON Schema. */
 export function shapes(): string {
@@ -29,10 +42,18 @@ export function shapes(): string {
     schema.options.map((member) => {
       const { properties = {}, required } = z.toJSONSchema(member);
       const { [name]: tag, ...fields } = properties as Record<string, { const?: string }>;
-      return { [name]: tag?.const, ...(name === "type" ? { v: factVersion(tag?.const as FactType) } : {}), required: required?.slice(1), fields };
+      return {
+        [name]: tag?.const,
+        ...(name === "type" ? { v: factVersion(tag?.const as FactType) } : {}),
+        required: required?.slice(1),
+        fields,
+      };
     });
   const lines = (all: readonly object[]) => all.map((each) => `  ${JSON.stringify(each)}`).join(",\n");
-  const settings = Object.entries(z.toJSONSchema(Settings).properties ?? {}).map(([name, schema]) => ({ name, ...(schema as object) }));
+  const settings = Object.entries(z.toJSONSchema(Settings).properties ?? {}).map(([name, schema]) => ({
+    name,
+    ...(schema as object),
+  }));
   return `{"facts": [\n${lines(ofMembers(Fact, "type"))}\n],\n"effects": [\n${lines(ofMembers(Effect, "kind"))}\n],\n"settings": [\n${lines(settings)}\n]}\n`;
 }
 
@@ -42,7 +63,6 @@ export function spoilsDigestOf(moves: Moves, values: Spoils["values"]): string {
   for (const spoil of spoilt(moves, values)) hash.update(JSON.stringify(spoil));
   return hash.digest("hex").slice(0, 16);
 }
-
 
 /** Folds a path and digests whatever can be seen of it. */
 export function digestOf(moves: Moves): string {
@@ -54,14 +74,38 @@ export function digestOf(moves: Moves): string {
     const before = glance(world);
     begin(world);
     const folded = fold(world, facts, at);
-    tell(folded.entries, Array.from(folded.changed, ([key, [kind, id]]) => [key, storedOf(world, kind, id)]));
-    commit(world, folded.changed.values());
+    tell(
+      folded.entries,
+      Array.from(folded.changed, ([key, [kind, id]]) => [key, storedOf(world, kind, id)]),
+    );
+    letGo(world, folded.changed.values());
     tell(transitionViolations(before, folded.entries, world));
   }
-  tell(states(world), violations(world).map(({ rule, actor }) => [rule, actor]));
+  tell(
+    states(world),
+    violations(world).map(({ rule, actor }) => [rule, actor]),
+  );
   for (const agentId of world.agents.keys()) {
-    for (const command of [{ type: "done", agentId, branch: "b", prUrl: null, summary: null }, { type: "unhook", agentId }, { type: "answer", agentId, answer: "yes" }, { type: "heard", agentId, dispatchId: null }, { type: "progressed", agentId, what: "w" }] as const) {
-      tell(decide(world, command, { at: world.at, caller: { id: agentId, dispatchId: null }, newId: (kind) => kind, undeliveredMail: () => 0, openBeads: () => 0, stateBefore: () => null }));
+    for (const command of [
+      { type: "done", agentId, branch: "b", prUrl: null, summary: null },
+      { type: "unhook", agentId },
+      { type: "answer", agentId, answer: "yes" },
+      { type: "heard", agentId, dispatchId: null },
+      { type: "progressed", agentId, what: "w" },
+    ] as const) {
+      tell(
+        asRecorded(
+          decide(world, command, {
+            at: world.at,
+            caller: { kind: "operator", id: agentId, dispatchId: null, scope: "operate" },
+            newId: (kind) => kind,
+            undeliveredMail: () => 0,
+            openBeads: () => 0,
+            openBeadsBy: () => ({ escalations: 0, others: 0 }),
+            stateBefore: () => null,
+          }),
+        ),
+      );
     }
   }
   tell(indexes(world), nearestDeadline(world), aroundDeadlines(world));
@@ -82,7 +126,12 @@ function states(world: World): unknown {
   ];
 }
 
-const indexes = ({ index: { dependents, hooks, identities, ...sets } }: World): unknown => [Object.values(sets).map((set) => [...set].sort()), [...hooks].sort(), [...identities].sort(), Array.from(dependents, ([id, set]) => [id, ...set]).sort()];
+const indexes = ({ index: { dependents, hooks, identities, ...sets } }: World): unknown => [
+  Object.values(sets).map((set) => [...set].sort()),
+  [...hooks].sort(),
+  [...identities].sort(),
+  Array.from(dependents, ([id, set]) => [id, ...set]).sort(),
+];
 
 /** A commit that is taken back, and one on a copy, must leave the world as it was. */
 function withoutTrace(world: World, move: Moves[number] | undefined): unknown {
@@ -101,10 +150,29 @@ function aroundDeadlines(world: World): unknown {
   const { settings } = world.rig.context;
   return actorsOf(world).map(([kind, id, held]) => {
     const snapshot = restore(kind, store(kind, held));
-    const deadline =
-      kind === "agent" ? agentDeadline(snapshot as never, settings) : kind === "bead" ? beadDeadline(snapshot as never, world.at) : kind === "review" ? reviewDeadline(snapshot as never, settings) : rigDeadline(snapshot as never);
+    const deadline = {
+      agent: () => agentDeadline(snapshot as never, settings),
+      bead: () => beadDeadline(snapshot as never, world.at),
+      review: () => reviewDeadline(snapshot as never, settings),
+      rig: () => rigDeadline(snapshot as never),
+      queue: () => queueDeadline(snapshot as never),
+    }[kind]();
     const ticks = kind === "bead" || deadline === null ? [world.at + 1] : [deadline - 1, deadline, deadline + 1];
-    return [id, deadline, ...ticks.map((at) => after(kind, snapshot, { type: "TICK", container: "reachable", seq: world.seq + 1, at, cause: null, settings }))];
+    return [
+      id,
+      deadline,
+      ...ticks.map((at) =>
+        after(kind, snapshot, {
+          type: "TICK",
+          container: "reachable",
+          seq: world.seq + 1,
+          at,
+          cause: null,
+          settings,
+          ruleSet: 1,
+        }),
+      ),
+    ];
   });
 }
 

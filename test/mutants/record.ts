@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { isStoredActor, readLine } from "../../src/do/replay.ts";
+import { isStoredActor, readLine } from "../../src/core/journal-file.ts";
+import { NEWEST_RULES } from "../../src/events/rules.ts";
 import type { Fact } from "../../src/events/facts.ts";
-import { fold } from "../../src/machines/fold.ts";
-import type { Kind } from "../../src/machines/step.ts";
-import { createWorld, type World } from "../../src/machines/world.ts";
+import { fold } from "../../src/core/fold.ts";
+import type { Kind } from "../../src/core/step.ts";
+import { createWorld, type World } from "../../src/core/world.ts";
 import { exploreAll } from "../support/paths.ts";
 import { writeGoldenPaths, writeShapes, writeSpoils, type GoldenPath } from "./golden.ts";
 import { digestOf, shapes, spoilsDigestOf } from "./judge.ts";
@@ -14,7 +15,9 @@ import { actorsOf } from "./spoil.ts";
 
 type Moves = GoldenPath["moves"];
 
-const paths = exploreAll().flatMap((explored) => explored.paths.map(({ moves }): Moves => moves.map(({ at, facts }) => ({ at, facts }))));
+const paths = exploreAll().flatMap((explored) =>
+  explored.paths.map(({ moves }): Moves => moves.map(({ at, facts }) => ({ at, facts }))),
+);
 writeGoldenPaths(paths.map((moves) => ({ moves, digest: digestOf(moves) })));
 console.log(`${paths.length} paths recorded`);
 
@@ -65,6 +68,9 @@ function commitsOf(journal: string): Moves {
 }
 
 const states = [...values.values()];
-writeSpoils({ values: states, worlds: Array.from(worlds.values(), (moves) => ({ moves, digest: spoilsDigestOf(moves, states) })) });
+writeSpoils({
+  values: states,
+  worlds: Array.from(worlds.values(), (moves) => ({ moves, digest: spoilsDigestOf(moves, states) })),
+});
 console.log(`${worlds.size} worlds to spoil recorded`);
-writeShapes(shapes());
+writeShapes(NEWEST_RULES, shapes());

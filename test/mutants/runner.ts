@@ -4,9 +4,19 @@ import path from "node:path";
 import { runInThisContext } from "node:vm";
 import { declareClassPlugin, PluginKind } from "@stryker-mutator/api/plugin";
 import type { MutantCoverage } from "@stryker-mutator/api/core";
-import { DryRunStatus, MutantRunStatus, TestStatus, type DryRunOptions, type DryRunResult, type MutantRunOptions, type MutantRunResult, type TestRunner, type TestRunnerCapabilities } from "@stryker-mutator/api/test-runner";
+import {
+  DryRunStatus,
+  MutantRunStatus,
+  TestStatus,
+  type DryRunOptions,
+  type DryRunResult,
+  type MutantRunOptions,
+  type MutantRunResult,
+  type TestRunner,
+  type TestRunnerCapabilities,
+} from "@stryker-mutator/api/test-runner";
 import { build } from "vite";
-import { readGoldenPaths, readShapes, readSpoils, type GoldenPath } from "./golden.ts";
+import { readGoldenPaths, readSpoils, type GoldenPath } from "./golden.ts";
 
 type Judge = typeof import("./judge.ts");
 
@@ -31,7 +41,8 @@ class GoldenRunner implements TestRunner {
   readonly #instruments = ((globalThis as { __stryker__?: Instruments }).__stryker__ ??= {});
   readonly #paths: GoldenPath[];
   readonly #spoils = readSpoils();
-  readonly #shapes = readShapes();
+  /** Of the code without a mutant. */
+  #shapes = "";
   readonly #journals: (readonly [name: string, lines: string[]])[];
   #load: (() => Judge) | null = null;
 
@@ -50,15 +61,22 @@ class GoldenRunner implements TestRunner {
   async init(): Promise<void> {
     // The working folder is Stryker's copy of the project, in which the core is instrumented.
     const entry = path.resolve("test/mutants/judge.ts");
-    const bundle = await build({ configFile: false, logLevel: "error", build: { ssr: entry, write: false, minify: false, rollupOptions: { output: { format: "cjs" } } } });
+    const bundle = await build({
+      configFile: false,
+      logLevel: "error",
+      build: { ssr: entry, write: false, minify: false, rollupOptions: { output: { format: "cjs" } } },
+    });
     if (!("output" in bundle)) throw new Error("the bundler gave no bundle");
-    const run = runInThisContext(`(function (require, exports, module) {${bundle.output[0].code}\n})`, { filename: "judge.cjs" }) as (require: NodeJS.Require, exports: object, module: object) => void;
+    const run = runInThisContext(`(function (require, exports, module) {${bundle.output[0].code}\n})`, {
+      filename: "judge.cjs",
+    }) as (require: NodeJS.Require, exports: object, module: object) => void;
     const require = createRequire(entry);
     this.#load = () => {
       const module = { exports: {} as Judge };
       run(require, module.exports, module);
       return module.exports;
     };
+    this.#shapes = this.#load().shapes();
   }
 
   async dryRun(_options: DryRunOptions): Promise<DryRunResult> {
@@ -68,7 +86,11 @@ class GoldenRunner implements TestRunner {
     const { mutantCoverage } = this.#instruments;
     return {
       status: DryRunStatus.Complete,
-      tests: [failureMessage === null ? { ...test, status: TestStatus.Success } : { ...test, status: TestStatus.Failed, failureMessage }],
+      tests: [
+        failureMessage === null
+          ? { ...test, status: TestStatus.Success }
+          : { ...test, status: TestStatus.Failed, failureMessage },
+      ],
       ...(mutantCoverage === undefined ? {} : { mutantCoverage }),
     };
   }
@@ -76,8 +98,12 @@ class GoldenRunner implements TestRunner {
   async mutantRun({ activeMutant, hitLimit }: MutantRunOptions): Promise<MutantRunResult> {
     Object.assign(this.#instruments, { activeMutant: activeMutant.id, hitCount: 0, hitLimit });
     // Spoilt worlds are many: only those mutants that they are there for wait for them.
-    const failureMessage = await this.#failure(/(invariants|why|repair|schedule|world)\.ts$/.test(activeMutant.fileName));
-    return failureMessage === null ? { status: MutantRunStatus.Survived, nrOfTests: 1 } : { status: MutantRunStatus.Killed, killedBy: [TEST], failureMessage, nrOfTests: 1 };
+    const failureMessage = await this.#failure(
+      /(invariants|why|repair|schedule|world)\.ts$/.test(activeMutant.fileName),
+    );
+    return failureMessage === null
+      ? { status: MutantRunStatus.Survived, nrOfTests: 1 }
+      : { status: MutantRunStatus.Killed, killedBy: [TEST], failureMessage, nrOfTests: 1 };
   }
 
   /** What comes out differently, or null. */
@@ -87,8 +113,12 @@ class GoldenRunner implements TestRunner {
       const judge = this.#load?.();
       if (judge === undefined) throw new Error("not initialised");
       this.#instruments.currentTestId = TEST;
-      if (withSpoils) for (const { moves, digest } of this.#spoils.worlds) if (judge.spoilsDigestOf(moves, this.#spoils.values) !== digest) return "the invariants say something else of a spoilt world";
-      for (const { moves, digest } of this.#paths) if (judge.digestOf(moves) !== digest) return "a path leads elsewhere";
+      if (withSpoils)
+        for (const { moves, digest } of this.#spoils.worlds)
+          if (judge.spoilsDigestOf(moves, this.#spoils.values) !== digest)
+            return "the invariants say something else of a spoilt world";
+      for (const { moves, digest } of this.#paths)
+        if (judge.digestOf(moves) !== digest) return "a path leads elsewhere";
       if (judge.shapes() !== this.#shapes) return "a fact, an effect or the settings have another shape";
       for (const [name, lines] of this.#journals) {
         const { divergence } = await judge.replayFile(lines);

@@ -1,8 +1,15 @@
-import { fold, type Entry } from "../../src/machines/fold.ts";
-import { glance, highest, overdue, transitionViolations, violations, type Violation } from "../../src/machines/invariants.ts";
-import { restore, store, type AnySnapshot, type Kind } from "../../src/machines/step.ts";
-import { actorKey, copyWorld, createWorld, get, put, type World } from "../../src/machines/world.ts";
-import { whyAgent, whyBead } from "../../src/machines/why.ts";
+import { fold, type Entry } from "../../src/core/fold.ts";
+import {
+  glance,
+  highest,
+  overdue,
+  transitionViolations,
+  violations,
+  type Violation,
+} from "../../src/core/invariants.ts";
+import { restore, store, type AnySnapshot, type Kind } from "../../src/core/step.ts";
+import { actorKey, copyWorld, createWorld, get, put, type World } from "../../src/core/world.ts";
+import { whyAgent, whyBead } from "../../src/core/why.ts";
 import type { GoldenPath } from "./golden.ts";
 
 /**
@@ -40,6 +47,7 @@ export const actorsOf = (world: World): Actor[] => [
   ...Array.from(world.agents, ([id, agent]): Actor => ["agent", id, agent]),
   ...Array.from(world.beads, ([id, bead]): Actor => ["bead", id, bead]),
   ...Array.from(world.reviews, ([id, review]): Actor => ["review", id, review]),
+  ...(world.queue === undefined ? [] : [["queue", "queue", world.queue] as const]),
 ];
 
 /** Other values that a field might have. */
@@ -47,8 +55,18 @@ function others(field: string, value: unknown, world: World): unknown[] {
   const ids = [world.agents, world.beads, world.reviews].map((actors) => [...actors.keys()]);
   if (typeof value === "number") return [null, value + 1, 0, world.at + 1];
   if (typeof value === "boolean") return [!value];
-  if (typeof value === "string") return [null, ...(ids.find((ofKind) => ofKind.includes(value)) ?? []).filter((id) => id !== value).slice(0, 3), "nobody", "message", "mayor"];
-  if (value === null) return /(At|Until)$/.test(field) ? [world.at - 1, world.at + 1] : [...ids.flatMap((ofKind) => ofKind.slice(0, 2)), "nobody"];
+  if (typeof value === "string")
+    return [
+      null,
+      ...(ids.find((ofKind) => ofKind.includes(value)) ?? []).filter((id) => id !== value).slice(0, 3),
+      "nobody",
+      "message",
+      "mayor",
+    ];
+  if (value === null)
+    return /(At|Until)$/.test(field)
+      ? [world.at - 1, world.at + 1]
+      : [...ids.flatMap((ofKind) => ofKind.slice(0, 2)), "nobody"];
   if (Array.isArray(value)) return [[], ["nobody"], ...ids.map((ofKind) => ofKind.slice(0, 2))];
   return [null];
 }
@@ -63,29 +81,52 @@ function* ofActors(world: World, values: readonly (readonly [Kind, unknown])[]):
     const reasons = snapshot === undefined || kind === "rig" ? reasonsIn(copy) : [];
     // Whoever is quarantined is excused, and who depends on it.
     const named = found.map(({ actor, text }) => `${actor} ${text}`).join("\n");
-    return [[what, found, [reasons, repaired(copy, kind, id)]], ...actorsOf(world).filter(([, ofId]) => named.includes(ofId)).map(([ofKind, ofId]): Spoil => {
-      const excused = copyWorld(copy);
-      excused.broken.set(actorKey(ofKind, ofId), "garbage");
-      return [`${what}, ${actorKey(ofKind, ofId)} quarantined`, violations(excused, seen)];
-    })];
+    return [
+      [what, found, [reasons, repaired(copy, kind, id)]],
+      ...actorsOf(world)
+        .filter(([, ofId]) => named.includes(ofId))
+        .map(([ofKind, ofId]): Spoil => {
+          const excused = copyWorld(copy);
+          excused.broken.set(actorKey(ofKind, ofId), "garbage");
+          return [`${what}, ${actorKey(ofKind, ofId)} quarantined`, violations(excused, seen)];
+        }),
+    ];
   };
   for (const [kind, id, snapshot] of actorsOf(world)) {
     if (kind !== "rig") yield* look(`${actorKey(kind, id)} is gone`, kind, id, undefined);
     for (const [ofKind, value] of values) {
-      if (ofKind === kind) yield* look(`${actorKey(kind, id)} is ${JSON.stringify(value)}`, kind, id, restore(kind, { ...store(kind, snapshot), value }));
+      if (ofKind === kind)
+        yield* look(
+          `${actorKey(kind, id)} is ${JSON.stringify(value)}`,
+          kind,
+          id,
+          restore(kind, { ...store(kind, snapshot), value }),
+        );
     }
     for (const [field, value] of Object.entries(snapshot.context)) {
+      // Not there is not stored either.
+      if (value === undefined) continue;
       for (const other of others(field, value, world)) {
         if (kind === "rig" && (field === "settings" || (field === "config" && other !== null))) continue;
-        yield* look(`${actorKey(kind, id)}.${field} = ${JSON.stringify(other)}`, kind, id, { ...snapshot, context: { ...snapshot.context, [field]: other } } as AnySnapshot);
+        yield* look(`${actorKey(kind, id)}.${field} = ${JSON.stringify(other)}`, kind, id, {
+          ...snapshot,
+          context: { ...snapshot.context, [field]: other },
+        } as AnySnapshot);
       }
     }
   }
-  for (const [name, limit] of [["capacity", 0], ["max_attempts", -1]] as const) yield [`${name} was ${limit}`, violations(world, { ...seen, [name]: limit })];
+  for (const [name, limit] of [
+    ["capacity", 0],
+    ["max_attempts", -1],
+  ] as const)
+    yield [`${name} was ${limit}`, violations(world, { ...seen, [name]: limit })];
 }
 
 /** Why each agent and each bead is where it is. */
-const reasonsIn = (world: World): unknown => [Array.from(world.agents.values(), (agent) => whyAgent(world, agent)), Array.from(world.beads.values(), (bead) => whyBead(world, bead))];
+const reasonsIn = (world: World): unknown => [
+  Array.from(world.agents.values(), (agent) => whyAgent(world, agent)),
+  Array.from(world.beads.values(), (bead) => whyBead(world, bead)),
+];
 
 /** What an actor that was set aside says when it is taken back, and what is wrong then. */
 function repaired(world: World, kind: Kind, id: string): unknown {
@@ -94,7 +135,11 @@ function repaired(world: World, kind: Kind, id: string): unknown {
   copy.broken.set(actorKey(kind, id), "garbage");
   const state = kind === "rig" ? store("rig", copy.rig) : null;
   try {
-    const { entries } = fold(copy, [{ type: "actor.repaired", kind, id, by: "operator", state: state as never }], copy.at);
+    const { entries } = fold(
+      copy,
+      [{ type: "actor.repaired", kind, id, by: "operator", state: state as never }],
+      copy.at,
+    );
     return [entries, violations(copy)];
   } catch (error) {
     return String(error);
@@ -129,7 +174,17 @@ function* ofIndexes(world: World): Generator<Spoil> {
 /** A TICK that came, and found what was due not done. */
 function* ofTime(world: World): Generator<Spoil> {
   const { settings } = world.rig.context;
-  const steps = [0, 1, settings.arm_delay_ms, settings.start_lease_ms, settings.gupp_check_ms, settings.gupp_escalate_ms, settings.gupp_restart_ms, settings.breaker_cooldown_ms, 1e9];
+  const steps = [
+    0,
+    1,
+    settings.arm_delay_ms,
+    settings.start_lease_ms,
+    settings.gupp_check_ms,
+    settings.gupp_escalate_ms,
+    settings.gupp_restart_ms,
+    settings.breaker_cooldown_ms,
+    1e9,
+  ];
   for (const ms of steps.flatMap((time) => [time - 1, time])) {
     const copy = { ...copyWorld(world), at: world.at + ms };
     yield [`${ms} ms later`, overdue(copy)];
@@ -144,32 +199,57 @@ function* ofTime(world: World): Generator<Spoil> {
 /** A commit that is not what came of its facts. */
 function* ofEntries(before: World, after: World, entries: readonly Entry[]): Generator<Spoil> {
   const was = glance(before);
-  const look = (what: string, spoiltEntries: readonly Entry[], world = after): Spoil => [what, transitionViolations(was, spoiltEntries, world)];
+  const look = (what: string, spoiltEntries: readonly Entry[], world = after): Spoil => [
+    what,
+    transitionViolations(was, spoiltEntries, world),
+  ];
   yield look("no entries", []);
   yield look("each entry twice", [...entries, ...entries]);
   yield look("the state of before", entries, before);
-  yield ["slots of before", transitionViolations({ ...was, slots: -1 }, entries, { ...after, rig: { ...after.rig, context: { ...after.rig.context, settings: { ...after.rig.context.settings, capacity: -1 } } } as never })];
+  yield [
+    "slots of before",
+    transitionViolations({ ...was, slots: -1 }, entries, {
+      ...after,
+      rig: {
+        ...after.rig,
+        context: { ...after.rig.context, settings: { ...after.rig.context.settings, capacity: -1 } },
+      } as never,
+    }),
+  ];
   for (const [i, entry] of entries.entries()) {
-    const spoil = (what: string, fact: object, effects = entry.effects): Spoil => look(`${entry.fact.type}: ${what}`, entries.with(i, { ...entry, fact: { ...entry.fact, ...fact } as never, effects }));
+    const spoil = (what: string, fact: object, effects = entry.effects): Spoil =>
+      look(
+        `${entry.fact.type}: ${what}`,
+        entries.with(i, { ...entry, fact: { ...entry.fact, ...fact } as never, effects }),
+      );
     const { seq, cause } = entry.fact;
     yield spoil("seq + 1", { seq: seq + 1 });
     yield spoil("1 ms before", { at: was.at - 1 });
-    for (const other of [null, seq - 1, seq, seq + 1, was.seq, was.seq + 1]) if (other !== cause) yield spoil(`cause ${other === null ? "null" : other - seq}`, { cause: other });
+    for (const other of [null, seq - 1, seq, seq + 1, was.seq, was.seq + 1])
+      if (other !== cause) yield spoil(`cause ${other === null ? "null" : other - seq}`, { cause: other });
     yield spoil("effects twice", {}, [...entry.effects, ...entry.effects]);
     yield spoil("no effects", {}, []);
     if ("dispatchId" in entry.fact && "agentId" in entry.fact) {
       for (const n of [0, 1, 99]) yield spoil(`dispatch ${n}`, { dispatchId: `${entry.fact.agentId}:${n}` });
       yield spoil("no dispatch", { dispatchId: null });
       yield spoil("a stale report", { type: "report.stale" });
-      yield look(`${entry.fact.type}: alone, of dispatch 0`, [{ ...entry, fact: { ...entry.fact, cause: null, dispatchId: `${entry.fact.agentId}:0` } as never }]);
+      yield look(`${entry.fact.type}: alone, of dispatch 0`, [
+        { ...entry, fact: { ...entry.fact, cause: null, dispatchId: `${entry.fact.agentId}:0` } as never },
+      ]);
     }
     for (const [id, agent] of before.agents) {
       yield spoil(`a check of ${id} instead`, { type: "mail.sent", subject: "GUPP_CHECK", to: id });
       yield spoil(`a letter to ${id} instead`, { type: "mail.sent", subject: "hello", to: id });
-      for (const kind of ["gupp", "permission", "other"]) yield spoil(`an escalation of ${kind} for ${id} instead`, { type: "bead.created", beadId: "e", metadata: { kind, agent_id: id } });
+      for (const kind of ["gupp", "permission", "other"])
+        yield spoil(`an escalation of ${kind} for ${id} instead`, {
+          type: "bead.created",
+          beadId: "e",
+          metadata: { kind, agent_id: id },
+        });
       yield spoil(`a TICK instead, ${String(agent.value)}`, { type: "TICK", container: "unasked" });
     }
-    for (const key of ["rig:breaker:1", "rig:container:1", "rig:other:1"]) yield spoil(`tells ${key}`, {}, [...entry.effects, { kind: "notify", key } as never]);
+    for (const key of ["rig:breaker:1", "rig:container:1", "rig:other:1"])
+      yield spoil(`tells ${key}`, {}, [...entry.effects, { kind: "notify", key } as never]);
     for (const id of after.beads.keys()) yield spoil(`deletes ${id}`, { type: "bead.deleted", beadId: id });
   }
   for (const [kind, id, snapshot] of actorsOf(before)) {
@@ -177,7 +257,11 @@ function* ofEntries(before: World, after: World, entries: readonly Entry[]): Gen
     const back = copyWorld(after);
     put(back, kind, id, snapshot as never);
     yield look(`${actorKey(kind, id)} as before`, entries, back);
-    for (const value of kind === "bead" ? ["open", "in_progress", "closed", "failed"] : kind === "review" ? ["pending", "merged", "failed"] : []) {
+    for (const value of kind === "bead"
+      ? ["open", "in_progress", "closed", "failed"]
+      : kind === "review"
+        ? ["pending", "merged", "failed"]
+        : []) {
       const other = copyWorld(after);
       put(other, kind, id, restore(kind, { ...store(kind, snapshot), value }) as never);
       yield look(`${actorKey(kind, id)} is ${value}`, entries, other);

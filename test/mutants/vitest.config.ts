@@ -8,7 +8,14 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["test/unit/**/*.test.ts"],
-    exclude: ["test/unit/golden.test.ts", "test/unit/replay.test.ts", "test/unit/model/**", "test/unit/dashboard/**", "test/unit/cost/quiet.test.ts", "test/unit/incidents/outages.test.ts"],
+    exclude: [
+      "test/unit/golden.test.ts",
+      "test/unit/replay.test.ts",
+      "test/unit/model/**",
+      "test/unit/dashboard/**",
+      "test/unit/cost/quiet.test.ts",
+      "test/unit/incidents/outages.test.ts",
+    ],
     testTimeout: 30_000,
   },
 });

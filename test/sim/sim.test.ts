@@ -1,6 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
+import { remember } from "../../src/machines/xstate.ts";
 import { shrink } from "./shrink.ts";
-import { ALL_FAULTS, simulate, type Options } from "./simulation.ts";
+import { simulate } from "./simulation.ts";
+import { ALL_FAULTS, type Options } from "./stage.ts";
 
 /** Virtual time, one seed: `node scripts/sim.ts --seed N` repeats any of these exactly, and for longer. */
 
@@ -8,14 +10,18 @@ const run = async (options: Options): Promise<void> => {
   const report = await simulate(options);
   if (report.failure === null) return;
   const { seed, rigs, hours, faults } = await shrink(report);
-  expect.fail(`seed ${options.seed}: ${report.failure.rule}: ${report.failure.text}\nagain: node scripts/sim.ts --seed ${seed} --rigs ${rigs} --hours ${hours} --faults ${faults.join(",") || "none"}`);
+  expect.fail(
+    `seed ${options.seed}: ${report.failure.rule}: ${report.failure.text}\nagain: node scripts/sim.ts --seed ${seed} --rigs ${rigs} --hours ${hours} --faults ${faults.join(",") || "none"}${options.trains === true ? ` --trains --work ${options.work_ms}` : ""}`,
+  );
 };
 
 const BUDGET_MS = 20_000;
 
+afterEach(() => remember(true));
+
 describe("simulation", () => {
   test("without faults every bead is started once, merged and closed", async () => {
-    const { failure, counts } = await simulate({ seed: 1, rigs: 2, hours: 12, faults: [] });
+    const { failure, counts } = await simulate({ seed: 7, rigs: 2, hours: 12, faults: [] });
     expect(failure).toBe(null);
     expect(counts).toMatchObject({ failed: 0, replaced: 0, orphans: 0, refused: 0 });
     expect(counts.starts).toBe(counts.closed);
@@ -23,17 +29,72 @@ describe("simulation", () => {
 
   test("the same seed gives the same journals, byte for byte", async () => {
     const options: Options = { seed: 42, rigs: 2, hours: 8, faults: ALL_FAULTS };
-    const [once, twice, other] = [await simulate(options), await simulate({ ...options, trace: true }), await simulate({ ...options, seed: 43 })];
+    const [once, twice, other] = [
+      await simulate(options),
+      await simulate({ ...options, trace: true }),
+      await simulate({ ...options, seed: 43 }),
+    ];
     expect(twice.hash).toBe(once.hash);
     expect(other.hash).not.toBe(once.hash);
   });
 
-  test.each(ALL_FAULTS)("with %s alone every invariant holds and all work comes to an end", { timeout: 60_000 }, async (fault) => {
-    await run({ seed: 7, rigs: 1, hours: 6, faults: [fault] });
+  test("what xstate decided may be remembered or asked again: the journals are the same, byte for byte", async () => {
+    const options: Options = { seed: 42, rigs: 2, hours: 8, faults: ALL_FAULTS };
+    const { hash } = await simulate(options);
+    remember(false);
+    expect((await simulate(options)).hash).toBe(hash);
   });
 
-  test("with every fault at once every invariant holds and all work comes to an end", { timeout: 120_000 }, async () => {
-    const until = performance.now() + BUDGET_MS;
-    for (let seed = 1; performance.now() < until; seed++) await run({ seed, rigs: 2, hours: 12, faults: ALL_FAULTS });
+  test.each(ALL_FAULTS)(
+    "with %s alone every invariant holds and all work comes to an end",
+    { timeout: 60_000 },
+    async (fault) => {
+      await run({ seed: 7, rigs: 1, hours: 6, faults: [fault] });
+    },
+  );
+
+  describe("with trains", () => {
+    test("and without faults every bead is started once, merged and closed, in fewer pushes than beads", async () => {
+      const { failure, counts } = await simulate({
+        seed: 7,
+        rigs: 2,
+        hours: 6,
+        faults: [],
+        trains: true,
+        work_ms: 120_000,
+      });
+      expect(failure).toBe(null);
+      // A process in its last second may be replaced by the next start of its agent.
+      expect(counts).toMatchObject({ failed: 0, orphans: 0, refused: 0 });
+      expect(counts.starts).toBe(counts.closed);
+      expect(counts.pushes).toBeLessThan(counts.closed);
+    });
+
+    test.each(ALL_FAULTS)(
+      "and %s alone the target is green after every push, nothing is merged twice, and all work comes to an end",
+      { timeout: 60_000 },
+      async (fault) => {
+        await run({ seed: 7, rigs: 1, hours: 6, faults: [fault], trains: true, work_ms: 300_000 });
+      },
+    );
+
+    test("and every fault at once the same holds", { timeout: 120_000 }, async () => {
+      const until = performance.now() + BUDGET_MS;
+      for (let seed = 1; performance.now() < until; seed++)
+        await run({ seed, rigs: 2, hours: 12, faults: ALL_FAULTS, trains: true, work_ms: 600_000 });
+    });
   });
+
+  test(
+    "with every fault at once every invariant holds and all work comes to an end",
+    { timeout: 120_000 },
+    async () => {
+      const until = performance.now() + BUDGET_MS;
+      for (let seed = 1; performance.now() < until; seed++) {
+        // A share of them asks xstate every time.
+        remember(seed % 4 !== 0);
+        await run({ seed, rigs: 2, hours: 12, faults: ALL_FAULTS });
+      }
+    },
+  );
 });

@@ -1,34 +1,29 @@
+import { agentCaller } from "../support/callers.ts";
 import type { Observed, StartOrder, MergeOrder } from "../../src/do/ports.ts";
+import { inspection, type Inspection } from "./inspection.ts";
 import { outcomeOf } from "../../src/do/patrol.ts";
-import type { Command } from "../../src/machines/decide.ts";
-import type { Random } from "./random.ts";
-import type { SimRig, Simulation } from "./simulation.ts";
+import type { Command } from "../../src/core/decide/index.ts";
+import type { Process } from "./process.ts";
+import { trainsOf, type Trains } from "./trains.ts";
+
+import type { Simulation } from "./requests.ts";
+import type { SimRig } from "./stage.ts";
 
 /**
  * A town's container and the network before it: processes that do what agents do, well and badly, and a git that merges.
  * Judges starts as the control server does: the same dispatch once, an older one never, a newer one replaces the process.
  */
 
-export interface Process {
-  readonly rig: SimRig;
-  readonly agentId: string;
-  readonly dispatchId: string;
-  readonly n: number;
-  readonly beadId: string;
-  readonly branch: string;
-  readonly random: Random;
-  status: Observed["status"];
-  exitReason: string | null;
-  /** How it behaves: `stuck` sends heartbeats and makes no progress, `mute` does not even send heartbeats. */
-  mood: "works" | "stuck" | "mute" | "asks" | "prompted";
-  finishAt: number;
-}
-
 interface Merge {
-  verdict: { verdict: "merged" | "conflict" | "failed"; permanent: boolean; message: string; commitSha: string | null } | null;
+  verdict: {
+    verdict: "merged" | "conflict" | "failed";
+    permanent: boolean;
+    message: string;
+    commitSha: string | null;
+  } | null;
 }
 
-export interface Town {
+export interface Town extends Inspection, Trains {
   readonly id: string;
   readonly processes: Map<string, Process>;
   /** Calls do not arrive, callbacks do not leave. */
@@ -37,14 +32,30 @@ export interface Town {
   slow_ms: number;
   /** Most starts are refused: something is wrong with the repository, or a key has expired. */
   badDay: boolean;
-  start(rig: SimRig, order: StartOrder): { kind: "accepted" } | { kind: "refused"; status: number; error: string } | { kind: "unknown"; error: string };
-  stop(agentId: string, dispatchId: string, reason: string): { kind: "accepted" } | { kind: "refused"; status: number; error: string };
+  start(
+    rig: SimRig,
+    order: StartOrder,
+  ): { kind: "accepted" } | { kind: "refused"; status: number; error: string } | { kind: "unknown"; error: string };
+  stop(
+    agentId: string,
+    dispatchId: string,
+    reason: string,
+  ): { kind: "accepted" } | { kind: "refused"; status: number; error: string };
   message(agentId: string): { kind: "accepted" } | { kind: "refused"; status: number; error: string };
   merge(rig: SimRig, order: MergeOrder): { kind: "accepted" } | { kind: "refused"; status: number; error: string };
   statuses(agentIds: readonly string[]): Observed[];
+  /** How this run of the control server names itself. */
+  instance(): string;
   /** The container is taken away: what ran is gone and forgotten. */
   evict(politely: boolean): void;
 }
+
+/** What comes of a merge that does not come to anything. */
+const FATES = {
+  conflict: { verdict: "conflict", permanent: false, message: "CONFLICT in a.txt" },
+  failed: { verdict: "failed", permanent: false, message: "push_rejected" },
+  permanent: { verdict: "failed", permanent: true, message: "branch_missing" },
+} as const;
 
 const LIVE: ReadonlySet<Observed["status"]> = new Set(["starting", "running", "stopping"]);
 export const isLive = (process: Process): boolean => LIVE.has(process.status);
@@ -54,12 +65,19 @@ export function createTown(sim: Simulation, id: string): Town {
   const processes = new Map<string, Process>();
   const merges = new Map<string, Merge>();
   const luck = sim.random(`town:${id}`);
+  let runs = 1;
 
   const isCurrent = (process: Process): boolean => processes.get(process.agentId) === process;
 
   /** Something the process tells its rig, fenced by its dispatch. */
   const tell = (process: Process, command: Command, importance: "once" | "retried" = "once"): void =>
-    sim.callback(process.rig, command, { id: process.agentId, dispatchId: process.dispatchId }, importance, `${process.dispatchId} ${command.type}`);
+    sim.callback(
+      process.rig,
+      command,
+      agentCaller(process.agentId, process.dispatchId, process.rig.town.id),
+      importance,
+      `${process.dispatchId} ${command.type}`,
+    );
 
   const end = (process: Process, status: "exited" | "failed", reason: string, callback: boolean): void => {
     if (!isLive(process)) return;
@@ -68,7 +86,11 @@ export function createTown(sim: Simulation, id: string): Town {
     sim.trace(() => `container: ${process.dispatchId} ${status}: ${reason}${callback ? "" : " (tells nobody)"}`);
     if (callback) {
       const { outcome, resetAt } = outcomeOf(status === "exited" ? "completed" : "failed", reason, null);
-      tell(process, { type: "exited", agentId: process.agentId, dispatchId: process.dispatchId, outcome, reason, resetAt }, "retried");
+      tell(
+        process,
+        { type: "exited", agentId: process.agentId, dispatchId: process.dispatchId, outcome, reason, resetAt },
+        "retried",
+      );
     }
   };
 
@@ -83,8 +105,11 @@ export function createTown(sim: Simulation, id: string): Town {
   const finish = (process: Process): void => {
     const { random, agentId, branch } = process;
     process.rig.repository.branches.add(branch);
+    process.handedIn = true;
     const done: Command = { type: "done", agentId, branch, prUrl: null, summary: "did it" };
-    const manner = sim.has("agents") ? random.weighted({ well: 12, twice: 2, late: 2, without: 1, crash_after: 1, crash_before: 1, lingers: 1 }) : "well";
+    const manner = sim.has("agents")
+      ? random.weighted({ well: 12, twice: 2, late: 2, without: 1, crash_after: 1, crash_before: 1, lingers: 1 })
+      : "well";
     sim.trace(() => `agent ${process.dispatchId} finishes: ${manner}`);
     switch (manner) {
       case "well":
@@ -125,7 +150,24 @@ export function createTown(sim: Simulation, id: string): Town {
           finish(process);
           return;
         }
-        const what = random.weighted({ progress: 60, checkpoint: 20, mail: 2, ...(sim.has("agents") ? { help: 3, prompt: 3, stuck: 1.5, mute: 1, crash: 3, vanish: 1, rate_limited: 1, over_budget: 0.5, chatty: 2 } : {}) });
+        const what = random.weighted({
+          progress: 60,
+          checkpoint: 20,
+          mail: 2,
+          ...(sim.has("agents")
+            ? {
+                help: 3,
+                prompt: 3,
+                stuck: 1.5,
+                mute: 1,
+                crash: 3,
+                vanish: 1,
+                rate_limited: 1,
+                over_budget: 0.5,
+                chatty: 2,
+              }
+            : {}),
+        });
         switch (what) {
           case "progress":
             tell(process, { type: "progressed", agentId, what: "tool" });
@@ -141,7 +183,18 @@ export function createTown(sim: Simulation, id: string): Town {
             break;
           case "help":
             process.mood = "asks";
-            tell(process, { type: "escalate", title: "which way?", body: null, priority: "high", metadata: { bead_id: beadId }, agentId }, "retried");
+            tell(
+              process,
+              {
+                type: "escalate",
+                title: "which way?",
+                body: null,
+                priority: "high",
+                metadata: { bead_id: beadId },
+                agentId,
+              },
+              "retried",
+            );
             break;
           case "prompt":
             process.mood = "prompted";
@@ -194,8 +247,21 @@ export function createTown(sim: Simulation, id: string): Town {
       const n = Number(order.dispatchId.slice(order.dispatchId.lastIndexOf(":") + 1));
       const last = processes.get(order.agentId);
       if (last !== undefined && last.n === n) return { kind: "accepted" };
-      if (last !== undefined && last.n > n) return { kind: "refused", status: 409, error: "a newer dispatch was started" };
-      const lie = sim.has("start") && this.badDay && luck.chance(0.8) ? "refused" : sim.has("start") ? luck.weighted({ no: 86, refused: 5, unknown_but_runs: 4, accepted_but_dies: 2, accepted_but_vanishes: 1, unknown_and_does_not: 2 }) : "no";
+      if (last !== undefined && last.n > n)
+        return { kind: "refused", status: 409, error: "a newer dispatch was started" };
+      const lie =
+        sim.has("start") && this.badDay && luck.chance(0.8)
+          ? "refused"
+          : sim.has("start")
+            ? luck.weighted({
+                no: 86,
+                refused: 5,
+                unknown_but_runs: 4,
+                accepted_but_dies: 2,
+                accepted_but_vanishes: 1,
+                unknown_and_does_not: 2,
+              })
+            : "no";
       if (lie !== "no") sim.trace(() => `container: start of ${order.dispatchId}: ${lie}`);
       if (lie === "refused") return { kind: "refused", status: 422, error: "the repository cannot be cloned" };
       if (lie === "unknown_and_does_not") return { kind: "unknown", error: "HTTP 503" };
@@ -216,6 +282,7 @@ export function createTown(sim: Simulation, id: string): Town {
         status: "starting",
         exitReason: null,
         mood: "works",
+        handedIn: false,
         finishAt: 0,
       };
       process.finishAt = queue.now + process.random.around(900_000) + 30_000;
@@ -232,7 +299,9 @@ export function createTown(sim: Simulation, id: string): Town {
         heartbeats(process);
         act(process);
       });
-      return lie === "unknown_but_runs" ? { kind: "unknown", error: "no answer within 60000 ms" } : { kind: "accepted" };
+      return lie === "unknown_but_runs"
+        ? { kind: "unknown", error: "no answer within 60000 ms" }
+        : { kind: "accepted" };
     },
 
     stop(agentId, dispatchId, reason) {
@@ -250,7 +319,11 @@ export function createTown(sim: Simulation, id: string): Town {
 
     message(agentId) {
       const process = processes.get(agentId);
-      if (process === undefined || !isLive(process)) return { kind: "refused", status: 404, error: `no agent ${agentId} runs` };
+      if (process === undefined || !isLive(process))
+        return { kind: "refused", status: 404, error: `no agent ${agentId} runs` };
+      // It is told what was wrong with its work.
+      if (process.handedIn)
+        queue.after(process.random.between(1_000, 60_000), () => isLive(process) && finish(process));
       if (process.mood === "asks" || process.mood === "prompted") process.mood = "works";
       if (process.mood === "stuck" && process.random.chance(0.4)) process.mood = "works";
       return { kind: "accepted" };
@@ -260,13 +333,21 @@ export function createTown(sim: Simulation, id: string): Town {
       const known = merges.get(order.dispatchId);
       const report = (merge: Merge): void => {
         if (merge.verdict === null) return;
-        sim.callback(rig, { type: "complete_review", reviewId: order.entryId, claimId: order.dispatchId, ...merge.verdict }, { id: "container", dispatchId: null }, "retried", `merge ${order.dispatchId} ${merge.verdict.verdict}`);
+        sim.callback(
+          rig,
+          { type: "complete_review", reviewId: order.entryId, claimId: order.dispatchId, ...merge.verdict },
+          { kind: "operator", id: "container", dispatchId: null, scope: "operate" },
+          "retried",
+          `merge ${order.dispatchId} ${merge.verdict.verdict}`,
+        );
       };
       if (known !== undefined) {
         report(known);
         return { kind: "accepted" };
       }
-      const fate = sim.has("merge") ? luck.weighted({ merged: 78, conflict: 9, failed: 6, permanent: 2, refused: 2, silent: 3 }) : "merged";
+      const fate = sim.has("merge")
+        ? luck.weighted({ merged: 78, conflict: 9, failed: 6, permanent: 2, refused: 2, silent: 3 })
+        : "merged";
       if (fate === "refused") return { kind: "refused", status: 422, error: "bad branch" };
       const merge: Merge = { verdict: null };
       merges.set(order.dispatchId, merge);
@@ -276,22 +357,31 @@ export function createTown(sim: Simulation, id: string): Town {
         if (merged) rig.repository.merged.add(order.branch);
         merge.verdict = merged
           ? { verdict: "merged", permanent: false, message: "merged", commitSha: `sha-${order.entryId}` }
-          : fate === "conflict"
-            ? { verdict: "conflict", permanent: false, message: "CONFLICT in a.txt", commitSha: null }
-            : { verdict: "failed", permanent: fate === "permanent", message: fate === "permanent" ? "branch_missing" : "push_rejected", commitSha: null };
+          : { ...FATES[fate], commitSha: null };
         if (fate !== "silent") report(merge);
       });
       return { kind: "accepted" };
     },
 
+    ...inspection(sim, luck),
+    ...trainsOf(sim, sim.random(`trains:${id}`)),
+
     statuses(agentIds) {
       const seen: Observed[] = [];
       for (const agentId of agentIds) {
         const process = processes.get(agentId);
-        if (process) seen.push({ agentId, dispatchId: process.dispatchId, status: process.status, exitReason: process.exitReason });
+        if (process)
+          seen.push({
+            agentId,
+            dispatchId: process.dispatchId,
+            status: process.status,
+            exitReason: process.exitReason,
+          });
       }
       return seen;
     },
+
+    instance: () => `${id}:${runs}`,
 
     evict(politely) {
       for (const process of processes.values()) {
@@ -299,6 +389,8 @@ export function createTown(sim: Simulation, id: string): Town {
       }
       processes.clear();
       merges.clear();
+      this.forgetTrains();
+      runs++;
     },
   };
 }

@@ -1,31 +1,65 @@
 import type { Fact } from "../../src/events/facts.ts";
-import type { Answer, ContainerPort, MergeOrder, Observed, RigPorts, StartOrder } from "../../src/do/ports.ts";
+import type {
+  Answer,
+  ContainerPort,
+  InspectOrder,
+  MergeOrder,
+  Observed,
+  RigPorts,
+  StartOrder,
+} from "../../src/do/ports.ts";
+import type { TrainRequest, TrainState } from "../../src/wire/train.ts";
+import type { Capabilities, InspectAnswer } from "../../src/wire/container.ts";
 import { commit } from "../../src/do/commit.ts";
 import { execute, openRig, type Rig } from "../../src/do/rig.ts";
-import { onAlarm, type TickReport } from "../../src/do/tick.ts";
-import type { BeadInput, Caller, Command, Decided } from "../../src/machines/decide.ts";
+import type { TickReport } from "../../src/wire/schemas.ts";
+import { onAlarm } from "../../src/do/tick.ts";
+import type { BeadInput, Caller, Command, Decided } from "../../src/core/decide/index.ts";
 import { nodeSql } from "./node-sql.ts";
 
 /** A whole rig in memory: real journal, real outbox, real SQLite, a clock that tests drive, and a container they script. */
 
 export interface ScriptedContainer {
   /** What happened to be asked, in order. */
-  readonly calls: { kind: "start" | "stop" | "message" | "merge" | "statuses" | "health"; id: string; detail?: unknown }[];
+  readonly calls: {
+    kind:
+      | "start"
+      | "stop"
+      | "message"
+      | "merge"
+      | "train"
+      | "look"
+      | "inspect"
+      | "capabilities"
+      | "statuses"
+      | "health";
+    id: string;
+    detail?: unknown;
+  }[];
   readonly starts: StartOrder[];
   readonly merges: MergeOrder[];
+  readonly trains: TrainRequest[];
+  onTrain: (order: TrainRequest) => Answer | Promise<Answer>;
+  /** What it says of trains that it knows; those that it accepted run until a test says otherwise. */
+  readonly running: Map<string, TrainState>;
   /** Replaces the answer to the next calls; by default everything is accepted and every started agent runs. */
   onStart: (order: StartOrder) => Answer | Promise<Answer>;
   onStop: (agentId: string, dispatchId: string) => Answer | Promise<Answer>;
   onMessage: (agentId: string, prompt: string) => Answer | Promise<Answer>;
   onMerge: (order: MergeOrder) => Answer | Promise<Answer>;
+  /** What it can do; null: it is an old one, which knows no such question. */
+  can: Capabilities | null;
+  onInspect: (order: InspectOrder) => InspectAnswer | Promise<InspectAnswer>;
   /** Thrown by every call when set: the container does not answer. */
   down: string | null;
+  /** How the control server names itself; null: it is one that does not. */
+  instance: string | null;
   /** Processes that the container knows, by agent id. */
   readonly processes: Map<string, Observed>;
 }
 
 export const ACCEPTED: Answer = { kind: "accepted" };
-export const OPERATOR: Caller = { id: "operator", dispatchId: null };
+export const OPERATOR: Caller = { kind: "operator", id: "operator", dispatchId: null, scope: "operate" };
 
 export interface TestRig {
   rig: Rig;
@@ -77,7 +111,21 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
     onStop: () => ACCEPTED,
     onMessage: () => ACCEPTED,
     onMerge: () => ACCEPTED,
+    trains: [],
+    onTrain: () => ACCEPTED,
+    running: new Map(),
+    can: null,
+    onInspect: () => ({
+      result: "accepted",
+      branch: "b",
+      commit: "c".repeat(40),
+      base: "b".repeat(40),
+      ahead: 1,
+      files: 1,
+      deletions: 0,
+    }),
     down: null,
+    instance: null,
     processes: new Map(),
   };
   const up = () => {
@@ -89,14 +137,21 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
       container.starts.push(order);
       if (container.down !== null) return { kind: "unknown", error: container.down };
       const answer = await container.onStart(order);
-      if (answer.kind === "accepted") container.processes.set(order.agentId, { agentId: order.agentId, dispatchId: order.dispatchId, status: "running", exitReason: null });
+      if (answer.kind === "accepted")
+        container.processes.set(order.agentId, {
+          agentId: order.agentId,
+          dispatchId: order.dispatchId,
+          status: "running",
+          exitReason: null,
+        });
       return answer;
     },
     async stop(effect) {
       container.calls.push({ kind: "stop", id: effect.dispatchId, detail: effect.reason });
       if (container.down !== null) return { kind: "unknown", error: container.down };
       const answer = await container.onStop(effect.agentId, effect.dispatchId);
-      if (answer.kind === "accepted" && container.processes.get(effect.agentId)?.dispatchId === effect.dispatchId) container.processes.delete(effect.agentId);
+      if (answer.kind === "accepted" && container.processes.get(effect.agentId)?.dispatchId === effect.dispatchId)
+        container.processes.delete(effect.agentId);
       return answer;
     },
     async message(effect) {
@@ -110,14 +165,45 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
       if (container.down !== null) return { kind: "unknown", error: container.down };
       return container.onMerge(order);
     },
+    async train(order) {
+      container.calls.push({ kind: "train", id: order.trainId, detail: order });
+      container.trains.push(order);
+      if (container.down !== null) return { kind: "unknown", error: container.down };
+      const answer = await container.onTrain(order);
+      if (answer.kind === "accepted" && !container.running.has(order.trainId))
+        container.running.set(order.trainId, {
+          trainId: order.trainId,
+          state: "running",
+          step: "checks on 1 of 1",
+          report: null,
+        });
+      return answer;
+    },
+    async trainState(trainId) {
+      container.calls.push({ kind: "look", id: trainId });
+      up();
+      return container.running.get(trainId) ?? null;
+    },
+    async inspect(order) {
+      container.calls.push({ kind: "inspect", id: order.dispatchId, detail: order });
+      if (container.down !== null) return { kind: "unknown", error: container.down };
+      return container.onInspect(order);
+    },
+    async capabilities() {
+      container.calls.push({ kind: "capabilities", id: "" });
+      up();
+      return container.can;
+    },
     async statuses(agentIds) {
       container.calls.push({ kind: "statuses", id: agentIds.join(",") });
       up();
-      return agentIds.map((id) => container.processes.get(id)).filter((status) => status !== undefined);
+      const agents = agentIds.map((id) => container.processes.get(id)).filter((status) => status !== undefined);
+      return { agents, instance: container.instance };
     },
     async health() {
       container.calls.push({ kind: "health", id: "" });
       up();
+      return { instance: container.instance };
     },
   };
   let ids = 0;
@@ -166,7 +252,11 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
     },
     async settled() {
       do await test.rig.outbox.settle(test.rig);
-      while (background.size > 0 && (await Promise.race([Promise.all(background).then(() => true), Promise.resolve(false)])) === false && test.rig.outbox.inFlight().length > 0);
+      while (
+        background.size > 0 &&
+        (await Promise.race([Promise.all(background).then(() => true), Promise.resolve(false)])) === false &&
+        test.rig.outbox.inFlight().length > 0
+      );
       await Promise.all(background);
     },
     async tickAt(at) {
@@ -196,6 +286,15 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
     close: storage.close,
   };
   test.reopen();
-  if (configured) test.run({ type: "configure", rigId: "rig1", townId: "town1", userId: "user1", name: "rig", gitUrl: "file:///repo", defaultBranch: "main" });
+  if (configured)
+    test.run({
+      type: "configure",
+      rigId: "rig1",
+      townId: "town1",
+      userId: "user1",
+      name: "rig",
+      gitUrl: "file:///repo",
+      defaultBranch: "main",
+    });
   return test;
 }

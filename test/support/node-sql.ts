@@ -2,7 +2,12 @@ import { DatabaseSync } from "node:sqlite";
 import type { Sql, SqlValue } from "../../src/do/ports.ts";
 
 /** The rig's storage port on node:sqlite, for tests and the simulation. Transactions nest, as they do in the object. */
-export function nodeSql(path = ":memory:"): { sql: Sql; transaction<T>(run: () => T): T; close(): void; database: DatabaseSync } {
+export function nodeSql(path = ":memory:"): {
+  sql: Sql;
+  transaction<T>(run: () => T): T;
+  close(): void;
+  database: DatabaseSync;
+} {
   const database = new DatabaseSync(path);
   database.exec("PRAGMA foreign_keys = ON");
   const prepared = new Map<string, ReturnType<DatabaseSync["prepare"]>>();

@@ -1,6 +1,7 @@
 import { agentModel } from "./model/agent.ts";
 import { beadModel } from "./model/bead.ts";
 import { explore, type Explored, type Model } from "./model/explore.ts";
+import { queueModel } from "./model/queue.ts";
 import { reviewModel } from "./model/review.ts";
 import { rigModel } from "./model/rig.ts";
 
@@ -9,7 +10,16 @@ import { rigModel } from "./model/rig.ts";
  * every guard answered both ways. Data only: any host that can journal facts can be driven along them.
  */
 
-export const MODELS: readonly Model[] = [agentModel("polecat"), agentModel("mayor"), beadModel("issue"), beadModel("message"), beadModel("issue", { withAgent: true }), reviewModel, rigModel];
+export const MODELS: readonly Model[] = [
+  agentModel("polecat"),
+  agentModel("mayor"),
+  beadModel("issue"),
+  beadModel("message"),
+  beadModel("issue", { withAgent: true }),
+  reviewModel,
+  rigModel,
+  queueModel,
+];
 
 const explored = new Map<Model, Explored>();
 

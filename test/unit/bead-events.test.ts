@@ -15,7 +15,11 @@ test("a bead's life is told in its order, from its creation to its merge", async
   await verdict(rig, reviewId, "merged");
   const events = beadEvents(rig.rig, { beadId, limit: 100 });
   expect(events.map(({ event_type }) => event_type)).toEqual(LIFE);
-  expect(events.at(-1)).toMatchObject({ event_type: "review_completed", new_value: "closed", metadata: { status: "merged", commit_sha: "abc123" } });
+  expect(events.at(-1)).toMatchObject({
+    event_type: "review_completed",
+    new_value: "closed",
+    metadata: { status: "merged", commit_sha: "abc123" },
+  });
 });
 
 test("a page is full as long as there is more, whatever lies between the events", async () => {
@@ -24,7 +28,12 @@ test("a page is full as long as there is more, whatever lies between the events"
   for (let i = 0; i < 50; i++) rig.run({ type: "checkpoint", agentId, data: { i } }, as(rig, agentId));
   await done(rig, agentId, "feature/x");
   expect(beadEvents(rig.rig, { limit: 4 })).toHaveLength(4);
-  expect(beadEvents(rig.rig, { limit: 4 }).map(({ event_type }) => event_type)).toEqual(["created", "hooked", "agent_spawned", "review_submitted"]);
+  expect(beadEvents(rig.rig, { limit: 4 }).map(({ event_type }) => event_type)).toEqual([
+    "created",
+    "hooked",
+    "agent_spawned",
+    "review_submitted",
+  ]);
 });
 
 test("since a time means later than it, and the rows before it are not read", async () => {
@@ -36,7 +45,9 @@ test("since a time means later than it, and the rows before it are not read", as
   const all = beadEvents(rig.rig, { limit: 1_000 });
   const last = Date.parse(all.at(-1)?.created_at ?? "");
   expect(beadEvents(rig.rig, { since: last, limit: 1_000 })).toEqual([]);
-  expect(beadEvents(rig.rig, { since: last - 1, limit: 1_000 })).toEqual(all.filter(({ created_at }) => Date.parse(created_at) === last));
+  expect(beadEvents(rig.rig, { since: last - 1, limit: 1_000 })).toEqual(
+    all.filter(({ created_at }) => Date.parse(created_at) === last),
+  );
   expect(beadEvents(rig.rig, { since: 0, limit: 1_000 })).toEqual(all);
   let asked = 0;
   const sql: Sql = { exec: (query, ...values) => (asked++, rig.ports.sql.exec(query, ...values)) as never };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { outcomeOf } from "../../src/do/patrol.ts";
-import { whyAgent } from "../../src/machines/why.ts";
+import { whyAgent } from "../../src/core/why.ts";
 import { agentOf, exits, slung } from "./incidents/words.ts";
 import { START_MS, testRig } from "../support/node-rig.ts";
 
@@ -25,7 +25,12 @@ test("an agent whose budget is used up is not started again until somebody answe
 test("the reason an agent gives decides what kind of end it was", () => {
   expect(outcomeOf("failed", "over_budget: 20 dollars", null).outcome).toBe("over_budget");
   expect(outcomeOf("failed", "Budget exceeded", null).outcome).toBe("over_budget");
-  expect(outcomeOf("failed", "rate_limited until 2030-01-01T00:00:00Z", null)).toEqual({ outcome: "rate_limited", resetAt: Date.UTC(2030, 0, 1) });
+  expect(outcomeOf("failed", "rate_limited until 2030-01-01T00:00:00Z", null)).toEqual({
+    outcome: "rate_limited",
+    resetAt: Date.UTC(2030, 0, 1),
+  });
+  expect(outcomeOf("failed", "setup_failed: exit 1", 7)).toEqual({ outcome: "place", resetAt: 7 });
+  expect(outcomeOf("failed", "setup_failed_badly", null).outcome).toBe("failed");
   expect(outcomeOf("failed", "evicted", null).outcome).toBe("evicted");
   expect(outcomeOf("completed", null, null).outcome).toBe("completed");
 });

@@ -1,9 +1,18 @@
 import { expect, test } from "vitest";
-import { AGENT_WAKERS, glance, highest, leafOf, RULES, transitionViolations, violations, type Rule } from "../../src/machines/invariants.ts";
+import {
+  AGENT_WAKERS,
+  glance,
+  highest,
+  leafOf,
+  RULES,
+  transitionViolations,
+  violations,
+  type Rule,
+} from "../../src/core/invariants.ts";
 import { agentMachine, type AgentSnapshot } from "../../src/machines/agent.ts";
 import type { BeadSnapshot } from "../../src/machines/bead.ts";
 import type { Fact } from "../../src/events/facts.ts";
-import { put, type World } from "../../src/machines/world.ts";
+import { put, type World } from "../../src/core/world.ts";
 import { bead, testRig, type TestRig } from "../support/node-rig.ts";
 
 async function busy(): Promise<TestRig & { agentId: string; beadId: string; world: World }> {
@@ -13,10 +22,15 @@ async function busy(): Promise<TestRig & { agentId: string; beadId: string; worl
   await town.settled();
   return Object.assign(town, { agentId, beadId, world: town.rig.world });
 }
-const agentOf = (town: { world: World; agentId: string }): AgentSnapshot => town.world.agents.get(town.agentId) as AgentSnapshot;
-const beadOf = (town: { world: World; beadId: string }): BeadSnapshot => town.world.beads.get(town.beadId) as BeadSnapshot;
+const agentOf = (town: { world: World; agentId: string }): AgentSnapshot =>
+  town.world.agents.get(town.agentId) as AgentSnapshot;
+const beadOf = (town: { world: World; beadId: string }): BeadSnapshot =>
+  town.world.beads.get(town.beadId) as BeadSnapshot;
 const rulesOf = (world: World): Rule[] => [...new Set(violations(world).map(({ rule }) => rule))];
-const withContext = <S extends { context: object }>(snapshot: S, context: Partial<S["context"]>): S => ({ ...snapshot, context: { ...snapshot.context, ...context } });
+const withContext = <S extends { context: object }>(snapshot: S, context: Partial<S["context"]>): S => ({
+  ...snapshot,
+  context: { ...snapshot.context, ...context },
+});
 
 test("a rig at work violates nothing", async () => {
   const town = await busy();
@@ -24,8 +38,12 @@ test("a rig at work violates nothing", async () => {
 });
 
 test("every state of an agent has a deadline or a named waker", () => {
-  const { idMap } = agentMachine as unknown as { idMap: Map<string, { type: string; path: string[]; always?: unknown[] }> };
-  const leaves = [...idMap.values()].filter((node) => node.type === "atomic" && !node.path.includes("progress") && (node.always ?? []).length === 0);
+  const { idMap } = agentMachine as unknown as {
+    idMap: Map<string, { type: string; path: string[]; always?: unknown[] }>;
+  };
+  const leaves = [...idMap.values()].filter(
+    (node) => node.type === "atomic" && !node.path.includes("progress") && (node.always ?? []).length === 0,
+  );
   const names = leaves.map(({ path }) => (path[0] === "working" ? `working.${path[2]}` : path.join(".")));
   expect(names.filter((name) => !(name in AGENT_WAKERS))).toEqual([]);
   expect(Object.keys(AGENT_WAKERS).filter((name) => !names.includes(name))).toEqual([]);
@@ -37,26 +55,64 @@ test("a state is named by what its process does", () => {
 });
 
 const BREAK: [Rule, (town: Awaited<ReturnType<typeof busy>>) => void][] = [
-  ["one_dispatch_per_bead", (town) => {
-    const other = [...town.world.agents.values()].find((agent) => agent.context.id !== town.agentId) as AgentSnapshot;
-    put(town.world, "agent", other.context.id, withContext(other, { hook: town.beadId, dispatchBead: town.beadId }));
-  }],
+  [
+    "one_dispatch_per_bead",
+    (town) => {
+      const other = [...town.world.agents.values()].find((agent) => agent.context.id !== town.agentId) as AgentSnapshot;
+      put(town.world, "agent", other.context.id, withContext(other, { hook: town.beadId, dispatchBead: town.beadId }));
+    },
+  ],
   ["process_has_hook", (town) => put(town.world, "agent", town.agentId, withContext(agentOf(town), { hook: null }))],
-  ["hooks_agree", (town) => put(town.world, "bead", town.beadId, withContext(beadOf(town), { assignee: "somebody-else" }))],
+  [
+    "hooks_agree",
+    (town) => put(town.world, "bead", town.beadId, withContext(beadOf(town), { assignee: "somebody-else" })),
+  ],
   ["hooks_agree", (town) => put(town.world, "agent", town.agentId, withContext(agentOf(town), { attempts: 2 }))],
-  ["attempts_are_bounded", (town) => put(town.world, "agent", town.agentId, withContext(agentOf(town), { attempts: 6 }))],
-  ["within_capacity", (town) => put(town.world, "rig", "rig", withContext(town.world.rig, { settings: { ...town.world.rig.context.settings, capacity: 1 } }))],
-  ["everyone_has_a_waker", (town) => put(town.world, "agent", town.agentId, withContext(agentOf(town), { progressAt: null }))],
-  ["everyone_has_a_waker", (town) => put(town.world, "rig", "rig", { ...withContext(town.world.rig, { probe: "nobody:1" }), matches: (value: unknown) => JSON.stringify(value) === '{"gate":"halfOpen"}' } as never)],
-  ["nothing_left_to_decide", (town) => {
-    town.run({ type: "pause" });
-    const { beadId = "" } = town.run({ type: "create_bead", bead: bead("three"), assignTo: null });
-    const waiting = town.world.beads.get(beadId);
-    town.run({ type: "delete_bead", beadId });
-    town.run({ type: "resume" });
-    put(town.world, "bead", beadId, waiting);
-  }],
-  ["review_is_live", (town) => put(town.world, "bead", town.beadId, { ...withContext(beadOf(town), { reviewId: "none" }), value: "in_review" } as never)],
+  [
+    "attempts_are_bounded",
+    (town) => put(town.world, "agent", town.agentId, withContext(agentOf(town), { attempts: 6 })),
+  ],
+  [
+    "within_capacity",
+    (town) =>
+      put(
+        town.world,
+        "rig",
+        "rig",
+        withContext(town.world.rig, { settings: { ...town.world.rig.context.settings, capacity: 1 } }),
+      ),
+  ],
+  [
+    "everyone_has_a_waker",
+    (town) => put(town.world, "agent", town.agentId, withContext(agentOf(town), { progressAt: null })),
+  ],
+  [
+    "everyone_has_a_waker",
+    (town) =>
+      put(town.world, "rig", "rig", {
+        ...withContext(town.world.rig, { probe: "nobody:1" }),
+        matches: (value: unknown) => JSON.stringify(value) === '{"gate":"halfOpen"}',
+      } as never),
+  ],
+  [
+    "nothing_left_to_decide",
+    (town) => {
+      town.run({ type: "pause" });
+      const { beadId = "" } = town.run({ type: "create_bead", bead: bead("three"), assignTo: null });
+      const waiting = town.world.beads.get(beadId);
+      town.run({ type: "delete_bead", beadId });
+      town.run({ type: "resume" });
+      put(town.world, "bead", beadId, waiting);
+    },
+  ],
+  [
+    "review_is_live",
+    (town) =>
+      put(town.world, "bead", town.beadId, {
+        ...withContext(beadOf(town), { reviewId: "none" }),
+        value: "in_review",
+      } as never),
+  ],
   ["indexes_agree", (town) => void town.world.index.slots.delete(town.agentId)],
 ];
 
@@ -72,8 +128,14 @@ test("a capacity that was lowered while agents ran is no violation; a grant abov
   const before = glance(town.world);
   town.run({ type: "set_settings", settings: { capacity: 1 } });
   expect(violations(town.world, highest(town.world, seen))).toEqual([]);
-  const granted = { fact: { type: "dispatch.granted", seq: before.seq + 1, at: before.at, cause: null } as never, effects: [], missing: null };
-  expect(transitionViolations({ ...before, slots: 1 }, [granted], town.world).map(({ rule }) => rule)).toContain("within_capacity");
+  const granted = {
+    fact: { type: "dispatch.granted", seq: before.seq + 1, at: before.at, cause: null } as never,
+    effects: [],
+    missing: null,
+  };
+  expect(transitionViolations({ ...before, slots: 1 }, [granted], town.world).map(({ rule }) => rule)).toContain(
+    "within_capacity",
+  );
 });
 
 test("a quarantined actor is excused, and those who depend on it", async () => {
@@ -89,14 +151,29 @@ test("a bead that comes back after its end is noticed", async () => {
   town.run({ type: "cancel_bead", beadId: town.beadId });
   const before = glance(town.world);
   put(town.world, "bead", town.beadId, was);
-  expect(transitionViolations(before, [], town.world)).toEqual([{ rule: "terminal_stays", actor: `bead:${town.beadId}`, text: "came back as in_progress" }]);
+  expect(transitionViolations(before, [], town.world)).toEqual([
+    { rule: "terminal_stays", actor: `bead:${town.beadId}`, text: "came back as in_progress" },
+  ]);
 });
 
 test("a gap, a step back in time and a stale report with effects are noticed", async () => {
   const town = await busy();
   const before = glance(town.world);
-  const stale = { fact: { type: "agent.heard", agentId: town.agentId, dispatchId: `${town.agentId}:0`, seq: before.seq + 2, at: before.at - 1, cause: null }, effects: [{ kind: "notify", key: "k" }], missing: null };
-  expect(new Set(transitionViolations(before, [stale as never], town.world).map(({ rule }) => rule))).toEqual(new Set(["journal_is_ordered", "stale_changes_nothing"]));
+  const stale = {
+    fact: {
+      type: "agent.heard",
+      agentId: town.agentId,
+      dispatchId: `${town.agentId}:0`,
+      seq: before.seq + 2,
+      at: before.at - 1,
+      cause: null,
+    },
+    effects: [{ kind: "notify", key: "k" }],
+    missing: null,
+  };
+  expect(new Set(transitionViolations(before, [stale as never], town.world).map(({ rule }) => rule))).toEqual(
+    new Set(["journal_is_ordered", "stale_changes_nothing"]),
+  );
 });
 
 test("a second alert of one episode is noticed", async () => {
@@ -106,14 +183,38 @@ test("a second alert of one episode is noticed", async () => {
   town.tell({ type: "TICK", container: "unasked" });
   expect(agentOf(town).matches({ working: { progress: "checked" } })).toBe(true);
   const before = glance(town.world);
-  const mail = { fact: { type: "mail.sent", to: town.agentId, subject: "GUPP_CHECK", seq: before.seq + 1, at: before.at, cause: null }, effects: [], missing: null };
+  const mail = {
+    fact: {
+      type: "mail.sent",
+      to: town.agentId,
+      subject: "GUPP_CHECK",
+      seq: before.seq + 1,
+      at: before.at,
+      cause: null,
+    },
+    effects: [],
+    missing: null,
+  };
   expect(transitionViolations(before, [mail as never], town.world).map(({ rule }) => rule)).toContain("told_once");
 });
 
 test("a rig of 1,000 agents is checked within a few milliseconds", { timeout: 60_000 }, () => {
   const town = testRig();
   town.run({ type: "set_settings", settings: { capacity: 1_000 } });
-  const beads = Array.from({ length: 1_000 }, (_, i): Fact => ({ type: "bead.created", beadId: `b${i}`, beadType: "issue", title: "t", body: null, priority: "low", labels: [], metadata: {}, convoyId: null, blockedBy: [], deferUntil: null, createdBy: null }));
+  const beads = Array.from({ length: 1_000 }, (_, i): Fact => ({
+    type: "bead.created",
+    beadId: `b${i}`,
+    beadType: "issue",
+    title: "t",
+    body: null,
+    priority: "low",
+    labels: [],
+    metadata: {},
+    convoyId: null,
+    blockedBy: [],
+    deferUntil: null,
+    createdBy: null,
+  }));
   town.tell(...beads);
   expect(town.rig.world.index.slots.size).toBe(1_000);
   const times: number[] = [];

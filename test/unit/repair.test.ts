@@ -1,11 +1,29 @@
 import { describe, expect, test } from "vitest";
-import { replaySync } from "../../src/do/replay.ts";
+import { replaySync } from "../../src/core/replay.ts";
 import { storedActors } from "../../src/do/store.ts";
 import { archive } from "../../src/do/archive.ts";
 import { readFact } from "../../src/events/upcast.ts";
-import type { Kind } from "../../src/machines/step.ts";
+import { store, type Kind } from "../../src/core/step.ts";
 import { bead, type TestRig } from "../support/node-rig.ts";
-import { agentOf, as, beadOf, calls, done, exits, facts, journal, MINUTE, refused, reviewOf, SECOND, slung, stateOf, submitted, town, verdict } from "./incidents/words.ts";
+import {
+  agentOf,
+  as,
+  beadOf,
+  calls,
+  done,
+  exits,
+  facts,
+  journal,
+  MINUTE,
+  refused,
+  reviewOf,
+  SECOND,
+  slung,
+  stateOf,
+  submitted,
+  town,
+  verdict,
+} from "./incidents/words.ts";
 
 /** An actor that was set aside is taken back: as the journal has it, and at one with those it deals with. */
 
@@ -38,7 +56,7 @@ describe("an agent whose row was lost", () => {
     lose(rig, "agent", agentId);
     expect(rig.rig.world.agents.has(agentId)).toBe(false);
     await repair(rig, "agent", agentId);
-    expect(agentOf(rig, agentId)).toMatchObject({ value: before.value, context: before.context });
+    expect(store("agent", agentOf(rig, agentId))).toEqual(store("agent", before));
     expect(calls(rig, "stop")).toEqual([]);
     await done(rig, agentId, "feature/x");
     expect(beadOf(rig, beadId).value).toBe("in_review");
@@ -92,7 +110,9 @@ describe("a bead whose row was lost", () => {
     lose(rig, "bead", beadId);
     rig.run({ type: "unhook", agentId });
     await repair(rig, "bead", beadId);
-    expect(facts(rig, "agent.unhooked").map((fact) => fact.reason)).toContain("after a repair the agent and the bead did not agree");
+    expect(facts(rig, "agent.unhooked").map((fact) => fact.reason)).toContain(
+      "after a repair the agent and the bead did not agree",
+    );
     expect(beadOf(rig, beadId)).toMatchObject({ value: "in_progress", context: { assignee: agentId } });
     expect(calls(rig, "start")).toEqual([`${agentId}:1`, `${agentId}:2`]);
   });
@@ -130,8 +150,14 @@ describe("a bead whose row was lost", () => {
   test("whose blockers ended or were deleted meanwhile waits for them no more; for one that is still open it does", async () => {
     const rig = town();
     rig.run({ type: "pause" });
-    const make = (title: string, blockedBy: string[] = []) => rig.run({ type: "create_bead", bead: bead(title, { blockedBy }), assignTo: null }).beadId ?? "";
-    const [closes, leaves, fails, stays] = ["closes", "leaves", "fails", "stays"].map((title) => make(title)) as [string, string, string, string];
+    const make = (title: string, blockedBy: string[] = []) =>
+      rig.run({ type: "create_bead", bead: bead(title, { blockedBy }), assignTo: null }).beadId ?? "";
+    const [closes, leaves, fails, stays] = ["closes", "leaves", "fails", "stays"].map((title) => make(title)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
     const last = make("last", [closes, leaves, fails, stays]);
     lose(rig, "bead", last);
     rig.run({ type: "close_bead", beadId: closes });
@@ -175,21 +201,24 @@ describe("a rig whose own row was lost", () => {
     expect(calls(rig, "start")).toHaveLength(1);
   });
 
-  test.each([true, false])("does not wait for a probe that ended unheard (it is still running: %s)", async (isRunning) => {
-    const rig = town();
-    rig.run({ type: "set_settings", settings: { breaker_failures: 1, breaker_cooldown_ms: MINUTE } });
-    const { agentId } = await slung(rig);
-    await exits(rig, agentId, "failed");
-    for (let i = 0; i < 20 && rig.rig.world.rig.context.probe === null; i++) await rig.tickAt(rig.now + MINUTE);
-    const { probe } = rig.rig.world.rig.context;
-    expect(probe).not.toBe(null);
-    lose(rig, "rig", "rig");
-    if (!isRunning) rig.run({ type: "unhook", agentId: probe?.split(":")[0] ?? "" });
-    await repair(rig, "rig", "rig");
-    const now = rig.rig.world.rig.context.probe;
-    if (isRunning) expect(now).toBe(probe);
-    else expect(now).not.toBe(probe);
-  });
+  test.each([true, false])(
+    "does not wait for a probe that ended unheard (it is still running: %s)",
+    async (isRunning) => {
+      const rig = town();
+      rig.run({ type: "set_settings", settings: { breaker_failures: 1, breaker_cooldown_ms: MINUTE } });
+      const { agentId } = await slung(rig);
+      await exits(rig, agentId, "failed");
+      for (let i = 0; i < 20 && rig.rig.world.rig.context.probe === null; i++) await rig.tickAt(rig.now + MINUTE);
+      const { probe } = rig.rig.world.rig.context;
+      expect(probe).not.toBe(null);
+      lose(rig, "rig", "rig");
+      if (!isRunning) rig.run({ type: "unhook", agentId: probe?.split(":")[0] ?? "" });
+      await repair(rig, "rig", "rig");
+      const now = rig.rig.world.rig.context.probe;
+      if (isRunning) expect(now).toBe(probe);
+      else expect(now).not.toBe(probe);
+    },
+  );
 });
 
 test("an actor that only threw is taken back as it stands", async () => {
@@ -214,6 +243,7 @@ test("a repair that is told twice repairs once: what happened since is not taken
   rig.run({ type: "repair", kind: "bead", id: beadId });
   const [fact] = facts(rig, "actor.repaired");
   rig.run({ type: "done", agentId, branch: "b", prUrl: null, summary: null });
+  await rig.settled();
   if (fact === undefined) throw new Error("nothing was repaired");
   rig.tell({ type: "actor.repaired", kind: fact.kind, id: fact.id, by: fact.by, state: fact.state });
   expect(beadOf(rig, beadId).value).toBe("in_review");
@@ -237,19 +267,32 @@ test("what is sound is left as it is, what does not exist is not found", async (
   rig.run({ type: "repair", kind: "agent", id: agentId });
   rig.run({ type: "repair", kind: "rig", id: "rig" });
   expect(rig.rig.world.seq).toBe(seq);
-  expect(refused(rig, { type: "repair", kind: "bead", id: "ghost" })).toMatchObject({ status: 404, error: "no bead ghost in this rig" });
+  expect(refused(rig, { type: "repair", kind: "bead", id: "ghost" })).toMatchObject({
+    status: 404,
+    error: "no bead ghost in this rig",
+  });
 });
 
 test("what only the archive could tell is refused, and said", async () => {
   const rig = town();
   const { agentId } = await slung(rig);
   lose(rig, "agent", agentId);
-  for (let i = 0; i < 20; i++) rig.run({ type: "create_bead", bead: bead(`note ${i}`, { type: "message" }), assignTo: null });
+  for (let i = 0; i < 20; i++)
+    rig.run({ type: "create_bead", bead: bead(`note ${i}`, { type: "message" }), assignTo: null });
   const bucket = { put: async () => {}, delete: async () => {} };
   while ((await archive(rig.rig, bucket, "rig", { keep: 5, segment: 5 })) !== null);
-  expect(refused(rig, { type: "repair", kind: "agent", id: agentId })).toMatchObject({ status: 409, error: `agent ${agentId} cannot be repaired: the journal that this rig holds does not reach back to a state of it` });
+  expect(refused(rig, { type: "repair", kind: "agent", id: agentId })).toMatchObject({
+    status: 409,
+    error: `agent ${agentId} cannot be repaired: the journal that this rig holds does not reach back to a state of it`,
+  });
 });
 
 test("a repair of a journal that was written before it could bring a state is one without", () => {
-  expect(readFact("actor.repaired", 1, { kind: "agent", id: "a", by: "operator" })).toEqual({ type: "actor.repaired", kind: "agent", id: "a", by: "operator", state: null });
+  expect(readFact("actor.repaired", 1, { kind: "agent", id: "a", by: "operator" })).toEqual({
+    type: "actor.repaired",
+    kind: "agent",
+    id: "a",
+    by: "operator",
+    state: null,
+  });
 });

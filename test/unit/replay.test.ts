@@ -1,17 +1,35 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { expect, test } from "vitest";
-import { actorLine, cut, entryLine, headerLine, isStoredActor, readHeader, readLine, replay, replayer, replayFile, replaySync, resume, stateAt, type StoredActor } from "../../src/do/replay.ts";
-import { readJournal, storedActors, type JournalEntry } from "../../src/do/store.ts";
+import { afterEach, expect, test } from "vitest";
+import { replay, replayer, replaySync, stateAt } from "../../src/core/replay.ts";
+import {
+  actorLine,
+  entryLine,
+  headerLine,
+  isStoredActor,
+  readHeader,
+  readLine,
+  replayFile,
+} from "../../src/core/journal-file.ts";
+import { cut, resume, type StoredActor } from "../../src/core/cut.ts";
+import { readJournal, storedActors } from "../../src/do/store.ts";
+import type { JournalEntry } from "../../src/core/journal.ts";
+import { remember } from "../../src/machines/xstate.ts";
 import { readFact } from "../../src/events/upcast.ts";
 import { bead, testRig, type TestRig } from "../support/node-rig.ts";
 
 const GOLDEN = new URL("../golden/", import.meta.url);
 const golden = readdirSync(GOLDEN).filter((name) => name.endsWith(".ndjson"));
-const linesOf = (name: string): string[] => readFileSync(new URL(name, GOLDEN), "utf8").split("\n").filter((line) => line !== "");
+const linesOf = (name: string): string[] =>
+  readFileSync(new URL(name, GOLDEN), "utf8")
+    .split("\n")
+    .filter((line) => line !== "");
 
 function parse(lines: readonly string[]): { entries: JournalEntry[]; rows: StoredActor[] } {
   const read = lines.slice(1).map((line) => readLine(line));
-  return { entries: read.filter((line): line is JournalEntry => !isStoredActor(line)), rows: read.filter(isStoredActor) };
+  return {
+    entries: read.filter((line): line is JournalEntry => !isStoredActor(line)),
+    rows: read.filter(isStoredActor),
+  };
 }
 
 /** One bead from sling to merge, with a stop on the way. */
@@ -23,19 +41,33 @@ async function lived(): Promise<TestRig> {
   await town.advance(town.now + 120_000);
   town.run({ type: "done", agentId, branch: "b", prUrl: null, summary: null });
   await town.settled();
-  town.run({ type: "complete_review", reviewId: town.container.merges[0]?.entryId ?? "", claimId: null, verdict: "merged", permanent: false, message: "", commitSha: "abc" });
+  town.run({
+    type: "complete_review",
+    reviewId: town.container.merges[0]?.entryId ?? "",
+    claimId: null,
+    verdict: "merged",
+    permanent: false,
+    message: "",
+    commitSha: "abc",
+  });
   return town;
 }
 const journal = (town: TestRig): JournalEntry[] => readJournal(town.rig.ports.sql, 0, 10_000);
 
-test.each(golden)("the recorded journal %s folds to what was recorded", async (name) => {
-  const { divergence, facts } = await replayFile(linesOf(name));
-  expect(
-    divergence,
-    `${name} folds differently now. Rigs out there have such journals and rows. If a machine changed on purpose, give it a new version and a migration (src/machines/step.ts); if a fact changed, an upcaster (src/events/upcast.ts). Only then record anew: node scripts/sim.ts --seed N --rigs 1 --hours 10 --save test/golden, with the seed of the file name`,
-  ).toBe(null);
-  expect(facts).toBeGreaterThan(100);
-});
+afterEach(() => remember(true));
+
+test.each(golden.flatMap((name) => [true, false].map((on) => ({ name, on, how: on ? "remembered" : "asked again" }))))(
+  "the recorded journal $name folds to what was recorded, with what xstate decided $how",
+  async ({ name, on }) => {
+    remember(on);
+    const { divergence, facts } = await replayFile(linesOf(name));
+    expect(
+      divergence,
+      `${name} folds differently now. Rigs out there have such journals and rows. If a machine changed on purpose, give it a new version and a migration (src/core/step.ts); if a fact changed, an upcaster (src/events/upcast.ts). Only then record anew: node scripts/sim.ts --seed N --rigs 1 --hours 10 --save test/golden, with the seed of the file name`,
+    ).toBe(null);
+    expect(facts).toBeGreaterThan(100);
+  },
+);
 
 test("the recorded journals hold nearly every kind of fact", () => {
   const types = new Set(golden.flatMap((name) => parse(linesOf(name)).entries.map(({ fact }) => fact.type)));
@@ -83,7 +115,10 @@ test("a life replays to its rows, as a stream and at once", async () => {
 test("a fact that would be derived differently now is named by its seq", async () => {
   const entries = journal(await lived());
   const at = entries.findIndex(({ fact }) => fact.type === "dispatch.failed");
-  const forged = entries.with(at, { ...(entries[at] as JournalEntry), fact: { ...(entries[at] as JournalEntry).fact, attempts: 3 } as never });
+  const forged = entries.with(at, {
+    ...(entries[at] as JournalEntry),
+    fact: { ...(entries[at] as JournalEntry).fact, attempts: 3 } as never,
+  });
   const { divergence } = replaySync(forged);
   expect(divergence?.seq).toBe(entries[at]?.fact.seq);
   expect(divergence?.expected).toContain('"attempts":3');
@@ -93,13 +128,17 @@ test("a fact that would be derived differently now is named by its seq", async (
 test("an effect that would not be emitted now is named by its seq", async () => {
   const entries = journal(await lived());
   const at = entries.findIndex(({ effects }) => effects.length > 0);
-  expect(replaySync(entries.with(at, { ...(entries[at] as JournalEntry), effects: [] })).divergence?.seq).toBe(entries[at]?.fact.seq);
+  expect(replaySync(entries.with(at, { ...(entries[at] as JournalEntry), effects: [] })).divergence?.seq).toBe(
+    entries[at]?.fact.seq,
+  );
 });
 
 test("a row that is not what the journal says is named", async () => {
   const town = await lived();
   const rows = [...storedActors(town.rig.ports.sql)];
-  const forged = rows.map((row) => (row.kind === "bead" ? { ...row, context: row.context.replace('"reworks":0', '"reworks":1') } : row));
+  const forged = rows.map((row) =>
+    row.kind === "bead" ? { ...row, context: row.context.replace('"reworks":0', '"reworks":1') } : row,
+  );
   expect(replaySync(journal(town), forged).divergence?.expected).toContain("bead:");
   expect(replaySync(journal(town), rows.slice(1)).divergence?.actual).toContain("exists");
 });
@@ -107,7 +146,10 @@ test("a row that is not what the journal says is named", async () => {
 test("a journal with a gap is not folded over it", async () => {
   const entries = journal(await lived());
   const batch = entries[3]?.batch;
-  expect(replaySync(entries.filter((entry) => entry.batch !== batch)).divergence).toMatchObject({ seq: batch, actual: expect.stringContaining("gap") as string });
+  expect(replaySync(entries.filter((entry) => entry.batch !== batch)).divergence).toMatchObject({
+    seq: batch,
+    actual: expect.stringContaining("gap") as string,
+  });
 });
 
 test("a quarantined actor's row is excused, and the others still agree", async () => {
@@ -136,7 +178,11 @@ test("the state as of a seq is what was stored by its commit", async () => {
 test("a journal goes to a file and back", async () => {
   const town = await lived();
   const entries = journal(town);
-  const lines = [headerLine("rig1"), ...entries.map(entryLine), ...Array.from(storedActors(town.rig.ports.sql), actorLine)];
+  const lines = [
+    headerLine("rig1"),
+    ...entries.map(entryLine),
+    ...Array.from(storedActors(town.rig.ports.sql), actorLine),
+  ];
   expect(readHeader(lines[0] ?? "")).toEqual({ ticktown: "journal", schema: 1, rig: "rig1" });
   expect(parse(lines).entries).toEqual(entries);
   expect(lines.slice(1, 1 + entries.length).map((line) => readLine(line, { trusted: true }))).toEqual(entries);
@@ -144,7 +190,14 @@ test("a journal goes to a file and back", async () => {
 });
 
 test("a row that is garbage goes to a file and back as it is", () => {
-  const row: StoredActor = { kind: "agent", id: "a", v: 1, value: '"idle"', context: "{garbage", error: "it is broken" };
+  const row: StoredActor = {
+    kind: "agent",
+    id: "a",
+    v: 1,
+    value: '"idle"',
+    context: "{garbage",
+    error: "it is broken",
+  };
   expect(readLine(actorLine(row))).toEqual(row);
   expect(readLine(actorLine({ ...row, context: '{"id":"a"}' }))).toEqual({ ...row, context: '{"id":"a"}' });
 });
@@ -154,12 +207,30 @@ test("a file that is no journal, or a newer one, is refused with a reason", asyn
   await expect(replayFile(["hello"])).rejects.toThrow("not JSON");
   await expect(replayFile(['{"a":1}'])).rejects.toThrow('must say "ticktown": "journal"');
   await expect(replayFile(['{"ticktown":"journal","schema":2}'])).rejects.toThrow("use a newer one");
-  await expect(replayFile([headerLine("r"), '{"seq":1,"at":1,"type":"rig.paused","v":9,"cause":null,"batch":1,"body":{"by":"me"},"effects":[],"missing":null}'])).rejects.toThrow("journal seq 1: fact rig.paused has version 9");
-  await expect(replayFile([headerLine("r"), '{"seq":1,"at":1,"type":"rig.paused","v":1,"cause":null,"batch":1,"body":{},"effects":[],"missing":null}'])).rejects.toThrow("journal seq 1: fact rig.paused v1 is malformed at by");
+  await expect(
+    replayFile([
+      headerLine("r"),
+      '{"seq":1,"at":1,"type":"rig.paused","v":9,"cause":null,"batch":1,"body":{"by":"me"},"effects":[],"missing":null}',
+    ]),
+  ).rejects.toThrow("journal seq 1: fact rig.paused has version 9");
+  await expect(
+    replayFile([
+      headerLine("r"),
+      '{"seq":1,"at":1,"type":"rig.paused","v":1,"cause":null,"batch":1,"body":{},"effects":[],"missing":null}',
+    ]),
+  ).rejects.toThrow("journal seq 1: fact rig.paused v1 is malformed at by");
 });
 
 /** How version 1 of a fact was once written, if `rig.paused` had had another shape then. */
-const REGISTRY = { versions: { "rig.paused": 3 }, upcasters: { "rig.paused": { 1: ({ who, ...rest }: Record<string, unknown>) => ({ ...rest, actor: who }), 2: ({ actor, ...rest }: Record<string, unknown>) => ({ ...rest, by: actor }) } } };
+const REGISTRY = {
+  versions: { "rig.paused": 3 },
+  upcasters: {
+    "rig.paused": {
+      1: ({ who, ...rest }: Record<string, unknown>) => ({ ...rest, actor: who }),
+      2: ({ actor, ...rest }: Record<string, unknown>) => ({ ...rest, by: actor }),
+    },
+  },
+};
 
 test("a fact of an old version passes one upcaster per version", () => {
   expect(readFact("rig.paused", 1, { who: "ann" }, REGISTRY)).toEqual({ type: "rig.paused", by: "ann" });
@@ -168,7 +239,11 @@ test("a fact of an old version passes one upcaster per version", () => {
 });
 
 test("a fact without an upcaster, newer than we know, or still malformed is refused", () => {
-  expect(() => readFact("rig.paused", 1, { who: "ann" }, { versions: { "rig.paused": 2 }, upcasters: {} })).toThrow("fact rig.paused has no upcaster from version 1");
-  expect(() => readFact("rig.paused", 4, { by: "ann" }, REGISTRY)).toThrow("fact rig.paused has version 4, but this Ticktown knows only up to 3");
+  expect(() => readFact("rig.paused", 1, { who: "ann" }, { versions: { "rig.paused": 2 }, upcasters: {} })).toThrow(
+    "fact rig.paused has no upcaster from version 1",
+  );
+  expect(() => readFact("rig.paused", 4, { by: "ann" }, REGISTRY)).toThrow(
+    "fact rig.paused has version 4, but this Ticktown knows only up to 3",
+  );
   expect(() => readFact("rig.paused", 1, {}, REGISTRY)).toThrow("fact rig.paused v1 is malformed at by");
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { fold } from "../../src/machines/fold.ts";
+import { fold } from "../../src/core/fold.ts";
 import { gateOf } from "../../src/machines/rig.ts";
-import { begin, commit, createWorld, get, inOrder, nextWake, put, rollback, type World } from "../../src/machines/world.ts";
+import { begin, letGo, createWorld, get, inOrder, nextWake, put, rollback, type World } from "../../src/core/world.ts";
 import { bead } from "../support/node-rig.ts";
 import { agentOf, beadOf, probing, slung, town } from "./incidents/words.ts";
 
@@ -55,12 +55,17 @@ test("what a commit removed is not recalled from its row before the commit is wr
   const { world, beads } = await three();
   const [id = ""] = beads;
   const held = world.beads.get(id);
-  const recalling: World = { ...world, beads: new Map(world.beads), gone: new Set(), recall: ((_kind: string, wanted: string) => (wanted === id ? held : undefined)) as never };
+  const recalling: World = {
+    ...world,
+    beads: new Map(world.beads),
+    gone: new Set(),
+    recall: ((_kind: string, wanted: string) => (wanted === id ? held : undefined)) as never,
+  };
   begin(recalling);
   put(recalling, "bead", id, undefined);
   expect(get(recalling, "bead", id)).toBe(undefined);
   expect(get(recalling, "bead", "other")).toBe(undefined);
-  commit(recalling, []);
+  letGo(recalling, []);
   expect(get(recalling, "bead", id)).toBe(held);
   // Outside a commit nothing is on its way out.
   put(recalling, "bead", id, undefined);
@@ -69,7 +74,11 @@ test("what a commit removed is not recalled from its row before the commit is wr
 
 test("agents that were put in any order stand in the order of their registration", async () => {
   const { world, ids } = await three();
-  for (const order of [[2, 1, 0], [1, 2, 0], [0, 1, 2]]) {
+  for (const order of [
+    [2, 1, 0],
+    [1, 2, 0],
+    [0, 1, 2],
+  ]) {
     const shuffled = order.map((n) => [ids[n] ?? "", world.agents.get(ids[n] ?? "")] as const);
     world.agents.clear();
     for (const [id, agent] of shuffled) if (agent !== undefined) world.agents.set(id, agent);
@@ -91,7 +100,13 @@ test("when an agent must be woken is found out once, and again for other setting
   if (agent === undefined) throw new Error("no agent");
   const wake = nextWake(world, id, agent);
   expect(nextWake(world, id, agent)).toBe(wake);
-  const faster = { ...world, rig: { ...world.rig, context: { ...world.rig.context, settings: { ...world.rig.context.settings, gupp_check_ms: 1 } } } } as World;
+  const faster = {
+    ...world,
+    rig: {
+      ...world.rig,
+      context: { ...world.rig.context, settings: { ...world.rig.context.settings, gupp_check_ms: 1 } },
+    },
+  } as World;
   expect(nextWake(faster, id, agent).deadline).not.toBe(wake.deadline);
   fold(world, [{ type: "agent.deleted", agentId: id }], world.at);
   expect(world.wakes.has(id)).toBe(false);

@@ -33,16 +33,24 @@ async function newRig(prefix = "town", gitUrl = "file:///nowhere") {
   const rigId = `rig-${id}`;
   const stub = () => env.RIG.get(env.RIG.idFromName(rigId));
   const town = env.TOWN_CONTAINER.get(env.TOWN_CONTAINER.idFromName(id));
-  const reply = await stub().execute({ type: "configure", rigId, townId: id, userId: "u", name: "rig", gitUrl, defaultBranch: "main" }, { id: "op", dispatchId: null });
+  const reply = await stub().execute(
+    { type: "configure", rigId, townId: id, userId: "u", name: "rig", gitUrl, defaultBranch: "main" },
+    { kind: "operator", id: "op", dispatchId: null, scope: "operate" },
+  );
   expect(reply.ok).toBe(true);
   return {
     rigId,
     http: api(rigId),
     stub,
     town,
-    calls: async (path?: RegExp) => ((await (await town.fetch("http://container/_calls")).json()) as { calls: Call[] }).calls.filter((each) => path === undefined || path.test(each.path)),
-    script: (script: unknown) => town.fetch("http://container/_script", { method: "POST", body: JSON.stringify(script) }),
-    exit: (agentId: string) => town.fetch("http://container/_exit", { method: "POST", body: JSON.stringify({ agentId }) }),
+    calls: async (path?: RegExp) =>
+      ((await (await town.fetch("http://container/_calls")).json()) as { calls: Call[] }).calls.filter(
+        (each) => path === undefined || path.test(each.path),
+      ),
+    script: (script: unknown) =>
+      town.fetch("http://container/_script", { method: "POST", body: JSON.stringify(script) }),
+    exit: (agentId: string) =>
+      town.fetch("http://container/_exit", { method: "POST", body: JSON.stringify({ agentId }) }),
     alarmIn: async (): Promise<number | null> => {
       const at = await runInDurableObject(stub() as never, async (_instance, state) => state.storage.getAlarm());
       return at === null ? null : at - Date.now();
@@ -74,8 +82,13 @@ describe("the alarm", () => {
     await rig.http.post("/resume");
     await rig.settled();
     const starts = await rig.calls(/^\/agents\/start$/);
-    expect(starts.map(({ body }) => [body["agentId"], body["dispatchId"], body["branch"], body["gitUrl"]])).toEqual([[agent.id, `${agent.id}:1`, `ticktown/${bead.id}`, "file:///nowhere"]]);
-    expect((await rig.http.get(`/agents/${agent.id}`)).data).toMatchObject({ status: "working", current_hook_bead_id: bead.id });
+    expect(starts.map(({ body }) => [body["agentId"], body["dispatchId"], body["branch"], body["gitUrl"]])).toEqual([
+      [agent.id, `${agent.id}:1`, `ticktown/${bead.id}`, "file:///nowhere"],
+    ]);
+    expect((await rig.http.get(`/agents/${agent.id}`)).data).toMatchObject({
+      status: "working",
+      current_hook_bead_id: bead.id,
+    });
     expect((await rig.http.get(`/beads/${bead.id}`)).data.status).toBe("in_progress");
   });
 
@@ -94,7 +107,10 @@ describe("the alarm", () => {
       [`${data.agent.id}:1`, undefined],
       [`${data.agent.id}:2`, { step: 2 }],
     ]);
-    expect((await rig.http.get(`/agents/${data.agent.id}`)).data).toMatchObject({ status: "working", dispatch_attempts: 1 });
+    expect((await rig.http.get(`/agents/${data.agent.id}`)).data).toMatchObject({
+      status: "working",
+      dispatch_attempts: 1,
+    });
   });
 
   test("GUPP violations are found: one mail per episode at 30 min without progress, and it really arrives", async () => {
@@ -125,14 +141,25 @@ describe("the alarm", () => {
     const slung = [];
     for (let i = 0; i < 3; i++) slung.push((await rig.http.post("/sling", { title: `work ${i}` })).data);
     await rig.settled();
-    for (const { agent } of slung) expect((await rig.http.post(`/agents/${agent.id}/done`, { branch: `b-${agent.id}` })).data).toEqual({ done: true });
+    for (const { agent } of slung)
+      expect((await rig.http.post(`/agents/${agent.id}/done`, { branch: `b-${agent.id}` })).data).toEqual({
+        done: true,
+      });
     await rig.settled();
     for (let merged = 0; merged < 3; merged++) {
       const merges = await rig.calls(/^\/git\/merge$/);
       expect(merges.map(({ body }) => body["beadId"])).toEqual(slung.slice(0, merged + 1).map(({ bead }) => bead.id));
-      const { entryId, dispatchId } = (merges[merged] as Call).body as unknown as { entryId: string; dispatchId: string };
+      const { entryId, dispatchId } = (merges[merged] as Call).body as unknown as {
+        entryId: string;
+        dispatchId: string;
+      };
       expect((await rig.http.get(`/beads/${slung[merged].bead.id}`)).data.status).toBe("in_review");
-      await rig.http.post(`/review-queue/${entryId}/complete`, { status: "merged", message: "ok", commit_sha: "abc", dispatch_id: dispatchId });
+      await rig.http.post(`/review-queue/${entryId}/complete`, {
+        status: "merged",
+        message: "ok",
+        commit_sha: "abc",
+        dispatch_id: dispatchId,
+      });
       await rig.settled();
       expect((await rig.http.get(`/beads/${slung[merged].bead.id}`)).data.status).toBe("closed");
     }
@@ -169,7 +196,9 @@ describe("the alarm", () => {
     await rig.settled();
     await armedBy(() => rig.http.post(`/agents/${first.data.agent.id}/done`, { branch: "b" }));
     await rig.settled();
-    await armedBy(() => rig.http.post(`/agents/${second.data.agent.id}/completed`, { status: "failed", reason: "exit 1" }));
+    await armedBy(() =>
+      rig.http.post(`/agents/${second.data.agent.id}/completed`, { status: "failed", reason: "exit 1" }),
+    );
     await rig.settled();
     await armedBy(() => rig.http.get("/health"));
     const armed = (await rig.alarmIn()) ?? 0;
@@ -181,7 +210,9 @@ describe("the alarm", () => {
 
 describe("with the real control server and a real process", () => {
   test("a bead is created, the alarm fires, the container starts an agent", async () => {
-    const repository = (await (await env.TOWN_CONTAINER.get(env.TOWN_CONTAINER.idFromName("real-0")).fetch("http://container/_repository")).json()) as { url: string };
+    const repository = (await (
+      await env.TOWN_CONTAINER.get(env.TOWN_CONTAINER.idFromName("real-0")).fetch("http://container/_repository")
+    ).json()) as { url: string };
     const rig = await newRig("real", repository.url);
     await rig.http.post("/pause");
     const { data: agent } = await rig.http.post("/agents", { role: "polecat", name: "a", identity: "rig/a" });
@@ -191,17 +222,27 @@ describe("with the real control server and a real process", () => {
     await rig.ring();
     await rig.settled();
     expect((await rig.http.get(`/agents/${agent.id}`)).data.status).toBe("working");
-    const status = (await (await rig.town.fetch(`http://container/agents/${agent.id}/status`)).json()) as { status: string; dispatchId: string };
+    const status = (await (await rig.town.fetch(`http://container/agents/${agent.id}/status`)).json()) as {
+      status: string;
+      dispatchId: string;
+    };
     expect(status).toMatchObject({ status: "running", dispatchId: `${agent.id}:1` });
     await eventually(async () => {
-      const { events } = (await (await rig.town.fetch(`http://container/agents/${agent.id}/events`)).json()) as { events: { data: { line?: string } }[] };
+      const { events } = (await (await rig.town.fetch(`http://container/agents/${agent.id}/events`)).json()) as {
+        events: { data: { line?: string } }[];
+      };
       expect(events.map(({ data }) => data.line)).toContain(`started ${agent.id}`);
     });
     await rig.ring();
     expect((await rig.http.get(`/agents/${agent.id}`)).data.status).toBe("working");
     await rig.http.post(`/beads/${bead.id}/cancel`);
     await rig.settled();
-    await eventually(async () => expect(((await (await rig.town.fetch(`http://container/agents/${agent.id}/status`)).json()) as { status: string }).status).toMatch(/failed|exited/));
+    await eventually(async () =>
+      expect(
+        ((await (await rig.town.fetch(`http://container/agents/${agent.id}/status`)).json()) as { status: string })
+          .status,
+      ).toMatch(/failed|exited/),
+    );
   });
 });
 
@@ -246,13 +287,21 @@ describe("bad input gets a clear error and loses nothing", () => {
     expect((await rig.http.post("/agents/nope/done", { branch: "b" })).status).toBe(404);
     const refused = await rig.http.post(`/agents/${data.agent.id}/unblock`, { answer: "yes" });
     expect(refused.status).toBe(409);
-    expect(refused.body).toMatchObject({ success: false, state: expect.stringContaining("working"), allowed: expect.arrayContaining(["agent.done"]) });
+    expect(refused.body).toMatchObject({
+      success: false,
+      state: expect.stringContaining("working"),
+      allowed: expect.arrayContaining(["agent.done"]),
+    });
     const invalid = await rig.http.post("/beads", { type: "song", title: "" });
     expect(invalid.status).toBe(400);
     expect(invalid.body["issues"]).toHaveLength(2);
     expect((await rig.http.post("/beads", "{not json")).status).toBe(400);
-    expect((await rig.http.post("/beads", { type: "issue", title: "x", body: "y".repeat(1_100_000) })).status).toBe(413);
-    expect((await rig.http.post(`/agents/${data.agent.id}/checkpoint`, { data: "z".repeat(300_000) })).status).toBe(413);
+    expect((await rig.http.post("/beads", { type: "issue", title: "x", body: "y".repeat(1_100_000) })).status).toBe(
+      413,
+    );
+    expect((await rig.http.post(`/agents/${data.agent.id}/checkpoint`, { data: "z".repeat(300_000) })).status).toBe(
+      413,
+    );
     expect((await rig.http.get("/beads?limit=-1")).error).toContain("limit and offset must be non-negative integers");
     expect(await call("GET", "/api/nothing")).toMatchObject({ status: 404, error: "Not found" });
     expect((await rig.stub().journal(0, 1_000)).length).toBe(before);

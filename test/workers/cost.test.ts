@@ -57,7 +57,18 @@ async function newRig() {
   const id = `cost-${++n}`;
   const rigId = `rig-${id}`;
   const stub = env.RIG.get(env.RIG.idFromName(rigId));
-  const reply = await stub.execute({ type: "configure", rigId, townId: id, userId: "u", name: "rig", gitUrl: "file:///nowhere", defaultBranch: "main" }, { id: "op", dispatchId: null });
+  const reply = await stub.execute(
+    {
+      type: "configure",
+      rigId,
+      townId: id,
+      userId: "u",
+      name: "rig",
+      gitUrl: "file:///nowhere",
+      defaultBranch: "main",
+    },
+    { kind: "operator", id: "op", dispatchId: null, scope: "operate" },
+  );
   expect(reply.ok).toBe(true);
   const settled = async () => {
     for (let tries = 0; (await stub.pending()).length > 0; tries++) {
@@ -67,8 +78,16 @@ async function newRig() {
     await scheduler.wait(10);
   };
   const town = env.TOWN_CONTAINER.get(env.TOWN_CONTAINER.idFromName(id));
-  const calls = async () => ((await (await town.fetch("http://container/_calls")).json()) as { calls: { path: string }[] }).calls.length;
-  return { stub, http: api(rigId), settled, calls, ring: () => runDurableObjectAlarm(stub as never), cost: (what: () => Promise<unknown>) => counted(stub, settled, what) };
+  const calls = async () =>
+    ((await (await town.fetch("http://container/_calls")).json()) as { calls: { path: string }[] }).calls.length;
+  return {
+    stub,
+    http: api(rigId),
+    settled,
+    calls,
+    ring: () => runDurableObjectAlarm(stub as never),
+    cost: (what: () => Promise<unknown>) => counted(stub, settled, what),
+  };
 }
 
 const later = (ms: number) => vi.setSystemTime(Date.now() + ms);
@@ -86,7 +105,8 @@ describe("rows written", () => {
   test("a tick of agents at work writes one row, its alarm, and asks the container once for all of them", async () => {
     const rig = await newRig();
     const agents = [];
-    for (let i = 0; i < 5; i++) agents.push((await rig.http.post("/sling", { title: `work ${i}` })).data.agent.id as string);
+    for (let i = 0; i < 5; i++)
+      agents.push((await rig.http.post("/sling", { title: `work ${i}` })).data.agent.id as string);
     await rig.settled();
     for (const id of agents) await rig.http.post(`/agents/${id}/heartbeat`, {});
     await rig.ring();
@@ -103,7 +123,10 @@ describe("rows written", () => {
     const { data } = await rig.http.post("/sling", { title: "work" });
     await rig.settled();
     await rig.http.post(`/agents/${data.agent.id}/heartbeat`, {});
-    expect(await rig.cost(() => rig.http.post(`/agents/${data.agent.id}/heartbeat`, {}))).toEqual({ written: 0, alarms: 0 });
+    expect(await rig.cost(() => rig.http.post(`/agents/${data.agent.id}/heartbeat`, {}))).toEqual({
+      written: 0,
+      alarms: 0,
+    });
   });
 
   test("an agent's event writes its row and index; every ten seconds also a fact and the agent's row", async () => {
@@ -111,7 +134,12 @@ describe("rows written", () => {
     const { data } = await rig.http.post("/sling", { title: "work" });
     await rig.settled();
     await rig.http.post(`/agents/${data.agent.id}/heartbeat`, {});
-    const event = () => rig.http.post("/agent-events", { agent_id: data.agent.id, event_type: "message.updated", data: { text: "hello" } });
+    const event = () =>
+      rig.http.post("/agent-events", {
+        agent_id: data.agent.id,
+        event_type: "message.updated",
+        data: { text: "hello" },
+      });
     expect(await rig.cost(event)).toEqual({ written: 2, alarms: 0 });
     later(10_000);
     expect(await rig.cost(event)).toEqual({ written: 4, alarms: 0 });
@@ -119,7 +147,11 @@ describe("rows written", () => {
 
   test("a bead's whole life, from sling to merge, writes 42 rows", async () => {
     const rig = await newRig();
-    const sling = async () => (await rig.http.post("/sling", { title: "work", body: "Fix it." })).data as { agent: { id: string }; bead: { id: string } };
+    const sling = async () =>
+      (await rig.http.post("/sling", { title: "work", body: "Fix it." })).data as {
+        agent: { id: string };
+        bead: { id: string };
+      };
     // The first life also makes the agent and wakes the rig up; every later one finds both.
     let slung = await sling();
     const live = async () => {
@@ -127,9 +159,20 @@ describe("rows written", () => {
       await rig.http.post(`/agents/${slung.agent.id}/heartbeat`, {});
       await rig.http.post(`/agents/${slung.agent.id}/done`, { branch: `ticktown/${slung.bead.id}` });
       await rig.settled();
-      const review = (await rig.stub.journal(0, 1_000)).map(({ fact }) => fact).findLast((fact) => fact.type === "review.opened");
+      const review = (await rig.stub.journal(0, 1_000))
+        .map(({ fact }) => fact)
+        .findLast((fact) => fact.type === "review.opened");
       const id = review?.type === "review.opened" ? review.reviewId : "";
-      expect((await rig.http.post(`/review-queue/${id}/complete`, { entry_id: id, status: "merged", message: "", commit_sha: "0".repeat(40) })).status).toBe(200);
+      expect(
+        (
+          await rig.http.post(`/review-queue/${id}/complete`, {
+            entry_id: id,
+            status: "merged",
+            message: "",
+            commit_sha: "0".repeat(40),
+          })
+        ).status,
+      ).toBe(200);
       expect((await rig.http.get(`/beads/${slung.bead.id}`)).data.status).toBe("closed");
     };
     await live();

@@ -1,13 +1,13 @@
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, inject, test, vi } from "vitest";
 import { commit } from "../../src/do/commit.ts";
-import { replaySync } from "../../src/do/replay.ts";
+import { replaySync } from "../../src/core/replay.ts";
 import { openRig, type Rig } from "../../src/do/rig.ts";
 import type { RigDO } from "../../src/do/rig-do.ts";
 import { journalOf, storedActors } from "../../src/do/store.ts";
-import { store, type AnySnapshot } from "../../src/machines/step.ts";
-import { createWorld, get } from "../../src/machines/world.ts";
+import { store, type AnySnapshot } from "../../src/core/step.ts";
+import { createWorld, get } from "../../src/core/world.ts";
 import { exploreAll, type Path } from "../support/paths.ts";
 import { take } from "../support/model/world.ts";
 
@@ -15,11 +15,18 @@ import { take } from "../support/model/world.ts";
 
 const AT_ONCE = 8;
 
+declare module "vitest" {
+  interface ProvidedContext {
+    everyPath: number;
+  }
+}
+
 afterEach(() => {
   vi.useRealTimers();
 });
 
-const told = (snapshot: AnySnapshot | undefined): string => (snapshot === undefined ? "gone" : JSON.stringify(store("rig", snapshot)));
+const told = (snapshot: AnySnapshot | undefined): string =>
+  snapshot === undefined ? "gone" : JSON.stringify(store("rig", snapshot));
 
 /** Null, or the first difference between the object and the pure core. */
 async function drive(path: Path, name: string): Promise<string | null> {
@@ -40,14 +47,19 @@ async function drive(path: Path, name: string): Promise<string | null> {
       if (expected !== actual) return `${path.model}: after ${story.join(", ")}: expected ${expected}, got ${actual}`;
     }
     const { divergence } = replaySync(journalOf(rig), storedActors(rig.ports.sql));
-    if (divergence !== null) return `${path.model}: after ${story.join(", ")}: the replay differs at ${divergence.seq}: expected ${divergence.expected}, got ${divergence.actual}`;
+    if (divergence !== null)
+      return `${path.model}: after ${story.join(", ")}: the replay differs at ${divergence.seq}: expected ${divergence.expected}, got ${divergence.actual}`;
     const reopened = openRig(rig.ports);
-    return told(get(reopened.world, path.kind, path.id)) === told(get(world, path.kind, path.id)) ? null : `${path.model}: after ${story.join(", ")}: another state after reopening`;
+    return told(get(reopened.world, path.kind, path.id)) === told(get(world, path.kind, path.id))
+      ? null
+      : `${path.model}: after ${story.join(", ")}: another state after reopening`;
   });
 }
 
-test("every generated path moves the real object and the pure core alike, and replays", async () => {
-  const paths = exploreAll().flatMap(({ paths: found }) => found);
+test("a generated path moves the real object and the pure core alike, and replays", async () => {
+  const every = inject("everyPath");
+  const paths = exploreAll().flatMap(({ paths: found }) => found.filter((_, n) => n % every === 0));
+  expect(paths.length).toBeGreaterThan(100);
   const differences: string[] = [];
   for (let i = 0; i < paths.length; i += AT_ONCE) {
     const found = await Promise.all(paths.slice(i, i + AT_ONCE).map((path, j) => drive(path, `path-${i + j}`)));
@@ -55,4 +67,4 @@ test("every generated path moves the real object and the pure core alike, and re
   }
   console.log(`${paths.length} paths of ${paths.reduce((sum, path) => sum + path.moves.length, 0)} commits in workerd`);
   expect(differences.slice(0, 5)).toEqual([]);
-}, 240_000);
+}, 600_000);

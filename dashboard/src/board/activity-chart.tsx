@@ -34,33 +34,8 @@ export default function ActivityChart({ moments, time, range, onRange }: Props) 
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    const css = getComputedStyle(element);
-    const colour = (name: string) => resolved(css.getPropertyValue(`--${name}`), scheme);
-    const paint: Record<Tone, string> = { good: colour("good"), busy: colour("busy"), warn: colour("warn"), bad: colour("bad"), plain: colour("line-strong"), quiet: colour("line") };
     const made = new uPlot(
-      {
-        width: element.clientWidth,
-        height: HEIGHT_PX,
-        padding: [10, 26, 0, 0],
-        cursor: { drag: { x: true, y: false, setScale: false }, y: false, points: { show: false } },
-        legend: { show: false },
-        scales: { x: { time: false }, y: { range: (_u, _min, max) => [0, Math.max(2, max * 1.1)] } },
-        axes: [
-          { stroke: colour("soft"), grid: { show: false }, ticks: { stroke: colour("line"), size: 4 }, font: `11px ${FONT}`, size: 26, space: 90, values: (_u, splits) => splits.map((x) => timeOfDay(latest.current.time.from(x))) },
-          { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: `11px ${FONT}`, size: 34, incrs: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000] },
-        ],
-        series: [{}, ...TONES.map((tone) => ({ stroke: paint[tone], fill: paint[tone], width: 0, points: { show: false }, paths: bars() }))],
-        hooks: {
-          drawClear: [(u) => drawGaps(u, latest.current.time, colour("raised"), colour("soft"))],
-          setSelect: [
-            (u) => {
-              if (u.select.width < 4) return;
-              latest.current.onRange([u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")]);
-              u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-            },
-          ],
-        },
-      },
+      optionsOf(element.clientWidth, paletteOf(element, scheme), latest),
       [[], ...TONES.map(() => [])] as unknown as uPlot.AlignedData,
       element,
     );
@@ -87,12 +62,96 @@ export default function ActivityChart({ moments, time, range, onRange }: Props) 
   const last = moments.at(-1);
   return (
     <div className="chart-box">
-      <div ref={box} role="img" aria-label={first === undefined || last === undefined ? "No facts yet" : `${moments.length} facts between ${dateAndTime(first.at)} and ${dateAndTime(last.at)}`} />
+      <div
+        ref={box}
+        role="img"
+        aria-label={
+          first === undefined || last === undefined
+            ? "No facts yet"
+            : `${moments.length} facts between ${dateAndTime(first.at)} and ${dateAndTime(last.at)}`
+        }
+      />
     </div>
   );
 }
 
-const bars = (): uPlot.Series.PathBuilder => (uPlot.paths.bars as NonNullable<typeof uPlot.paths.bars>)({ size: [0.86, 22], align: 1 });
+interface Palette {
+  readonly colour: (name: string) => string;
+  readonly paint: Record<Tone, string>;
+}
+
+/** The page's colours as a canvas takes them. */
+function paletteOf(element: HTMLElement, scheme: "light" | "dark"): Palette {
+  const css = getComputedStyle(element);
+  const colour = (name: string) => resolved(css.getPropertyValue(`--${name}`), scheme);
+  const paint: Record<Tone, string> = {
+    good: colour("good"),
+    busy: colour("busy"),
+    warn: colour("warn"),
+    bad: colour("bad"),
+    plain: colour("line-strong"),
+    quiet: colour("line"),
+  };
+  return { colour, paint };
+}
+
+/** @param latest what the chart shows now and whom it tells: read when it draws, so that it is made once */
+function optionsOf(
+  width: number,
+  { colour, paint }: Palette,
+  latest: { readonly current: Pick<Props, "time" | "onRange"> },
+): uPlot.Options {
+  return {
+    width,
+    height: HEIGHT_PX,
+    padding: [10, 26, 0, 0],
+    cursor: { drag: { x: true, y: false, setScale: false }, y: false, points: { show: false } },
+    legend: { show: false },
+    scales: { x: { time: false }, y: { range: (_u, _min, max) => [0, Math.max(2, max * 1.1)] } },
+    axes: [
+      {
+        stroke: colour("soft"),
+        grid: { show: false },
+        ticks: { stroke: colour("line"), size: 4 },
+        font: `11px ${FONT}`,
+        size: 26,
+        space: 90,
+        values: (_u, splits) => splits.map((x) => timeOfDay(latest.current.time.from(x))),
+      },
+      {
+        stroke: colour("soft"),
+        grid: { stroke: colour("line"), width: 1 },
+        ticks: { show: false },
+        font: `11px ${FONT}`,
+        size: 34,
+        incrs: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000],
+      },
+    ],
+    series: [
+      {},
+      ...TONES.map((tone) => ({
+        stroke: paint[tone],
+        fill: paint[tone],
+        width: 0,
+        points: { show: false },
+        paths: bars(),
+      })),
+    ],
+    hooks: {
+      drawClear: [(u) => drawGaps(u, latest.current.time, colour("raised"), colour("soft"))],
+      setSelect: [
+        (u) => {
+          if (u.select.width < 4) return;
+          latest.current.onRange([u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")]);
+          u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        },
+      ],
+    },
+  };
+}
+
+const bars = (): uPlot.Series.PathBuilder =>
+  (uPlot.paths.bars as NonNullable<typeof uPlot.paths.bars>)({ size: [0.86, 22], align: 1 });
 
 /** Counts per bar and tone, each tone on top of those after it: drawn from the tallest to the shortest, they stack. */
 function binned(moments: readonly Moment[], time: FoldedTime, from: number, to: number): uPlot.AlignedData {
@@ -104,8 +163,12 @@ function binned(moments: readonly Moment[], time: FoldedTime, from: number, to: 
     if (row !== undefined && bar >= 0 && bar < BARS) row[bar] = (row[bar] ?? 0) + 1;
     else if (row !== undefined && bar === BARS) row[BARS - 1] = (row[BARS - 1] ?? 0) + 1;
   }
-  for (let tone = TONES.length - 2; tone >= 0; tone--) counts[tone] = (counts[tone] ?? []).map((n, i) => n + (counts[tone + 1]?.[i] ?? 0));
-  return [Array.from({ length: BARS }, (_, i) => from + i * width), ...counts.map((row) => row.map((n) => (n === 0 ? null : n)))] as unknown as uPlot.AlignedData;
+  for (let tone = TONES.length - 2; tone >= 0; tone--)
+    counts[tone] = (counts[tone] ?? []).map((n, i) => n + (counts[tone + 1]?.[i] ?? 0));
+  return [
+    Array.from({ length: BARS }, (_, i) => from + i * width),
+    ...counts.map((row) => row.map((n) => (n === 0 ? null : n))),
+  ] as unknown as uPlot.AlignedData;
 }
 
 function drawGaps(u: uPlot, time: FoldedTime, fill: string, ink: string): void {
@@ -136,5 +199,5 @@ function drawGaps(u: uPlot, time: FoldedTime, fill: string, ink: string): void {
 /** A canvas does not know `light-dark()`. */
 function resolved(value: string, scheme: "light" | "dark"): string {
   const both = /light-dark\(\s*([^,]+),\s*([^)]+)\)/.exec(value);
-  return (both === null ? value : (scheme === "light" ? both[1] : both[2]) ?? value).trim();
+  return (both === null ? value : ((scheme === "light" ? both[1] : both[2]) ?? value)).trim();
 }

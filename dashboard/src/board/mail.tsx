@@ -19,7 +19,12 @@ export function MailBox() {
           Mail <span className="count">{unread === 0 ? "all read" : `${unread} unread`}</span>
         </h2>
         <span className="grow" />
-        <Button size="compact-sm" variant="default" onClick={() => ask({ type: "mail", to: null })} disabled={world.agents.size === 0}>
+        <Button
+          size="compact-sm"
+          variant="default"
+          onClick={() => ask({ type: "mail", to: null })}
+          disabled={world.agents.size === 0}
+        >
           Write
         </Button>
       </div>
@@ -45,7 +50,11 @@ export function MailBox() {
                 </span>
               </span>
               <span className="side">
-                {mail.deliveredAt === null ? <span className="pill warn">unread</span> : <span className="pill quiet">read</span>}
+                {mail.deliveredAt === null ? (
+                  <span className="pill warn">unread</span>
+                ) : (
+                  <span className="pill quiet">read</span>
+                )}
                 <span className="soft small">
                   <Ago at={mail.at} />
                 </span>

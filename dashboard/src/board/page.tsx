@@ -7,6 +7,7 @@ import { Reviews } from "./reviews.tsx";
 import { Timeline } from "./timeline.tsx";
 import { Vitals } from "./vitals.tsx";
 import "../styles/board.css";
+import "../styles/drawer.css";
 
 export const Board = () => (
   <>

@@ -1,4 +1,7 @@
 import { useMemo } from "react";
+import { bytes } from "../lib/bytes.ts";
+import type { RigState } from "../lib/rig-store.ts";
+import { dateAndTime } from "../lib/time.ts";
 import { useWorld } from "../lib/use-rig.ts";
 
 /** The few numbers that say how the rig is. */
@@ -33,9 +36,26 @@ export function Vitals() {
       <Vital n={counts.open} of="open beads" />
       <Vital n={world.index.queued.size + world.index.merging.size} of="to be merged" />
       <Vital n={counts.closed} of="closed" />
+      {state.disk !== null && <Disk disk={state.disk} />}
       <span className="soft small">
-        Looks every {Math.round((isActive ? settings.cadence_active_ms : settings.cadence_idle_ms) / 1_000)} s while {isActive ? "work goes on" : "it is quiet"}; new work never waits for that.
+        Looks every {Math.round((isActive ? settings.cadence_active_ms : settings.cadence_idle_ms) / 1_000)} s while{" "}
+        {isActive ? "work goes on" : "it is quiet"}; new work never waits for that.
       </span>
+    </div>
+  );
+}
+
+/** How full the container's disk is, and what of it is this rig's. */
+function Disk({ disk: { at, free_bytes, total_bytes, rig_bytes } }: { disk: NonNullable<RigState["disk"]> }) {
+  const used = total_bytes === 0 ? 0 : Math.min(100, (1 - free_bytes / total_bytes) * 100);
+  return (
+    <div className="vital" title={`As of ${dateAndTime(at)}`}>
+      <b>{bytes(free_bytes)}</b>
+      <span>of {bytes(total_bytes)} disk free</span>
+      <span className="meter" aria-hidden="true">
+        <i style={{ width: `${used}%` }} />
+      </span>
+      {rig_bytes !== null && <span>{bytes(rig_bytes)} are this rig's</span>}
     </div>
   );
 }

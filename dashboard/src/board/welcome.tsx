@@ -1,7 +1,7 @@
 import { Button, TextInput } from "@mantine/core";
 import { useEffect, useState, type FormEvent } from "react";
 import type * as z from "zod";
-import type { RigInfo as RigSchema, Town as TownSchema } from "../../../src/api/schemas.ts";
+import type { RigInfo as RigSchema, Town as TownSchema } from "../../../src/wire/schemas.ts";
 import { get, messageOf } from "../lib/api.ts";
 import { follows, go, href } from "../lib/url.ts";
 import { Copyable } from "../ui/bits.tsx";
@@ -21,9 +21,8 @@ interface Listed {
   readonly rigs: readonly RigInfo[];
 }
 
-export function RigPicker({ current, path, onPick }: { current: string | null; path: string; onPick?: () => void }) {
-  const [userId, setUser] = useState(() => localStorage.getItem(USER) ?? "local");
-  const [typed, setTyped] = useState("");
+/** The towns and rigs of a user, asked for again when the name changes. */
+function useRigs(userId: string): { listed: readonly Listed[] | null; error: string | null } {
   const [listed, setListed] = useState<readonly Listed[] | null>(null);
   const [error, setError] = useState<string | null>(null);
   useEffect(() => {
@@ -34,7 +33,12 @@ export function RigPicker({ current, path, onPick }: { current: string | null; p
     const timer = setTimeout(async () => {
       try {
         const towns = await get<TownInfo[]>(`${user}/towns`, stop.signal);
-        const found = await Promise.all(towns.map(async (town) => ({ town, rigs: await get<RigInfo[]>(`${user}/towns/${encodeURIComponent(town.id)}/rigs`, stop.signal) })));
+        const found = await Promise.all(
+          towns.map(async (town) => ({
+            town,
+            rigs: await get<RigInfo[]>(`${user}/towns/${encodeURIComponent(town.id)}/rigs`, stop.signal),
+          })),
+        );
         setListed(found);
         localStorage.setItem(USER, userId);
       } catch (thrown) {
@@ -46,6 +50,13 @@ export function RigPicker({ current, path, onPick }: { current: string | null; p
       stop.abort();
     };
   }, [userId]);
+  return { listed, error };
+}
+
+export function RigPicker({ current, path, onPick }: { current: string | null; path: string; onPick?: () => void }) {
+  const [userId, setUser] = useState(() => localStorage.getItem(USER) ?? "local");
+  const [typed, setTyped] = useState("");
+  const { listed, error } = useRigs(userId);
   const open = (event: FormEvent) => {
     event.preventDefault();
     go(href(path, { rig: typed.trim() }));
@@ -57,7 +68,13 @@ export function RigPicker({ current, path, onPick }: { current: string | null; p
       <div className="row wrap" style={{ alignItems: "flex-end" }}>
         <TextInput label="User" value={userId} onChange={(event) => setUser(event.currentTarget.value)} w={150} />
         <form onSubmit={open} className="row" style={{ alignItems: "flex-end", flex: 1, minWidth: 220 }}>
-          <TextInput label="Or a rig’s id" placeholder="rig-…" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} style={{ flex: 1 }} />
+          <TextInput
+            label="Or a rig’s id"
+            placeholder="rig-…"
+            value={typed}
+            onChange={(event) => setTyped(event.currentTarget.value)}
+            style={{ flex: 1 }}
+          />
           <Button type="submit" variant="default" disabled={typed.trim() === ""}>
             Open
           </Button>
@@ -67,9 +84,12 @@ export function RigPicker({ current, path, onPick }: { current: string | null; p
       {error === null && listed !== null && rigs.length === 0 && (
         <>
           <p>
-            <b>{userId} has no rig yet.</b> A rig is one git repository and its agents. Make a town for it, then the rig:
+            <b>{userId} has no rig yet.</b> A rig is one git repository and its agents. Make a town for it, then the
+            rig:
           </p>
-          <Copyable text={`TOWN=$(curl -s -X POST ${location.origin}/api/users/${userId}/towns \\\n  -H 'content-type: application/json' -d '{"name": "home"}' | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')\ncurl -X POST ${location.origin}/api/users/${userId}/rigs \\\n  -H 'content-type: application/json' \\\n  -d "{\\"town_id\\": \\"$TOWN\\", \\"name\\": \\"my-repo\\", \\"git_url\\": \\"https://example.com/me/my-repo.git\\"}"`} />
+          <Copyable
+            text={`TOKEN=$(cat .ticktown/operator-token)\nTOWN=$(curl -s -X POST ${location.origin}/api/users/${userId}/towns \\\n  -H "Authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{"name": "home"}' | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')\ncurl -X POST ${location.origin}/api/users/${userId}/rigs \\\n  -H "Authorization: Bearer $TOKEN" -H 'content-type: application/json' \\\n  -d "{\\"town_id\\": \\"$TOWN\\", \\"name\\": \\"my-repo\\", \\"git_url\\": \\"https://example.com/me/my-repo.git\\"}"`}
+          />
         </>
       )}
       {listed?.map(({ town, rigs }) =>
@@ -81,7 +101,11 @@ export function RigPicker({ current, path, onPick }: { current: string | null; p
             <ul className="rig-list" style={{ marginTop: 6 }}>
               {rigs.map((rig) => (
                 <li key={rig.id}>
-                  <a href={href(path, { rig: rig.id })} aria-current={rig.id === current} onClick={(event) => (follows(event), onPick?.())}>
+                  <a
+                    href={href(path, { rig: rig.id })}
+                    aria-current={rig.id === current}
+                    onClick={(event) => (follows(event), onPick?.())}
+                  >
                     <b>{rig.name}</b>
                     <span className="soft clip mono small">{rig.git_url}</span>
                   </a>

@@ -1,8 +1,8 @@
-import type { BoardContent } from "../../../src/do/board.ts";
+import type { BoardContent } from "../../../src/wire/schemas.ts";
 import type { AgentContext } from "../../../src/machines/agent.ts";
-import { stateName } from "../../../src/machines/decide.ts";
-import type { AnySnapshot, Kind } from "../../../src/machines/step.ts";
-import { get, type World } from "../../../src/machines/world.ts";
+import { stateName } from "../../../src/core/decide/index.ts";
+import type { AnySnapshot, Kind } from "../../../src/core/step.ts";
+import { get, type World } from "../../../src/core/world.ts";
 import { agentName, beadTitle, short } from "../lib/names.ts";
 
 /** One actor as the address names it, `agent:<id>`. */
@@ -11,7 +11,7 @@ export interface ActorRef {
   readonly id: string;
 }
 
-const KINDS: readonly string[] = ["agent", "bead", "review", "rig"] satisfies Kind[];
+const KINDS: readonly string[] = ["agent", "bead", "review", "rig", "queue"] satisfies Kind[];
 
 export function actorRef(text: string | null): ActorRef | null {
   const at = (text ?? "").indexOf(":");
@@ -24,16 +24,20 @@ export const refText = ({ kind, id }: ActorRef): string => `${kind}:${id}`;
 /** Whoever is likely to be looked for: an agent in trouble, one at work, any agent, the rig. */
 export function firstActor(world: World): ActorRef {
   const agents = [...world.agents.values()];
-  const agent = agents.find((one) => one.matches("blocked")) ?? agents.find((one) => one.matches("working")) ?? agents[0];
+  const agent =
+    agents.find((one) => one.matches("blocked")) ?? agents.find((one) => one.matches("working")) ?? agents[0];
   return agent === undefined ? { kind: "rig", id: "rig" } : { kind: "agent", id: agent.context.id };
 }
 
-export const snapshotOf = (world: World, { kind, id }: ActorRef): AnySnapshot | undefined => get(world, kind, id) as AnySnapshot | undefined;
+export const snapshotOf = (world: World, { kind, id }: ActorRef): AnySnapshot | undefined =>
+  get(world, kind, id) as AnySnapshot | undefined;
 
 export function actorName(world: World, content: ReadonlyMap<string, BoardContent>, { kind, id }: ActorRef): string {
   switch (kind) {
     case "rig":
       return world.rig.context.config?.name ?? "the rig";
+    case "queue":
+      return "the merge queue";
     case "agent":
       return agentName(world, id);
     case "bead":
@@ -46,7 +50,11 @@ export function actorName(world: World, content: ReadonlyMap<string, BoardConten
 }
 
 /** The last part of each active state: what a list has room for. */
-export const leaf = (snapshot: AnySnapshot): string => stateName(snapshot).split(" + ").map((path) => path.split(".").slice(-2).join(" ")).join(", ");
+export const leaf = (snapshot: AnySnapshot): string =>
+  stateName(snapshot)
+    .split(" + ")
+    .map((path) => path.split(".").slice(-2).join(" "))
+    .join(", ");
 
 /** Every time in an actor's context that something waits for, soonest first. */
 export function deadlines(world: World, { kind, id }: ActorRef): { name: string; at: number }[] {
@@ -54,12 +62,32 @@ export function deadlines(world: World, { kind, id }: ActorRef): { name: string;
   if (snapshot === undefined) return [];
   const context = snapshot.context as unknown as Record<string, unknown>;
   const { settings } = world.rig.context;
-  const NAMES: Record<string, string> = { leaseUntil: "end of the start lease", stopUntil: "end of the stop lease", backoffUntil: "end of the backoff", quarantinedUntil: "end of the rest", claimUntil: "end of the merge claim", resendAt: "merge is asked for again", deferUntil: "deferred until" };
-  const found = Object.entries(NAMES).flatMap(([name, text]) => (typeof context[name] === "number" ? [{ name: text, at: context[name] }] : []));
+  const NAMES: Record<string, string> = {
+    leaseUntil: "end of the start lease",
+    stopUntil: "end of the stop lease",
+    backoffUntil: "end of the backoff",
+    quarantinedUntil: "end of the rest",
+    claimUntil: "end of the merge claim",
+    resendAt: "merge is asked for again",
+    until: "end of the train’s lease",
+    lookAt: "looked for on the target again",
+    deferUntil: "deferred until",
+  };
+  const found = Object.entries(NAMES).flatMap(([name, text]) =>
+    typeof context[name] === "number" ? [{ name: text, at: context[name] }] : [],
+  );
   if (kind === "agent" && typeof (context as unknown as AgentContext).progressAt === "number") {
     const since = (context as unknown as AgentContext).progressAt ?? 0;
-    found.push({ name: "GUPP check", at: since + settings.gupp_check_ms }, { name: "GUPP escalation", at: since + settings.gupp_escalate_ms }, { name: "GUPP restart", at: since + settings.gupp_restart_ms });
+    found.push(
+      { name: "GUPP check", at: since + settings.gupp_check_ms },
+      { name: "GUPP escalation", at: since + settings.gupp_escalate_ms },
+      { name: "GUPP restart", at: since + settings.gupp_restart_ms },
+    );
   }
-  if (kind === "rig" && world.rig.matches({ gate: "suspended" }) && world.rig.context.openedAt !== null) found.push({ name: "end of the breaker’s cool-down", at: world.rig.context.openedAt + settings.breaker_cooldown_ms });
+  if (kind === "rig" && world.rig.matches({ gate: "suspended" }) && world.rig.context.openedAt !== null)
+    found.push({
+      name: "end of the breaker’s cool-down",
+      at: world.rig.context.openedAt + settings.breaker_cooldown_ms,
+    });
   return found.sort((a, b) => a.at - b.at);
 }

@@ -4,7 +4,7 @@ import { VirtualList } from "../ui/virtual-list.tsx";
 import { actorName, leaf, refText, type ActorRef } from "./actor.ts";
 import type { Bench } from "./bench.ts";
 
-const ORDER = { rig: 0, agent: 1, review: 2, bead: 3 } as const;
+const ORDER = { rig: 0, agent: 1, queue: 2, review: 3, bead: 4 } as const;
 
 /** Every actor of the world that is shown. */
 export function Actors({ bench, pick }: { bench: Bench; pick: (actor: ActorRef) => void }) {
@@ -12,8 +12,16 @@ export function Actors({ bench, pick }: { bench: Bench; pick: (actor: ActorRef) 
   const [search, setSearch] = useState("");
   const wanted = search.trim().toLowerCase();
   const list = useMemo(() => {
-    const all = Array.from(allActors(world), ({ kind, id, snapshot }) => ({ kind, id, name: actorName(world, content, { kind, id }), state: leaf(snapshot), isOver: kind !== "rig" && kind !== "agent" && (snapshot.tags as Set<string>).has("terminal") }));
-    return all.filter((one) => wanted === "" || `${one.name} ${one.id} ${one.state} ${one.kind}`.toLowerCase().includes(wanted)).sort((a, b) => Number(a.isOver) - Number(b.isOver) || ORDER[a.kind] - ORDER[b.kind]);
+    const all = Array.from(allActors(world), ({ kind, id, snapshot }) => ({
+      kind,
+      id,
+      name: actorName(world, content, { kind, id }),
+      state: leaf(snapshot),
+      isOver: kind !== "rig" && kind !== "agent" && (snapshot.tags as Set<string>).has("terminal"),
+    }));
+    return all
+      .filter((one) => wanted === "" || `${one.name} ${one.id} ${one.state} ${one.kind}`.toLowerCase().includes(wanted))
+      .sort((a, b) => Number(a.isOver) - Number(b.isOver) || ORDER[a.kind] - ORDER[b.kind]);
   }, [world, version, wanted]);
   return (
     <section className="card side-panel actors" aria-labelledby="actors">
@@ -21,7 +29,15 @@ export function Actors({ bench, pick }: { bench: Bench; pick: (actor: ActorRef) 
         <h2 id="actors">
           Actors <span className="count">{list.length.toLocaleString("en")}</span>
         </h2>
-        <input className="search" style={{ width: "100%" }} type="search" aria-label="Find an actor" placeholder="Find: name, id, state" value={search} onChange={(event) => setSearch(event.currentTarget.value)} />
+        <input
+          className="search"
+          style={{ width: "100%" }}
+          type="search"
+          aria-label="Find an actor"
+          placeholder="Find: name, id, state"
+          value={search}
+          onChange={(event) => setSearch(event.currentTarget.value)}
+        />
       </div>
       {list.length === 0 ? (
         <p className="empty">Nobody matches.</p>

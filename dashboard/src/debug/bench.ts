@@ -1,5 +1,5 @@
-import type { BoardContent } from "../../../src/do/board.ts";
-import type { World } from "../../../src/machines/world.ts";
+import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { World } from "../../../src/core/world.ts";
 import type { ActorRef } from "./actor.ts";
 import type { Moment, Source } from "./source.ts";
 

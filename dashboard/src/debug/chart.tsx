@@ -1,9 +1,20 @@
+import {
+  HEAD_PX,
+  LABEL_LINE_PX,
+  LINE_PX,
+  NAME_PX,
+  PAD_PX,
+  TAG_PX,
+  tagWidth,
+  widthOf,
+  type Label,
+  type Layout,
+  type PlacedState,
+  type Point,
+} from "./drawing.ts";
 import { Button } from "@mantine/core";
 import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
-import { HEAD_PX, LINE_PX, NAME_PX, PAD_PX, TAG_PX, tagWidth, type Layout, type PlacedState, type Point } from "../../../scripts/charts/layout.ts";
-import { LABEL_LINE_PX, type Label } from "../../../scripts/charts/label.ts";
-import { widthOf } from "../../../scripts/charts/text.ts";
-import type { Kind } from "../../../src/machines/step.ts";
+import type { Kind } from "../../../src/core/step.ts";
 
 /** An actor's chart, drawn from the same layout as the pictures in docs/statecharts, with its active states lit. */
 
@@ -12,6 +23,7 @@ const LAYOUTS: Record<Kind, () => Promise<{ default: unknown }>> = {
   bead: () => import("../../../docs/statecharts/layout/bead.json"),
   review: () => import("../../../docs/statecharts/layout/review.json"),
   rig: () => import("../../../docs/statecharts/layout/rig.json"),
+  queue: () => import("../../../docs/statecharts/layout/queue.json"),
 };
 
 export function useLayout(kind: Kind): Layout | null {
@@ -48,14 +60,17 @@ export function ChartView({ layout, active, taken, label }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState<View>({ x: 0, y: 0, scale: 0.5 });
   const [isFollowing, setFollowing] = useState(true);
-  const drag = useRef<{ x: number; y: number; view: View } | null>(null);
   const activeKey = [...active].join(" ");
 
   const show = (whole: boolean): void => {
     const element = box.current;
     if (element === null) return;
-    const states = whole ? layout.states : layout.states.filter((state) => active.has(state.id) && state.kind === "atomic");
-    setView(viewOf(layout, states.length === 0 ? layout.states : states, element.clientWidth, element.clientHeight, whole));
+    const states = whole
+      ? layout.states
+      : layout.states.filter((state) => active.has(state.id) && state.kind === "atomic");
+    setView(
+      viewOf(layout, states.length === 0 ? layout.states : states, element.clientWidth, element.clientHeight, whole),
+    );
   };
   useEffect(() => {
     if (isFollowing) show(false);
@@ -66,11 +81,12 @@ export function ChartView({ layout, active, taken, label }: Props) {
     const watch = new ResizeObserver(() => isFollowing && show(false));
     watch.observe(element);
     const wheel = (event: WheelEvent) => {
-      if (!event.ctrlKey && !event.metaKey && !event.shiftKey && Math.abs(event.deltaY) < 4) return;
+      const factor = wheelFactor(event);
+      if (factor === null) return;
       event.preventDefault();
       setFollowing(false);
       const edge = element.getBoundingClientRect();
-      setView((now) => zoomed(now, Math.exp(-event.deltaY * 0.0016), event.clientX - edge.left, event.clientY - edge.top));
+      setView((now) => zoomed(now, factor, event.clientX - edge.left, event.clientY - edge.top));
     };
     element.addEventListener("wheel", wheel, { passive: false });
     return () => {
@@ -83,6 +99,44 @@ export function ChartView({ layout, active, taken, label }: Props) {
     setFollowing(false);
     setView((now) => zoomed(now, factor, (box.current?.clientWidth ?? 0) / 2, (box.current?.clientHeight ?? 0) / 2));
   };
+  const dragging = useDragging(view, setView, () => setFollowing(false));
+  const press = (event: KeyboardEvent) => {
+    const by = MOVES[event.key];
+    if (by !== undefined) {
+      setFollowing(false);
+      setView((now) => ({ ...now, x: now.x + by[0], y: now.y + by[1] }));
+    } else if (event.key in ZOOMS) zoom(ZOOMS[event.key] ?? 1);
+    else if (event.key === "0") setFollowing(true);
+    else return;
+    event.preventDefault();
+  };
+
+  return (
+    <div className="chart-view">
+      <div
+        ref={box}
+        className="chart-window"
+        tabIndex={0}
+        role="application"
+        aria-label={`${label}. Arrow keys move, plus and minus zoom, zero follows the active states.`}
+        {...dragging}
+        onKeyDown={press}
+      >
+        <Picture view={view} layout={layout} active={active} taken={taken} label={label} />
+      </div>
+      <Tools
+        zoom={zoom}
+        isFollowing={isFollowing}
+        follow={() => setFollowing(true)}
+        showAll={() => (setFollowing(false), show(true))}
+      />
+    </div>
+  );
+}
+
+/** Handlers that move the chart with the pointer. */
+function useDragging(view: View, setView: (view: View) => void, moved: () => void) {
+  const drag = useRef<{ x: number; y: number; view: View } | null>(null);
   const down = (event: PointerEvent<HTMLDivElement>) => {
     if (event.button !== 0) return;
     event.currentTarget.setPointerCapture(event.pointerId);
@@ -91,49 +145,85 @@ export function ChartView({ layout, active, taken, label }: Props) {
   const move = (event: PointerEvent) => {
     const { current } = drag;
     if (current === null) return;
-    if (Math.hypot(event.clientX - current.x, event.clientY - current.y) > 3) setFollowing(false);
-    setView({ ...current.view, x: current.view.x + event.clientX - current.x, y: current.view.y + event.clientY - current.y });
+    if (Math.hypot(event.clientX - current.x, event.clientY - current.y) > 3) moved();
+    setView({
+      ...current.view,
+      x: current.view.x + event.clientX - current.x,
+      y: current.view.y + event.clientY - current.y,
+    });
   };
-  const press = (event: KeyboardEvent) => {
-    const by = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key];
-    if (by !== undefined) {
-      setFollowing(false);
-      setView((now) => ({ ...now, x: now.x + (by[0] ?? 0), y: now.y + (by[1] ?? 0) }));
-    } else if (event.key === "+" || event.key === "=") zoom(1.25);
-    else if (event.key === "-") zoom(0.8);
-    else if (event.key === "0") setFollowing(true);
-    else return;
-    event.preventDefault();
-  };
+  const end = () => (drag.current = null);
+  return { onPointerDown: down, onPointerMove: move, onPointerUp: end, onPointerCancel: end };
+}
 
+/** How much a turn of the wheel zooms, or null: it scrolls the page. */
+const wheelFactor = ({ ctrlKey, metaKey, shiftKey, deltaY }: WheelEvent): number | null =>
+  !ctrlKey && !metaKey && !shiftKey && Math.abs(deltaY) < 4 ? null : Math.exp(-deltaY * 0.0016);
+
+const Picture = ({ view, layout, active, taken, label }: Props & { view: View }) => (
+  <svg className="chart-svg" width="100%" height="100%" role="img" aria-label={label}>
+    <ArrowHead />
+    <g transform={`translate(${view.x} ${view.y}) scale(${view.scale})`}>
+      <Drawing layout={layout} active={active} taken={taken} />
+    </g>
+  </svg>
+);
+
+const MOVES: Record<string, readonly [number, number]> = {
+  ArrowLeft: [60, 0],
+  ArrowRight: [-60, 0],
+  ArrowUp: [0, 60],
+  ArrowDown: [0, -60],
+};
+const ZOOMS: Record<string, number> = { "+": 1.25, "=": 1.25, "-": 0.8 };
+
+const ArrowHead = () => (
+  <defs>
+    <marker
+      id="head"
+      viewBox="0 0 10 10"
+      refX="9"
+      refY="5"
+      markerWidth="8"
+      markerHeight="8"
+      markerUnits="userSpaceOnUse"
+      orient="auto-start-reverse"
+    >
+      <path className="head" d="M0 0 10 5 0 10z" />
+    </marker>
+  </defs>
+);
+
+function Tools({
+  zoom,
+  isFollowing,
+  follow,
+  showAll,
+}: {
+  zoom: (factor: number) => void;
+  isFollowing: boolean;
+  follow: () => void;
+  showAll: () => void;
+}) {
   return (
-    <div className="chart-view">
-      <div ref={box} className="chart-window" tabIndex={0} role="application" aria-label={`${label}. Arrow keys move, plus and minus zoom, zero follows the active states.`} onPointerDown={down} onPointerMove={move} onPointerUp={() => (drag.current = null)} onPointerCancel={() => (drag.current = null)} onKeyDown={press}>
-        <svg className="chart-svg" width="100%" height="100%" role="img" aria-label={label}>
-          <defs>
-            <marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto-start-reverse">
-              <path className="head" d="M0 0 10 5 0 10z" />
-            </marker>
-          </defs>
-          <g transform={`translate(${view.x} ${view.y}) scale(${view.scale})`}>
-            <Drawing layout={layout} active={active} taken={taken} />
-          </g>
-        </svg>
-      </div>
-      <div className="chart-tools">
-        <Button size="compact-xs" variant="default" onClick={() => zoom(1.25)} aria-label="Zoom in">
-          +
-        </Button>
-        <Button size="compact-xs" variant="default" onClick={() => zoom(0.8)} aria-label="Zoom out">
-          −
-        </Button>
-        <Button size="compact-xs" variant="default" onClick={() => (setFollowing(false), show(true))}>
-          Whole chart
-        </Button>
-        <Button size="compact-xs" variant={isFollowing ? "filled" : "default"} onClick={() => setFollowing(true)} aria-pressed={isFollowing}>
-          Follow
-        </Button>
-      </div>
+    <div className="chart-tools">
+      <Button size="compact-xs" variant="default" onClick={() => zoom(1.25)} aria-label="Zoom in">
+        +
+      </Button>
+      <Button size="compact-xs" variant="default" onClick={() => zoom(0.8)} aria-label="Zoom out">
+        −
+      </Button>
+      <Button size="compact-xs" variant="default" onClick={showAll}>
+        Whole chart
+      </Button>
+      <Button
+        size="compact-xs"
+        variant={isFollowing ? "filled" : "default"}
+        onClick={follow}
+        aria-pressed={isFollowing}
+      >
+        Follow
+      </Button>
     </div>
   );
 }
@@ -156,26 +246,66 @@ function viewOf(layout: Layout, states: readonly PlacedState[], width: number, h
   return { scale, x: width / 2 - ((left + right) / 2) * scale, y: height / 2 - ((top + bottom) / 2) * scale };
 }
 
-const Drawing = memo(function Drawing({ layout, active, taken }: { layout: Layout; active: ReadonlySet<string>; taken: ReadonlySet<string> }) {
-  const lit = useMemo(() => new Set(layout.arrows.filter((arrow) => arrow.transitions.some((id) => taken.has(id))).map((arrow) => arrow.id)), [layout, taken]);
+const Drawing = memo(function Drawing({
+  layout,
+  active,
+  taken,
+}: {
+  layout: Layout;
+  active: ReadonlySet<string>;
+  taken: ReadonlySet<string>;
+}) {
+  const lit = useMemo(
+    () =>
+      new Set(layout.arrows.filter((arrow) => arrow.transitions.some((id) => taken.has(id))).map((arrow) => arrow.id)),
+    [layout, taken],
+  );
   const isFrame = (state: PlacedState) => state.depth === 0 && state.kind === "compound";
   return (
     <>
-      {layout.states.filter((state) => !isFrame(state)).map((state) => (
-        <rect key={state.id} className={["box", state.kind === "atomic" ? "leaf" : state.depth % 2 === 0 ? "even" : "odd", state.isRegion ? "region" : "", state.tags.includes("terminal") ? "terminal" : "", active.has(state.id) ? "lit" : ""].join(" ")} data-state={state.id} x={state.x} y={state.y} width={state.width} height={state.height} rx={state.kind === "atomic" ? 7 : 10} />
-      ))}
+      {layout.states
+        .filter((state) => !isFrame(state))
+        .map((state) => (
+          <rect
+            key={state.id}
+            className={[
+              "box",
+              state.kind === "atomic" ? "leaf" : state.depth % 2 === 0 ? "even" : "odd",
+              state.isRegion ? "region" : "",
+              state.tags.includes("terminal") ? "terminal" : "",
+              active.has(state.id) ? "lit" : "",
+            ].join(" ")}
+            data-state={state.id}
+            x={state.x}
+            y={state.y}
+            width={state.width}
+            height={state.height}
+            rx={state.kind === "atomic" ? 7 : 10}
+          />
+        ))}
       {layout.arrows.map((arrow) => (
-        <path key={arrow.id} className={`edge${lit.has(arrow.id) ? " taken" : ""}${active.has(arrow.source) ? " open" : ""}`} d={rounded(arrow.points)} markerEnd="url(#head)" />
+        <path
+          key={arrow.id}
+          className={`edge${lit.has(arrow.id) ? " taken" : ""}${active.has(arrow.source) ? " open" : ""}`}
+          d={rounded(arrow.points)}
+          markerEnd="url(#head)"
+        />
       ))}
-      {layout.states.filter((state) => !isFrame(state)).map((state) => (
-        <Face key={state.id} state={state} isLit={active.has(state.id)} />
-      ))}
+      {layout.states
+        .filter((state) => !isFrame(state))
+        .map((state) => (
+          <Face key={state.id} state={state} isLit={active.has(state.id)} />
+        ))}
       {layout.dots.map((dot) => (
         <circle key={dot.of} className="head" cx={dot.x} cy={dot.y} r={4.5} />
       ))}
       {layout.arrows.map((arrow) =>
         arrow.label === null ? null : (
-          <g key={arrow.id} className={`tagline${lit.has(arrow.id) ? " taken" : ""}${active.has(arrow.source) ? " open" : ""}`} transform={`translate(${arrow.label.x} ${arrow.label.y})`}>
+          <g
+            key={arrow.id}
+            className={`tagline${lit.has(arrow.id) ? " taken" : ""}${active.has(arrow.source) ? " open" : ""}`}
+            transform={`translate(${arrow.label.x} ${arrow.label.y})`}
+          >
             <rect width={arrow.label.width} height={arrow.label.height} rx={4} />
             <Words label={arrow.label.text} x={0} y={0} />
           </g>

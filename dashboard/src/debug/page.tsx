@@ -1,11 +1,11 @@
 import { Button } from "@mantine/core";
 import { useContext, useEffect, useMemo, useRef, useState, type DragEvent, type ReactNode } from "react";
-import type { BoardContent } from "../../../src/do/board.ts";
-import { judge } from "../../../src/do/debug.ts";
-import type { JournalEntry } from "../../../src/do/store.ts";
+import type { BoardContent } from "../../../src/wire/schemas.ts";
+import { judge } from "../../../src/core/explain.ts";
+import type { JournalEntry } from "../../../src/core/journal.ts";
 import type { Fact } from "../../../src/events/facts.ts";
-import { stateName } from "../../../src/machines/decide.ts";
-import type { World } from "../../../src/machines/world.ts";
+import { stateName } from "../../../src/core/decide/index.ts";
+import type { World } from "../../../src/core/world.ts";
 import { RigPicker } from "../board/welcome.tsx";
 import { messageOf, request, rigPath } from "../lib/api.ts";
 import type { RigStore } from "../lib/rig-store.ts";
@@ -18,7 +18,8 @@ import { actorName, actorRef, firstActor, refText, snapshotOf } from "./actor.ts
 import { Actors } from "./actors.tsx";
 import type { Bench } from "./bench.ts";
 import { ChartView, useLayout } from "./chart.tsx";
-import { FactsPanel, NowPanel, PossiblePanel, WhatIfPanel } from "./panels.tsx";
+import { FactsPanel, NowPanel, PossiblePanel } from "./panels.tsx";
+import { WhatIfPanel } from "./what-if.tsx";
 import { Scrubber } from "./scrubber.tsx";
 import { fileSource, liveSource, momentAt, type FileSource, type Moment, type Source } from "./source.ts";
 import "../styles/debug.css";
@@ -37,11 +38,12 @@ export default function Debugger() {
       setError(`${picked.name}: ${messageOf(thrown)}`);
     }
   };
-  const failed = error === null ? null : (
-    <div className="notice bad" role="alert">
-      {error}
-    </div>
-  );
+  const failed =
+    error === null ? null : (
+      <div className="notice bad" role="alert">
+        {error}
+      </div>
+    );
   if (file !== null) {
     return (
       <>
@@ -86,7 +88,12 @@ function Drop({ open }: { open: (file: File) => void }) {
     if (file !== undefined) open(file);
   };
   return (
-    <div className={`drop${isOver ? " over" : ""}`} onDragOver={(event) => (event.preventDefault(), setOver(true))} onDragLeave={() => setOver(false)} onDrop={drop}>
+    <div
+      className={`drop${isOver ? " over" : ""}`}
+      onDragOver={(event) => (event.preventDefault(), setOver(true))}
+      onDragLeave={() => setOver(false)}
+      onDrop={drop}
+    >
       <b>Drop a journal file here</b>
       <FileButton open={open}>Open a file</FileButton>
     </div>
@@ -97,11 +104,19 @@ function FileButton({ open, children }: { open: (file: File) => void; children: 
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
-      <input ref={input} type="file" accept=".ndjson,.jsonl,application/x-ndjson" className="visually-hidden" tabIndex={-1} aria-label="Journal file" onChange={(event) => {
-        const file = event.currentTarget.files?.[0];
-        event.currentTarget.value = "";
-        if (file !== undefined) open(file);
-      }} />
+      <input
+        ref={input}
+        type="file"
+        accept=".ndjson,.jsonl,application/x-ndjson"
+        className="visually-hidden"
+        tabIndex={-1}
+        aria-label="Journal file"
+        onChange={(event) => {
+          const file = event.currentTarget.files?.[0];
+          event.currentTarget.value = "";
+          if (file !== undefined) open(file);
+        }}
+      />
       <Button size="compact-sm" variant="default" onClick={() => input.current?.click()}>
         {children}
       </Button>
@@ -125,10 +140,21 @@ function LiveBench({ store, open }: { store: RigStore; open: (file: File) => voi
       link.download = `${store.rigId}.journal.ndjson`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-      return { title: "The journal is saved", text: `${Math.ceil(blob.size / 1_024)} KB. Open it here again, or with the replay command.` };
+      return {
+        title: "The journal is saved",
+        text: `${Math.ceil(blob.size / 1_024)} KB. Open it here again, or with the replay command.`,
+      };
     }, "The journal was not exported");
   return (
-    <Workbench source={source} live={world} content={state.content} entries={state.entries} version={state.version} now={now} lastTaken={taken}>
+    <Workbench
+      source={source}
+      live={world}
+      content={state.content}
+      entries={state.entries}
+      version={state.version}
+      now={now}
+      lastTaken={taken}
+    >
       <Button size="compact-sm" variant="default" onClick={() => void save()}>
         Export
       </Button>
@@ -146,7 +172,9 @@ function useLastTaken(store: RigStore): (actor: string) => ReadonlySet<string> {
     () =>
       store.beforeEntry(({ fact }, world) => {
         const actor = actorRef(watched) ?? firstActor(world);
-        const ids = judge(world, actor.kind, actor.id, fact).filter((branch) => branch.taken).map((branch) => branch.id);
+        const ids = judge(world, actor.kind, actor.id, fact)
+          .filter((branch) => branch.taken)
+          .map((branch) => branch.id);
         if (ids.length > 0) taken.current.set(refText(actor), new Set(ids));
       }),
     [store, watched],
@@ -157,12 +185,23 @@ function useLastTaken(store: RigStore): (actor: string) => ReadonlySet<string> {
 const NONE: ReadonlySet<string> = new Set();
 
 function FileBench({ file, close }: { file: FileSource; close: () => void }) {
-  const [loaded, setLoaded] = useState<{ world: World; entries: readonly JournalEntry[]; content: ReadonlyMap<string, BoardContent> } | null>(null);
+  const [loaded, setLoaded] = useState<{
+    world: World;
+    entries: readonly JournalEntry[];
+    content: ReadonlyMap<string, BoardContent>;
+  } | null>(null);
   useEffect(() => {
     const load = async () => {
       const [world, entries] = await Promise.all([file.committed(file.last()), file.entries(1, file.last())]);
       const content = new Map<string, BoardContent>();
-      for (const { fact } of entries) if (fact.type === "bead.created") content.set(fact.beadId, { title: fact.title, labels: fact.labels, createdBy: fact.createdBy, metadata: fact.metadata as BoardContent["metadata"] });
+      for (const { fact } of entries)
+        if (fact.type === "bead.created")
+          content.set(fact.beadId, {
+            title: fact.title,
+            labels: fact.labels,
+            createdBy: fact.createdBy,
+            metadata: fact.metadata as BoardContent["metadata"],
+          });
       setLoaded({ world, entries, content });
     };
     void load();
@@ -172,13 +211,24 @@ function FileBench({ file, close }: { file: FileSource; close: () => void }) {
     <>
       <div className={`notice${file.difference === null ? "" : " bad"}`} role="status">
         <span>
-          <b>{file.name}</b>: {file.difference === null ? `${file.facts.toLocaleString("en")} facts folded again in this browser, no difference.` : file.difference}
+          <b>{file.name}</b>:{" "}
+          {file.difference === null
+            ? `${file.facts.toLocaleString("en")} facts folded again in this browser, no difference.`
+            : file.difference}
         </span>
         <Button size="compact-sm" variant="default" onClick={close}>
           Close the file
         </Button>
       </div>
-      <Workbench source={file} live={loaded.world} content={loaded.content} entries={loaded.entries} version={0} now={loaded.world.at} lastTaken={() => NONE} />
+      <Workbench
+        source={file}
+        live={loaded.world}
+        content={loaded.content}
+        entries={loaded.entries}
+        version={0}
+        now={loaded.world.at}
+        lastTaken={() => NONE}
+      />
     </>
   );
 }
@@ -199,8 +249,6 @@ interface WorkbenchProps {
 function Workbench({ source, live, content, entries, version, now, lastTaken, children }: WorkbenchProps) {
   const { path, params } = usePlace();
   const toasts = useToasts();
-  const [tab, setTab] = useState<(typeof TABS)[number]>("Now");
-  const [draft, setDraft] = useState<string | null>(null);
   const asked = /^\d{1,15}$/.exec(params.get("seq") ?? "");
   const seq = asked === null ? null : Number(asked[0]);
   const { moment, error, isReplaying } = useMoment(source, seq);
@@ -210,11 +258,19 @@ function Workbench({ source, live, content, entries, version, now, lastTaken, ch
   const bench: Bench = { source, actor, world, moment: shown, now: shown?.entry.fact.at ?? now, content, version };
   const snapshot = snapshotOf(world, actor);
   const active = useMemo(() => new Set((snapshot?._nodes ?? []).map((node: { id: string }) => node.id)), [snapshot]);
-  const taken = useMemo(() => (shown === null ? lastTaken(refText(actor)) : new Set(judge(shown.before, actor.kind, actor.id, shown.entry.fact).filter((branch) => branch.taken).map((branch) => branch.id))), [shown, actor.kind, actor.id, version]);
+  const taken = useMemo(
+    () =>
+      shown === null
+        ? lastTaken(refText(actor))
+        : new Set(
+            judge(shown.before, actor.kind, actor.id, shown.entry.fact)
+              .filter((branch) => branch.taken)
+              .map((branch) => branch.id),
+          ),
+    [shown, actor.kind, actor.id, version],
+  );
   const layout = useLayout(actor.kind);
-  useEffect(() => setDraft(null), [actor.kind, actor.id]);
   const goTo = (to: number | null) => setParams({ seq: to, actor: refText(actor) }, false);
-  const tryIt = (fact: Fact) => (setDraft(JSON.stringify(fact, null, 1)), setTab("What if"));
   const copy = () =>
     toasts.act(async () => {
       const link = `${location.origin}${href(path, { actor: refText(actor), seq: seq ?? source.last() }, params)}`;
@@ -246,31 +302,72 @@ function Workbench({ source, live, content, entries, version, now, lastTaken, ch
             </h2>
             <span className="mono small soft">{snapshot === undefined ? "does not exist" : stateName(snapshot)}</span>
           </div>
-          {layout === null ? <div className="chart-window" /> : <ChartView key={actor.kind} layout={layout} active={active} taken={taken} label={`Statechart of ${actor.kind} ${actorName(world, content, actor)}${snapshot === undefined ? "" : `, in ${stateName(snapshot)}`}`} />}
+          {layout === null ? (
+            <div className="chart-window" />
+          ) : (
+            <ChartView
+              key={actor.kind}
+              layout={layout}
+              active={active}
+              taken={taken}
+              label={`Statechart of ${actor.kind} ${actorName(world, content, actor)}${snapshot === undefined ? "" : `, in ${stateName(snapshot)}`}`}
+            />
+          )}
         </section>
-        <section className="card side-panel" aria-label="Details">
-          <div className="tabs" role="group" aria-label="What to show">
-            {TABS.map((name) => (
-              <Chip key={name} on={tab === name} onClick={() => setTab(name)}>
-                {name === "Now" && seq !== null ? "Then" : name}
-              </Chip>
-            ))}
-          </div>
-          <div className="body" tabIndex={0} role="region" aria-label={tab}>
-            {tab === "Now" && <NowPanel bench={bench} />}
-            {tab === "Can happen" && <PossiblePanel bench={bench} tryIt={tryIt} />}
-            {tab === "What if" && <WhatIfPanel key={`${refText(actor)} ${seq}`} bench={bench} draft={draft} setDraft={setDraft} />}
-            {tab === "Facts" && <FactsPanel bench={bench} entries={entries} goTo={goTo} />}
-          </div>
-        </section>
+        <Side bench={bench} seq={seq} entries={entries} goTo={goTo} />
       </div>
     </>
   );
 }
 
+/** What is known of the actor at the moment that is shown, in tabs. */
+function Side({
+  bench,
+  seq,
+  entries,
+  goTo,
+}: {
+  bench: Bench;
+  seq: number | null;
+  entries: readonly JournalEntry[];
+  goTo: (seq: number | null) => void;
+}) {
+  const { actor } = bench;
+  const [tab, setTab] = useState<(typeof TABS)[number]>("Now");
+  const [draft, setDraft] = useState<string | null>(null);
+  useEffect(() => setDraft(null), [actor.kind, actor.id]);
+  const tryIt = (fact: Fact) => (setDraft(JSON.stringify(fact, null, 1)), setTab("What if"));
+  return (
+    <section className="card side-panel" aria-label="Details">
+      <div className="tabs" role="group" aria-label="What to show">
+        {TABS.map((name) => (
+          <Chip key={name} on={tab === name} onClick={() => setTab(name)}>
+            {name === "Now" && seq !== null ? "Then" : name}
+          </Chip>
+        ))}
+      </div>
+      <div className="body" tabIndex={0} role="region" aria-label={tab}>
+        {tab === "Now" && <NowPanel bench={bench} />}
+        {tab === "Can happen" && <PossiblePanel bench={bench} tryIt={tryIt} />}
+        {tab === "What if" && (
+          <WhatIfPanel key={`${refText(actor)} ${seq}`} bench={bench} draft={draft} setDraft={setDraft} />
+        )}
+        {tab === "Facts" && <FactsPanel bench={bench} entries={entries} goTo={goTo} />}
+      </div>
+    </section>
+  );
+}
+
 /** The moment at a seq; the one before stays until the next one is replayed. */
-function useMoment(source: Source, seq: number | null): { moment: Moment | null; error: string | null; isReplaying: boolean } {
-  const [state, setState] = useState<{ seq: number | null; moment: Moment | null; error: string | null }>({ seq: null, moment: null, error: null });
+function useMoment(
+  source: Source,
+  seq: number | null,
+): { moment: Moment | null; error: string | null; isReplaying: boolean } {
+  const [state, setState] = useState<{ seq: number | null; moment: Moment | null; error: string | null }>({
+    seq: null,
+    moment: null,
+    error: null,
+  });
   useEffect(() => {
     if (seq === null) return setState({ seq: null, moment: null, error: null });
     let isGone = false;

@@ -1,13 +1,12 @@
 import { Button } from "@mantine/core";
-import { useEffect, useMemo, useState, type FormEvent } from "react";
-import type { Pending } from "../../../src/do/board.ts";
-import { concerns, possible, type Possibility, type WhatIf } from "../../../src/do/debug.ts";
-import type { JournalEntry } from "../../../src/do/store.ts";
+import { useEffect, useMemo, useState } from "react";
+import type { Pending } from "../../../src/wire/schemas.ts";
+import { concerns, possible, type Possibility } from "../../../src/core/explain.ts";
+import type { JournalEntry } from "../../../src/core/journal.ts";
 import type { Effect } from "../../../src/events/effects.ts";
 import type { Fact } from "../../../src/events/facts.ts";
-import { stateName } from "../../../src/machines/decide.ts";
-import { messageOf } from "../lib/api.ts";
-import { plural, short } from "../lib/names.ts";
+import { stateName } from "../../../src/core/decide/index.ts";
+import { plural } from "../lib/names.ts";
 import { say } from "../lib/says.ts";
 import { clock, dateAndTime, duration, timeOfDay } from "../lib/time.ts";
 import { deadlineOf } from "../lib/world.ts";
@@ -20,7 +19,10 @@ import type { Bench } from "./bench.ts";
 export function NowPanel({ bench }: { bench: Bench }) {
   const { world, actor, moment, now } = bench;
   const snapshot = snapshotOf(world, actor);
-  if (snapshot === undefined) return <p className="soft">It does not exist {moment === null ? "any more, or not in this rig" : "at this moment"}.</p>;
+  if (snapshot === undefined)
+    return (
+      <p className="soft">It does not exist {moment === null ? "any more, or not in this rig" : "at this moment"}.</p>
+    );
   const before = moment === null ? null : snapshotOf(moment.before, actor);
   const next = deadlineOf(world, actor.kind, snapshot, now);
   const waits = deadlines(world, actor);
@@ -60,12 +62,20 @@ const Deadline = ({ name, at, now, isNext }: { name: string; at: number; now: nu
     <dt>{name}</dt>
     <dd title={dateAndTime(at)} className="num">
       {at > now ? `in ${clock(at - now)}` : `${duration(now - at)} ago`}
-      {isNext ? <span className="pill bare busy" style={{ marginLeft: 6 }}>next</span> : null}
+      {isNext ? (
+        <span className="pill bare busy" style={{ marginLeft: 6 }}>
+          next
+        </span>
+      ) : null}
     </dd>
   </>
 );
 
-const isOf = (effect: Effect, { kind, id }: ActorRef): boolean => kind === "rig" || ("agentId" in effect && kind === "agent" && effect.agentId === id && effect.kind !== "git.merge") || ("beadId" in effect && kind === "bead" && effect.beadId === id) || (effect.kind === "git.merge" && kind === "review" && effect.reviewId === id);
+const isOf = (effect: Effect, { kind, id }: ActorRef): boolean =>
+  kind === "rig" ||
+  ("agentId" in effect && kind === "agent" && effect.agentId === id && effect.kind !== "git.merge") ||
+  ("beadId" in effect && kind === "bead" && effect.beadId === id) ||
+  (effect.kind === "git.merge" && kind === "review" && effect.reviewId === id);
 
 /** Now: what is in the outbox. In the past: what the shown fact asked for. */
 function Effects({ bench }: { bench: Bench }) {
@@ -78,8 +88,18 @@ function Effects({ bench }: { bench: Bench }) {
     if (asked === null) return;
     let isGone = false;
     // A pause: facts come in bunches, and the outbox settles right after them.
-    const timer = setTimeout(() => void source.outbox()?.then((found) => !isGone && setRows(found), () => {}), 400);
-    void asked.then((found) => !isGone && setRows(found), () => {});
+    const timer = setTimeout(
+      () =>
+        void source.outbox()?.then(
+          (found) => !isGone && setRows(found),
+          () => {},
+        ),
+      400,
+    );
+    void asked.then(
+      (found) => !isGone && setRows(found),
+      () => {},
+    );
     return () => {
       isGone = true;
       clearTimeout(timer);
@@ -90,7 +110,15 @@ function Effects({ bench }: { bench: Bench }) {
     return (
       <>
         <h3 className="sub">Effects of this fact</h3>
-        {effects.length === 0 ? <p className="soft">None.</p> : <div>{effects.map((effect) => <EffectLine key={effect.key} effect={effect} />)}</div>}
+        {effects.length === 0 ? (
+          <p className="soft">None.</p>
+        ) : (
+          <div>
+            {effects.map((effect) => (
+              <EffectLine key={effect.key} effect={effect} />
+            ))}
+          </div>
+        )}
       </>
     );
   }
@@ -105,7 +133,12 @@ function Effects({ bench }: { bench: Bench }) {
           {shown.map((row) => (
             <EffectLine key={row.key} effect={row.effect}>
               <span className="small">
-                {row.in_flight ? "being run now" : row.next_at <= now ? "due" : `tried again in ${clock(row.next_at - now)}`}, {plural(row.attempts, "failed try", "failed tries")}
+                {row.in_flight
+                  ? "being run now"
+                  : row.next_at <= now
+                    ? "due"
+                    : `tried again in ${clock(row.next_at - now)}`}
+                , {plural(row.attempts, "failed try", "failed tries")}
                 {row.error === null ? "" : `: ${row.error}`}
               </span>
             </EffectLine>
@@ -150,25 +183,50 @@ function Context({ value, before }: { value: object; before: object | null }) {
   );
 }
 
-const isTime = (name: string, value: unknown): value is number => typeof value === "number" && /(At|Until)$/.test(name) && value > 1e11;
-const textOf = (name: string, value: unknown): string => (isTime(name, value) ? dateAndTime(value) : typeof value === "string" ? value : JSON.stringify(value, null, typeof value === "object" && value !== null ? 1 : undefined) ?? "undefined");
+const isTime = (name: string, value: unknown): value is number =>
+  typeof value === "number" && /(At|Until)$/.test(name) && value > 1e11;
+const textOf = (name: string, value: unknown): string => {
+  if (isTime(name, value)) return dateAndTime(value);
+  if (typeof value === "string") return value;
+  return JSON.stringify(value, null, typeof value === "object" && value !== null ? 1 : undefined) ?? "undefined";
+};
 
 /** Every event with a transition here, and what its guards say now. Computed by the machine itself, on a copy. */
 export function PossiblePanel({ bench, tryIt }: { bench: Bench; tryIt: (fact: Fact) => void }) {
   const { world, actor, now, moment } = bench;
   // Once a second is enough: guards compare times.
   const second = Math.floor(now / 1_000);
-  const list = useMemo(() => possible(world, actor.kind, actor.id, now), [world, bench.version, actor.kind, actor.id, second]);
+  const list = useMemo(
+    () => possible(world, actor.kind, actor.id, now),
+    [world, bench.version, actor.kind, actor.id, second],
+  );
   if (list === null) return <p className="soft">It does not exist{moment === null ? "" : " at this moment"}.</p>;
   const sorted = [...list].sort((a, b) => Number(b.moves) - Number(a.moves));
   return (
     <>
       <p className="soft small">
-        {plural(list.length, "event")} this state has a transition for, judged {moment === null ? "now" : "at this moment"}. Anything else would be ignored or refused.
+        {plural(list.length, "event")} this state has a transition for, judged{" "}
+        {moment === null ? "now" : "at this moment"}. Anything else would be ignored or refused.
       </p>
       {sorted.map((one) => (
-        <PossibleCard key={`${one.fact.type} ${one.variant}`} one={one} here={stateName(snapshotOf(world, actor) as never)} tryIt={tryIt} />
+        <PossibleCard
+          key={`${one.fact.type} ${one.variant}`}
+          one={one}
+          here={stateName(snapshotOf(world, actor) as never)}
+          tryIt={tryIt}
+        />
       ))}
+    </>
+  );
+}
+
+function Consequence({ one, here }: { one: Possibility; here: string }) {
+  if (one.error !== null) return `It cannot be judged: ${one.error}`;
+  if (!one.moves) return <span className="soft">would be ignored now</span>;
+  if (one.to === here) return "stays, and changes its context";
+  return (
+    <>
+      → <b className="mono">{one.to}</b>
     </>
   );
 }
@@ -180,19 +238,34 @@ function PossibleCard({ one, here, tryIt }: { one: Possibility; here: string; tr
         <b className="mono">{one.fact.type}</b>
         {one.variant !== "" && <span className="pill bare quiet">{one.variant}</span>}
         <span style={{ flex: 1 }} />
-        <Button size="compact-xs" variant="default" onClick={() => tryIt(one.fact)} aria-label={`What if ${one.fact.type} ${one.variant}`}>
+        <Button
+          size="compact-xs"
+          variant="default"
+          onClick={() => tryIt(one.fact)}
+          aria-label={`What if ${one.fact.type} ${one.variant}`}
+        >
           What if
         </Button>
       </div>
-      <div className="small">{one.error !== null ? `It cannot be judged: ${one.error}` : !one.moves ? <span className="soft">would be ignored now</span> : one.to === here ? "stays, and changes its context" : <>→ <b className="mono">{one.to}</b></>}</div>
+      <div className="small">
+        <Consequence one={one} here={here} />
+      </div>
       {one.branches.map((branch) => (
         <div key={branch.id} className={`branch${branch.taken ? " taken" : ""}`}>
           <div className="guards">
-            {branch.guards.length === 0 ? <span className="soft">{branch.taken ? "always" : "decided before it"}</span> : branch.guards.map((guard) => (
-              <span key={guard.name} className={`guard-value${guard.holds ? " holds" : ""}`} title={guard.error ?? (guard.holds ? "holds" : "does not hold")}>
-                {guard.holds ? "✓" : "✗"} {guard.name}
-              </span>
-            ))}
+            {branch.guards.length === 0 ? (
+              <span className="soft">{branch.taken ? "always" : "decided before it"}</span>
+            ) : (
+              branch.guards.map((guard) => (
+                <span
+                  key={guard.name}
+                  className={`guard-value${guard.holds ? " holds" : ""}`}
+                  title={guard.error ?? (guard.holds ? "holds" : "does not hold")}
+                >
+                  {guard.holds ? "✓" : "✗"} {guard.name}
+                </span>
+              ))
+            )}
           </div>
           <div className="soft">
             {branch.target === null ? "" : `→ ${branch.target} `}
@@ -200,115 +273,44 @@ function PossibleCard({ one, here, tryIt }: { one: Possibility; here: string; tr
           </div>
         </div>
       ))}
-      {one.effects.map((effect) => <div key={effect.key} className="small" style={{ color: "var(--busy)" }}>▸ {effect.kind} <span className="mono">{effect.key}</span></div>)}
-      {one.facts.map((fact, i) => <div key={i} className="small" style={{ color: "var(--violet)" }}>⇢ {fact.type}</div>)}
+      {one.effects.map((effect) => (
+        <div key={effect.key} className="small" style={{ color: "var(--busy)" }}>
+          ▸ {effect.kind} <span className="mono">{effect.key}</span>
+        </div>
+      ))}
+      {one.facts.map((fact, i) => (
+        <div key={i} className="small" style={{ color: "var(--violet)" }}>
+          ⇢ {fact.type}
+        </div>
+      ))}
     </div>
   );
 }
 
-/** An event is folded into a copy of the rig, with all that would follow. */
-export function WhatIfPanel({ bench, draft, setDraft }: { bench: Bench; draft: string | null; setDraft: (text: string) => void }) {
-  const { world, actor, moment, now, source, content } = bench;
-  const [result, setResult] = useState<WhatIf | null>(null);
-  const [error, setError] = useState<string | null>(null);
-  const [when, setWhen] = useState("now");
-  const events = useMemo(() => possible(world, actor.kind, actor.id, now) ?? [], [world, bench.version, actor.kind, actor.id]);
-  const first = events[0];
-  const text = draft ?? (first === undefined ? '{\n "type": "TICK",\n "container": "reachable"\n}' : JSON.stringify(first.fact, null, 1));
-  const waits = deadlines(world, actor).filter(({ at }) => at > now);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setError(null);
-    try {
-      const at = when === "now" ? null : Number(when);
-      setResult(await source.whatIf(moment === null ? null : moment.entry.fact.seq, JSON.parse(text) as Fact, at));
-    } catch (thrown) {
-      setResult(null);
-      setError(messageOf(thrown));
-    }
-  };
-  return (
-    <>
-      <p className="soft small">Tried on a copy of the whole rig{moment === null ? "" : `, as of #${moment.entry.fact.seq}`}. Nothing is kept and nothing is run.</p>
-      <form onSubmit={(event) => void submit(event)} className="stack">
-        <div className="row wrap">
-          <select className="plain-select" aria-label="An event to begin with" value="" onChange={(event) => setDraft(JSON.stringify(events[Number(event.currentTarget.value)]?.fact, null, 1))}>
-            <option value="" disabled>
-              Begin with an event…
-            </option>
-            {events.map((one, i) => (
-              <option key={`${one.fact.type} ${one.variant}`} value={i}>
-                {one.fact.type} {one.variant}
-              </option>
-            ))}
-          </select>
-          <select className="plain-select" aria-label="When" value={when} onChange={(event) => setWhen(event.currentTarget.value)}>
-            <option value="now">{moment === null ? "now" : "at this moment"}</option>
-            {waits.map(({ name, at }) => (
-              <option key={name} value={at}>
-                at the {name} (in {clock(at - now)})
-              </option>
-            ))}
-          </select>
-        </div>
-        <textarea className="json-input" aria-label="The event, as JSON" spellCheck={false} value={text} onChange={(event) => setDraft(event.currentTarget.value)} />
-        <Button type="submit">Try it on a copy</Button>
-      </form>
-      {error !== null && (
-        <div className="notice bad" role="alert" style={{ margin: 0 }}>
-          {error}
-        </div>
-      )}
-      {result !== null && (
-        <div className="outcome" role="region" aria-label="What would happen" aria-live="polite">
-          {result.error !== null && <div className="notice bad">The fold failed: {result.error}</div>}
-          {result.error === null && result.changed.length === 0 && <p>Nothing would change{result.entries.length === 0 ? ", and nothing would be journalled" : ""}.</p>}
-          {result.changed.length > 0 && (
-            <>
-              <b>{plural(result.changed.length, "actor")} would change</b>
-              <ul>
-                {result.changed.map((moved) => (
-                  <li key={`${moved.kind}:${moved.id}`}>
-                    {moved.kind} <span className="mono">{short(moved.id)}</span>: {moved.from === null ? "made as" : moved.from === moved.to ? "stays" : moved.from} {moved.from === moved.to ? <span className="mono">{moved.to}</span> : <>→ <b className="mono">{moved.to ?? "gone"}</b></>}
-                  </li>
-                ))}
-              </ul>
-            </>
-          )}
-          {result.entries.length > 0 && (
-            <>
-              <b>{plural(result.entries.length, "fact")} would be journalled</b>
-              <ul>
-                {result.entries.map(({ fact, effects, missing }) => (
-                  <li key={fact.seq}>
-                    {fact.cause === null ? "" : "⇢ "}
-                    {say(fact, world, content).text} <span className="soft mono">{fact.type}</span>
-                    {missing === null ? "" : ` (nobody is ${missing})`}
-                    {effects.map((effect) => (
-                      <div key={effect.key} style={{ color: "var(--busy)" }}>
-                        ▸ {effect.kind} <span className="mono small">{effect.key}</span>
-                      </div>
-                    ))}
-                  </li>
-                ))}
-              </ul>
-            </>
-          )}
-        </div>
-      )}
-    </>
-  );
-}
-
 /** The actor's facts, newest first; one click goes there. */
-export function FactsPanel({ bench, entries, goTo }: { bench: Bench; entries: readonly JournalEntry[]; goTo: (seq: number) => void }) {
+export function FactsPanel({
+  bench,
+  entries,
+  goTo,
+}: {
+  bench: Bench;
+  entries: readonly JournalEntry[];
+  goTo: (seq: number) => void;
+}) {
   const { actor, content, world, moment } = bench;
   const [isAll, setAll] = useState(false);
-  const shown = useMemo(() => entries.filter(({ fact }) => isAll || (fact.type !== "TICK" && concerns(fact, actor.kind, actor.id))).toReversed(), [entries, actor.kind, actor.id, isAll]);
+  const shown = useMemo(
+    () =>
+      entries
+        .filter(({ fact }) => isAll || (fact.type !== "TICK" && concerns(fact, actor.kind, actor.id)))
+        .toReversed(),
+    [entries, actor.kind, actor.id, isAll],
+  );
   return (
     <>
       <label className="small row">
-        <input type="checkbox" checked={isAll} onChange={(event) => setAll(event.currentTarget.checked)} /> facts of everybody
+        <input type="checkbox" checked={isAll} onChange={(event) => setAll(event.currentTarget.checked)} /> facts of
+        everybody
       </label>
       {shown.length === 0 ? (
         <p className="soft">None that this page has loaded.</p>
@@ -321,7 +323,10 @@ export function FactsPanel({ bench, entries, goTo }: { bench: Bench; entries: re
             maxHeight={Math.max(320, innerHeight - 300)}
             keyOf={({ fact }) => String(fact.seq)}
             rowClass={({ fact }) => (moment?.entry.fact.seq === fact.seq ? "on" : "")}
-            onPick={({ fact }) => () => goTo(fact.seq)}
+            onPick={({ fact }) =>
+              () =>
+                goTo(fact.seq)
+              }
             render={({ fact, effects }) => (
               <span className="list-main">
                 <span className="row small">

@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
-import { concerns } from "../../../src/do/debug.ts";
+import { concerns } from "../../../src/core/explain.ts";
 import { say } from "../lib/says.ts";
 import { dateAndTime } from "../lib/time.ts";
 import type { Bench } from "./bench.ts";
@@ -8,9 +8,20 @@ import type { Bench } from "./bench.ts";
 const STEP = 200;
 
 /** Goes through the journal: by dragging, fact by fact, or from one of the actor's facts to the next. */
-export function Scrubber({ bench, seq, isReplaying, goTo, children }: { bench: Bench; seq: number | null; isReplaying: boolean; goTo: (seq: number | null) => void; children?: React.ReactNode }) {
-  const { source, actor, moment, world, content } = bench;
-  const last = source.last();
+export function Scrubber({
+  bench,
+  seq,
+  isReplaying,
+  goTo,
+  children,
+}: {
+  bench: Bench;
+  seq: number | null;
+  isReplaying: boolean;
+  goTo: (seq: number | null) => void;
+  children?: React.ReactNode;
+}) {
+  const last = bench.source.last();
   const [dragged, setDragged] = useState<number | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => setDragged(null), [seq]);
@@ -20,52 +31,105 @@ export function Scrubber({ bench, seq, isReplaying, goTo, children }: { bench: B
     clearTimeout(timer.current);
     timer.current = setTimeout(() => goTo(to), 90);
   };
-  /** The actor's nearest fact before or after, wherever in the journal it is. */
-  const jump = async (direction: -1 | 1) => {
-    for (let from = at + direction; from >= 1 && from <= last; from += direction * STEP) {
-      const [low, high] = direction === 1 ? [from, Math.min(last, from + STEP - 1)] : [Math.max(1, from - STEP + 1), from];
-      const entries = (await source.entries(low, high)).filter(({ fact }) => fact.type !== "TICK" && concerns(fact, actor.kind, actor.id));
-      const found = direction === 1 ? entries[0] : entries.at(-1);
-      if (found !== undefined) return goTo(found.fact.seq);
-    }
-    goTo(direction === 1 ? null : 1);
-  };
+  const jump = async (direction: -1 | 1) => goTo(await nearest(bench, at, direction));
   return (
     <section className="card scrubber" aria-label="Time">
       <div className="line">
         <Button size="compact-sm" variant="default" onClick={() => void jump(-1)} disabled={at <= 1}>
           <span aria-hidden="true">←&nbsp;</span>its last<span className="visually-hidden"> fact</span>
         </Button>
-        <Button size="compact-sm" variant="default" onClick={() => goTo(Math.max(1, at - 1))} disabled={at <= 1} aria-label="One fact back">
+        <Button
+          size="compact-sm"
+          variant="default"
+          onClick={() => goTo(Math.max(1, at - 1))}
+          disabled={at <= 1}
+          aria-label="One fact back"
+        >
           ‹
         </Button>
-        <Button size="compact-sm" variant="default" onClick={() => goTo(at + 1 > last ? null : at + 1)} disabled={seq === null} aria-label="One fact on">
+        <Button
+          size="compact-sm"
+          variant="default"
+          onClick={() => goTo(at + 1 > last ? null : at + 1)}
+          disabled={seq === null}
+          aria-label="One fact on"
+        >
           ›
         </Button>
         <Button size="compact-sm" variant="default" onClick={() => void jump(1)} disabled={seq === null}>
-          its next<span className="visually-hidden"> fact</span><span aria-hidden="true">&nbsp;→</span>
+          its next<span className="visually-hidden"> fact</span>
+          <span aria-hidden="true">&nbsp;→</span>
         </Button>
-        <div className="moment">
-          <b>{seq === null && dragged === null ? "Now" : `#${at}`}</b>
-          <span className="soft clip" aria-live="polite">
-            {moment !== null && dragged === null ? (
-              <>
-                {dateAndTime(moment.entry.fact.at)} · {say(moment.entry.fact, world, content).text}
-              </>
-            ) : seq === null && dragged === null ? (
-              `after ${last.toLocaleString("en")} facts`
-            ) : (
-              "replaying…"
-            )}
-          </span>
-          {isReplaying && <span className="pill bare busy">replaying</span>}
-        </div>
+        <Shown bench={bench} seq={seq} dragged={dragged} isReplaying={isReplaying} />
         {children}
-        <Button size="compact-sm" variant={seq === null ? "filled" : "default"} onClick={() => goTo(null)} aria-pressed={seq === null}>
+        <Button
+          size="compact-sm"
+          variant={seq === null ? "filled" : "default"}
+          onClick={() => goTo(null)}
+          aria-pressed={seq === null}
+        >
           Now
         </Button>
       </div>
-      <input type="range" min={1} max={Math.max(1, last)} step={1} value={Math.min(at, Math.max(1, last))} onChange={(event) => drag(Number(event.currentTarget.value))} aria-label="Seq in the journal" aria-valuetext={seq === null ? `now, ${last}` : `${at} of ${last}`} />
+      <input
+        type="range"
+        min={1}
+        max={Math.max(1, last)}
+        step={1}
+        value={Math.min(at, Math.max(1, last))}
+        onChange={(event) => drag(Number(event.currentTarget.value))}
+        aria-label="Seq in the journal"
+        aria-valuetext={seq === null ? `now, ${last}` : `${at} of ${last}`}
+      />
     </section>
+  );
+}
+
+/** The actor's nearest fact before or after, wherever in the journal it is; beyond the last one is now, null. */
+async function nearest({ source, actor }: Bench, at: number, direction: -1 | 1): Promise<number | null> {
+  const last = source.last();
+  for (let from = at + direction; from >= 1 && from <= last; from += direction * STEP) {
+    const [low, high] =
+      direction === 1 ? [from, Math.min(last, from + STEP - 1)] : [Math.max(1, from - STEP + 1), from];
+    const entries = (await source.entries(low, high)).filter(
+      ({ fact }) => fact.type !== "TICK" && concerns(fact, actor.kind, actor.id),
+    );
+    const found = direction === 1 ? entries[0] : entries.at(-1);
+    if (found !== undefined) return found.fact.seq;
+  }
+  return direction === 1 ? null : 1;
+}
+
+/** Which moment is shown, in words. */
+function Shown({
+  bench,
+  seq,
+  dragged,
+  isReplaying,
+}: {
+  bench: Bench;
+  seq: number | null;
+  dragged: number | null;
+  isReplaying: boolean;
+}) {
+  const { source, moment, world, content } = bench;
+  const last = source.last();
+  const at = dragged ?? seq ?? last;
+  return (
+    <div className="moment">
+      <b>{seq === null && dragged === null ? "Now" : `#${at}`}</b>
+      <span className="soft clip" aria-live="polite">
+        {moment !== null && dragged === null ? (
+          <>
+            {dateAndTime(moment.entry.fact.at)} · {say(moment.entry.fact, world, content).text}
+          </>
+        ) : seq === null && dragged === null ? (
+          `after ${last.toLocaleString("en")} facts`
+        ) : (
+          "replaying…"
+        )}
+      </span>
+      {isReplaying && <span className="pill bare busy">replaying</span>}
+    </div>
   );
 }

@@ -1,10 +1,11 @@
-import type { BoardActor, Pending } from "../../../src/do/board.ts";
-import { whatIf, type WhatIf } from "../../../src/do/debug.ts";
-import { copyWorld } from "../../../src/machines/world.ts";
-import { isStoredActor, readHeader, readLine, replayer } from "../../../src/do/replay.ts";
-import type { JournalEntry } from "../../../src/do/store.ts";
+import type { BoardActor, Pending } from "../../../src/wire/schemas.ts";
+import { whatIf, type WhatIf } from "../../../src/core/explain.ts";
+import { copyWorld } from "../../../src/core/world.ts";
+import { replayer } from "../../../src/core/replay.ts";
+import { isStoredActor, readHeader, readLine } from "../../../src/core/journal-file.ts";
+import type { JournalEntry } from "../../../src/core/journal.ts";
 import type { Fact } from "../../../src/events/facts.ts";
-import { createWorld, type World } from "../../../src/machines/world.ts";
+import { createWorld, type World } from "../../../src/core/world.ts";
 import { api, get, request, rigPath } from "../lib/api.ts";
 import type { RigStore } from "../lib/rig-store.ts";
 import { advance, worldOf } from "../lib/world.ts";
@@ -34,7 +35,10 @@ export interface Moment {
 export async function momentAt(source: Source, seq: number): Promise<Moment> {
   const [entry] = await source.entries(seq, seq);
   if (entry === undefined) throw new Error(`the journal has no fact with seq ${seq}`);
-  const [start, facts] = await Promise.all([entry.batch <= 1 ? createWorld() : source.committed(entry.batch - 1), source.entries(entry.batch, seq)]);
+  const [start, facts] = await Promise.all([
+    entry.batch <= 1 ? createWorld() : source.committed(entry.batch - 1),
+    source.entries(entry.batch, seq),
+  ]);
   const before = copyWorld(start);
   for (const { fact } of facts) if (fact.seq < seq) advance(before, fact);
   const after = copyWorld(before);
@@ -61,10 +65,18 @@ export function liveSource(store: RigStore): Source {
     if (known !== undefined) return known;
     const asked = request("GET", rigPath(store.rigId, `/journal?after=${n * PAGE}&limit=${PAGE}`))
       .then((response) => response.text())
-      .then((text) => text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as JournalEntry));
+      .then((text) =>
+        text
+          .split("\n")
+          .filter((line) => line !== "")
+          .map((line) => JSON.parse(line) as JournalEntry),
+      );
     pages.set(n, asked);
     // A page that is not full will have more later.
-    asked.then((entries) => entries.length < PAGE && pages.delete(n), () => pages.delete(n));
+    asked.then(
+      (entries) => entries.length < PAGE && pages.delete(n),
+      () => pages.delete(n),
+    );
     return asked;
   };
   return {
@@ -120,7 +132,8 @@ export async function fileSource(file: Blob & { name?: string }): Promise<FileSo
     if (isStoredActor(read)) continue;
     entries.push(read);
     run.push(read);
-    if (run.world.seq - (frames.at(-1)?.seq ?? 0) >= KEYFRAME) frames.push({ seq: run.world.seq, world: copyWorld(run.world) });
+    if (run.world.seq - (frames.at(-1)?.seq ?? 0) >= KEYFRAME)
+      frames.push({ seq: run.world.seq, world: copyWorld(run.world) });
   }
   if (line === 0) throw new Error("this is no journal file: it is empty");
   const { divergence } = run.end();
@@ -132,7 +145,10 @@ export async function fileSource(file: Blob & { name?: string }): Promise<FileSo
     name: file.name ?? "journal",
     rig,
     facts: entries.length,
-    difference: divergence === null ? null : `At seq ${divergence.seq} the file says ${divergence.expected}, but folding it again gives ${divergence.actual}.`,
+    difference:
+      divergence === null
+        ? null
+        : `At seq ${divergence.seq} the file says ${divergence.expected}, but folding it again gives ${divergence.actual}.`,
     last: () => end,
     entries: async (from, through) => entries.slice(Math.max(0, from - first), Math.max(0, through - first + 1)),
     async committed(seq) {

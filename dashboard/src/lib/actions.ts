@@ -1,7 +1,7 @@
-import type { WireAgent, WireBead } from "../../../src/do/wire.ts";
-import type { TickReport } from "../../../src/do/tick.ts";
+import { messageOf } from "../../../src/events/message-of.ts";
+import type { Agent as WireAgent, Bead as WireBead, TickReport } from "../../../src/wire/schemas.ts";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
-import { api, post, rigPath } from "./api.ts";
+import { api, get, post, rigPath } from "./api.ts";
 import { plural } from "./names.ts";
 
 /** What an operator may do. Each answers with what was done, in words for a notification. */
@@ -10,8 +10,10 @@ export interface Done {
   readonly text?: string;
 }
 
-const agentPath = (rigId: string, agentId: string, rest: string): string => rigPath(rigId, `/agents/${encodeURIComponent(agentId)}${rest}`);
-const beadPath = (rigId: string, beadId: string, rest: string): string => rigPath(rigId, `/beads/${encodeURIComponent(beadId)}${rest}`);
+const agentPath = (rigId: string, agentId: string, rest: string): string =>
+  rigPath(rigId, `/agents/${encodeURIComponent(agentId)}${rest}`);
+const beadPath = (rigId: string, beadId: string, rest: string): string =>
+  rigPath(rigId, `/beads/${encodeURIComponent(beadId)}${rest}`);
 
 export interface SlingInput {
   title: string;
@@ -21,24 +23,47 @@ export interface SlingInput {
 }
 
 export async function sling(rigId: string, input: SlingInput): Promise<Done & { beadId: string }> {
-  const { bead, agent } = await post<{ bead: WireBead; agent: WireAgent }>(rigPath(rigId, "/sling"), { ...input, body: input.body === "" ? null : input.body });
-  return { title: `Slung “${bead.title}”`, text: `It is on the hook of ${agent.name}, which is ${agent.status}.`, beadId: bead.id };
+  const { bead, agent } = await post<{ bead: WireBead; agent: WireAgent }>(rigPath(rigId, "/sling"), {
+    ...input,
+    body: input.body === "" ? null : input.body,
+  });
+  return {
+    title: `Slung “${bead.title}”`,
+    text: `It is on the hook of ${agent.name}, which is ${agent.status}.`,
+    beadId: bead.id,
+  };
 }
 
 /** A bead without an agent: the rig gives it to one as soon as it is ready and a slot is free. */
 export async function queue(rigId: string, input: SlingInput): Promise<Done & { beadId: string }> {
-  const bead = await post<WireBead>(rigPath(rigId, "/beads"), { type: "issue", ...input, body: input.body === "" ? null : input.body });
-  return { title: `Created “${bead.title}”`, text: bead.status === "open" ? "It is open and is dispatched when it is ready." : `It is ${bead.status}.`, beadId: bead.id };
+  const bead = await post<WireBead>(rigPath(rigId, "/beads"), {
+    type: "issue",
+    ...input,
+    body: input.body === "" ? null : input.body,
+  });
+  return {
+    title: `Created “${bead.title}”`,
+    text: bead.status === "open" ? "It is open and is dispatched when it is ready." : `It is ${bead.status}.`,
+    beadId: bead.id,
+  };
 }
 
-export async function hook(rigId: string, agentId: string, beadId: string, names: { agent: string; bead: string }): Promise<Done> {
+export async function hook(
+  rigId: string,
+  agentId: string,
+  beadId: string,
+  names: { agent: string; bead: string },
+): Promise<Done> {
   await post(agentPath(rigId, agentId, "/hook"), { bead_id: beadId });
   return { title: `Hooked ${names.agent}`, text: `“${names.bead}” is on its hook.` };
 }
 
 export async function unhook(rigId: string, agent: AgentSnapshot): Promise<Done> {
   await api("DELETE", agentPath(rigId, agent.context.id, "/hook"));
-  return { title: `Unhooked ${agent.context.name}`, text: agent.hasTag("slot") ? "Its process is asked to stop; the bead is open again." : "The bead is open again." };
+  return {
+    title: `Unhooked ${agent.context.name}`,
+    text: agent.hasTag("slot") ? "Its process is asked to stop; the bead is open again." : "The bead is open again.",
+  };
 }
 
 /** Takes the bead away and gives it back: the running process is stopped, a new dispatch starts. */
@@ -49,15 +74,48 @@ export async function restart(rigId: string, agent: AgentSnapshot): Promise<Done
   try {
     await post(agentPath(rigId, id, "/hook"), { bead_id: beadId });
   } catch (error) {
-    throw new Error(`${name} was unhooked, but the bead could not be hooked again: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`${name} was unhooked, but the bead could not be hooked again: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
-  return { title: `Restarted ${name}`, text: "Its old process is asked to stop; a new dispatch follows as soon as a slot is free." };
+  return {
+    title: `Restarted ${name}`,
+    text: "Its old process is asked to stop; a new dispatch follows as soon as a slot is free.",
+  };
 }
 
-export async function unblock(rigId: string, agentId: string, answer: string, escalationId: string | null): Promise<Done> {
+export async function unblock(
+  rigId: string,
+  agentId: string,
+  answer: string,
+  escalationId: string | null,
+): Promise<Done> {
   const agent = await post<WireAgent>(agentPath(rigId, agentId, "/unblock"), { answer });
-  const closed = escalationId === null ? false : await closeBead(rigId, escalationId).then(() => true, () => false);
-  return { title: `Answered ${agent.name}`, text: `It is ${agent.status} now.${closed ? " Its escalation is closed." : ""}` };
+  const closed =
+    escalationId === null
+      ? false
+      : await closeBead(rigId, escalationId).then(
+          () => true,
+          () => false,
+        );
+  return {
+    title: `Answered ${agent.name}`,
+    text: `It is ${agent.status} now.${closed ? " Its escalation is closed." : ""}`,
+  };
+}
+
+const DECIDED = { send_back: "sent back", no_change: "closed as no change", as_is: "taken as it is" } as const;
+
+/** What a person decides of a hand-in that was refused for the last time; its escalation is settled with it. */
+export async function settleHandIn(
+  rigId: string,
+  beadId: string,
+  decision: keyof typeof DECIDED,
+  escalations: readonly string[],
+): Promise<Done> {
+  const bead = await post<WireBead>(beadPath(rigId, beadId, "/hand-in"), { decision });
+  await settle(rigId, escalations);
+  return { title: `“${bead.title}” was ${DECIDED[decision]}`, text: `It is ${bead.status.replace("_", " ")} now.` };
 }
 
 export async function closeBead(rigId: string, beadId: string): Promise<Done> {
@@ -70,7 +128,13 @@ export async function cancelBead(rigId: string, beadId: string): Promise<Done> {
   return { title: `Cancelled “${bead.title}”`, text: `It is ${bead.status}. What ran for it is asked to stop.` };
 }
 
-export async function sendMail(rigId: string, to: string, toName: string, subject: string, body: string): Promise<Done> {
+export async function sendMail(
+  rigId: string,
+  to: string,
+  toName: string,
+  subject: string,
+  body: string,
+): Promise<Done> {
   await post(rigPath(rigId, "/mail"), { from_agent_id: "operator", to_agent_id: to, subject, body });
   return { title: `Mail sent to ${toName}`, text: `“${subject}” waits for it to read.` };
 }
@@ -78,24 +142,76 @@ export async function sendMail(rigId: string, to: string, toName: string, subjec
 export async function setLife(rigId: string, to: "pause" | "resume" | "drain"): Promise<Done> {
   const health = await post<{ life: string; counts: { agents: Record<string, number> } }>(rigPath(rigId, `/${to}`));
   const working = health.counts.agents["working"] ?? 0;
-  const text = { pause: `Nothing new is dispatched. ${plural(working, "agent")} still working.`, resume: "Ready work is dispatched again.", drain: `Work is handed back by ${plural(working, "agent")}.` }[to];
-  return { title: { pause: "The rig is paused", resume: "The rig is resumed", drain: "The rig is draining" }[to], text };
+  const text = {
+    pause: `Nothing new is dispatched. ${plural(working, "agent")} still working.`,
+    resume: "Ready work is dispatched again.",
+    drain: `Work is handed back by ${plural(working, "agent")}.`,
+  }[to];
+  return {
+    title: { pause: "The rig is paused", resume: "The rig is resumed", drain: "The rig is draining" }[to],
+    text,
+  };
 }
 
 export async function tickNow(rigId: string): Promise<Done> {
-  const { facts, effects, error } = await post<{ facts: TickReport["entries"]; effects: unknown[]; error: string | null }>(rigPath(rigId, "/tick"));
-  return { title: "The rig looked at everything", text: `${facts.length === 0 ? "Nothing had to change." : `${plural(facts.length, "fact")}, ${plural(effects.length, "effect")}.`}${error === null ? "" : ` ${error}`}` };
+  const { facts, effects, error } = await post<{
+    facts: TickReport["entries"];
+    effects: unknown[];
+    error: string | null;
+  }>(rigPath(rigId, "/tick"));
+  return {
+    title: "The rig looked at everything",
+    text: `${facts.length === 0 ? "Nothing had to change." : `${plural(facts.length, "fact")}, ${plural(effects.length, "effect")}.`}${error === null ? "" : ` ${error}`}`,
+  };
 }
 
 /** @param key kind and id, as `agent:…`. */
 export async function repair(rigId: string, key: string): Promise<Done> {
   const [kind = "", ...id] = key.split(":");
   await post(rigPath(rigId, `/actors/${kind}/${encodeURIComponent(id.join(":"))}/repair`));
-  return { title: `The ${kind} is back`, text: "Its state was folded again from the journal. Whoever disagreed with it has let go." };
+  return {
+    title: `The ${kind} is back`,
+    text: "Its state was folded again from the journal. Whoever disagreed with it has let go.",
+  };
 }
 
 export async function replay(rigId: string): Promise<Done> {
-  const { facts, effects, divergence } = await post<{ facts: number; effects: number; divergence: { seq: number } | null }>(rigPath(rigId, "/replay"));
-  if (divergence !== null) throw new Error(`The journal and the stored state differ at seq ${divergence.seq}. Open that seq in the debugger.`);
-  return { title: "Replay found no difference", text: `${plural(facts, "fact")} and ${plural(effects, "effect")} folded again: the same, byte for byte.` };
+  const { facts, effects, divergence } = await post<{
+    facts: number;
+    effects: number;
+    divergence: { seq: number } | null;
+  }>(rigPath(rigId, "/replay"));
+  if (divergence !== null)
+    throw new Error(`The journal and the stored state differ at seq ${divergence.seq}. Open that seq in the debugger.`);
+  return {
+    title: "Replay found no difference",
+    text: `${plural(facts, "fact")} and ${plural(effects, "effect")} folded again: the same, byte for byte.`,
+  };
+}
+
+/** Slings the same work again, each bead as a new one, and settles the escalations that told of its failure. */
+export async function slingAgain(
+  rigId: string,
+  beadIds: readonly string[],
+  escalationIds: readonly string[],
+): Promise<Done> {
+  for (const beadId of beadIds) {
+    const { title, body, priority, labels } = await get<WireBead>(beadPath(rigId, beadId, ""));
+    await post(rigPath(rigId, "/sling"), { title, body, priority, labels });
+  }
+  await settle(rigId, escalationIds);
+  return { title: `Slung ${plural(beadIds.length, "bead")} again`, text: "Each is a new bead with the same text." };
+}
+
+/** Closes escalations. */
+export async function settle(rigId: string, escalationIds: readonly string[]): Promise<Done> {
+  for (const id of escalationIds) await closeBead(rigId, id);
+  return { title: `Settled ${plural(escalationIds.length, "escalation")}` };
+}
+
+/** @param keys kind and id of each actor, as `agent:…`. */
+export async function repairAll(rigId: string, keys: readonly string[]): Promise<Done> {
+  let done: Done = { title: "Nothing is damaged" };
+  for (const key of keys) done = await repair(rigId, key);
+  return keys.length < 2 ? done : { ...done, title: `${plural(keys.length, "actor")} are back` };
 }

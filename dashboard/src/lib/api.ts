@@ -1,13 +1,6 @@
-/** The Worker API as this page calls it. The operator's token, if one is needed, lives in this tab only. */
+import { token } from "./session.ts";
 
-const TOKEN = "ticktown.token";
-
-export const token = (): string | null => sessionStorage.getItem(TOKEN);
-
-export function rememberToken(value: string | null): void {
-  if (value === null) sessionStorage.removeItem(TOKEN);
-  else sessionStorage.setItem(TOKEN, value);
-}
+/** The Worker API as this page calls it, with the token that it was let in with. */
 
 /** A refusal or a failure, in the API's own words. */
 export class ApiError extends Error {
@@ -19,7 +12,7 @@ export class ApiError extends Error {
 }
 
 let onUnauthorized: () => void = () => {};
-/** Called whenever the API asks for a token. */
+/** Called whenever the API does not take the token, or there is none. */
 export const whenUnauthorized = (handler: () => void): void => {
   onUnauthorized = handler;
 };
@@ -32,7 +25,12 @@ export async function request(method: string, path: string, body?: unknown, sign
   if (body !== undefined) headers["content-type"] = "application/json";
   let response: Response;
   try {
-    response = await fetch(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(signal === undefined ? {} : { signal }) });
+    response = await fetch(path, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    });
   } catch (error) {
     if (signal?.aborted === true) throw error;
     throw new ApiError(0, "Ticktown does not answer: is the Worker running?");
@@ -71,4 +69,4 @@ export function openSocket(path: string, { withToken = true } = {}): WebSocket {
   return known === null ? new WebSocket(url) : new WebSocket(url, ["ticktown", `bearer.${known}`]);
 }
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export { messageOf } from "../../../src/events/message-of.ts";

@@ -1,4 +1,4 @@
-import type { JournalEntry } from "../../../src/do/store.ts";
+import type { JournalEntry } from "../../../src/core/journal.ts";
 import { openSocket, rigPath } from "./api.ts";
 
 /** How the line to the rig is. Only `live` may be trusted to be now. */

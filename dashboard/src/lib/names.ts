@@ -1,13 +1,17 @@
-import type { BoardContent } from "../../../src/do/board.ts";
-import type { World } from "../../../src/machines/world.ts";
+import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { World } from "../../../src/core/world.ts";
 
 /** What people call an actor. */
 
-export const agentName = (world: World, id: string | null): string => (id === null ? "nobody" : (world.agents.get(id)?.context.name ?? short(id)));
+export const agentName = (world: World, id: string | null): string =>
+  id === null ? "nobody" : (world.agents.get(id)?.context.name ?? short(id));
 
-export const beadTitle = (content: ReadonlyMap<string, BoardContent>, id: string): string => content.get(id)?.title ?? short(id);
+export const beadTitle = (content: ReadonlyMap<string, BoardContent>, id: string): string =>
+  content.get(id)?.title ?? short(id);
 
 /** A generated id with the middle of its UUID left out. */
-export const short = (id: string): string => id.replace(/([0-9a-f]{4})[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8}([0-9a-f]{4})/g, "$1…$2");
+export const short = (id: string): string =>
+  id.replace(/([0-9a-f]{4})[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8}([0-9a-f]{4})/g, "$1…$2");
 
-export const plural = (n: number, one: string, many = `${one}s`): string => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+export const plural = (n: number, one: string, many = `${one}s`): string =>
+  `${n.toLocaleString("en")} ${n === 1 ? one : many}`;

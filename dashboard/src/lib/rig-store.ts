@@ -1,6 +1,9 @@
-import type { Board, BoardContent } from "../../../src/do/board.ts";
-import type { JournalEntry } from "../../../src/do/store.ts";
-import type { World } from "../../../src/machines/world.ts";
+import type { Board, BoardContent } from "../../../src/wire/schemas.ts";
+import { clip } from "../../../src/events/facts.ts";
+import { LIMITS } from "../../../src/events/limits.ts";
+import type { JournalEntry } from "../../../src/core/journal.ts";
+import type { World } from "../../../src/core/world.ts";
+import { factsThat } from "../../../src/events/facts.ts";
 import { ApiError, get, messageOf, rigPath } from "./api.ts";
 import { follow, type Line } from "./feed.ts";
 import { advance, worldOf } from "./world.ts";
@@ -32,6 +35,10 @@ export interface RigState {
   readonly entries: readonly JournalEntry[];
   readonly mail: readonly Mail[];
   readonly heard: ReadonlyMap<string, number>;
+  /** What each agent's newest permission prompt said, as it was sent. */
+  readonly prompts: ReadonlyMap<string, string>;
+  /** How full the container's disk was when it was asked last before this board was loaded; null: it was not asked yet. */
+  readonly disk: NonNullable<Board["disk"]> | null;
   /** The rig's clock minus this page's, ms. */
   readonly skew_ms: number;
 }
@@ -53,83 +60,173 @@ const ENTRIES_KEPT = 5_000;
 /** Facts before the board's seq that are fetched for the timeline. */
 const HISTORY = 2_000;
 const MAIL_KEPT = 500;
+const SIGNS_OF_LIFE = factsThat(({ isSignOfLife }) => isSignOfLife === true);
 
-const EMPTY: RigState = { version: 0, phase: "loading", error: null, line: "connecting", lostAt: null, world: null, content: new Map(), entries: [], mail: [], heard: new Map(), skew_ms: 0 };
+const EMPTY: RigState = {
+  version: 0,
+  phase: "loading",
+  error: null,
+  line: "connecting",
+  lostAt: null,
+  world: null,
+  content: new Map(),
+  entries: [],
+  mail: [],
+  heard: new Map(),
+  prompts: new Map(),
+  disk: null,
+  skew_ms: 0,
+};
+
+/** What is kept of facts that people read and no machine needs. */
+interface Kept {
+  readonly content: Map<string, BoardContent>;
+  readonly heard: Map<string, number>;
+  readonly prompts: Map<string, string>;
+  readonly mail: RigState["mail"];
+}
+
+/** Notes a fact in the maps that are kept, and answers with the mail there is then. */
+function noted(fact: JournalEntry["fact"], { content, heard, prompts, mail }: Kept): RigState["mail"] {
+  switch (fact.type) {
+    case "bead.created": {
+      const { title, body, labels, createdBy, beadType } = fact;
+      const metadata = fact.metadata as BoardContent["metadata"];
+      const asked = beadType === "escalation" ? { body: clip(body ?? "", LIMITS.need_text_chars) } : {};
+      content.set(fact.beadId, { title, labels, createdBy, metadata, ...asked });
+      return mail;
+    }
+    case "permission.asked":
+      prompts.set(fact.agentId, fact.prompt);
+      heard.set(fact.agentId, fact.at);
+      return mail;
+    case "mail.sent": {
+      const { mailId: id, from, to, subject, body, at } = fact;
+      return [{ id, from, to, subject, body, at, deliveredAt: null }, ...mail].slice(0, MAIL_KEPT);
+    }
+    case "mail.delivered": {
+      const read = new Set(fact.mailIds);
+      return mail.map((letter) =>
+        read.has(letter.id) && letter.to === fact.agentId ? { ...letter, deliveredAt: fact.at } : letter,
+      );
+    }
+    default:
+      if (SIGNS_OF_LIFE.has(fact.type) && "agentId" in fact && fact.agentId !== null) heard.set(fact.agentId, fact.at);
+      return mail;
+  }
+}
+
+/** A board as the page keeps it. */
+const ready = (board: Board): Omit<RigState, "version" | "entries" | "line" | "lostAt"> => ({
+  phase: "ready",
+  error: null,
+  world: worldOf(board),
+  content: new Map(Object.entries(board.content)),
+  mail: board.mail.map((mail) => ({
+    id: mail.id,
+    from: mail.from_agent_id,
+    to: mail.to_agent_id,
+    subject: mail.subject,
+    body: mail.body,
+    at: Date.parse(mail.created_at),
+    deliveredAt: mail.delivered_at === null ? null : Date.parse(mail.delivered_at),
+  })),
+  heard: new Map(Object.entries(board.heard)),
+  prompts: new Map(Object.entries(board.prompts)),
+  disk: board.disk ?? null,
+  skew_ms: board.now - Date.now(),
+});
+
+/** What the page says when the board could not be had. */
+const failed = (error: unknown): { error: NonNullable<RigState["error"]>; line: "stale" } => ({
+  error: { status: error instanceof ApiError ? error.status : -1, message: messageOf(error) },
+  line: "stale",
+});
+
+/** A socket does not say why it failed; the API does. A rig that was deleted, or a token that has expired, ends the waiting. */
+const askWhy = (rigId: string): Promise<RigState["error"]> =>
+  get(rigPath(rigId, "/health")).then(
+    () => null,
+    (error: unknown) =>
+      error instanceof ApiError && error.status !== 0 ? { status: error.status, message: error.message } : null,
+  );
+
+/** Calls at most once per frame, however often it is asked to. */
+function perFrame(tell: () => void): () => void {
+  let isScheduled = false;
+  const run = (): void => {
+    if (!isScheduled) return;
+    isScheduled = false;
+    tell();
+  };
+  return () => {
+    if (isScheduled) return;
+    isScheduled = true;
+    // A page in the background gets no frames.
+    if (document.visibilityState === "visible") requestAnimationFrame(run);
+    setTimeout(run, 120);
+  };
+}
+
+/** Those who want to be told, and how they are. */
+function listenersOf<Args extends unknown[]>() {
+  const all = new Set<(...args: Args) => void>();
+  return {
+    tell: (...args: Args): void => {
+      for (const listener of all) listener(...args);
+    },
+    add: (listener: (...args: Args) => void) => {
+      all.add(listener);
+      return () => all.delete(listener);
+    },
+  };
+}
+
+/** Moves the page's world on by one entry, and says so before and after. Answers with the mail there is then. */
+function folded(
+  state: RigState,
+  entry: JournalEntry,
+  before: (entry: JournalEntry, world: World) => void,
+  after: (entry: JournalEntry) => void,
+): RigState["mail"] {
+  const { world, content, heard, prompts, mail } = state as RigState & Kept;
+  if (world === null || entry.fact.seq <= world.seq) return mail;
+  before(entry, world);
+  advance(world, entry.fact);
+  const now = noted(entry.fact, { content, heard, prompts, mail });
+  after(entry);
+  return now;
+}
 
 export function openRig(rigId: string): RigStore {
   let state = EMPTY;
   let entries: JournalEntry[] = [];
-  let content = new Map<string, BoardContent>();
-  let heard = new Map<string, number>();
   let seen = 0;
   let feed: ReturnType<typeof follow> | null = null;
   let isClosed = false;
   let loading: AbortController | null = null;
-  const listeners = new Set<() => void>();
-  const entryListeners = new Set<(entry: JournalEntry) => void>();
-  const beforeListeners = new Set<(entry: JournalEntry, world: World) => void>();
-
-  let scheduled = false;
-  /** Tells React at most once per frame, however fast the facts come. */
+  const listeners = listenersOf<[]>();
+  const entryListeners = listenersOf<[JournalEntry]>();
+  const beforeListeners = listenersOf<[JournalEntry, World]>();
+  const tellSoon = perFrame(() => {
+    state = { ...state, version: state.version + 1, entries: entries.slice() };
+    listeners.tell();
+  });
   const changed = (patch: Partial<RigState> = {}): void => {
     state = { ...state, ...patch };
-    if (scheduled) return;
-    scheduled = true;
-    const tell = (): void => {
-      if (!scheduled) return;
-      scheduled = false;
-      state = { ...state, version: state.version + 1, entries: entries.slice() };
-      for (const listener of listeners) listener();
-    };
-    // A page in the background gets no frames.
-    if (document.visibilityState === "visible") requestAnimationFrame(tell);
-    setTimeout(tell, 120);
+    tellSoon();
   };
 
   const take = (entry: JournalEntry): void => {
-    const { fact } = entry;
-    if (fact.seq <= seen) return;
-    if (seen !== 0 && fact.seq !== seen + 1) {
-      // A gap would make the fold guess. Start from a new board instead.
-      void load();
-      return;
-    }
-    seen = fact.seq;
+    const { seq } = entry.fact;
+    if (seq <= seen) return;
+    // A gap would make the fold guess. Start from a new board instead.
+    if (seen !== 0 && seq !== seen + 1) return void load();
+    seen = seq;
     entries.push(entry);
     if (entries.length > ENTRIES_KEPT) entries = entries.slice(-ENTRIES_KEPT + 500);
-    const { world } = state;
-    if (world !== null && fact.seq > world.seq) {
-      for (const listener of beforeListeners) listener(entry, world);
-      advance(world, fact);
-      note(entry);
-      for (const listener of entryListeners) listener(entry);
-    }
+    state = { ...state, mail: folded(state, entry, beforeListeners.tell, entryListeners.tell) };
     changed();
-  };
-
-  /** What people read of a fact and no machine needs. */
-  const note = ({ fact }: JournalEntry): void => {
-    switch (fact.type) {
-      case "bead.created": {
-        const { title, labels, createdBy, metadata } = fact;
-        content.set(fact.beadId, { title, labels, createdBy, metadata: metadata as BoardContent["metadata"] });
-        return;
-      }
-      case "mail.sent":
-        state = { ...state, mail: [{ id: fact.mailId, from: fact.from, to: fact.to, subject: fact.subject, body: fact.body, at: fact.at, deliveredAt: null }, ...state.mail].slice(0, MAIL_KEPT) };
-        return;
-      case "mail.delivered": {
-        const read = new Set(fact.mailIds);
-        state = { ...state, mail: state.mail.map((mail) => (read.has(mail.id) && mail.to === fact.agentId ? { ...mail, deliveredAt: fact.at } : mail)) };
-        return;
-      }
-      case "agent.heard":
-      case "agent.progressed":
-      case "agent.checkpointed":
-        heard.set(fact.agentId, fact.at);
-        return;
-      default:
-    }
   };
 
   const load = async (): Promise<void> => {
@@ -142,53 +239,32 @@ export function openRig(rigId: string): RigStore {
       const board = await get<Board>(rigPath(rigId, "/board"), signal);
       if (isClosed || signal.aborted) return;
       entries = [];
-      content = new Map(Object.entries(board.content));
-      heard = new Map(Object.entries(board.heard));
       seen = Math.max(0, board.seq - HISTORY);
-      changed({
-        phase: "ready",
-        error: null,
-        world: worldOf(board),
-        content,
-        mail: board.mail.map((mail) => ({ id: mail.id, from: mail.from_agent_id, to: mail.to_agent_id, subject: mail.subject, body: mail.body, at: Date.parse(mail.created_at), deliveredAt: mail.delivered_at === null ? null : Date.parse(mail.delivered_at) })),
-        heard,
-        skew_ms: board.now - Date.now(),
+      changed(ready(board));
+      feed = follow({
+        rigId,
+        after: () => seen,
+        onEntry: take,
+        onLine: (line) => changed({ line, lostAt: line === "live" ? null : (state.lostAt ?? Date.now()) }),
+        onTrouble: (tries) => {
+          if (tries === 3) void askWhy(rigId).then((error) => error !== null && (feed?.close(), changed({ error })));
+        },
       });
-      feed = follow({ rigId, after: () => seen, onEntry: take, onLine: (line) => changed({ line, lostAt: line === "live" ? null : (state.lostAt ?? Date.now()) }), onTrouble });
     } catch (error) {
       if (isClosed || signal.aborted) return;
-      const status = error instanceof ApiError ? error.status : -1;
-      changed({ phase: state.world === null ? "failed" : "ready", error: { status, message: messageOf(error) }, line: "stale", lostAt: state.lostAt ?? Date.now() });
-      if (status === 0) setTimeout(() => void load(), 3_000);
+      const told = failed(error);
+      changed({ ...told, phase: state.world === null ? "failed" : "ready", lostAt: state.lostAt ?? Date.now() });
+      if (told.error.status === 0) setTimeout(() => void load(), 3_000);
     }
-  };
-
-  /** A socket does not say why it failed; the API does. A rig that was deleted, or a token that has expired, ends the waiting. */
-  const onTrouble = (tries: number): void => {
-    if (tries !== 3) return;
-    get(rigPath(rigId, "/health")).catch((error: unknown) => {
-      if (!(error instanceof ApiError) || error.status === 0) return;
-      feed?.close();
-      changed({ error: { status: error.status, message: error.message } });
-    });
   };
 
   void load();
   return {
     rigId,
     get: () => state,
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    onEntry(listener) {
-      entryListeners.add(listener);
-      return () => entryListeners.delete(listener);
-    },
-    beforeEntry(listener) {
-      beforeListeners.add(listener);
-      return () => beforeListeners.delete(listener);
-    },
+    subscribe: listeners.add,
+    onEntry: entryListeners.add,
+    beforeEntry: beforeListeners.add,
     retry() {
       if (feed !== null && state.world !== null && state.error === null) feed.retryNow();
       else void load();

@@ -12,7 +12,8 @@ export function duration(ms: number): string {
   const value = Math.max(0, ms);
   if (value < MINUTE) return `${Math.floor(value / SECOND)} s`;
   if (value < HOUR) return `${Math.floor(value / MINUTE)} min`;
-  if (value < DAY) return `${Math.floor(value / HOUR)} h ${String(Math.floor((value % HOUR) / MINUTE)).padStart(2, "0")}`;
+  if (value < DAY)
+    return `${Math.floor(value / HOUR)} h ${String(Math.floor((value % HOUR) / MINUTE)).padStart(2, "0")}`;
   return `${Math.floor(value / DAY)} d ${Math.floor((value % DAY) / HOUR)} h`;
 }
 
@@ -20,11 +21,26 @@ export function duration(ms: number): string {
 export function clock(ms: number): string {
   const seconds = Math.max(0, Math.ceil(ms / SECOND));
   const [h, m, s] = [Math.floor(seconds / 3_600), Math.floor((seconds % 3_600) / 60), seconds % 60];
-  return h > 0 ? `${h}:${String(m).padStart(2, "0")}:${String(s).padStart(2, "0")}` : `${m}:${String(s).padStart(2, "0")}`;
+  return h > 0
+    ? `${h}:${String(m).padStart(2, "0")}:${String(s).padStart(2, "0")}`
+    : `${m}:${String(s).padStart(2, "0")}`;
 }
 
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const DATE_TIME = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const TIME = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const DATE_TIME = new Intl.DateTimeFormat(undefined, {
+  year: "numeric",
+  month: "short",
+  day: "2-digit",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 
 export const timeOfDay = (at: number): string => TIME.format(at);
 export const dateAndTime = (at: number): string => DATE_TIME.format(at);

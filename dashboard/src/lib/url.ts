@@ -54,7 +54,8 @@ export const usePlace = (): Place =>
 
 /** Lets a link be followed inside the page, and opened elsewhere as any link. */
 export function follows(event: React.MouseEvent<HTMLAnchorElement>): void {
-  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    return;
   event.preventDefault();
   go(event.currentTarget.getAttribute("href") ?? "/");
 }

@@ -1,5 +1,5 @@
 import { createContext, useContext, useSyncExternalStore } from "react";
-import type { World } from "../../../src/machines/world.ts";
+import type { World } from "../../../src/core/world.ts";
 import type { RigState, RigStore } from "./rig-store.ts";
 
 export const RigContext = createContext<RigStore | null>(null);

@@ -14,7 +14,14 @@ const Logo = () => (
   <svg viewBox="0 0 32 32" aria-hidden="true">
     <rect width="32" height="32" rx="8" fill="#0f6b5c" />
     <circle cx="16" cy="16" r="9.5" fill="none" stroke="#fff" strokeWidth="2.4" />
-    <path d="M16 10.5V16l4 2.6" fill="none" stroke="#ffd166" strokeWidth="2.6" strokeLinecap="round" strokeLinejoin="round" />
+    <path
+      d="M16 10.5V16l4 2.6"
+      fill="none"
+      stroke="#ffd166"
+      strokeWidth="2.6"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+    />
   </svg>
 );
 
@@ -33,7 +40,11 @@ export function Bar({ rigId, children }: { rigId: string | null; children?: Reac
           <a href={href("/", { rig: rigId })} onClick={follows} aria-current={path === "/debug" ? undefined : "page"}>
             Board
           </a>
-          <a href={href("/debug", { rig: rigId })} onClick={follows} aria-current={path === "/debug" ? "page" : undefined}>
+          <a
+            href={href("/debug", { rig: rigId })}
+            onClick={follows}
+            aria-current={path === "/debug" ? "page" : undefined}
+          >
             Debugger
           </a>
         </nav>
@@ -45,7 +56,15 @@ export function Bar({ rigId, children }: { rigId: string | null; children?: Reac
         )}
         {children}
       </div>
-      <Modal opened={isPicking} onClose={() => setPicking(false)} title="Choose a rig" size="lg" radius="md" zIndex={250} closeButtonProps={{ "aria-label": "Close" }}>
+      <Modal
+        opened={isPicking}
+        onClose={() => setPicking(false)}
+        title="Choose a rig"
+        size="lg"
+        radius="md"
+        zIndex={250}
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
         <RigPicker current={rigId} path={path} onPick={() => setPicking(false)} />
       </Modal>
     </header>
@@ -90,20 +109,46 @@ export function RigBar() {
         </Menu.Target>
         <Menu.Dropdown>
           {canResume ? (
-            <Menu.Item onClick={() => void toasts.act(() => actions.setLife(rigId, "resume"), "The rig was not resumed")}>Resume</Menu.Item>
+            <Menu.Item
+              onClick={() => void toasts.act(() => actions.setLife(rigId, "resume"), "The rig was not resumed")}
+            >
+              Resume
+            </Menu.Item>
           ) : (
-            <Menu.Item onClick={() => void toasts.act(() => actions.setLife(rigId, "pause"), "The rig was not paused")}>Pause: dispatch nothing new</Menu.Item>
+            <Menu.Item onClick={() => void toasts.act(() => actions.setLife(rigId, "pause"), "The rig was not paused")}>
+              Pause: dispatch nothing new
+            </Menu.Item>
           )}
           {gate !== "draining" && (
-            <Menu.Item onClick={() => ask({ type: "confirm", title: "Drain this rig?", text: "Nothing new is dispatched and running agents are asked to hand their work back. It resumes from their checkpoints.", yes: "Drain", isGrave: true, doing: () => actions.setLife(rigId, "drain"), failed: "The rig was not drained" })}>Drain: hand work back</Menu.Item>
+            <Menu.Item
+              onClick={() =>
+                ask({
+                  type: "confirm",
+                  title: "Drain this rig?",
+                  text: "Nothing new is dispatched and running agents are asked to hand their work back. It resumes from their checkpoints.",
+                  yes: "Drain",
+                  isGrave: true,
+                  doing: () => actions.setLife(rigId, "drain"),
+                  failed: "The rig was not drained",
+                })
+              }
+            >
+              Drain: hand work back
+            </Menu.Item>
           )}
           <Menu.Divider />
-          <Menu.Item onClick={() => void toasts.act(() => actions.tickNow(rigId), "The rig did not tick")}>Look at everything now</Menu.Item>
+          <Menu.Item onClick={() => void toasts.act(() => actions.tickNow(rigId), "The rig did not tick")}>
+            Look at everything now
+          </Menu.Item>
           <Menu.Item onClick={() => ask({ type: "mail", to: null })} disabled={world.agents.size === 0}>
             Write to an agent
           </Menu.Item>
-          <Menu.Item onClick={() => ask({ type: "hook", agentId: null, beadId: null })}>Hook a bead to an agent</Menu.Item>
-          <Menu.Item onClick={() => void toasts.act(() => actions.replay(rigId), "Replay found a difference")}>Replay the journal and compare</Menu.Item>
+          <Menu.Item onClick={() => ask({ type: "hook", agentId: null, beadId: null })}>
+            Hook a bead to an agent
+          </Menu.Item>
+          <Menu.Item onClick={() => void toasts.act(() => actions.replay(rigId), "Replay found a difference")}>
+            Replay the journal and compare
+          </Menu.Item>
         </Menu.Dropdown>
       </Menu>
       <Button size="sm" onClick={() => ask({ type: "sling" })}>
@@ -118,10 +163,21 @@ export function LineBadge() {
   const store = useStore();
   const { line, lostAt } = useRig();
   const now = useSeconds();
-  if (line === "live") return <Pill tone="good" beats>live</Pill>;
+  if (line === "live")
+    return (
+      <Pill tone="good" beats>
+        live
+      </Pill>
+    );
   if (line === "connecting" && (lostAt === null || now - lostAt < 2_000)) return <Pill tone="quiet">connecting</Pill>;
   return (
-    <button type="button" className="pill bad" style={{ font: "inherit", fontSize: 12, fontWeight: 600, cursor: "pointer" }} onClick={() => store.retry()} title="What you see may be old. Click to connect now.">
+    <button
+      type="button"
+      className="pill bad"
+      style={{ font: "inherit", fontSize: 12, fontWeight: 600, cursor: "pointer" }}
+      onClick={() => store.retry()}
+      title="What you see may be old. Click to connect now."
+    >
       stale for {duration(lostAt === null ? 0 : now - lostAt)} · connect
     </button>
   );

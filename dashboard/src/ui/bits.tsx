@@ -2,19 +2,42 @@ import { Button, CopyButton } from "@mantine/core";
 import type { ReactNode } from "react";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
-import { stateName } from "../../../src/machines/decide.ts";
+import { stateName } from "../../../src/core/decide/index.ts";
 import { clock, dateAndTime, duration, useSeconds } from "../lib/time.ts";
 import { useRig } from "../lib/use-rig.ts";
 
 /** The small parts that everything else is made of. */
 
-export const Pill = ({ tone, children, bare = false, beats = false }: { tone: string; children: ReactNode; bare?: boolean; beats?: boolean }) => <span className={`pill ${tone}${bare ? " bare" : ""}${beats ? " beats" : ""}`}>{children}</span>;
+export const Pill = ({
+  tone,
+  children,
+  bare = false,
+  beats = false,
+}: {
+  tone: string;
+  children: ReactNode;
+  bare?: boolean;
+  beats?: boolean;
+}) => <span className={`pill ${tone}${bare ? " bare" : ""}${beats ? " beats" : ""}`}>{children}</span>;
 
 export type AgentState = "idle" | "working" | "blocked" | "exited" | "restarting";
-export const agentState = (agent: AgentSnapshot): AgentState => (typeof agent.value === "string" ? agent.value : Object.keys(agent.value)[0]) as AgentState;
+export const agentState = (agent: AgentSnapshot): AgentState =>
+  (typeof agent.value === "string" ? agent.value : Object.keys(agent.value)[0]) as AgentState;
 
-export const AGENT_TONE: Record<AgentState, string> = { idle: "quiet", working: "good", blocked: "warn", exited: "bad", restarting: "violet" };
-export const BEAD_TONE: Record<string, string> = { open: "quiet", in_progress: "good", in_review: "busy", closed: "quiet", failed: "bad" };
+export const AGENT_TONE: Record<AgentState, string> = {
+  idle: "quiet",
+  working: "good",
+  blocked: "warn",
+  exited: "bad",
+  restarting: "violet",
+};
+export const BEAD_TONE: Record<string, string> = {
+  open: "quiet",
+  in_progress: "good",
+  in_review: "busy",
+  closed: "quiet",
+  failed: "bad",
+};
 
 export const AgentPill = ({ agent }: { agent: AgentSnapshot }) => {
   const state = agentState(agent);
@@ -25,11 +48,14 @@ export const AgentPill = ({ agent }: { agent: AgentSnapshot }) => {
   );
 };
 
-export const BeadPill = ({ bead }: { bead: BeadSnapshot }) => <Pill tone={BEAD_TONE[String(bead.value)] ?? "quiet"}>{String(bead.value).replace("_", " ")}</Pill>;
+export const BeadPill = ({ bead }: { bead: BeadSnapshot }) => (
+  <Pill tone={BEAD_TONE[String(bead.value)] ?? "quiet"}>{String(bead.value).replace("_", " ")}</Pill>
+);
 
 /** The substate in words: "starting", "running, progress checked". */
 export function substate(agent: AgentSnapshot): string {
-  if (agent.matches({ working: { process: "running", progress: "fresh" } })) return agent.context.heard ? "running" : "accepted, not heard from yet";
+  if (agent.matches({ working: { process: "running", progress: "fresh" } }))
+    return agent.context.heard ? "running" : "accepted, not heard from yet";
   if (agent.matches({ working: { progress: "checked" } })) return "silent, was asked what it is doing";
   if (agent.matches({ working: { progress: "escalated" } })) return "silent, a person was told";
   const WORDS: Record<string, string> = {
@@ -77,7 +103,17 @@ export function Until({ at, passed = "now" }: { at: number | null; passed?: stri
   );
 }
 
-export const Chip = ({ on, count, children, onClick }: { on: boolean; count?: number; children: ReactNode; onClick: () => void }) => (
+export const Chip = ({
+  on,
+  count,
+  children,
+  onClick,
+}: {
+  on: boolean;
+  count?: number;
+  children: ReactNode;
+  onClick: () => void;
+}) => (
   <button type="button" className="chip" aria-pressed={on} onClick={onClick}>
     {children}
     {count === undefined ? null : <b>{count.toLocaleString("en")}</b>}
@@ -86,7 +122,12 @@ export const Chip = ({ on, count, children, onClick }: { on: boolean; count?: nu
 
 export const Tries = ({ used, of }: { used: number; of: number }) =>
   used === 0 ? null : (
-    <span className="tries" role="img" aria-label={`${used} of ${of} attempts used`} title={`${used} of ${of} attempts used`}>
+    <span
+      className="tries"
+      role="img"
+      aria-label={`${used} of ${of} attempts used`}
+      title={`${used} of ${of} attempts used`}
+    >
       {Array.from({ length: Math.min(of, 8) }, (_, i) => (
         <i key={i} className={i < used ? "used" : ""} />
       ))}

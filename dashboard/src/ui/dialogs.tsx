@@ -13,12 +13,25 @@ export type Dialog =
   | { readonly type: "mail"; readonly to: string | null }
   | { readonly type: "hook"; readonly agentId: string | null; readonly beadId: string | null }
   | { readonly type: "unblock"; readonly agent: AgentSnapshot; readonly escalationId: string | null }
-  | { readonly type: "confirm"; readonly title: string; readonly text: string; readonly yes: string; readonly isGrave: boolean; readonly doing: () => Promise<actions.Done>; readonly failed: string };
+  | {
+      readonly type: "confirm";
+      readonly title: string;
+      readonly text: string;
+      readonly yes: string;
+      readonly isGrave: boolean;
+      readonly doing: () => Promise<actions.Done>;
+      readonly failed: string;
+    };
 
 const DialogContext = createContext<(dialog: Dialog) => void>(() => {});
 export const useDialog = (): ((dialog: Dialog) => void) => useContext(DialogContext);
 
-const TITLE = { sling: "Sling work", mail: "Write to an agent", hook: "Hook a bead to an agent", unblock: "Answer" } as const;
+const TITLE = {
+  sling: "Sling work",
+  mail: "Write to an agent",
+  hook: "Hook a bead to an agent",
+  unblock: "Answer",
+} as const;
 
 export function DialogProvider({ children }: { children: ReactNode }) {
   const [dialog, setDialog] = useState<Dialog | null>(null);
@@ -26,11 +39,21 @@ export function DialogProvider({ children }: { children: ReactNode }) {
   return (
     <DialogContext.Provider value={setDialog}>
       {children}
-      <Modal opened={dialog !== null} onClose={close} title={dialog === null ? "" : dialog.type === "confirm" ? dialog.title : TITLE[dialog.type]} size="lg" radius="md" zIndex={250} closeButtonProps={{ "aria-label": "Close" }}>
+      <Modal
+        opened={dialog !== null}
+        onClose={close}
+        title={dialog === null ? "" : dialog.type === "confirm" ? dialog.title : TITLE[dialog.type]}
+        size="lg"
+        radius="md"
+        zIndex={250}
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
         {dialog?.type === "sling" && <Sling title={dialog.title ?? ""} body={dialog.body ?? ""} close={close} />}
         {dialog?.type === "mail" && <Mail to={dialog.to} close={close} />}
         {dialog?.type === "hook" && <Hook agentId={dialog.agentId} beadId={dialog.beadId} close={close} />}
-        {dialog?.type === "unblock" && <Unblock agent={dialog.agent} escalationId={dialog.escalationId} close={close} />}
+        {dialog?.type === "unblock" && (
+          <Unblock agent={dialog.agent} escalationId={dialog.escalationId} close={close} />
+        )}
         {dialog?.type === "confirm" && <Confirm dialog={dialog} close={close} />}
       </Modal>
     </DialogContext.Provider>
@@ -38,7 +61,23 @@ export function DialogProvider({ children }: { children: ReactNode }) {
 }
 
 /** A form that runs one action, closes when it is done, and stays open with its text when it is refused. */
-function ActionForm({ children, yes, failed, doing, close, isReady = true, isGrave = false }: { children: ReactNode; yes: string; failed: string; doing: () => Promise<actions.Done>; close: () => void; isReady?: boolean; isGrave?: boolean }) {
+function ActionForm({
+  children,
+  yes,
+  failed,
+  doing,
+  close,
+  isReady = true,
+  isGrave = false,
+}: {
+  children: ReactNode;
+  yes: string;
+  failed: string;
+  doing: () => Promise<actions.Done>;
+  close: () => void;
+  isReady?: boolean;
+  isGrave?: boolean;
+}) {
   const toasts = useToasts();
   const [isBusy, setBusy] = useState(false);
   const submit = async (event: FormEvent) => {
@@ -76,7 +115,13 @@ function Sling({ title: firstTitle, body: firstBody, close }: { title: string; b
   const [body, setBody] = useState(firstBody);
   const [priority, setPriority] = useState<actions.SlingInput["priority"]>("medium");
   const [blocker, setBlocker] = useState<string | null>(null);
-  const blockers = useMemo(() => [...world.beads.values()].filter((bead) => bead.context.type === "issue" && !bead.hasTag("terminal")).map((bead) => ({ value: bead.context.id, label: beadTitle(state.content, bead.context.id) })), [world, state.content, state.version]);
+  const blockers = useMemo(
+    () =>
+      [...world.beads.values()]
+        .filter((bead) => bead.context.type === "issue" && !bead.hasTag("terminal"))
+        .map((bead) => ({ value: bead.context.id, label: beadTitle(state.content, bead.context.id) })),
+    [world, state.content, state.version],
+  );
   const doing = async () => {
     const input = { title: title.trim(), body, priority, blocked_by: blocker === null ? [] : [blocker] };
     const done = await (blocker === null ? actions.sling : actions.queue)(rigId, input);
@@ -84,12 +129,54 @@ function Sling({ title: firstTitle, body: firstBody, close }: { title: string; b
     return done;
   };
   return (
-    <ActionForm yes="Sling it" failed="The bead was not slung" doing={doing} close={close} isReady={title.trim() !== ""}>
-      <TextInput data-autofocus label="What is to be done" placeholder="Make the README's install section work on a fresh machine" value={title} onChange={(event) => setTitle(event.currentTarget.value)} maxLength={1_000} required />
-      <Textarea label="What the agent should know" description="Becomes part of its prompt." value={body} onChange={(event) => setBody(event.currentTarget.value)} autosize minRows={4} maxRows={14} />
+    <ActionForm
+      yes="Sling it"
+      failed="The bead was not slung"
+      doing={doing}
+      close={close}
+      isReady={title.trim() !== ""}
+    >
+      <TextInput
+        data-autofocus
+        label="What is to be done"
+        placeholder="Make the README's install section work on a fresh machine"
+        value={title}
+        onChange={(event) => setTitle(event.currentTarget.value)}
+        maxLength={1_000}
+        required
+      />
+      <Textarea
+        label="What the agent should know"
+        description="Becomes part of its prompt."
+        value={body}
+        onChange={(event) => setBody(event.currentTarget.value)}
+        autosize
+        minRows={4}
+        maxRows={14}
+      />
       <div className="row wrap" style={{ alignItems: "flex-end" }}>
-        <Select label="Priority" data={PRIORITIES} value={priority} onChange={(value) => setPriority((value ?? "medium") as actions.SlingInput["priority"])} allowDeselect={false} w={140} />
-        {blockers.length > 0 && <Select label="Only after (optional)" placeholder="nothing" data={blockers} value={blocker} onChange={setBlocker} searchable clearable limit={30} style={{ flex: 1, minWidth: 200 }} clearButtonProps={{ "aria-label": "Clear" }} />}
+        <Select
+          label="Priority"
+          data={PRIORITIES}
+          value={priority}
+          onChange={(value) => setPriority((value ?? "medium") as actions.SlingInput["priority"])}
+          allowDeselect={false}
+          w={140}
+        />
+        {blockers.length > 0 && (
+          <Select
+            label="Only after (optional)"
+            placeholder="nothing"
+            data={blockers}
+            value={blocker}
+            onChange={setBlocker}
+            searchable
+            clearable
+            limit={30}
+            style={{ flex: 1, minWidth: 200 }}
+            clearButtonProps={{ "aria-label": "Clear" }}
+          />
+        )}
       </div>
     </ActionForm>
   );
@@ -101,37 +188,130 @@ function Mail({ to: first, close }: { to: string | null; close: () => void }) {
   const [to, setTo] = useState(first);
   const [subject, setSubject] = useState("");
   const [body, setBody] = useState("");
-  const agents = [...world.agents.values()].map(({ context }) => ({ value: context.id, label: `${context.name} (${context.role})` }));
+  const agents = [...world.agents.values()].map(({ context }) => ({
+    value: context.id,
+    label: `${context.name} (${context.role})`,
+  }));
   return (
-    <ActionForm yes="Send" failed="The mail was not sent" doing={() => actions.sendMail(rigId, to ?? "", agentName(world, to), subject, body)} close={close} isReady={to !== null && subject.trim() !== "" && body.trim() !== ""}>
+    <ActionForm
+      yes="Send"
+      failed="The mail was not sent"
+      doing={() => actions.sendMail(rigId, to ?? "", agentName(world, to), subject, body)}
+      close={close}
+      isReady={to !== null && subject.trim() !== "" && body.trim() !== ""}
+    >
       <Select label="To" data={agents} value={to} onChange={setTo} searchable limit={30} required />
-      <TextInput data-autofocus label="Subject" value={subject} onChange={(event) => setSubject(event.currentTarget.value)} required />
-      <Textarea label="Text" value={body} onChange={(event) => setBody(event.currentTarget.value)} autosize minRows={4} maxRows={12} required />
+      <TextInput
+        data-autofocus
+        label="Subject"
+        value={subject}
+        onChange={(event) => setSubject(event.currentTarget.value)}
+        required
+      />
+      <Textarea
+        label="Text"
+        value={body}
+        onChange={(event) => setBody(event.currentTarget.value)}
+        autosize
+        minRows={4}
+        maxRows={12}
+        required
+      />
     </ActionForm>
   );
 }
 
-function Hook({ agentId: firstAgent, beadId: firstBead, close }: { agentId: string | null; beadId: string | null; close: () => void }) {
+function Hook({
+  agentId: firstAgent,
+  beadId: firstBead,
+  close,
+}: {
+  agentId: string | null;
+  beadId: string | null;
+  close: () => void;
+}) {
   const { rigId } = useStore();
   const { world, state } = useWorld();
   const [agentId, setAgent] = useState(firstAgent);
   const [beadId, setBead] = useState(firstBead);
-  const agents = [...world.agents.values()].filter((agent) => agent.matches({ idle: "empty" }) || agent.context.id === firstAgent).map(({ context }) => ({ value: context.id, label: `${context.name} (${context.role})` }));
-  const beads = [...world.beads.values()].filter(({ context, value }) => context.id === firstBead || (context.type === "issue" && context.assignee === null && (value === "open" || value === "in_progress"))).map(({ context }) => ({ value: context.id, label: beadTitle(state.content, context.id) }));
+  const agents = [...world.agents.values()]
+    .filter((agent) => agent.matches({ idle: "empty" }) || agent.context.id === firstAgent)
+    .map(({ context }) => ({ value: context.id, label: `${context.name} (${context.role})` }));
+  const beads = [...world.beads.values()]
+    .filter(
+      ({ context, value }) =>
+        context.id === firstBead ||
+        (context.type === "issue" && context.assignee === null && (value === "open" || value === "in_progress")),
+    )
+    .map(({ context }) => ({ value: context.id, label: beadTitle(state.content, context.id) }));
   return (
-    <ActionForm yes="Hook it" failed="The bead was not hooked" doing={() => actions.hook(rigId, agentId ?? "", beadId ?? "", { agent: agentName(world, agentId), bead: beadTitle(state.content, beadId ?? "") })} close={close} isReady={agentId !== null && beadId !== null}>
-      <Select label="Agent" description={agents.length === 0 ? "No agent is free. The rig makes one by itself when a slot is." : undefined} data={agents} value={agentId} onChange={setAgent} searchable limit={30} required {...(firstAgent === null ? { "data-autofocus": true } : {})} />
-      <Select label="Bead" data={beads} value={beadId} onChange={setBead} searchable limit={30} required {...(firstAgent === null ? {} : { "data-autofocus": true })} />
+    <ActionForm
+      yes="Hook it"
+      failed="The bead was not hooked"
+      doing={() =>
+        actions.hook(rigId, agentId ?? "", beadId ?? "", {
+          agent: agentName(world, agentId),
+          bead: beadTitle(state.content, beadId ?? ""),
+        })
+      }
+      close={close}
+      isReady={agentId !== null && beadId !== null}
+    >
+      <Select
+        label="Agent"
+        description={agents.length === 0 ? "No agent is free. The rig makes one by itself when a slot is." : undefined}
+        data={agents}
+        value={agentId}
+        onChange={setAgent}
+        searchable
+        limit={30}
+        required
+        {...(firstAgent === null ? { "data-autofocus": true } : {})}
+      />
+      <Select
+        label="Bead"
+        data={beads}
+        value={beadId}
+        onChange={setBead}
+        searchable
+        limit={30}
+        required
+        {...(firstAgent === null ? {} : { "data-autofocus": true })}
+      />
     </ActionForm>
   );
 }
 
-function Unblock({ agent, escalationId, close }: { agent: AgentSnapshot; escalationId: string | null; close: () => void }) {
+function Unblock({
+  agent,
+  escalationId,
+  close,
+}: {
+  agent: AgentSnapshot;
+  escalationId: string | null;
+  close: () => void;
+}) {
   const { rigId } = useStore();
   const [answer, setAnswer] = useState("");
   return (
-    <ActionForm yes="Send the answer" failed={`${agent.context.name} was not unblocked`} doing={() => actions.unblock(rigId, agent.context.id, answer, escalationId)} close={close} isReady={answer.trim() !== ""}>
-      <Textarea data-autofocus label={`Your answer to ${agent.context.name}`} description="It is mailed to the agent, and pushed to its process if that is alive." value={answer} onChange={(event) => setAnswer(event.currentTarget.value)} autosize minRows={3} maxRows={12} required />
+    <ActionForm
+      yes="Send the answer"
+      failed={`${agent.context.name} was not unblocked`}
+      doing={() => actions.unblock(rigId, agent.context.id, answer, escalationId)}
+      close={close}
+      isReady={answer.trim() !== ""}
+    >
+      <Textarea
+        data-autofocus
+        label={`Your answer to ${agent.context.name}`}
+        description="It is mailed to the agent, and pushed to its process if that is alive."
+        value={answer}
+        onChange={(event) => setAnswer(event.currentTarget.value)}
+        autosize
+        minRows={3}
+        maxRows={12}
+        required
+      />
     </ActionForm>
   );
 }

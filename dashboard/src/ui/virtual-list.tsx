@@ -19,10 +19,17 @@ interface Props<T> {
  * A list of any length: only what is seen is in the document. One tab stop; the arrow keys, Page Up and Down, Home and End go
  * through it, Enter opens.
  */
-export function VirtualList<T>({ label, items, rowHeight, heightOf, maxHeight, keyOf, render, rowClass, onPick }: Props<T>) {
+export function VirtualList<T>(props: Props<T>) {
+  const { label, items, rowHeight, heightOf, maxHeight, keyOf, render, rowClass, onPick } = props;
   const box = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState(0);
-  const virtual = useVirtualizer({ count: items.length, getScrollElement: () => box.current, estimateSize: (i) => heightOf?.(items[i] as T) ?? rowHeight, overscan: 8, getItemKey: (i) => keyOf(items[i] as T) });
+  const virtual = useVirtualizer({
+    count: items.length,
+    getScrollElement: () => box.current,
+    estimateSize: (i) => heightOf?.(items[i] as T) ?? rowHeight,
+    overscan: 8,
+    getItemKey: (i) => keyOf(items[i] as T),
+  });
   const current = Math.min(at, items.length - 1);
   const rows = virtual.getVirtualItems();
   // The tab stop must be a row that is in the document.
@@ -30,22 +37,44 @@ export function VirtualList<T>({ label, items, rowHeight, heightOf, maxHeight, k
 
   const move = (event: KeyboardEvent) => {
     const page = Math.max(1, Math.floor(maxHeight / rowHeight) - 1);
-    const to = { ArrowDown: current + 1, ArrowUp: current - 1, PageDown: current + page, PageUp: current - page, Home: 0, End: items.length - 1 }[event.key];
+    const to = {
+      ArrowDown: current + 1,
+      ArrowUp: current - 1,
+      PageDown: current + page,
+      PageUp: current - page,
+      Home: 0,
+      End: items.length - 1,
+    }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     const next = Math.max(0, Math.min(items.length - 1, to));
     setAt(next);
     virtual.scrollToIndex(next);
-    requestAnimationFrame(() => requestAnimationFrame(() => box.current?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus()));
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => box.current?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus()),
+    );
   };
 
   return (
-    <div ref={box} className="list" style={{ height: Math.min(maxHeight, virtual.getTotalSize()) }} onKeyDown={move} role="list" aria-label={label}>
+    <div
+      ref={box}
+      className="list"
+      style={{ height: Math.min(maxHeight, virtual.getTotalSize()) }}
+      onKeyDown={move}
+      role="list"
+      aria-label={label}
+    >
       <div style={{ height: virtual.getTotalSize(), position: "relative" }}>
         {rows.map((row) => {
           const item = items[row.index] as T;
           const pick = onPick(item);
-          const shared = { className: `list-row ${rowClass?.(item) ?? ""}`, "data-index": row.index, style: { height: row.size, transform: `translateY(${row.start}px)` }, tabIndex: row.index === stop ? 0 : -1, onFocus: () => setAt(row.index) };
+          const shared = {
+            className: `list-row ${rowClass?.(item) ?? ""}`,
+            "data-index": row.index,
+            style: { height: row.size, transform: `translateY(${row.start}px)` },
+            tabIndex: row.index === stop ? 0 : -1,
+            onFocus: () => setAt(row.index),
+          };
           return (
             <div key={row.key} role="listitem" aria-setsize={items.length} aria-posinset={row.index + 1}>
               {pick === null ? (

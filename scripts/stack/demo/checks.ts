@@ -22,55 +22,117 @@ export interface Evidence {
   readonly checks: readonly Check[];
 }
 
-export async function gatherEvidence(api: ApiClient, rigId: string, repository: DemoRepository, told: Told): Promise<Evidence> {
+export async function gatherEvidence(
+  api: ApiClient,
+  rigId: string,
+  repository: DemoRepository,
+  told: Told,
+): Promise<Evidence> {
   const rig = `/api/rigs/${rigId}`;
   const timelines = new Map<string, BeadEvent[]>();
-  for (const [key, id] of told.ids) timelines.set(key, await api.call<BeadEvent[]>("GET", `${rig}/events?bead_id=${id}&limit=1000`));
+  for (const [key, id] of told.ids)
+    timelines.set(key, await api.call<BeadEvent[]>("GET", `${rig}/events?bead_id=${id}&limit=1000`));
   const replayed = await api.call<Replayed>("POST", `${rig}/replay`);
   const { violations } = await api.call<{ violations: string[] }>("GET", `${rig}/health`);
-  const subjects = repository.git("log", "--format=%s", "main").split("\n");
-  const dispatches = (key: string): number => (timelines.get(key) ?? []).filter(({ event_type }) => event_type === "agent_spawned").length;
-  const seqOf = (key: string, type: BeadEvent["event_type"]): number => Number((timelines.get(key) ?? []).find(({ event_type }) => event_type === type)?.id ?? Number.NaN);
-
-  const check = (says: string, wrong: readonly string[]): Check => ({ says, wrong: wrong.length === 0 ? null : wrong.join("; ") });
   return {
     replayed,
     timelines,
     checks: [
-      check(
-        "every bead was merged into main exactly once",
-        BEADS.flatMap(({ key, title }) => {
-          const merges = subjects.filter((subject) => subject.startsWith("Merge ") && subject.includes(told.ids.get(key) ?? "?")).length;
-          return merges === 1 ? [] : [`"${title}" ${merges} times`];
-        }),
+      ...checksOfMain(
+        repository.git("log", "--format=%s", "main").split("\n"),
+        repository
+          .git("log", "--first-parent", "--format=%(trailers:key=Bead,valueonly,separator=%x2C)", "main")
+          .split("\n"),
+        told,
       ),
-      check(
-        "every step of every bead is on main exactly once",
-        BEADS.flatMap(({ title, steps }) =>
-          Array.from({ length: steps }, (_, n) => n + 1).flatMap((step) => {
-            const commits = subjects.filter((subject) => subject.startsWith(`${title}: step ${step} of ${steps} `)).length;
-            return commits === 1 ? [] : [`"${title}" step ${step} ${commits} times`];
-          }),
-        ),
-      ),
-      check(
-        "the killed agent was started a second time, nothing else was",
-        BEADS.flatMap(({ key, title }) => {
-          const expected = key === ACCIDENT.key ? 2 : 1;
-          return dispatches(key) === expected ? [] : [`"${title}" had ${dispatches(key)} dispatches instead of ${expected}`];
-        }),
-      ),
-      check("it went on from its checkpoint", told.resumedAt > told.killed.step ? [] : [`killed after step ${told.killed.step}, resumed at step ${told.resumedAt}`]),
-      check(
-        "no blocked bead was started before its blockers were merged",
-        BEADS.flatMap(({ key, title, blockedBy }) => blockedBy.filter((blocker) => !(seqOf(key, "agent_spawned") > seqOf(blocker, "review_completed"))).map((blocker) => `"${title}" before ${blocker}`)),
-      ),
+      ...checksOfDispatches(timelines, told),
       check(
         "the answer reached the agent that had asked",
-        BEADS.flatMap(({ help, file }) => (help === null || repository.git("show", `main:${file}`).includes(ANSWER.text) ? [] : [`${file} does not contain it`])),
+        BEADS.flatMap(({ help, file }) =>
+          help === null || repository.git("show", `main:${file}`).includes(ANSWER.text)
+            ? []
+            : [`${file} does not contain it`],
+        ),
       ),
       check("no invariant is violated", violations),
-      check("the journal, folded again, gives the same facts, effects and rows", replayed.divergence === null ? [] : [JSON.stringify(replayed.divergence)]),
+      check(
+        "the journal, folded again, gives the same facts, effects and rows",
+        replayed.divergence === null ? [] : [JSON.stringify(replayed.divergence)],
+      ),
     ],
   };
+}
+
+const check = (says: string, wrong: readonly string[]): Check => ({
+  says,
+  wrong: wrong.length === 0 ? null : wrong.join("; "),
+});
+
+/**
+ * @param subjects of all commits on main
+ * @param merged the beads that commits of its first-parent line are of
+ */
+function checksOfMain(subjects: readonly string[], merged: readonly string[], told: Told): Check[] {
+  return [
+    check(
+      "every bead was merged into main exactly once",
+      BEADS.flatMap(({ key, title }) => {
+        const merges = merged.filter((id) => id === told.ids.get(key)).length;
+        return merges === 1 ? [] : [`"${title}" ${merges} times`];
+      }),
+    ),
+    check(
+      "every step of every bead is on main exactly once",
+      BEADS.flatMap(({ title, steps }) =>
+        Array.from({ length: steps }, (_, n) => n + 1).flatMap((step) => {
+          const commits = subjects.filter((subject) =>
+            subject.startsWith(`${title}: step ${step} of ${steps} `),
+          ).length;
+          return commits === 1 ? [] : [`"${title}" step ${step} ${commits} times`];
+        }),
+      ),
+    ),
+  ];
+}
+
+function checksOfDispatches(timelines: ReadonlyMap<string, readonly BeadEvent[]>, told: Told): Check[] {
+  const dispatches = (key: string): number =>
+    (timelines.get(key) ?? []).filter(({ event_type }) => event_type === "agent_spawned").length;
+  const seqOf = (key: string, type: BeadEvent["event_type"]): number =>
+    Number((timelines.get(key) ?? []).find(({ event_type }) => event_type === type)?.id ?? Number.NaN);
+  return [
+    check(
+      "the killed agent was started a second time, nothing else was",
+      BEADS.flatMap(({ key, title }) => {
+        const expected = key === ACCIDENT.key ? 2 : 1;
+        return dispatches(key) === expected
+          ? []
+          : [`"${title}" had ${dispatches(key)} dispatches instead of ${expected}`];
+      }),
+    ),
+    check(
+      "what was handed in before everything was committed was refused, and mended by its agent",
+      BEADS.filter(({ forget }) => forget).flatMap(({ key, title }) => {
+        const came = (timelines.get(key) ?? []).flatMap(({ metadata }) =>
+          typeof metadata["hand_in"] === "string" ? [metadata["hand_in"]] : [],
+        );
+        const wanted = ["looked_at", "refused", "looked_at", "accepted"];
+        return came.join() === wanted.join() ? [] : [`"${title}" was ${came.join(", ") || "not looked at"}`];
+      }),
+    ),
+    check(
+      "it went on from its checkpoint",
+      told.resumedAt > told.killed.step
+        ? []
+        : [`killed after step ${told.killed.step}, resumed at step ${told.resumedAt}`],
+    ),
+    check(
+      "no blocked bead was started before its blockers were merged",
+      BEADS.flatMap(({ key, title, blockedBy }) =>
+        blockedBy
+          .filter((blocker) => !(seqOf(key, "agent_spawned") > seqOf(blocker, "review_completed")))
+          .map((blocker) => `"${title}" before ${blocker}`),
+      ),
+    ),
+  ];
 }

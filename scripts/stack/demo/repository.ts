@@ -22,7 +22,8 @@ const ENV = {
 export function makeRepository(dir: string): DemoRepository {
   const origin = path.join(dir, "origin.git");
   const clone = path.join(dir, "clone");
-  const run = (args: string[]): string => execFileSync("git", args, { env: ENV, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const run = (args: string[]): string =>
+    execFileSync("git", args, { env: ENV, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   run(["init", "--quiet", "--bare", origin]);
   run(["--git-dir", origin, "symbolic-ref", "HEAD", "refs/heads/main"]);
   run(["init", "--quiet", clone]);

@@ -27,7 +27,8 @@ const STYLES: Readonly<Record<string, Style>> = {
 
 export function createScreen(out: NodeJS.WriteStream, startedAt: number): Screen {
   const isColored = out.isTTY && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb";
-  const paint = (style: Style, text: string): string => (isColored ? styleText(style, text, { validateStream: false }) : text);
+  const paint = (style: Style, text: string): string =>
+    isColored ? styleText(style, text, { validateStream: false }) : text;
   const time = (): string => `${((Date.now() - startedAt) / 1000).toFixed(1).padStart(5)} s`;
   return out.isTTY ? terminal(out, paint, time) : plain(out, time);
 }
@@ -43,8 +44,14 @@ function plain(out: NodeJS.WriteStream, time: () => string): Screen {
   };
   return {
     show: ({ beads, agents }) => {
-      for (const { title, status, progress } of beads) change(`bead ${title}`, status, (before) => `bead   ${title}: ${before}${status} (${progress} steps saved)`);
-      for (const { id, name, status, bead } of agents) change(`agent ${id}`, status, (before) => `agent  ${name}: ${before}${status}${bead === "" ? "" : ` on "${bead}"`}`);
+      for (const { title, status, progress } of beads)
+        change(`bead ${title}`, status, (before) => `bead   ${title}: ${before}${status} (${progress} steps saved)`);
+      for (const { id, name, status, bead } of agents)
+        change(
+          `agent ${id}`,
+          status,
+          (before) => `agent  ${name}: ${before}${status}${bead === "" ? "" : ` on "${bead}"`}`,
+        );
     },
     tell: (text) => line(text),
     end: () => {},
@@ -64,10 +71,16 @@ function terminal(out: NodeJS.WriteStream, paint: (style: Style, text: string) =
     const lines = [
       "",
       paint("bold", `${pad("BEAD", 18)}  ${pad("STATUS", 11)}  ${pad("STEPS", 5)}  WHY`),
-      ...last.beads.map(({ title, status, progress, why }) => `${pad(title, 18)}  ${paint(STYLES[status] ?? "white", pad(status, 11))}  ${pad(progress, 5)}  ${paint("dim", cut(why, width - 42))}`),
+      ...last.beads.map(
+        ({ title, status, progress, why }) =>
+          `${pad(title, 18)}  ${paint(STYLES[status] ?? "white", pad(status, 11))}  ${pad(progress, 5)}  ${paint("dim", cut(why, width - 42))}`,
+      ),
       "",
       paint("bold", `${pad("AGENT", 18)}  ${pad("STATE", 11)}  ${pad("PID", 7)}  BEAD`),
-      ...last.agents.map(({ name, status, pid, bead }) => `${pad(name, 18)}  ${paint(STYLES[status] ?? "white", pad(status, 11))}  ${pad(pid === null ? "-" : String(pid), 7)}  ${cut(bead, width - 44)}`),
+      ...last.agents.map(
+        ({ name, status, pid, bead }) =>
+          `${pad(name, 18)}  ${paint(STYLES[status] ?? "white", pad(status, 11))}  ${pad(pid === null ? "-" : String(pid), 7)}  ${cut(bead, width - 44)}`,
+      ),
     ].slice(0, Math.max(1, (out.rows || 40) - 1));
     out.write(`${up(drawn)}${CLEAR_BELOW}${lines.join("\n")}\n`);
     drawn = lines.length;
@@ -89,5 +102,6 @@ function terminal(out: NodeJS.WriteStream, paint: (style: Style, text: string) =
   };
 }
 
-const cut = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`);
+const cut = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 const pad = (text: string, width: number): string => cut(text, width).padEnd(width);

@@ -1,4 +1,4 @@
-/** What the demo does: six beads, one accident, one question. */
+/** What the demo does: six beads, one accident, one question, one word "done" too early. */
 
 export interface PlannedBead {
   readonly key: string;
@@ -10,6 +10,8 @@ export interface PlannedBead {
   readonly blockedBy: readonly string[];
   /** A question that its agent asks halfway. */
   readonly help: string | null;
+  /** Its agent says done before it has committed everything: it is refused, and mends it. */
+  readonly forget: boolean;
 }
 
 const bead = (key: string, title: string, steps: number, more: Partial<PlannedBead> = {}): PlannedBead => ({
@@ -20,6 +22,7 @@ const bead = (key: string, title: string, steps: number, more: Partial<PlannedBe
   file: `work/${title.toLowerCase().replaceAll(" ", "-")}.md`,
   blockedBy: [],
   help: null,
+  forget: false,
   ...more,
 });
 
@@ -28,7 +31,7 @@ export const BEADS: readonly PlannedBead[] = [
   bead("printer", "Write the printer", 5),
   bead("index", "Build the index", 8, { step_ms: 500 }),
   bead("greeting", "Greet the reader", 4, { help: "Which language should the greeting be in?" }),
-  bead("tests", "Test the parser", 3, { blockedBy: ["parser"] }),
+  bead("tests", "Test the parser", 3, { blockedBy: ["parser"], forget: true }),
   bead("manual", "Write the manual", 3, { blockedBy: ["printer", "greeting"] }),
 ];
 
@@ -39,9 +42,21 @@ export const ACCIDENT = { key: "index", afterStep: 3 } as const;
 export const ANSWER = { text: "In English, please.", after_ms: 2_000 } as const;
 
 /** The defaults are made for agents that work for hours; this is a story of seconds. */
-export const SETTINGS = { arm_delay_ms: 500, cadence_active_ms: 1_000, cadence_idle_ms: 5_000, backoff_base_ms: 500, backoff_max_ms: 2_000 } as const;
+export const SETTINGS = {
+  arm_delay_ms: 500,
+  cadence_active_ms: 1_000,
+  cadence_idle_ms: 5_000,
+  backoff_base_ms: 500,
+  backoff_max_ms: 2_000,
+} as const;
 
 /** The plan as the demo agent reads it. */
-export function bodyOf({ steps, step_ms, file, help }: PlannedBead): string {
-  return [`steps: ${steps}`, `step_ms: ${step_ms}`, `file: ${file}`, ...(help === null ? [] : [`help: ${help}`])].join("\n");
+export function bodyOf({ steps, step_ms, file, help, forget }: PlannedBead): string {
+  return [
+    `steps: ${steps}`,
+    `step_ms: ${step_ms}`,
+    `file: ${file}`,
+    ...(help === null ? [] : [`help: ${help}`]),
+    ...(forget ? ["forget: once"] : []),
+  ].join("\n");
 }

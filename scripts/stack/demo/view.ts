@@ -39,12 +39,21 @@ export interface Observed {
 }
 
 /** @param ids the bead ids, by the keys of the script */
-export async function observe(api: ApiClient, rigId: string, workDir: string, ids: ReadonlyMap<string, string>): Promise<Observed> {
+export async function observe(
+  api: ApiClient,
+  rigId: string,
+  workDir: string,
+  ids: ReadonlyMap<string, string>,
+): Promise<Observed> {
   const rig = `/api/rigs/${rigId}`;
   const [allBeads, agents, whys] = await Promise.all([
     api.call<Bead[]>("GET", `${rig}/beads?type=issue`),
     api.call<Agent[]>("GET", `${rig}/agents`),
-    Promise.all([...ids.values()].map(async (id) => [id, (await api.call<{ sentence: string }>("GET", `${rig}/beads/${id}/why`)).sentence] as const)),
+    Promise.all(
+      [...ids.values()].map(
+        async (id) => [id, (await api.call<{ sentence: string }>("GET", `${rig}/beads/${id}/why`)).sentence] as const,
+      ),
+    ),
   ]);
   const beads = new Map(allBeads.map((bead) => [bead.id, bead]));
   const sentences = new Map(whys);
@@ -65,9 +74,22 @@ export async function observe(api: ApiClient, rigId: string, workDir: string, id
         const bead = id === undefined ? undefined : beads.get(id);
         if (id === undefined || bead === undefined) return [];
         const isOver = bead.status !== "open" && bead.status !== "in_progress";
-        return [{ title, status: bead.status, progress: `${isOver ? planned : (steps.get(id) ?? 0)}/${planned}`, why: withTitles(sentences.get(id) ?? "", titles) }];
+        return [
+          {
+            title,
+            status: bead.status,
+            progress: `${isOver ? planned : (steps.get(id) ?? 0)}/${planned}`,
+            why: withTitles(sentences.get(id) ?? "", titles),
+          },
+        ];
       }),
-      agents: agents.map(({ id, name, status, current_hook_bead_id }) => ({ id, name, status, pid: pids.get(id) ?? null, bead: titles.get(current_hook_bead_id ?? "") ?? "" })),
+      agents: agents.map(({ id, name, status, current_hook_bead_id }) => ({
+        id,
+        name,
+        status,
+        pid: pids.get(id) ?? null,
+        bead: titles.get(current_hook_bead_id ?? "") ?? "",
+      })),
     },
   };
 }

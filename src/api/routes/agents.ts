@@ -1,9 +1,29 @@
 import * as z from "zod";
-import type { JsonValue } from "../../do/json.ts";
+import type { JsonValue } from "../../events/json.ts";
 import { speaksFor } from "../auth.ts";
+import { HttpError } from "../errors.ts";
 import { accepted, agentOf, count, found, page, refused } from "../respond.ts";
 import { route, type Route } from "../route.ts";
-import { Agent, AgentCreate, AgentEvent, AgentEventCreate, AgentEventQuery, AgentGetOrCreate, AgentQuery, Answer, Checkpoint, Completed, Done, Heartbeat, Hook, Mail, MailCreate, Prime } from "../schemas.ts";
+import {
+  Agent,
+  AgentCreate,
+  AgentEvent,
+  AgentEventCreate,
+  AgentEventQuery,
+  AgentGetOrCreate,
+  AgentQuery,
+  Answer,
+  Checkpoint,
+  Completed,
+  Done,
+  DoneAnswer,
+  Heartbeat,
+  Hook,
+  Mail,
+  MailCreate,
+  Prime,
+  StatusSay,
+} from "../../wire/schemas.ts";
 
 const access = ["agent", "operator"] as const;
 const tag = "agents";
@@ -16,6 +36,7 @@ export const agentRoutes: Route[] = [
     summary: "Register an agent",
     tag,
     access,
+    isCheckedByRig: true,
     body: AgentCreate,
     answer: Agent,
     status: 201,
@@ -41,6 +62,7 @@ export const agentRoutes: Route[] = [
     summary: "An idle unhooked agent of a role, or a new one; refinery and witness are singletons",
     tag,
     access,
+    isCheckedByRig: true,
     body: AgentGetOrCreate,
     answer: Agent,
     handle: async ({ execute, body }) => agentOf(await execute({ type: "get_or_create_agent", role: body.role })),
@@ -52,7 +74,8 @@ export const agentRoutes: Route[] = [
     tag,
     access,
     answer: Agent,
-    handle: async ({ rig, params }) => found(await rig().agent(params["agentId"] ?? ""), `agent ${params["agentId"]} in this rig`),
+    handle: async ({ rig, params }) =>
+      found(await rig().agent(params["agentId"] ?? ""), `agent ${params["agentId"]} in this rig`),
   }),
   route({
     method: "DELETE",
@@ -60,6 +83,7 @@ export const agentRoutes: Route[] = [
     summary: "Delete an agent; its bead goes back to the queue",
     tag,
     access,
+    isCheckedByRig: true,
     answer: z.object({ deleted: z.literal(true) }),
     handle: async ({ execute, params }) => {
       accepted(await execute({ type: "delete_agent", agentId: params["agentId"] ?? "" }));
@@ -77,7 +101,10 @@ export const agentRoutes: Route[] = [
     handle: async ({ rig, params, query }) => {
       const after = count("after_id", query.after_id, 0);
       const limit = Math.min(count("limit", query.limit, 100), EVENTS_LIMIT);
-      return found(await rig().agentEvents(params["agentId"] ?? "", after, limit), `agent ${params["agentId"]} in this rig`);
+      return found(
+        await rig().agentEvents(params["agentId"] ?? "", after, limit),
+        `agent ${params["agentId"]} in this rig`,
+      );
     },
   }),
   route({
@@ -86,6 +113,7 @@ export const agentRoutes: Route[] = [
     summary: "Bind an agent to a bead",
     tag,
     access,
+    isCheckedByRig: true,
     body: Hook,
     answer: z.object({ hooked: z.literal(true) }),
     handle: async ({ execute, params, body }) => {
@@ -99,6 +127,7 @@ export const agentRoutes: Route[] = [
     summary: "Take an agent's bead away",
     tag,
     access,
+    isCheckedByRig: true,
     answer: z.object({ unhooked: z.literal(true) }),
     handle: async ({ execute, params }) => {
       accepted(await execute({ type: "unhook", agentId: params["agentId"] ?? "" }));
@@ -112,7 +141,8 @@ export const agentRoutes: Route[] = [
     tag,
     access,
     answer: Prime,
-    handle: async ({ rig, params }) => found(await rig().prime(params["agentId"] ?? ""), `agent ${params["agentId"]} in this rig`),
+    handle: async ({ rig, params }) =>
+      found(await rig().prime(params["agentId"] ?? ""), `agent ${params["agentId"]} in this rig`),
   }),
   route({
     method: "POST",
@@ -120,11 +150,29 @@ export const agentRoutes: Route[] = [
     summary: "The work is finished: its branch goes to review",
     tag,
     access,
+    isCheckedByRig: true,
     body: Done,
-    answer: z.object({ done: z.literal(true) }),
-    handle: async ({ execute, params, body }) => {
-      accepted(await execute({ type: "done", agentId: params["agentId"] ?? "", branch: body.branch, prUrl: body.pr_url ?? null, summary: body.summary ?? null }));
-      return { done: true };
+    answer: DoneAnswer,
+    handle: async ({ execute, rig, params, body }) => {
+      const agentId = params["agentId"] ?? "";
+      const { stale } = accepted(
+        await execute({
+          type: "done",
+          agentId,
+          branch: body.branch,
+          prUrl: body.pr_url ?? null,
+          summary: body.summary ?? null,
+          resolution: body.resolution,
+          note: body.reason ?? null,
+        }),
+      );
+      if (stale)
+        throw new HttpError(
+          409,
+          `this dispatch of agent ${agentId} is not its newest one any more, so its done was recorded and changed nothing; its bead is with a newer dispatch, or was taken away`,
+        );
+      if (body.wait_ms == null) return { done: true };
+      return { done: true, hand_in: await rig().handIn(agentId, body.wait_ms) };
     },
   }),
   route({
@@ -133,10 +181,18 @@ export const agentRoutes: Route[] = [
     summary: "The agent's process has ended",
     tag,
     access,
+    isCheckedByRig: true,
     body: Completed,
+    text: "reported",
     answer: z.object({ completed: z.literal(true) }),
     handle: async ({ rig, params, body, caller, key }) => {
-      const report = { status: body.status, reason: body.reason ?? null, resetAt: body.reset_at == null ? null : Date.parse(body.reset_at), dispatchId: body.dispatch_id ?? null };
+      const report = {
+        status: body.status,
+        reason: body.reason ?? null,
+        resetAt: body.reset_at == null ? null : Date.parse(body.reset_at),
+        dispatchId: body.dispatch_id ?? null,
+        setAside: body.set_aside ?? [],
+      };
       accepted(await rig().completed(params["agentId"] ?? "", report, caller, key));
       return { completed: true };
     },
@@ -147,11 +203,26 @@ export const agentRoutes: Route[] = [
     summary: "Save what the next dispatch needs to resume",
     tag,
     access,
+    isCheckedByRig: true,
     body: Checkpoint,
+    text: "reported",
     answer: z.object({ written: z.literal(true) }),
     handle: async ({ execute, params, body }) => {
       accepted(await execute({ type: "checkpoint", agentId: params["agentId"] ?? "", data: body.data as JsonValue }));
       return { written: true };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/status",
+    summary: "What the agent says it is doing, in one line for people; neither a sign of life nor of progress",
+    tag,
+    access,
+    body: StatusSay,
+    answer: z.object({ said: z.literal(true) }),
+    handle: async ({ execute, params, body }) => {
+      accepted(await execute({ type: "say_status", agentId: params["agentId"] ?? "", line: body.status }));
+      return { said: true };
     },
   }),
   route({
@@ -160,6 +231,8 @@ export const agentRoutes: Route[] = [
     summary: "Undelivered mail, oldest first; reading delivers it",
     tag,
     access,
+    isCheckedByRig: true,
+    scope: "operate",
     answer: z.array(Mail),
     handle: async ({ rig, params, caller }) => {
       const mail = await rig().readMail(params["agentId"] ?? "", caller);
@@ -173,10 +246,13 @@ export const agentRoutes: Route[] = [
     summary: "A sign of life",
     tag,
     access,
+    isCheckedByRig: true,
     body: Heartbeat,
+    text: "reported",
     answer: z.object({ heartbeat: z.literal(true) }),
     handle: async ({ rig, params, body, caller }) => {
-      await rig().heartbeat(params["agentId"] ?? "", body.dispatch_id ?? null, caller);
+      const refusal = await rig().heartbeat(params["agentId"] ?? "", body.dispatch_id ?? null, caller);
+      if (refusal !== null) throw refused(refusal);
       return { heartbeat: true };
     },
   }),
@@ -186,7 +262,9 @@ export const agentRoutes: Route[] = [
     summary: "Append to an agent's events; a sign of progress",
     tag,
     access,
+    isCheckedByRig: true,
     body: AgentEventCreate,
+    text: "reported",
     answer: z.object({ appended: z.literal(true) }),
     status: 201,
     handle: async ({ rig, body, principal, caller, key }) => {
@@ -201,13 +279,39 @@ export const agentRoutes: Route[] = [
     summary: "Send mail to an agent",
     tag: "mail",
     access,
+    isCheckedByRig: true,
     body: MailCreate,
     answer: z.object({ sent: z.literal(true) }),
     status: 201,
     handle: async ({ execute, body, principal }) => {
       speaksFor(principal, body.from_agent_id);
-      accepted(await execute({ type: "send_mail", from: body.from_agent_id, to: body.to_agent_id, subject: body.subject, body: body.body }));
+      accepted(
+        await execute({
+          type: "send_mail",
+          from: body.from_agent_id,
+          to: body.to_agent_id,
+          subject: body.subject,
+          body: body.body,
+        }),
+      );
       return { sent: true };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/sync",
+    summary: "Bring what the agent's clone calls `origin` up to date with the remote; the agent then fetches from it",
+    tag,
+    access,
+    answer: z.object({
+      synced: z.literal(true),
+      /** The target branch's commit at the remote. */
+      target: z.string().nullable(),
+    }),
+    handle: async ({ rig, params }) => {
+      const answer = await rig().sync(params["agentId"] ?? "");
+      if (!answer.synced) throw new HttpError(answer.status, answer.error);
+      return answer;
     },
   }),
   route({
@@ -218,6 +322,7 @@ export const agentRoutes: Route[] = [
     access: ["operator"],
     body: Answer,
     answer: Agent,
-    handle: async ({ execute, params, body }) => agentOf(await execute({ type: "answer", agentId: params["agentId"] ?? "", answer: body.answer })),
+    handle: async ({ execute, params, body }) =>
+      agentOf(await execute({ type: "answer", agentId: params["agentId"] ?? "", answer: body.answer })),
   }),
 ];

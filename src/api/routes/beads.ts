@@ -1,9 +1,20 @@
 import * as z from "zod";
-import type { BeadInput } from "../../machines/decide.ts";
+import type { BeadInput } from "../../core/decide/index.ts";
 import { speaksFor } from "../auth.ts";
 import { accepted, agentOf, beadOf, found, page } from "../respond.ts";
 import { route, type Route } from "../route.ts";
-import { Agent, Bead, BeadCreate, BeadQuery, BeadStatusUpdate, ByAgent, Escalation, Sling } from "../schemas.ts";
+import {
+  Agent,
+  Bead,
+  BeadCreate,
+  BeadQuery,
+  BeadStatusUpdate,
+  ByAgent,
+  Escalation,
+  HandInSettle,
+  Sling,
+} from "../../wire/schemas.ts";
+import { BeadsRetry, Revert } from "../../wire/queue.ts";
 
 const access = ["agent", "operator"] as const;
 const tag = "beads";
@@ -24,15 +35,60 @@ export const beadInput = (type: BeadInput["type"], body: z.infer<typeof Sling>):
 export const beadRoutes: Route[] = [
   route({
     method: "POST",
+    path: "/api/rigs/:rigId/beads/retry",
+    summary: "Have failed beads tried again, all in one step",
+    tag,
+    access: ["operator"],
+    body: BeadsRetry,
+    answer: z.object({ retried: z.array(z.string()) }),
+    handle: async ({ execute, body }) => {
+      accepted(await execute({ type: "retry_beads", beadIds: body.ids }));
+      return { retried: body.ids };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/beads/:beadId/retry",
+    summary: "Have a failed bead tried again: the same one, with its history, its branch and what waits for it",
+    tag,
+    access: ["operator"],
+    answer: Bead,
+    handle: async ({ execute, params }) =>
+      beadOf(await execute({ type: "retry_bead", beadId: params["beadId"] ?? "" })),
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/beads/:beadId/revert",
+    summary: "Take back what a bead has put on the target, through the same gate",
+    tag,
+    access: ["operator"],
+    body: Revert,
+    answer: Bead,
+    status: 201,
+    handle: async ({ execute, rig, params, body }) => {
+      const beadId = params["beadId"] ?? "";
+      const { title } = found(await rig().bead(beadId), `bead ${beadId} in this rig`);
+      return beadOf(await execute({ type: "revert_bead", beadId, why: body.why, redo: body.redo, title }));
+    },
+  }),
+  route({
+    method: "POST",
     path: "/api/rigs/:rigId/beads",
     summary: "Create a bead",
     tag,
     access,
+    isCheckedByRig: true,
     body: BeadCreate,
     answer: Bead,
     status: 201,
     handle: async ({ execute, body }) =>
-      beadOf(await execute({ type: "create_bead", bead: beadInput(body.type, body), assignTo: body.assignee_agent_id ?? null })),
+      beadOf(
+        await execute({
+          type: "create_bead",
+          bead: beadInput(body.type, body),
+          assignTo: body.assignee_agent_id ?? null,
+        }),
+      ),
   }),
   route({
     method: "GET",
@@ -54,7 +110,8 @@ export const beadRoutes: Route[] = [
     tag,
     access,
     answer: Bead,
-    handle: async ({ rig, params }) => found(await rig().bead(params["beadId"] ?? ""), `bead ${params["beadId"]} in this rig`),
+    handle: async ({ rig, params }) =>
+      found(await rig().bead(params["beadId"] ?? ""), `bead ${params["beadId"]} in this rig`),
   }),
   route({
     method: "PATCH",
@@ -62,11 +119,14 @@ export const beadRoutes: Route[] = [
     summary: "Set a bead's status by hand",
     tag,
     access,
+    isCheckedByRig: true,
     body: BeadStatusUpdate,
     answer: Bead,
     handle: async ({ execute, params, body, principal }) => {
       speaksFor(principal, body.agent_id);
-      return beadOf(await execute({ type: "set_bead_status", beadId: params["beadId"] ?? "", status: body.status }, body.agent_id));
+      return beadOf(
+        await execute({ type: "set_bead_status", beadId: params["beadId"] ?? "", status: body.status }, body.agent_id),
+      );
     },
   }),
   route({
@@ -75,6 +135,7 @@ export const beadRoutes: Route[] = [
     summary: "Close a bead that needs no merge",
     tag,
     access,
+    isCheckedByRig: true,
     body: ByAgent,
     answer: Bead,
     handle: async ({ execute, params, body, principal }) => {
@@ -88,6 +149,7 @@ export const beadRoutes: Route[] = [
     summary: "Delete a bead",
     tag,
     access,
+    isCheckedByRig: true,
     answer: z.object({ deleted: z.literal(true) }),
     handle: async ({ execute, params }) => {
       accepted(await execute({ type: "delete_bead", beadId: params["beadId"] ?? "" }));
@@ -100,6 +162,7 @@ export const beadRoutes: Route[] = [
     summary: "Create a bead and hook it to an idle polecat or a new one",
     tag,
     access,
+    isCheckedByRig: true,
     body: Sling,
     answer: z.object({ bead: Bead, agent: Agent }),
     status: 201,
@@ -114,6 +177,7 @@ export const beadRoutes: Route[] = [
     summary: "Ask a person; a working agent that asks is blocked until it is answered",
     tag,
     access,
+    isCheckedByRig: true,
     body: Escalation,
     answer: Bead,
     status: 201,
@@ -121,7 +185,14 @@ export const beadRoutes: Route[] = [
       const named = body.metadata["agent_id"];
       const agentId = principal.kind === "agent" ? principal.agentId : typeof named === "string" ? named : null;
       return beadOf(
-        await execute({ type: "escalate", title: body.title, body: body.body ?? null, priority: body.priority, metadata: body.metadata as BeadInput["metadata"], agentId }),
+        await execute({
+          type: "escalate",
+          title: body.title,
+          body: body.body ?? null,
+          priority: body.priority,
+          metadata: body.metadata as BeadInput["metadata"],
+          agentId,
+        }),
       );
     },
   }),
@@ -132,6 +203,25 @@ export const beadRoutes: Route[] = [
     tag,
     access: ["operator"],
     answer: Bead,
-    handle: async ({ execute, params }) => beadOf(await execute({ type: "cancel_bead", beadId: params["beadId"] ?? "" })),
+    handle: async ({ execute, params }) =>
+      beadOf(await execute({ type: "cancel_bead", beadId: params["beadId"] ?? "" })),
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/beads/:beadId/hand-in",
+    summary: "Decide on a hand-in that was refused too often: send it back, no change, or its commit as it is",
+    tag,
+    access: ["operator"],
+    body: HandInSettle,
+    answer: Bead,
+    handle: async ({ execute, params, body }) =>
+      beadOf(
+        await execute({
+          type: "settle_hand_in",
+          beadId: params["beadId"] ?? "",
+          decision: body.decision,
+          note: body.note ?? null,
+        }),
+      ),
   }),
 ];

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { Fact } from "../../events/facts.ts";
+import { inTheNameOfCaller, streamHolderOf } from "../caller.ts";
 import { HttpError } from "../errors.ts";
 import { found, kindOf } from "../respond.ts";
 import { route, type Route } from "../route.ts";
@@ -10,7 +11,10 @@ const access = ["operator"] as const;
 const tag = "debugger";
 
 const Seq = z.int().min(0);
-const SeqText = z.string().regex(/^\d{1,15}$/, "seq must be a non-negative integer").optional();
+const SeqText = z
+  .string()
+  .regex(/^\d{1,15}$/, "seq must be a non-negative integer")
+  .optional();
 
 const WhatIfBody = z.object({ fact: Fact, seq: Seq.nullish(), at: z.int().min(0).nullish() });
 
@@ -21,7 +25,18 @@ export const debugRoutes: Route[] = [
     summary: "Everything a live board starts from, as of one seq: follow the feed from there",
     tag,
     access,
-    answer: z.looseObject({ seq: z.int(), at: z.number(), now: z.number(), next_alarm: z.number().nullable(), actors: z.array(z.unknown()), ended: z.int(), content: z.record(z.string(), z.unknown()), heard: z.record(z.string(), z.number()), mail: z.array(z.unknown()) }),
+    answer: z.looseObject({
+      seq: z.int(),
+      at: z.number(),
+      now: z.number(),
+      next_alarm: z.number().nullable(),
+      actors: z.array(z.unknown()),
+      ended: z.int(),
+      content: z.record(z.string(), z.unknown()),
+      heard: z.record(z.string(), z.number()),
+      prompts: z.record(z.string(), z.string()),
+      mail: z.array(z.unknown()),
+    }),
     handle: ({ rig }) => rig().board(),
   }),
   route({
@@ -30,7 +45,17 @@ export const debugRoutes: Route[] = [
     summary: "Effects that were asked for and are not settled, oldest first",
     tag,
     access,
-    answer: z.array(z.looseObject({ key: z.string(), seq: z.int(), kind: z.string(), attempts: z.int(), next_at: z.number(), error: z.string().nullable(), in_flight: z.boolean() })),
+    answer: z.array(
+      z.looseObject({
+        key: z.string(),
+        seq: z.int(),
+        kind: z.string(),
+        attempts: z.int(),
+        next_at: z.number(),
+        error: z.string().nullable(),
+        in_flight: z.boolean(),
+      }),
+    ),
     handle: ({ rig }) => rig().pending(),
   }),
   route<undefined, { seq?: string | undefined }>({
@@ -40,10 +65,21 @@ export const debugRoutes: Route[] = [
     tag,
     access,
     query: z.object({ seq: SeqText }),
-    answer: z.array(z.looseObject({ fact: z.unknown(), variant: z.string(), branches: z.array(z.unknown()), moves: z.boolean(), to: z.string() })),
+    answer: z.array(
+      z.looseObject({
+        fact: z.unknown(),
+        variant: z.string(),
+        branches: z.array(z.unknown()),
+        moves: z.boolean(),
+        to: z.string(),
+      }),
+    ),
     handle: async ({ rig, params, query }) => {
       const { kind, id = "" } = params;
-      return found(await rig().possible(kindOf(kind), id, query.seq === undefined ? null : Number(query.seq)), `${kind} ${id} in this rig${query.seq === undefined ? "" : ` as of seq ${query.seq}`}`);
+      return found(
+        await rig().possible(kindOf(kind), id, query.seq === undefined ? null : Number(query.seq)),
+        `${kind} ${id} in this rig${query.seq === undefined ? "" : ` as of seq ${query.seq}`}`,
+      );
     },
   }),
   route({
@@ -52,9 +88,19 @@ export const debugRoutes: Route[] = [
     summary: "What a fact would do to the rig now, or as of a seq: tried on a copy, nothing is kept",
     tag,
     access,
+    scope: "read",
     body: WhatIfBody,
-    answer: z.looseObject({ seq: z.int(), entries: z.array(z.unknown()), changed: z.array(z.unknown()), error: z.string().nullable() }),
-    handle: async ({ rig, body }) => found(await rig().whatIf(body.fact, body.seq ?? null, body.at ?? null), `fact with seq ${body.seq} in this rig: it is still to come, or in the archive`),
+    answer: z.looseObject({
+      seq: z.int(),
+      entries: z.array(z.unknown()),
+      changed: z.array(z.unknown()),
+      error: z.string().nullable(),
+    }),
+    handle: async ({ rig, body }) =>
+      found(
+        await rig().whatIf(body.fact, body.seq ?? null, body.at ?? null),
+        `fact with seq ${body.seq} in this rig: it is still to come, or in the archive`,
+      ),
   }),
   route({
     method: "GET",
@@ -62,9 +108,10 @@ export const debugRoutes: Route[] = [
     summary: "Every actor of the rig in the Stately inspection protocol, by WebSocket",
     tag,
     access,
-    handle: async ({ rig, context }) => {
-      if (context.req.header("upgrade") !== "websocket") throw new HttpError(426, "this route speaks WebSocket only: point a Stately inspector at it");
-      return rig().fetch(context.req.raw);
+    handle: async ({ rig, context, principal }) => {
+      if (context.req.header("upgrade") !== "websocket")
+        throw new HttpError(426, "this route speaks WebSocket only: point a Stately inspector at it");
+      return rig().fetch(inTheNameOfCaller(context.req.raw, streamHolderOf(principal)));
     },
   }),
 ];

@@ -1,14 +1,15 @@
 import * as z from "zod";
 import { DIRECTORY } from "../../do/user-do.ts";
 import type { Env } from "../../do/env.ts";
-import { callerOf, speaksFor, type Principal } from "../auth.ts";
+import type { Caller } from "../../core/decide/index.ts";
+import { speaksFor } from "../auth.ts";
 import { HttpError } from "../errors.ts";
 import { accepted, agentOf, beadOf, page } from "../respond.ts";
-import { route, type Route } from "../route.ts";
-import { Agent, AgentQuery, Bead, BeadQuery, Id, MailCreate, Sling } from "../schemas.ts";
+import { route, type Call, type Route } from "../route.ts";
+import { Agent, AgentQuery, Bead, BeadQuery, Id, MailCreate, Sling } from "../../wire/schemas.ts";
 import { beadInput } from "./beads.ts";
 
-/** What a mayor may do: work with every rig of its town, and no other. Always with a token, also in development. */
+/** What a mayor may do: work with every rig of its town, and no other. */
 
 const access = ["mayor", "operator"] as const;
 const tag = "mayor";
@@ -16,12 +17,21 @@ const tag = "mayor";
 /** @throws HttpError 403 for a rig of another town. */
 async function rigOf(env: Env, townId: string, rigId: string) {
   const enlisted = await env.USER.get(env.USER.idFromName(DIRECTORY)).whereIs(rigId);
-  if (enlisted === null || enlisted.town_id !== townId) throw new HttpError(403, `rig ${rigId} is not of town ${townId}`);
+  if (enlisted === null || enlisted.town_id !== townId)
+    throw new HttpError(403, `rig ${rigId} is not of town ${townId}`);
   return env.RIG.get(env.RIG.idFromName(rigId));
 }
 
-/** A mayor may be an agent of the town rather than of the rig: its dispatch fences nothing there. */
-const speaker = (principal: Principal) => ({ ...callerOf(principal), dispatchId: null });
+/** In the rigs of its town a mayor is vouched for by its own; its dispatch fences nothing there. */
+const speaker = ({ caller, principal }: Pick<Call<unknown, unknown>, "caller" | "principal">, rigId: string): Caller =>
+  caller.kind === "agent"
+    ? {
+        ...caller,
+        dispatchId: null,
+        isAtHome: principal.kind === "agent" && principal.rigId === rigId,
+        isExpired: false,
+      }
+    : caller;
 
 export const mayorRoutes: Route[] = [
   route({
@@ -30,13 +40,16 @@ export const mayorRoutes: Route[] = [
     summary: "Sling work to a rig of the town",
     tag,
     access,
-    needsToken: true,
     body: Sling.extend({ rig_id: Id }),
     answer: z.object({ bead: Bead, agent: Agent }),
     status: 201,
-    handle: async ({ env, params, body, principal, key }) => {
+    handle: async ({ env, params, body, principal, caller, key }) => {
       const rig = await rigOf(env, params["townId"] ?? "", body.rig_id);
-      const reply = await rig.execute({ type: "sling", bead: beadInput("issue", body) }, speaker(principal), key);
+      const reply = await rig.execute(
+        { type: "sling", bead: beadInput("issue", body) },
+        speaker({ caller, principal }, body.rig_id),
+        key,
+      );
       return { bead: beadOf(reply), agent: agentOf(reply) };
     },
   }),
@@ -46,7 +59,6 @@ export const mayorRoutes: Route[] = [
     summary: "The town's rigs",
     tag,
     access,
-    needsToken: true,
     answer: z.array(z.object({ id: z.string(), name: z.string() })),
     handle: ({ env, params }) => env.USER.get(env.USER.idFromName(DIRECTORY)).rigsOfTown(params["townId"] ?? ""),
   }),
@@ -56,7 +68,6 @@ export const mayorRoutes: Route[] = [
     summary: "Beads of a rig of the town",
     tag,
     access,
-    needsToken: true,
     query: BeadQuery,
     answer: z.array(Bead),
     handle: async ({ env, params, query }) => {
@@ -70,7 +81,6 @@ export const mayorRoutes: Route[] = [
     summary: "Agents of a rig of the town",
     tag,
     access,
-    needsToken: true,
     query: AgentQuery,
     answer: z.array(Agent),
     handle: async ({ env, params, query }) => {
@@ -85,14 +95,19 @@ export const mayorRoutes: Route[] = [
     summary: "Send mail to an agent of a rig of the town",
     tag,
     access,
-    needsToken: true,
     body: MailCreate.extend({ rig_id: Id }),
     answer: z.object({ sent: z.literal(true) }),
     status: 201,
-    handle: async ({ env, params, body, principal, key }) => {
+    handle: async ({ env, params, body, principal, caller, key }) => {
       speaksFor(principal, body.from_agent_id);
       const rig = await rigOf(env, params["townId"] ?? "", body.rig_id);
-      accepted(await rig.execute({ type: "send_mail", from: body.from_agent_id, to: body.to_agent_id, subject: body.subject, body: body.body }, speaker(principal), key));
+      accepted(
+        await rig.execute(
+          { type: "send_mail", from: body.from_agent_id, to: body.to_agent_id, subject: body.subject, body: body.body },
+          speaker({ caller, principal }, body.rig_id),
+          key,
+        ),
+      );
       return { sent: true };
     },
   }),

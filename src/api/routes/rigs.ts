@@ -1,10 +1,12 @@
 import * as z from "zod";
-import { asItIs } from "../../do/json.ts";
-import type { ExportCursor } from "../../do/rig-do.ts";
-import { SettingsPatch, Settings } from "../../events/settings.ts";
-import { accepted, count, found, kindOf, page, time } from "../respond.ts";
+import { asItIs } from "../../events/json.ts";
+import type { ExportCursor } from "../../do/export.ts";
+import { Place } from "../../events/place.ts";
+import { allSettings, SettingsPatch, Settings } from "../../events/settings.ts";
+import { inTheNameOfCaller, streamHolderOf } from "../caller.ts";
+import { accepted, count, found, kindOf, page, time, ndjson } from "../respond.ts";
 import { route, type Route } from "../route.ts";
-import { BeadEvent, EventQuery, JournalQuery } from "../schemas.ts";
+import { BeadEvent, EventQuery, JournalQuery, Needs, SecretsUpdate } from "../../wire/schemas.ts";
 
 const access = ["operator"] as const;
 const tag = "rigs";
@@ -19,9 +21,15 @@ const Health = z.looseObject({
   breaker: z.looseObject({}),
   violations: z.array(z.string()),
 });
-const Why = z.object({ reason: z.string(), sentence: z.string(), values: z.record(z.string(), z.unknown()), until: z.number().nullable() });
+const Why = z.object({
+  reason: z.string(),
+  sentence: z.string(),
+  values: z.record(z.string(), z.unknown()),
+  until: z.number().nullable(),
+});
 
-const MOST_SECRETS = 100;
+const AllSettings = z.object({ ...Settings.shape, ...Place.shape });
+
 const JOURNAL_PAGE = 1_000;
 
 const command = (name: "pause" | "resume" | "drain", summary: string): Route =>
@@ -50,10 +58,22 @@ export const rigRoutes: Route[] = [
     handle: async ({ rig, query }) => {
       const since = time("since", query.since);
       const { limit } = page(query);
-      return rig().beadEvents({ limit, ...(since === undefined ? {} : { since }), ...(query.bead_id === undefined ? {} : { beadId: query.bead_id }) });
+      return rig().beadEvents({
+        limit,
+        ...(since === undefined ? {} : { since }),
+        ...(query.bead_id === undefined ? {} : { beadId: query.bead_id }),
+      });
     },
   }),
-  route({ method: "GET", path: "/api/rigs/:rigId/settings", summary: "The rig's settings", tag, access, answer: Settings, handle: ({ rig }) => rig().settings() }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/settings",
+    summary: "The rig's settings",
+    tag,
+    access,
+    answer: AllSettings,
+    handle: async ({ rig }) => allSettings(await rig().settings()),
+  }),
   route({
     method: "PUT",
     path: "/api/rigs/:rigId/settings",
@@ -61,26 +81,36 @@ export const rigRoutes: Route[] = [
     tag,
     access,
     body: SettingsPatch,
-    answer: Settings,
+    answer: AllSettings,
     handle: async ({ execute, rig, body }) => {
       accepted(await execute({ type: "set_settings", settings: body }));
-      return rig().settings();
+      return allSettings(await rig().settings());
     },
   }),
   route({
     method: "PUT",
     path: "/api/rigs/:rigId/secrets",
-    summary: "Set (or, with null, remove) what the rig's next processes get in their environment; answers with the names only",
+    summary:
+      "Set (or, with null, remove) what the rig's next processes get in their environment; answers with the names only",
     tag,
     access,
-    body: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/), z.string().max(10_000).nullable()).refine((secrets) => Object.keys(secrets).length <= MOST_SECRETS, `at most ${MOST_SECRETS} at a time`),
+    scope: "admin",
+    body: SecretsUpdate,
     answer: z.object({ names: z.array(z.string()) }),
     handle: async ({ rig, body }) => {
       await rig().setSecrets(body);
       return { names: await rig().secretNames() };
     },
   }),
-  route({ method: "GET", path: "/api/rigs/:rigId/health", summary: "The rig's state; arms the alarm", tag, access, answer: Health, handle: ({ rig }) => rig().health() }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/health",
+    summary: "The rig's state; arms the alarm",
+    tag,
+    access,
+    answer: Health,
+    handle: ({ rig }) => rig().health(),
+  }),
   route({
     method: "POST",
     path: "/api/rigs/:rigId/tick",
@@ -99,7 +129,8 @@ export const rigRoutes: Route[] = [
   route({
     method: "POST",
     path: "/api/rigs/:rigId/actors/:kind/:id/repair",
-    summary: "Take an actor back that was set aside: in the state that the journal tells, and agreed with those it deals with",
+    summary:
+      "Take an actor back that was set aside: in the state that the journal tells, and agreed with those it deals with",
     tag,
     access,
     answer: Health,
@@ -110,12 +141,22 @@ export const rigRoutes: Route[] = [
   }),
   route({
     method: "GET",
+    path: "/api/rigs/:rigId/needs",
+    summary: "Who needs a person, and why: one entry per cause, most urgent first",
+    tag,
+    access,
+    answer: Needs,
+    handle: ({ rig }) => rig().needs(),
+  }),
+  route({
+    method: "GET",
     path: "/api/rigs/:rigId/agents/:id/why",
     summary: "Why an agent does what it does, or does not",
     tag,
     access,
     answer: Why,
-    handle: async ({ rig, params }) => found(await rig().whyAgent(params["id"] ?? ""), `agent ${params["id"]} in this rig`),
+    handle: async ({ rig, params }) =>
+      found(await rig().whyAgent(params["id"] ?? ""), `agent ${params["id"]} in this rig`),
   }),
   route({
     method: "GET",
@@ -124,7 +165,8 @@ export const rigRoutes: Route[] = [
     tag,
     access,
     answer: Why,
-    handle: async ({ rig, params }) => found(await rig().whyBead(params["id"] ?? ""), `bead ${params["id"]} in this rig`),
+    handle: async ({ rig, params }) =>
+      found(await rig().whyBead(params["id"] ?? ""), `bead ${params["id"]} in this rig`),
   }),
   route({
     method: "GET",
@@ -133,10 +175,30 @@ export const rigRoutes: Route[] = [
     tag,
     access,
     query: z.object({ seq: z.string().optional() }),
-    answer: z.object({ seq: z.int(), at: z.int(), actors: z.array(z.object({ kind: z.string(), id: z.string(), v: z.int(), value: z.json(), context: z.json(), error: z.string().nullable() })), broken: z.array(z.tuple([z.string(), z.string()])) }),
+    answer: z.object({
+      seq: z.int(),
+      at: z.int(),
+      actors: z.array(
+        z.object({
+          kind: z.string(),
+          id: z.string(),
+          v: z.int(),
+          value: z.json(),
+          context: z.json(),
+          error: z.string().nullable(),
+        }),
+      ),
+      broken: z.array(z.tuple([z.string(), z.string()])),
+    }),
     handle: async ({ rig, query }) => {
-      const cut = found(await rig().state(query.seq === undefined ? null : count("seq", query.seq, 0)), `fact with seq ${query.seq} in this rig: it is still to come, or in the archive`);
-      return { ...cut, actors: cut.actors.map((actor) => ({ ...actor, value: asItIs(actor.value), context: asItIs(actor.context) })) };
+      const cut = found(
+        await rig().state(query.seq === undefined ? null : count("seq", query.seq, 0)),
+        `fact with seq ${query.seq} in this rig: it is still to come, or in the archive`,
+      );
+      return {
+        ...cut,
+        actors: cut.actors.map((actor) => ({ ...actor, value: asItIs(actor.value), context: asItIs(actor.context) })),
+      };
     },
   }),
   route({
@@ -145,7 +207,12 @@ export const rigRoutes: Route[] = [
     summary: "Fold the whole journal again and name the first difference, if there is any",
     tag,
     access,
-    answer: z.object({ facts: z.int(), effects: z.int(), divergence: z.object({ seq: z.int(), expected: z.string(), actual: z.string() }).nullable() }),
+    scope: "read",
+    answer: z.object({
+      facts: z.int(),
+      effects: z.int(),
+      divergence: z.object({ seq: z.int(), expected: z.string(), actual: z.string() }).nullable(),
+    }),
     handle: ({ rig }) => rig().replay(),
   }),
   route({
@@ -157,18 +224,16 @@ export const rigRoutes: Route[] = [
     handle: async ({ rig, params }) => {
       const stub = rig();
       let next: ExportCursor | null = { part: "facts", after: 0 };
-      const encoder = new TextEncoder();
-      const body = new ReadableStream<Uint8Array>({
-        async pull(controller) {
-          while (next !== null) {
-            const page: { lines: string[]; next: ExportCursor | null } = await stub.exportPage(next);
-            next = page.next;
-            if (page.lines.length > 0) return controller.enqueue(encoder.encode(page.lines.map((line) => `${line}\n`).join("")));
-          }
-          controller.close();
-        },
+      const response = await ndjson(async () => {
+        while (next !== null) {
+          const page: { lines: string[]; next: ExportCursor | null } = await stub.exportPage(next);
+          next = page.next;
+          if (page.lines.length > 0) return page.lines;
+        }
+        return [];
       });
-      return new Response(body, { headers: { "content-type": "application/x-ndjson", "content-disposition": `attachment; filename="${params["rigId"]}.journal.ndjson"` } });
+      response.headers.set("content-disposition", `attachment; filename="${params["rigId"]}.journal.ndjson"`);
+      return response;
     },
   }),
   route({
@@ -177,8 +242,13 @@ export const rigRoutes: Route[] = [
     summary: "The rig's facts as they happen, by WebSocket or server-sent events; resume with after",
     tag,
     access,
-    query: z.object({ after: z.string().regex(/^\d{1,15}$/, "must be a non-negative integer").optional() }),
-    handle: ({ rig, context }) => rig().fetch(context.req.raw),
+    query: z.object({
+      after: z
+        .string()
+        .regex(/^\d{1,15}$/, "must be a non-negative integer")
+        .optional(),
+    }),
+    handle: ({ rig, context, principal }) => rig().fetch(inTheNameOfCaller(context.req.raw, streamHolderOf(principal))),
   }),
   route({
     method: "GET",
@@ -191,17 +261,12 @@ export const rigRoutes: Route[] = [
       const stub = rig();
       let after = count("after", query.after, 0);
       let left = count("limit", query.limit, Number.MAX_SAFE_INTEGER);
-      const encoder = new TextEncoder();
-      const body = new ReadableStream<Uint8Array>({
-        async pull(controller) {
-          const entries = left <= 0 ? [] : await stub.journal(after, Math.min(left, JOURNAL_PAGE));
-          left -= entries.length;
-          after = entries.at(-1)?.fact.seq ?? after;
-          if (entries.length > 0) controller.enqueue(encoder.encode(entries.map((entry) => `${JSON.stringify(entry)}\n`).join("")));
-          else controller.close();
-        },
+      return ndjson(async () => {
+        const entries = left <= 0 ? [] : await stub.journal(after, Math.min(left, JOURNAL_PAGE));
+        left -= entries.length;
+        after = entries.at(-1)?.fact.seq ?? after;
+        return entries.map((entry) => JSON.stringify(entry));
       });
-      return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
     },
   }),
 ];

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { pokeRigs } from "../../do/poke.ts";
 import { docsPage, openApi } from "../openapi.ts";
 import { route, type Route } from "../route.ts";
 
@@ -32,7 +33,21 @@ export const systemRoutes = (routes: () => readonly Route[]): Route[] => [
     access: ["public"],
     handle: async () =>
       new Response(docsPage(routes()), {
-        headers: { "content-type": "text/html; charset=utf-8", "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'" },
+        headers: {
+          "content-type": "text/html; charset=utf-8",
+          "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        },
       }),
+  }),
+  route({
+    method: "POST",
+    path: "/api/maintenance/poke",
+    summary:
+      "Wake every rig, so that one whose alarm was lost arms it again; where there is no cron trigger, a timer calls this",
+    tag: "system",
+    access: ["operator"],
+    scope: "admin",
+    answer: z.object({ rigs: z.number().int(), failed: z.number().int() }),
+    handle: ({ env }) => pokeRigs(env),
   }),
 ];

@@ -1,14 +1,26 @@
+import { unavailableCode } from "../../do/unavailable.ts";
 import * as z from "zod";
 import type { Env } from "../../do/env.ts";
+import { LookWarning } from "../../wire/container.ts";
+import { splitCredentials } from "../../wire/git-url.ts";
 import { HttpError } from "../errors.ts";
 import { found, page, time } from "../respond.ts";
 import { route, type Route } from "../route.ts";
-import { BeadEvent, EventQuery, RigCreate, RigInfo, Town, TownCreate } from "../schemas.ts";
+import { BeadEvent, EventQuery, RigCreate, RigInfo, Town, TownCreate } from "../../wire/schemas.ts";
+import { lookAt } from "./container.ts";
 
 const access = ["operator"] as const;
 const tag = "towns and rigs";
 
 const user = (env: Env, params: Record<string, string>) => env.USER.get(env.USER.idFromName(params["userId"] ?? ""));
+
+/** What somebody meant who named no address. */
+function hintFor(named: string): string {
+  if (/^~(\/|$)/.test(named)) return "the ~ is known to your shell alone, so write the whole path; ";
+  if (/^[\w.-]+\/[\w.-]+$/.test(named) && !named.startsWith("."))
+    return `for a repository on a forge write its whole address, such as https://github.com/${named}.git; `;
+  return "";
+}
 
 const value = <T>(made: { ok: true; value: T } | { ok: false; status: number; error: string }): T => {
   if (!made.ok) throw new HttpError(made.status, made.error);
@@ -27,7 +39,15 @@ export const userRoutes: Route[] = [
     status: 201,
     handle: async ({ env, params, body }) => value(await user(env, params).createTown(body.name)),
   }),
-  route({ method: "GET", path: "/api/users/:userId/towns", summary: "List towns", tag, access, answer: z.array(Town), handle: ({ env, params }) => user(env, params).towns() }),
+  route({
+    method: "GET",
+    path: "/api/users/:userId/towns",
+    summary: "List towns",
+    tag,
+    access,
+    answer: z.array(Town),
+    handle: ({ env, params }) => user(env, params).towns(),
+  }),
   route({
     method: "GET",
     path: "/api/users/:userId/towns/:townId",
@@ -35,7 +55,8 @@ export const userRoutes: Route[] = [
     tag,
     access,
     answer: Town,
-    handle: async ({ env, params }) => found(await user(env, params).town(params["townId"] ?? ""), `town ${params["townId"]}`),
+    handle: async ({ env, params }) =>
+      found(await user(env, params).town(params["townId"] ?? ""), `town ${params["townId"]}`),
   }),
   route({
     method: "DELETE",
@@ -43,24 +64,65 @@ export const userRoutes: Route[] = [
     summary: "Delete a town with its rigs",
     tag,
     access,
+    scope: "admin",
     answer: z.object({ deleted: z.literal(true) }),
-    handle: async ({ env, params }) => {
-      if (!(await user(env, params).deleteTown(params["townId"] ?? ""))) throw new HttpError(404, `no town ${params["townId"]}`);
+    handle: async ({ env, params, caller }) => {
+      if (!(await user(env, params).deleteTown(params["townId"] ?? "", caller.id)))
+        throw new HttpError(404, `no town ${params["townId"]}`);
       return { deleted: true };
     },
   }),
   route({
     method: "POST",
     path: "/api/users/:userId/rigs",
-    summary: "Create a rig for a repository",
+    summary:
+      "Create a rig for a repository, which the town's container looks at first: 422 where no agent could work on it; beside `data`, `warnings` of what may keep work from being merged",
     tag,
     access,
     body: RigCreate,
     answer: RigInfo,
+    beside: { warnings: z.array(LookWarning) },
     status: 201,
-    handle: async ({ env, params, body }) => {
-      const secrets = { ...body.secrets, ...(body.kilocode_token == null ? {} : { KILOCODE_TOKEN: body.kilocode_token }) };
-      return value(await user(env, params).createRig({ townId: body.town_id, name: body.name, gitUrl: body.git_url, defaultBranch: body.default_branch, secrets }));
+    handle: async ({ env, params, body, caller, context }) => {
+      // What its processes get in their environment decides what they run, as with PUT secrets.
+      if (Object.keys(body.secrets ?? {}).length > 0 && caller.kind === "operator" && caller.scope !== "admin")
+        throw new HttpError(403, "a rig with `secrets` is made with an operator's token of scope admin");
+      const repository = splitCredentials(body.git_url);
+      if (repository === null)
+        throw new HttpError(
+          400,
+          `git_url is not the plain address of a repository: ${hintFor(body.git_url)}use https://host/path without a query, ssh://, git://, file://, user@host:path or an absolute path, and put a token into \`secrets\` as GIT_TOKEN`,
+        );
+      const secrets = {
+        ...repository.secrets,
+        ...body.secrets,
+        ...(body.kilocode_token == null ? {} : { KILOCODE_TOKEN: body.kilocode_token }),
+      };
+      // No container is woken for a town that nobody has.
+      found(await user(env, params).town(body.town_id), `town ${body.town_id}`);
+      const seen = await lookAt(env, body.town_id, {
+        gitUrl: repository.url,
+        targetBranch: body.default_branch,
+        // What git logs in with, and nothing else of what the rig is to have.
+        envVars: Object.fromEntries(
+          Object.entries(secrets).filter(([name]) => name === "GIT_TOKEN" || name === "GIT_USERNAME"),
+        ),
+      });
+      if (seen.result === "refused") throw new HttpError(422, seen.sentence, { code: seen.code });
+      const rig = value(
+        await user(env, params).createRig(
+          {
+            townId: body.town_id,
+            name: body.name,
+            gitUrl: repository.url,
+            defaultBranch: body.default_branch,
+            secrets,
+          },
+          caller.id,
+        ),
+      );
+      const { warnings } = seen;
+      return warnings.length === 0 ? rig : context.json({ success: true, data: rig, warnings }, 201);
     },
   }),
   route({
@@ -70,7 +132,8 @@ export const userRoutes: Route[] = [
     tag,
     access,
     answer: RigInfo,
-    handle: async ({ env, params }) => found(await user(env, params).rig(params["rigId"] ?? ""), `rig ${params["rigId"]}`),
+    handle: async ({ env, params }) =>
+      found(await user(env, params).rig(params["rigId"] ?? ""), `rig ${params["rigId"]}`),
   }),
   route({
     method: "DELETE",
@@ -78,9 +141,11 @@ export const userRoutes: Route[] = [
     summary: "Delete a rig: its processes, its alarm and its storage",
     tag,
     access,
+    scope: "admin",
     answer: z.object({ deleted: z.literal(true) }),
-    handle: async ({ env, params }) => {
-      if (!(await user(env, params).deleteRig(params["rigId"] ?? ""))) throw new HttpError(404, `no rig ${params["rigId"]}`);
+    handle: async ({ env, params, caller }) => {
+      if (!(await user(env, params).deleteRig(params["rigId"] ?? "", caller.id)))
+        throw new HttpError(404, `no rig ${params["rigId"]}`);
       return { deleted: true };
     },
   }),
@@ -109,7 +174,18 @@ export const userRoutes: Route[] = [
       const since = time("since", query.since);
       const { limit } = page(query);
       const rigs = await user(env, params).rigs(params["townId"] ?? "");
-      const events = await Promise.all(rigs.map(async (rig) => env.RIG.get(env.RIG.idFromName(rig.id)).beadEvents({ limit, ...(since === undefined ? {} : { since }) })));
+      const events = await Promise.all(
+        rigs.map(async (rig) => {
+          const stub = env.RIG.get(env.RIG.idFromName(rig.id));
+          try {
+            return await stub.beadEvents({ limit, ...(since === undefined ? {} : { since }) });
+          } catch (error) {
+            // The town's other rigs go on; calls to this one are told why it does not.
+            if (unavailableCode(error) === null) throw error;
+            return [];
+          }
+        }),
+      );
       return events
         .flat()
         .sort((a, b) => (a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : 0))

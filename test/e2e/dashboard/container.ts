@@ -11,6 +11,9 @@ export interface QuietContainer {
   stop(): Promise<void>;
 }
 
+/** What it says of its disk. */
+export const QUIET_DISK = { free_bytes: 61_400_000_000, total_bytes: 100_000_000_000, rig_bytes: 3_460_000 };
+
 export async function startQuietContainer(): Promise<QuietContainer> {
   const running = new Map<string, Record<string, unknown>>();
   const starts: QuietContainer["starts"] = [];
@@ -19,15 +22,29 @@ export async function startQuietContainer(): Promise<QuietContainer> {
   const server = createServer(async (request, response) => {
     const path = (request.url ?? "").split("?")[0] ?? "";
     const body = request.method === "POST" ? await bodyOf(request) : {};
-    const answer = (status: number, data: unknown) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(data));
+    const answer = (status: number, data: unknown) =>
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(data));
     const agentId = decodeURIComponent(/^\/agents\/([^/]+)/.exec(path)?.[1] ?? "");
     if (path === "/health") return answer(200, { status: "ok", agents: running.size, servers: 0, uptime: 1 });
     if (path === "/agents" && request.method === "GET") return answer(200, { agents: [...running.values()] });
     if (path === "/agents/start") {
       const at = new Date().toISOString();
-      const status = { agentId: body["agentId"], dispatchId: body["dispatchId"], status: "running", startedAt: at, lastActivityAt: at, activeTools: [], messageCount: 0, exitReason: null };
+      const status = {
+        agentId: body["agentId"],
+        dispatchId: body["dispatchId"],
+        status: "running",
+        startedAt: at,
+        lastActivityAt: at,
+        activeTools: [],
+        messageCount: 0,
+        exitReason: null,
+      };
       running.set(String(body["agentId"]), status);
-      starts.push({ agentId: String(body["agentId"]), dispatchId: String(body["dispatchId"]), beadId: String(body["branch"]) });
+      starts.push({
+        agentId: String(body["agentId"]),
+        dispatchId: String(body["dispatchId"]),
+        beadId: String(body["branch"]),
+      });
       return answer(201, status);
     }
     if (path.endsWith("/stop")) return answer(running.delete(agentId) ? 200 : 404, { stopped: true });
@@ -35,8 +52,13 @@ export async function startQuietContainer(): Promise<QuietContainer> {
       messages.push({ agentId, prompt: String(body["prompt"]) });
       return answer(200, { sent: true });
     }
+    if (/^\/rigs\/[^/]+\/tidy$/.test(path)) return answer(200, { removed: 0, nextAt: null, disk: QUIET_DISK });
     if (path === "/git/merge") {
-      merges.push({ entryId: String(body["entryId"]), beadId: String(body["beadId"]), dispatchId: String(body["dispatchId"]) });
+      merges.push({
+        entryId: String(body["entryId"]),
+        beadId: String(body["beadId"]),
+        dispatchId: String(body["dispatchId"]),
+      });
       return answer(202, { status: "accepted" });
     }
     return answer(404, { error: "not found" });

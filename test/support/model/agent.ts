@@ -1,7 +1,9 @@
 import { dispatchId } from "../../../src/events/dispatch-id.ts";
 import type { Fact, Outcome, Role } from "../../../src/events/facts.ts";
+import { HandInDecision } from "../../../src/events/hand-in.ts";
+import { LIMITS } from "../../../src/events/limits.ts";
 import type { AgentContext, AgentSnapshot } from "../../../src/machines/agent.ts";
-import type { World } from "../../../src/machines/world.ts";
+import type { World } from "../../../src/core/world.ts";
 import type { Model } from "./explore.ts";
 import { aroundDeadlines, plus, side } from "./times.ts";
 import { move, type Move } from "./world.ts";
@@ -18,13 +20,23 @@ export const agentModel = (role: Role): Model => ({
   kind: "agent",
   id: ID,
   // Two attempts are enough to see the first, the last and what comes after.
-  seeds: [move(START_MS, { type: "rig.settings_changed", changes: { max_attempts: 2 } }), move(START_MS, { ...registered, role })],
+  seeds: [
+    move(START_MS, { type: "rig.settings_changed", changes: { max_attempts: 2 } }),
+    move(START_MS, { ...registered, role }),
+  ],
   // A mayor differs only in that nobody watches its progress: time and what leads to a process are enough.
   moves: (world) => movesOf(world, agentIn(world)).filter(({ type }) => role === "polecat" || TO_A_PROCESS.has(type)),
   key: (world) => (world.agents.has(ID) ? keyOf(world, agentIn(world)) : "gone"),
 });
 
-const TO_A_PROCESS: ReadonlySet<string> = new Set<Fact["type"]>(["TICK", "agent.hooked", "dispatch.granted", "start.accepted", "agent.progressed", "agent.exited"]);
+const TO_A_PROCESS: ReadonlySet<string> = new Set<Fact["type"]>([
+  "TICK",
+  "agent.hooked",
+  "dispatch.granted",
+  "start.accepted",
+  "agent.progressed",
+  "agent.exited",
+]);
 
 function agentIn(world: World): AgentSnapshot {
   const agent = world.agents.get(ID);
@@ -41,6 +53,7 @@ interface Deadlines {
   readonly check: number | null;
   readonly escalate: number | null;
   readonly restart: number | null;
+  readonly ask: number | null;
 }
 
 function deadlinesOf(world: World, context: AgentContext): Deadlines {
@@ -54,12 +67,27 @@ function deadlinesOf(world: World, context: AgentContext): Deadlines {
     check: plus(context.progressAt, settings.gupp_check_ms),
     escalate: plus(context.progressAt, settings.gupp_escalate_ms),
     restart: plus(context.progressAt, settings.gupp_restart_ms),
+    ask: context.handIn?.askAt ?? null,
   };
 }
 
+/** It matters where it ends or waits for a person; of the ways to get there from a running process one is enough. */
+const seesRefusal = (agent: AgentSnapshot): boolean =>
+  agent.matches({ blocked: "onHelp" }) ||
+  agent.matches({ exited: "completed" }) ||
+  (agent.matches({ working: { process: "running", progress: "fresh" } }) &&
+    agent.context.attempts === 0 &&
+    agent.context.checkpoint === null);
+
+const isHandingIn = (agent: AgentSnapshot): boolean =>
+  agent.matches({ working: { process: "handing_in" } }) || agent.matches({ exited: "handing_in" });
+
+const isWaiting = (agent: AgentSnapshot): boolean =>
+  agent.matches({ exited: "placeNotFit" }) || agent.matches({ restarting: "backingOff" });
+
 export function keyOf(world: World, agent: AgentSnapshot): string {
   const { context } = agent;
-  const { lease, stop, backoff, quarantine, prompt, check, escalate, restart } = deadlinesOf(world, context);
+  const { lease, stop, backoff, quarantine, prompt, check, escalate, restart, ask } = deadlinesOf(world, context);
   // A deadline that is left over from before is seen by no guard of this state.
   const seen = [
     ...(context.heard ? [] : [lease]),
@@ -67,27 +95,53 @@ export function keyOf(world: World, agent: AgentSnapshot): string {
     ...(agent.matches("exited") || agent.matches("restarting") ? [backoff] : []),
     ...(agent.matches({ blocked: "quarantined" }) ? [quarantine] : []),
     ...(agent.matches({ blocked: "onPermission" }) ? [prompt] : []),
+    ...(isHandingIn(agent) ? [ask] : []),
   ].map((deadline) => side(world.at, deadline));
-  return JSON.stringify([agent.value, context.role === "mayor", context.hook, context.heard, context.attempts, context.exhausted > 0, context.stopReason, context.checkpoint !== null, seen]);
+  return JSON.stringify([
+    agent.value,
+    context.role === "mayor",
+    context.hook,
+    context.heard,
+    context.attempts,
+    context.exhausted > 0,
+    context.stopReason,
+    context.checkpoint !== null,
+    agent.matches({ exited: "handing_in" }) && context.handIn?.isUnanswered === true,
+    isWaiting(agent) && context.exit?.outcome === "place",
+    seesRefusal(agent) && [context.handIn?.refused?.isLast],
+    seen,
+  ]);
 }
 
-const OUTCOMES: readonly Outcome[] = ["completed", "failed", "gone", "rate_limited", "evicted", "over_budget"];
+const OUTCOMES: readonly Outcome[] = ["completed", "failed", "gone", "rate_limited", "evicted", "over_budget", "place"];
 
-function movesOf(world: World, { context }: AgentSnapshot): Move[] {
+function movesOf(world: World, agent: AgentSnapshot): Move[] {
+  const { context } = agent;
   const { at } = world;
   const deadlines = deadlinesOf(world, context);
-  const tick = (when: number, container: "unasked" | "unreachable" = "unasked") => move(when, { type: "TICK", container });
+  const tick = (when: number, container: "unasked" | "unreachable" = "unasked") =>
+    move(when, { type: "TICK", container });
   const exited = (dispatch: string, outcome: Outcome, when = at, resetAt: number | null = null) =>
     move(when, { type: "agent.exited", agentId: ID, dispatchId: dispatch, outcome, reason: outcome, resetAt });
   const current = dispatchId(ID, context.dispatchN);
   const other = dispatchId(ID, context.dispatchN === 0 ? 7 : context.dispatchN - 1);
   const next = dispatchId(ID, context.dispatchN + 1);
-  const granted = (dispatch: string, beadId: string): Fact => ({ type: "dispatch.granted", agentId: ID, dispatchId: dispatch, beadId, branch: "ticktown/b", rework: false, probe: false });
+  const granted = (dispatch: string, beadId: string): Fact => ({
+    type: "dispatch.granted",
+    agentId: ID,
+    dispatchId: dispatch,
+    beadId,
+    branch: "ticktown/b",
+    rework: false,
+    probe: false,
+  });
 
   return [
     tick(at),
     ...aroundDeadlines(at, Object.values(deadlines)).map((when) => tick(when)),
-    ...(deadlines.lease === null ? [] : [tick(Math.max(at, deadlines.lease), "unreachable"), exited(current, "gone", Math.max(at, deadlines.lease))]),
+    ...(deadlines.lease === null
+      ? []
+      : [tick(Math.max(at, deadlines.lease), "unreachable"), exited(current, "gone", Math.max(at, deadlines.lease))]),
     ...[0, 1].map((attempts) => move(at, { type: "agent.hooked", agentId: ID, beadId: BEAD, attempts, branch: null })),
     ...[BEAD, "another"].map((beadId) => move(at, { type: "agent.unhooked", agentId: ID, beadId, reason: "unhooked" })),
     move(at, granted(next, BEAD)),
@@ -98,20 +152,84 @@ function movesOf(world: World, { context }: AgentSnapshot): Move[] {
     exited(other, "failed"),
     ...[current, other].flatMap((dispatch) => reportsOf(dispatch).map((fact) => move(at, fact))),
     move(at, { type: "start.unknown", agentId: ID, dispatchId: current, error: "no answer" }),
-    ...["same", "new"].map((what) => move(at, saved(current, what === "same" ? (context.checkpoint?.digest ?? "1") : `${context.checkpoint?.digest ?? ""}1`))),
+    ...["same", "new"].map((what) =>
+      move(
+        at,
+        saved(current, what === "same" ? (context.checkpoint?.digest ?? "1") : `${context.checkpoint?.digest ?? ""}1`),
+      ),
+    ),
     move(at, { type: "agent.answered", agentId: ID, answer: "yes", by: "operator" }),
     move(at, saved(other, "older")),
     move(at, done(current, "another")),
+    ...handInMoves(agent, current, other).map((fact) => move(at, fact)),
     move(at, registered),
     move(at, { type: "rig.draining", by: "operator" }),
+    move(at, { type: "place.changed" }),
     move(at, { type: "rig.destroyed", by: "operator" }),
     move(at, { type: "agent.deleted", agentId: ID }),
   ];
 }
 
-const done = (dispatch: string, beadId: string): Fact => ({ type: "agent.done", agentId: ID, dispatchId: dispatch, beadId, branch: "ticktown/b", prUrl: null, summary: null });
+const done = (dispatch: string, beadId: string): Fact => ({
+  type: "agent.done",
+  agentId: ID,
+  dispatchId: dispatch,
+  beadId,
+  branch: "ticktown/b",
+  prUrl: null,
+  summary: null,
+});
 
-const saved = (dispatch: string, digest: string): Fact => ({ type: "agent.checkpointed", agentId: ID, dispatchId: dispatch, beadId: BEAD, digest, data: { digest } });
+/** A hand-in, and all that can be said of one. */
+function handInsOf(dispatch: string, beadId: string): Fact[] {
+  const about = { agentId: ID, dispatchId: dispatch, beadId };
+  const commit = "c".repeat(40);
+  const seen = { branch: "ticktown/b", commit, base: null, ahead: 1, files: 1, deletions: 0, asIs: false };
+  return [
+    { ...done(dispatch, beadId), type: "work.handed_in", resolution: "work", note: null } as Fact,
+    { type: "hand_in.accepted", ...about, ...seen },
+    ...[1, LIMITS.hand_in_refusals].map((refusals): Fact => ({
+      type: "hand_in.refused",
+      ...about,
+      code: "dirty",
+      sentence: "look at it",
+      refusals,
+      commit,
+    })),
+    { type: "hand_in.no_change", ...about, note: null },
+    { type: "hand_in.unseen", ...about },
+    { type: "hand_in.unanswered", ...about, error: "no answer" },
+    { type: "work.lost", ...about, reason: "the clone is gone" },
+  ];
+}
+
+/** Whoever hands nothing in takes no answer to it: one of each is enough there. */
+function handInMoves(agent: AgentSnapshot, current: string, other: string): Fact[] {
+  const wrong = isHandingIn(agent) ? [...handInsOf(current, "another"), ...handInsOf(other, BEAD)] : [];
+  const handedIn = [handInsOf(current, "another"), handInsOf(other, BEAD)].flatMap(([first]) => first ?? []);
+  const settled = agent.matches({ blocked: "onHelp" }) ? settlementsOf("another") : [];
+  return [...handInsOf(current, BEAD), ...(wrong.length > 0 ? wrong : handedIn), ...settlementsOf(BEAD), ...settled];
+}
+
+const settlementsOf = (beadId: string): Fact[] =>
+  HandInDecision.options.map((decision) => ({
+    type: "hand_in.settled",
+    agentId: ID,
+    beadId,
+    decision,
+    note: null,
+    commit: decision === "as_is" ? "c".repeat(40) : null,
+    by: "operator",
+  }));
+
+const saved = (dispatch: string, digest: string): Fact => ({
+  type: "agent.checkpointed",
+  agentId: ID,
+  dispatchId: dispatch,
+  beadId: BEAD,
+  digest,
+  data: { digest },
+});
 
 /** What a dispatch can say of itself, besides its end and its checkpoints. */
 function reportsOf(dispatch: string): Fact[] {
@@ -119,8 +237,10 @@ function reportsOf(dispatch: string): Fact[] {
   return [
     { type: "start.accepted", ...of },
     { type: "start.refused", ...of, status: 422, error: "no such branch" },
+    { type: "start.refused", ...of, status: 400, error: "no such text", input: true },
     { type: "agent.heard", ...of },
     { type: "agent.progressed", ...of, what: "a tool call" },
+    { type: "agent.status_said", ...of, line: "reading" },
     { type: "agent.asked_help", ...of, escalationId: "e" },
     { type: "permission.asked", ...of, prompt: "may I?" },
     { type: "permission.answered", ...of },

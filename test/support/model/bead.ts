@@ -1,7 +1,7 @@
 import { BEAD_STATUSES, type BeadType, type Fact } from "../../../src/events/facts.ts";
 import { DEFAULT_SETTINGS } from "../../../src/events/settings.ts";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
-import type { World } from "../../../src/machines/world.ts";
+import type { World } from "../../../src/core/world.ts";
 import type { Model } from "./explore.ts";
 import { move, type Move } from "./world.ts";
 
@@ -25,7 +25,13 @@ const created = (beadType: BeadType): Fact => ({
   createdBy: null,
 });
 
-const registered: Fact = { type: "agent.registered", agentId: "a", role: "polecat", name: "agent a", identity: "rig/a" };
+const registered: Fact = {
+  type: "agent.registered",
+  agentId: "a",
+  role: "polecat",
+  name: "agent a",
+  identity: "rig/a",
+};
 
 export const beadModel = (beadType: BeadType, { withAgent = false } = {}): Model => ({
   name: `bead (${beadType}${withAgent ? " and its agent" : ""})`,
@@ -43,14 +49,25 @@ function beadIn(world: World): BeadSnapshot {
 }
 
 export const keyOf = ({ value, context }: BeadSnapshot): string =>
-  JSON.stringify([value, context.type, context.assignee, context.blockedBy.length, context.attempts, context.reworks, context.reviewId !== null]);
+  JSON.stringify([
+    value,
+    context.type,
+    context.assignee,
+    context.blockedBy.length,
+    context.attempts,
+    context.reworks,
+    context.reviewId !== null,
+    context.refusals ?? 0,
+  ]);
 
-const agentKey = (world: World): string => JSON.stringify([world.agents.get("a")?.value, world.agents.get("a")?.context.hook]);
+const agentKey = (world: World): string =>
+  JSON.stringify([world.agents.get("a")?.value, world.agents.get("a")?.context.hook]);
 
 function movesOf({ at }: World, { context }: BeadSnapshot): Move[] {
   const ofReview = (reviewId: string): Fact[] => [
     { type: "bead.merged", beadId: ID, reviewId, commitSha: "c0ffee" },
     { type: "bead.conflicted", beadId: ID, reviewId, message: "both changed it" },
+    { type: "bead.rejected", beadId: ID, reviewId, check: "test", words: "1 failed" },
   ];
   const facts: Fact[] = [
     ...["a", "z"].flatMap(ofAgent),
@@ -63,6 +80,13 @@ function movesOf({ at }: World, { context }: BeadSnapshot): Move[] {
     { type: "bead.cancelled", beadId: ID, by: "operator" },
     { type: "bead.failed", beadId: ID, reason: "2 attempts used up" },
     created(context.type),
+    {
+      type: "bead.retried",
+      beadId: ID,
+      by: "operator",
+      blockedBy: [...context.blockedBy],
+      state: { v: 1, value: "failed", context: {} },
+    },
     { type: "bead.deleted", beadId: ID },
     { type: "agent.deleted", agentId: "a" },
   ];
@@ -72,7 +96,43 @@ function movesOf({ at }: World, { context }: BeadSnapshot): Move[] {
 const ofAgent = (agentId: string): Fact[] => [
   { type: "agent.hooked", agentId, beadId: ID, attempts: 0, branch: null },
   { type: "agent.unhooked", agentId, beadId: ID, reason: "unhooked" },
-  { type: "dispatch.granted", agentId, dispatchId: `${agentId}:1`, beadId: ID, branch: "ticktown/b", rework: false, probe: false },
-  ...[1, DEFAULT_SETTINGS.max_attempts].map((attempts): Fact => ({ type: "dispatch.failed", agentId, dispatchId: `${agentId}:1`, beadId: ID, charged: true, attempts, reason: "crashed" })),
+  {
+    type: "dispatch.granted",
+    agentId,
+    dispatchId: `${agentId}:1`,
+    beadId: ID,
+    branch: "ticktown/b",
+    rework: false,
+    probe: false,
+  },
+  ...[1, DEFAULT_SETTINGS.max_attempts].map((attempts): Fact => ({
+    type: "dispatch.failed",
+    agentId,
+    dispatchId: `${agentId}:1`,
+    beadId: ID,
+    charged: true,
+    attempts,
+    reason: "crashed",
+  })),
+  {
+    type: "hand_in.refused",
+    agentId,
+    dispatchId: `${agentId}:1`,
+    beadId: ID,
+    code: "no_commits",
+    sentence: "nothing was committed",
+    refusals: 1,
+    commit: null,
+  },
+  {
+    type: "hand_in.settled",
+    agentId,
+    beadId: ID,
+    decision: "send_back",
+    note: null,
+    commit: null,
+    by: "operator",
+  },
+  { type: "bead.no_change", agentId, beadId: ID, note: "it is so already" },
   { type: "review.submitted", agentId, beadId: ID, branch: "ticktown/b", prUrl: null, summary: null },
 ];

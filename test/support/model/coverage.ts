@@ -1,7 +1,14 @@
-import { createActor, createMachine, type AnyActorScope, type AnyMachineSnapshot, type AnyStateNode, type AnyTransitionDefinition } from "xstate";
+import {
+  createActor,
+  createMachine,
+  type AnyActorScope,
+  type AnyMachineSnapshot,
+  type AnyStateNode,
+  type AnyTransitionDefinition,
+} from "xstate";
 import { chartOf, transitionId, type Chart } from "../../../scripts/charts/graph.ts";
 import type { MachineEvent } from "../../../src/machines/event.ts";
-import { MACHINES, type AnySnapshot, type Kind } from "../../../src/machines/step.ts";
+import { MACHINES, type AnySnapshot, type Kind } from "../../../src/core/step.ts";
 
 /**
  * What of a chart a step has exercised: states entered, transitions taken, and every guard with its answer, per transition
@@ -14,9 +21,16 @@ export interface Exercised {
   readonly guards: readonly string[];
 }
 
-export const guardKey = (transition: string, guard: string, answer: boolean): string => `${transition} [${guard}]=${String(answer)}`;
+export const guardKey = (transition: string, guard: string, answer: boolean): string =>
+  `${transition} [${guard}]=${String(answer)}`;
 
-export const CHARTS: Record<Kind, Chart> = { agent: chartOf(MACHINES.agent as never), bead: chartOf(MACHINES.bead as never), review: chartOf(MACHINES.review as never), rig: chartOf(MACHINES.rig as never) };
+export const CHARTS: Record<Kind, Chart> = {
+  agent: chartOf(MACHINES.agent as never),
+  bead: chartOf(MACHINES.bead as never),
+  review: chartOf(MACHINES.review as never),
+  rig: chartOf(MACHINES.rig as never),
+  queue: chartOf(MACHINES.queue as never),
+};
 
 interface Microstep {
   readonly type: string;
@@ -30,12 +44,28 @@ const spy = createActor(createMachine({}), {
     if ((event.type as string) === "@xstate.microstep") microsteps.push(event as unknown as Microstep);
   },
 });
-const scope = { self: spy, system: spy.system, id: "", sessionId: "", logger: () => {}, defer: () => {}, stopChild: () => {}, emit: () => {}, actionExecutor: () => {} } as unknown as AnyActorScope;
+const scope = {
+  self: spy,
+  system: spy.system,
+  id: "",
+  sessionId: "",
+  logger: () => {},
+  defer: () => {},
+  stopChild: () => {},
+  emit: () => {},
+  actionExecutor: () => {},
+} as unknown as AnyActorScope;
 
 /** Feeds a fact to a snapshot and tells what that exercised, and what came of it. */
-export function exercise(kind: Kind, before: AnySnapshot, event: MachineEvent): Exercised & { readonly after: AnySnapshot } {
+export function exercise(
+  kind: Kind,
+  before: AnySnapshot,
+  event: MachineEvent,
+): Exercised & { readonly after: AnySnapshot } {
   microsteps = [];
-  const machine = MACHINES[kind] as unknown as { transition(s: AnySnapshot, e: MachineEvent, scope: AnyActorScope): AnySnapshot };
+  const machine = MACHINES[kind] as unknown as {
+    transition(s: AnySnapshot, e: MachineEvent, scope: AnyActorScope): AnySnapshot;
+  };
   const after = machine.transition(before, event, scope);
   const taken = microsteps.flatMap((step) => step._transitions);
   const states = [before as unknown as AnyMachineSnapshot, ...microsteps.map((step) => step.snapshot)];
@@ -43,13 +73,17 @@ export function exercise(kind: Kind, before: AnySnapshot, event: MachineEvent): 
     after,
     states: [...new Set(states.flatMap((state) => nodesOf(state).map((node) => node.id)))],
     transitions: taken.map(idOf),
-    guards: [...answersOf(before as unknown as AnyMachineSnapshot, event, event.type), ...microsteps.flatMap((step) => answersOf(step.snapshot, event, ""))],
+    guards: [
+      ...answersOf(before as unknown as AnyMachineSnapshot, event, event.type),
+      ...microsteps.flatMap((step) => answersOf(step.snapshot, event, "")),
+    ],
   };
 }
 
 const nodesOf = (snapshot: AnyMachineSnapshot): AnyStateNode[] => snapshot._nodes as AnyStateNode[];
 
-const branchesOf = (node: AnyStateNode, event: string): readonly AnyTransitionDefinition[] => (event === "" ? (node.always ?? []) : (node.transitions.get(event) ?? []));
+const branchesOf = (node: AnyStateNode, event: string): readonly AnyTransitionDefinition[] =>
+  event === "" ? (node.always ?? []) : (node.transitions.get(event) ?? []);
 
 function idOf(transition: AnyTransitionDefinition): string {
   const event = transition.eventType;
@@ -75,7 +109,11 @@ function answersOf(snapshot: AnyMachineSnapshot, event: MachineEvent, type: stri
 }
 
 /** `and`, `not` and `stateIn` of xstate are functions that carry what they were given. */
-type Guard = string | ({ readonly name: string; readonly guards?: readonly Guard[]; readonly stateValue?: never } & ((...args: never[]) => boolean));
+type Guard =
+  | string
+  | ({ readonly name: string; readonly guards?: readonly Guard[]; readonly stateValue?: never } & ((
+      ...args: never[]
+    ) => boolean));
 
 const conjunctsOf = (guard: unknown): Guard[] => {
   if (guard === undefined) return [];
@@ -84,7 +122,8 @@ const conjunctsOf = (guard: unknown): Guard[] => {
 };
 
 function isTrue(guard: Guard, snapshot: AnyMachineSnapshot, event: MachineEvent): boolean {
-  if (typeof guard === "string") return isTrue(snapshot.machine.implementations.guards[guard] as unknown as Guard, snapshot, event);
+  if (typeof guard === "string")
+    return isTrue(snapshot.machine.implementations.guards[guard] as unknown as Guard, snapshot, event);
   const inner = guard.guards ?? [];
   if (guard.name === "not") return !inner.every((one) => isTrue(one, snapshot, event));
   if (guard.name === "and") return inner.every((one) => isTrue(one, snapshot, event));
@@ -102,5 +141,7 @@ function textOf(guard: Guard): string {
 export const wantedOf = (chart: Chart): Exercised => ({
   states: chart.states.map((state) => state.id),
   transitions: chart.transitions.map((transition) => transition.id),
-  guards: chart.transitions.flatMap((transition) => transition.guards.flatMap((guard) => [true, false].map((answer) => guardKey(transition.id, guard, answer)))),
+  guards: chart.transitions.flatMap((transition) =>
+    transition.guards.flatMap((guard) => [true, false].map((answer) => guardKey(transition.id, guard, answer))),
+  ),
 });

@@ -1,8 +1,8 @@
 import type { Fact } from "../../../src/events/facts.ts";
-import type { MachineEvent } from "../../../src/machines/event.ts";
-import { route } from "../../../src/machines/route.ts";
-import type { AnySnapshot, Kind } from "../../../src/machines/step.ts";
-import { get, type World } from "../../../src/machines/world.ts";
+import { inScope } from "../../../src/machines/event.ts";
+import { route } from "../../../src/core/route.ts";
+import type { AnySnapshot, Kind } from "../../../src/core/step.ts";
+import { get, type World } from "../../../src/core/world.ts";
 import { walk } from "../graph.ts";
 import { exercise } from "./coverage.ts";
 import { take, worldAfter, type Move, type Taken } from "./world.ts";
@@ -37,7 +37,11 @@ export interface Explored {
   /** What may happen in them, all in all. */
   readonly steps: number;
   readonly paths: readonly Path[];
-  readonly exercised: { readonly states: ReadonlySet<string>; readonly transitions: ReadonlySet<string>; readonly guards: ReadonlySet<string> };
+  readonly exercised: {
+    readonly states: ReadonlySet<string>;
+    readonly transitions: ReadonlySet<string>;
+    readonly guards: ReadonlySet<string>;
+  };
 }
 
 /**
@@ -61,7 +65,13 @@ export function explore(model: Model): Explored {
   const exercised = { states: new Set<string>(), transitions: new Set<string>(), guards: new Set<string>() };
   const chosen = new Map<string, Path>();
   const choose = (moves: readonly Move[], key: string): void => {
-    chosen.set(JSON.stringify(moves), { model: model.name, kind: model.kind, id: model.id, moves: [...model.seeds, ...moves], key });
+    chosen.set(JSON.stringify(moves), {
+      model: model.name,
+      kind: model.kind,
+      id: model.id,
+      moves: [...model.seeds, ...moves],
+      key,
+    });
   };
   for (const [key, moves] of ways) choose(moves, key);
   const ignored = new Set<string>();
@@ -95,14 +105,22 @@ export function endsOnly(paths: readonly Path[]): Path[] {
 }
 
 /** What the facts of one commit, derived ones included, exercised of the model's actor. */
-function exercisedBy({ kind, id }: Model, before: World, { facts }: Move, { world, entries }: Taken): ReturnType<typeof exercise>[] {
+function exercisedBy(
+  { kind, id }: Model,
+  before: World,
+  { facts }: Move,
+  { world, entries }: Taken,
+): ReturnType<typeof exercise>[] {
   const seen: ReturnType<typeof exercise>[] = [];
   let snapshot: AnySnapshot | undefined = get(before, kind, id);
   // A TICK that changed nothing leaves no entry; it was taken all the same.
-  const told = entries.length > 0 ? entries.map((entry) => entry.fact) : facts.map((fact) => ({ ...fact, seq: world.seq + 1, at: world.at, cause: null }));
+  const told =
+    entries.length > 0
+      ? entries.map((entry) => entry.fact)
+      : facts.map((fact) => ({ ...fact, seq: world.seq + 1, at: world.at, cause: null }));
   for (const fact of told) {
     if (snapshot === undefined || !isRouted(before, fact, kind, id)) continue;
-    const event = { ...fact, settings: world.rig.context.settings } as MachineEvent;
+    const event = inScope(fact, world.rig.context);
     const one = exercise(kind, snapshot, event);
     seen.push(one);
     snapshot = one.after;
@@ -111,4 +129,6 @@ function exercisedBy({ kind, id }: Model, before: World, { facts }: Move, { worl
 }
 
 /** A fact that goes to all actors of a kind goes to this one, whatever the indexes say of it by now. */
-const isRouted = (world: World, fact: Fact, kind: Kind, id: string): boolean => (fact.type === "TICK" && kind !== "bead") || route(world, fact).some((target) => target.kind === kind && target.id === id);
+const isRouted = (world: World, fact: Fact, kind: Kind, id: string): boolean =>
+  (fact.type === "TICK" && kind !== "bead") ||
+  route(world, fact).some((target) => target.kind === kind && target.id === id);

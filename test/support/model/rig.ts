@@ -1,6 +1,7 @@
+import { NEWEST_RULES } from "../../../src/events/rules.ts";
 import type { Fact } from "../../../src/events/facts.ts";
 import type { RigContext } from "../../../src/machines/rig.ts";
-import type { World } from "../../../src/machines/world.ts";
+import type { World } from "../../../src/core/world.ts";
 import type { Model } from "./explore.ts";
 import { aroundDeadlines, plus, side } from "./times.ts";
 import { move, type Move } from "./world.ts";
@@ -20,11 +21,20 @@ export const rigModel: Model = {
 
 const cooldownEnd = ({ openedAt, settings }: RigContext): number | null => plus(openedAt, settings.breaker_cooldown_ms);
 /** When the oldest failure no longer counts. */
-const windowEnd = ({ failures, settings }: RigContext): number | null => plus(failures[0] ?? null, settings.breaker_window_ms);
+const windowEnd = ({ failures, settings }: RigContext): number | null =>
+  plus(failures[0] ?? null, settings.breaker_window_ms);
 
 export function keyOf({ at, rig }: World): string {
   const { context } = rig;
-  return JSON.stringify([rig.value, context.config !== null, context.failures.length, side(at, windowEnd(context)), side(at, cooldownEnd(context)), context.probe]);
+  return JSON.stringify([
+    rig.value,
+    context.config !== null,
+    context.failures.length,
+    side(at, windowEnd(context)),
+    side(at, cooldownEnd(context)),
+    context.probe,
+    context.container ?? null,
+  ]);
 }
 
 const PROBE = "p:2";
@@ -32,8 +42,19 @@ const PROBE = "p:2";
 function movesOf({ at, rig }: World): Move[] {
   const { context } = rig;
   const facts: Fact[] = [
-    { type: "rig.configured", rigId: "rig1", townId: "town1", userId: "user1", name: "rig", gitUrl: "file:///repo", defaultBranch: "main" },
+    {
+      type: "rig.configured",
+      rigId: "rig1",
+      townId: "town1",
+      userId: "user1",
+      name: "rig",
+      gitUrl: "file:///repo",
+      defaultBranch: "main",
+      rules: NEWEST_RULES,
+    },
+    ...[1, NEWEST_RULES].map((rules): Fact => ({ type: "rig.upgraded", rules, version: "0.1.0" })),
     { type: "rig.settings_changed", changes: { capacity: 3 } },
+    { type: "rig.settings_changed", changes: { keep_days: 3 } },
     { type: "rig.paused", by: "operator" },
     { type: "rig.resumed", by: "operator" },
     { type: "rig.draining", by: "operator" },
@@ -42,35 +63,92 @@ function movesOf({ at, rig }: World): Move[] {
     { type: "rig.activity_changed", active: false },
     { type: "container.unreachable", error: "no route" },
     { type: "container.reachable" },
-    ...[true, false].map((probe): Fact => ({ type: "dispatch.granted", agentId: "p", dispatchId: PROBE, beadId: "b", branch: "ticktown/b", rework: false, probe })),
+    ...[true, false].flatMap((inspects) =>
+      [true, false].map((ephemeral): Fact => ({ type: "container.met", inspects, ephemeral })),
+    ),
+    ...[true, false].map((trains): Fact => ({ type: "container.met", inspects: true, ephemeral: false, trains })),
+    ...[true, false].map((probe): Fact => ({
+      type: "dispatch.granted",
+      agentId: "p",
+      dispatchId: PROBE,
+      beadId: "b",
+      branch: "ticktown/b",
+      rework: false,
+      probe,
+    })),
     ...[PROBE, "p:1"].flatMap(reportsOf),
     ...["p", "q"].flatMap((agentId): Fact[] => [
       { type: "agent.unhooked", agentId, beadId: "b", reason: "unhooked" },
       { type: "agent.deleted", agentId },
-      ...(["agent", "bead"] as const).map((kind): Fact => ({ type: "actor.quarantined", kind, id: agentId, error: "garbage" })),
+      ...(["agent", "bead"] as const).map((kind): Fact => ({
+        type: "actor.quarantined",
+        kind,
+        id: agentId,
+        error: "garbage",
+      })),
     ]),
   ];
   return [
-    ...[at, ...aroundDeadlines(at, [cooldownEnd(context)])].map((when) => move(when, { type: "TICK", container: "unasked" })),
+    ...[at, ...aroundDeadlines(at, [cooldownEnd(context)])].map((when) =>
+      move(when, { type: "TICK", container: "unasked" }),
+    ),
     ...aroundDeadlines(at, [windowEnd(context)]).map((when) => move(when, failed(PROBE))),
     ...facts.map((fact) => move(at, fact)),
     // By itself the rig corrects a wrong one at the end of the commit, so the second must come within it.
+    move(at, ...["one", "one"].map((instance): Fact => ({ type: "container.instance_changed", instance }))),
+    ...reportsOf(PROBE).flatMap((fact) =>
+      fact.type === "agent.heard" || fact.type === "agent.done" ? [move(at, notFit, fact)] : [],
+    ),
     move(at, ...[true, true].map((active): Fact => ({ type: "rig.activity_changed", active }))),
   ];
 }
 
-const failed = (dispatch: string): Fact => ({ type: "dispatch.failed", agentId: "p", dispatchId: dispatch, beadId: "b", charged: true, attempts: 1, reason: "crashed" });
+const failed = (dispatch: string): Fact => ({
+  type: "dispatch.failed",
+  agentId: "p",
+  dispatchId: dispatch,
+  beadId: "b",
+  charged: true,
+  attempts: 1,
+  reason: "crashed",
+});
+
+const notFit: Fact = {
+  type: "agent.exited",
+  agentId: "p",
+  dispatchId: "p:1",
+  outcome: "place",
+  reason: "setup_failed: exit 1",
+  resetAt: null,
+};
 
 function reportsOf(dispatch: string): Fact[] {
   const of = { agentId: "p", dispatchId: dispatch };
   return [
     failed(dispatch),
+    { ...failed(dispatch), sameInput: true } as Fact,
     { type: "agent.heard", ...of },
     { type: "agent.progressed", ...of, what: "a tool call" },
     { type: "agent.checkpointed", ...of, beadId: "b", digest: "x", data: 1 },
     { type: "agent.asked_help", ...of, escalationId: "e" },
     { type: "permission.asked", ...of, prompt: "may I?" },
     { type: "agent.done", ...of, beadId: "b", branch: "ticktown/b", prUrl: null, summary: null },
-    ...(["failed", "evicted", "rate_limited", "over_budget"] as const).map((outcome): Fact => ({ type: "agent.exited", ...of, outcome, reason: outcome, resetAt: null })),
+    {
+      type: "work.handed_in",
+      ...of,
+      beadId: "b",
+      branch: "ticktown/b",
+      prUrl: null,
+      summary: null,
+      resolution: "work",
+      note: null,
+    },
+    ...(["failed", "evicted", "rate_limited", "over_budget", "place"] as const).map((outcome): Fact => ({
+      type: "agent.exited",
+      ...of,
+      outcome,
+      reason: outcome,
+      resetAt: null,
+    })),
   ];
 }

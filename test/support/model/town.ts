@@ -1,7 +1,9 @@
+import { NEWEST_RULES } from "../../../src/events/rules.ts";
+import { agentCaller } from "../callers.ts";
 import type { Fact } from "../../../src/events/facts.ts";
-import { decide, type Caller, type Command } from "../../../src/machines/decide.ts";
-import { nearestDeadline } from "../../../src/machines/invariants.ts";
-import type { World } from "../../../src/machines/world.ts";
+import { decide, type Caller, type Command } from "../../../src/core/decide/index.ts";
+import { nearestDeadline } from "../../../src/core/invariants.ts";
+import type { World } from "../../../src/core/world.ts";
 import { walk, type Edge } from "../graph.ts";
 import { keyOf as agentKey } from "./agent.ts";
 import { keyOf as beadKey } from "./bead.ts";
@@ -18,15 +20,37 @@ const START_MS = 1_800_000_000_000;
 const SEEDS: readonly Move[] = [
   move(
     START_MS,
-    { type: "rig.configured", rigId: "rig1", townId: "town1", userId: "user1", name: "rig", gitUrl: "file:///repo", defaultBranch: "main" },
-    { type: "rig.settings_changed", changes: { max_attempts: 2, review_max_attempts: 2, capacity: 1, breaker_failures: 1_000 } },
+    {
+      type: "rig.configured",
+      rigId: "rig1",
+      townId: "town1",
+      userId: "user1",
+      name: "rig",
+      gitUrl: "file:///repo",
+      defaultBranch: "main",
+      rules: NEWEST_RULES,
+    },
+    {
+      type: "rig.settings_changed",
+      changes: { max_attempts: 2, review_max_attempts: 2, capacity: 1, breaker_failures: 1_000 },
+    },
   ),
 ];
 /** Enough for one to be quarantined and another to take its place. */
 const AGENTS = 2;
 
-const OPERATOR: Caller = { id: "operator", dispatchId: null };
-const BEAD = { type: "issue", title: "a bead", body: null, priority: "medium", labels: [], metadata: {}, convoyId: null, blockedBy: [], deferUntil: null } as const;
+const OPERATOR: Caller = { kind: "operator", id: "operator", dispatchId: null, scope: "operate" };
+const BEAD = {
+  type: "issue",
+  title: "a bead",
+  body: null,
+  priority: "medium",
+  labels: [],
+  metadata: {},
+  convoyId: null,
+  blockedBy: [],
+  deferUntil: null,
+} as const;
 
 /** What people, agents and the container may say in a state; `decide` drops or refuses what does not fit. */
 function movesOf(world: World): Move[] {
@@ -34,18 +58,29 @@ function movesOf(world: World): Move[] {
   const moves: Move[] = [];
   const say = (command: Command, caller = OPERATOR) => {
     const ids = (kind: string) => `${kind}-${world.seq + 1}`;
-    const decision = decide(world, command, { at, caller, newId: ids, undeliveredMail: () => 0, openBeads: () => 0, stateBefore: () => null });
-    if (decision.ok && decision.facts.length > 0 && decision.facts[0]?.type !== "report.stale") moves.push(move(at, ...decision.facts));
+    const decision = decide(world, command, {
+      at,
+      caller,
+      newId: ids,
+      undeliveredMail: () => 0,
+      openBeads: () => 0,
+      openBeadsBy: () => ({ escalations: 0, others: 0 }),
+      stateBefore: () => null,
+    });
+    if (decision.ok && decision.facts.length > 0 && decision.facts[0]?.type !== "report.stale")
+      moves.push(move(at, ...decision.facts));
   };
   const tell = (...facts: Fact[]) => moves.push(move(at, ...facts));
 
   const deadline = nearestDeadline(world);
-  for (const container of ["unasked", "unreachable"] as const) moves.push(move(deadline === null ? at : Math.max(at, deadline), { type: "TICK", container }));
+  for (const container of ["unasked", "unreachable"] as const)
+    moves.push(move(deadline === null ? at : Math.max(at, deadline), { type: "TICK", container }));
   moves.push(move(at, { type: "TICK", container: "unasked" }));
   for (const type of ["drain", "resume"] as const) say({ type });
 
   const open = [...world.beads.values()].filter((bead) => bead.context.type === "issue" && !bead.hasTag("terminal"));
-  if (open.length === 0 && world.agents.size <= AGENTS) say({ type: "create_bead", bead: { ...BEAD, labels: [], metadata: {}, blockedBy: [] }, assignTo: null });
+  if (open.length === 0 && world.agents.size <= AGENTS)
+    say({ type: "create_bead", bead: { ...BEAD, labels: [], metadata: {}, blockedBy: [] }, assignTo: null });
   for (const { context } of open) {
     const beadId = context.id;
     say({ type: "close_bead", beadId });
@@ -55,14 +90,15 @@ function movesOf(world: World): Move[] {
   for (const { context } of world.agents.values()) {
     const agentId = context.id;
     const of = { agentId, dispatchId: `${agentId}:${context.dispatchN}` };
-    const itself: Caller = { id: agentId, dispatchId: of.dispatchId };
+    const itself: Caller = agentCaller(agentId, of.dispatchId);
     say({ type: "progressed", agentId, what: "a tool call" }, itself);
     say({ type: "checkpoint", agentId, data: context.checkpoint?.seq ?? 0 }, itself);
     say({ type: "permission_asked", agentId, prompt: "may I?" }, itself);
     say({ type: "permission_answered", agentId }, itself);
     say({ type: "escalate", title: "help", body: null, priority: "high", metadata: {}, agentId }, itself);
     say({ type: "done", agentId, branch: "ticktown/b", prUrl: null, summary: null }, itself);
-    for (const outcome of ["completed", "failed", "gone", "rate_limited", "evicted", "over_budget"] as const) say({ type: "exited", agentId, dispatchId: of.dispatchId, outcome, reason: outcome, resetAt: null });
+    for (const outcome of ["completed", "failed", "gone", "rate_limited", "evicted", "over_budget", "place"] as const)
+      say({ type: "exited", agentId, dispatchId: of.dispatchId, outcome, reason: outcome, resetAt: null });
     say({ type: "answer", agentId, answer: "yes" });
     say({ type: "unhook", agentId });
     say({ type: "delete_agent", agentId });
@@ -72,7 +108,16 @@ function movesOf(world: World): Move[] {
   }
   for (const { context } of world.reviews.values()) {
     const { id: reviewId, claim } = context;
-    for (const verdict of ["merged", "conflict", "failed"] as const) say({ type: "complete_review", reviewId, claimId: null, verdict, permanent: false, message: verdict, commitSha: null });
+    for (const verdict of ["merged", "conflict", "failed"] as const)
+      say({
+        type: "complete_review",
+        reviewId,
+        claimId: null,
+        verdict,
+        permanent: false,
+        message: verdict,
+        commitSha: null,
+      });
     if (world.index.merging.has(reviewId)) tell({ type: "merge.unknown", reviewId, claim, error: "no answer" });
   }
   return moves;
@@ -82,9 +127,22 @@ function keyOf(world: World): string {
   const beads = [...world.beads.values()].filter((bead) => bead.context.type === "issue" && !bead.hasTag("terminal"));
   const reviews = [...world.reviews.values()].filter((review) => !review.hasTag("terminal"));
   // Names tell nothing: an agent that is new is as good as one that is free.
-  const names = new Map([...world.agents.keys(), ...world.beads.keys()].map((id, i) => [id, `#${world.beads.has(id) ? "bead" : "agent"}${i}`]));
-  const unnamed = (key: string): string => key.replaceAll(/"(polecat-rig1-[\d-]+|bead-\d+)"/g, (_, id: string) => (names.get(id)?.startsWith("#bead") ? '"bead"' : '"agent"'));
-  return [JSON.stringify(world.rig.value), ...[...world.agents.values()].map((agent) => unnamed(agentKey(world, agent))).sort(), ...beads.map((bead) => unnamed(beadKey(bead))), ...reviews.map((review) => reviewKey(world, review))].join("\n");
+  const names = new Map(
+    [...world.agents.keys(), ...world.beads.keys()].map((id, i) => [
+      id,
+      `#${world.beads.has(id) ? "bead" : "agent"}${i}`,
+    ]),
+  );
+  const unnamed = (key: string): string =>
+    key.replaceAll(/"(polecat-rig1-[\d-]+|bead-\d+)"/g, (_, id: string) =>
+      names.get(id)?.startsWith("#bead") ? '"bead"' : '"agent"',
+    );
+  return [
+    JSON.stringify(world.rig.value),
+    ...[...world.agents.values()].map((agent) => unnamed(agentKey(world, agent))).sort(),
+    ...beads.map((bead) => unnamed(beadKey(bead))),
+    ...reviews.map((review) => reviewKey(world, review)),
+  ].join("\n");
 }
 
 /** A state of the walk knows what led to it and how far it is from the start. */
@@ -114,4 +172,7 @@ export function walkTown(depth: number): TownWalk {
 }
 
 /** The shortest path to every state of the walk. */
-export const pathsOf = ({ ways }: TownWalk): Path[] => endsOnly(Array.from(ways, ([key, moves]) => ({ model: "town", kind: "rig", id: "rig", moves: [...SEEDS, ...moves], key })));
+export const pathsOf = ({ ways }: TownWalk): Path[] =>
+  endsOnly(
+    Array.from(ways, ([key, moves]) => ({ model: "town", kind: "rig", id: "rig", moves: [...SEEDS, ...moves], key })),
+  );

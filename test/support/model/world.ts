@@ -1,6 +1,6 @@
 import type { Fact } from "../../../src/events/facts.ts";
-import { fold, type Entry } from "../../../src/machines/fold.ts";
-import { copyWorld, createWorld, type World } from "../../../src/machines/world.ts";
+import { fold, type Entry } from "../../../src/core/fold.ts";
+import { copyWorld, createWorld, type World } from "../../../src/core/world.ts";
 
 /** One commit: facts and when they were told, ms. */
 export interface Move {
@@ -9,7 +9,11 @@ export interface Move {
   readonly at: number;
 }
 
-export const move = (at: number, ...facts: Fact[]): Move => ({ type: facts.map((fact) => fact.type).join("+"), facts, at });
+export const move = (at: number, ...facts: Fact[]): Move => ({
+  type: facts.map((fact) => fact.type).join("+"),
+  facts,
+  at,
+});
 
 export interface Taken {
   readonly world: World;
@@ -23,4 +27,5 @@ export function take(before: World, { facts, at }: Move): Taken {
   return { world, entries };
 }
 
-export const worldAfter = (moves: readonly Move[]): World => moves.reduce((world, one) => take(world, one).world, createWorld());
+export const worldAfter = (moves: readonly Move[]): World =>
+  moves.reduce((world, one) => take(world, one).world, createWorld());

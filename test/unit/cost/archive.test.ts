@@ -1,6 +1,7 @@
+import { agentCaller } from "../../support/callers.ts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { archive, archivedThrough, replayFromArchive, stateAsOf } from "../../../src/do/archive.ts";
-import { actorLine, entryLine, headerLine, replayFile } from "../../../src/do/replay.ts";
+import { actorLine, entryLine, headerLine, replayFile } from "../../../src/core/journal-file.ts";
 import { readJournal, storedActors } from "../../../src/do/store.ts";
 import { bead, testRig, type TestRig } from "../../support/node-rig.ts";
 
@@ -25,14 +26,22 @@ async function live(title: string): Promise<string> {
   const { beadId = "", agentId = "" } = town.run({ type: "sling", bead: bead(title) });
   await town.settled();
   const dispatchId = `${agentId}:${town.rig.world.agents.get(agentId)?.context.dispatchN}`;
-  town.run({ type: "checkpoint", agentId, data: { title } }, { id: agentId, dispatchId });
+  town.run({ type: "checkpoint", agentId, data: { title } }, agentCaller(agentId, dispatchId));
   town.run({ type: "send_mail", from: "operator", to: agentId, subject: "hello", body: title });
   town.run({ type: "read_mail", agentId, mailIds: [`mail-${mails}`] });
   mails++;
-  town.run({ type: "done", agentId, branch: "b", prUrl: null, summary: null }, { id: agentId, dispatchId });
+  town.run({ type: "done", agentId, branch: "b", prUrl: null, summary: null }, agentCaller(agentId, dispatchId));
   await town.settled();
   const merge = town.container.merges.at(-1);
-  town.run({ type: "complete_review", reviewId: merge?.entryId ?? "", claimId: merge?.dispatchId ?? null, verdict: "merged", permanent: false, message: "", commitSha: "abc" });
+  town.run({
+    type: "complete_review",
+    reviewId: merge?.entryId ?? "",
+    claimId: merge?.dispatchId ?? null,
+    verdict: "merged",
+    permanent: false,
+    message: "",
+    commitSha: "abc",
+  });
   return beadId;
 }
 let mails = 1;
@@ -47,11 +56,15 @@ describe("the archive", () => {
   test("leaves past states to be shown as far back as the rig still reaches", async () => {
     for (let i = 0; i < 8; i++) await live(`work ${i}`);
     const { seq } = town.rig.world;
-    const before = JSON.stringify(stateAsOf(town.rig, seq - 5)?.actors.filter(({ kind }) => kind === "agent" || kind === "rig"));
+    const before = JSON.stringify(
+      stateAsOf(town.rig, seq - 5)?.actors.filter(({ kind }) => kind === "agent" || kind === "rig"),
+    );
     await archiveAll({ keep: 30, segment: 20 });
     const left = archivedThrough(town.ports.sql);
     expect(left).toBeGreaterThan(0);
-    expect(JSON.stringify(stateAsOf(town.rig, seq - 5)?.actors.filter(({ kind }) => kind === "agent" || kind === "rig"))).toBe(before);
+    expect(
+      JSON.stringify(stateAsOf(town.rig, seq - 5)?.actors.filter(({ kind }) => kind === "agent" || kind === "rig")),
+    ).toBe(before);
     expect(stateAsOf(town.rig, left)).toBe(null);
     expect(stateAsOf(town.rig, seq + 1)).toBe(null);
   });
@@ -88,7 +101,10 @@ describe("the archive", () => {
     for (let i = 0; i < 6; i++) await live(`work ${i}`);
     await archiveAll({ keep: 30, segment: 20 });
     const [agent] = town.rig.world.agents.keys();
-    town.ports.sql.exec("UPDATE actors SET context = replace(context, '\"attempts\":0', '\"attempts\":3') WHERE kind = 'agent' AND id = ?", agent ?? "");
+    town.ports.sql.exec(
+      "UPDATE actors SET context = replace(context, '\"attempts\":0', '\"attempts\":3') WHERE kind = 'agent' AND id = ?",
+      agent ?? "",
+    );
     expect(replayFromArchive(town.rig).divergence?.expected).toContain('"attempts":3');
   });
 
@@ -97,7 +113,10 @@ describe("the archive", () => {
     const before = facts();
     await archiveAll({ keep: 30, segment: 20 });
     const segments = [...files.keys()].sort().flatMap((key) => (files.get(key) ?? "").trimEnd().split("\n"));
-    const rest = [...readJournal(town.ports.sql, 0, 100_000).map(entryLine), ...Array.from(storedActors(town.ports.sql), actorLine)];
+    const rest = [
+      ...readJournal(town.ports.sql, 0, 100_000).map(entryLine),
+      ...Array.from(storedActors(town.ports.sql), actorLine),
+    ];
     expect(segments[0]).toBe(headerLine("rig1"));
     expect(await replayFile([...segments, ...rest])).toMatchObject({ facts: before, divergence: null });
   });
@@ -108,9 +127,15 @@ describe("the archive", () => {
     town.run({ type: "send_mail", from: "operator", to: agent, subject: "unread", body: "" });
     for (let i = 0; i < 4; i++) await live(`more ${i}`);
     await archiveAll({ keep: 10, segment: 10 });
-    const mail = town.ports.sql.exec<{ subject: string; delivered_at: number | null; seq: number }>("SELECT subject, delivered_at, seq FROM mail").toArray();
+    const mail = town.ports.sql
+      .exec<{ subject: string; delivered_at: number | null; seq: number }>(
+        "SELECT subject, delivered_at, seq FROM mail",
+      )
+      .toArray();
     expect(mail.some(({ subject }) => subject === "unread")).toBe(true);
-    expect(mail.filter(({ delivered_at, seq }) => delivered_at !== null && seq <= archivedThrough(town.ports.sql))).toEqual([]);
+    expect(
+      mail.filter(({ delivered_at, seq }) => delivered_at !== null && seq <= archivedThrough(town.ports.sql)),
+    ).toEqual([]);
   });
 
   test("a rig that was deleted while a segment was on its way leaves no segment", async () => {
@@ -132,9 +157,12 @@ describe("the archive", () => {
     const broken = { ...bucket, put: () => Promise.reject(new Error("the bucket is full")) };
     await expect(archive(town.rig, broken, "rig1", { keep: 10, segment: 10 })).rejects.toThrow("the bucket is full");
     town.ports.sql.exec("DROP TRIGGER journal_is_append_only");
-    const derived = readJournal(town.ports.sql, 0, 100).find((entry) => entry.fact.type === "dispatch.granted")?.fact.seq ?? 0;
+    const derived =
+      readJournal(town.ports.sql, 0, 100).find((entry) => entry.fact.type === "dispatch.granted")?.fact.seq ?? 0;
     town.ports.sql.exec("UPDATE journal SET body = replace(body, ':1', ':2') WHERE seq = ?", derived);
-    await expect(archive(town.rig, bucket, "rig1", { keep: 10, segment: 10 })).rejects.toThrow(`diverges at seq ${derived}`);
+    await expect(archive(town.rig, bucket, "rig1", { keep: 10, segment: 10 })).rejects.toThrow(
+      `diverges at seq ${derived}`,
+    );
     expect(facts()).toBe(before);
     expect(archivedThrough(town.ports.sql)).toBe(0);
   });

@@ -1,3 +1,4 @@
+import { agentCaller } from "../../support/callers.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LIMITS } from "../../../src/events/limits.ts";
 import { ACCEPTED, bead, testRig, type TestRig } from "../../support/node-rig.ts";
@@ -55,7 +56,12 @@ test("a dispatch of 300 agents is one commit, and never more than six starts are
   for (let i = 0; i < 300; i++) town.run({ type: "create_bead", bead: bead(`work ${i}`), assignTo: null });
   const { seq } = town.rig.world;
   town.run({ type: "resume" });
-  const granted = town.ports.sql.exec<{ batch: number; n: number }>("SELECT batch, COUNT(*) AS n FROM journal WHERE type = 'dispatch.granted' AND seq > ? GROUP BY batch", seq).toArray();
+  const granted = town.ports.sql
+    .exec<{ batch: number; n: number }>(
+      "SELECT batch, COUNT(*) AS n FROM journal WHERE type = 'dispatch.granted' AND seq > ? GROUP BY batch",
+      seq,
+    )
+    .toArray();
   expect(granted).toEqual([{ batch: seq + 1, n: 300 }]);
   await town.settled();
   expect(town.container.starts).toHaveLength(300);
@@ -65,7 +71,8 @@ test("a dispatch of 300 agents is one commit, and never more than six starts are
 test("a heartbeat that is no news is no fact, however often it comes", async () => {
   await working(3);
   const before = facts();
-  for (let i = 0; i < 100; i++) for (const { agentId, dispatchId } of town.container.starts) town.run({ type: "heard", agentId, dispatchId });
+  for (let i = 0; i < 100; i++)
+    for (const { agentId, dispatchId } of town.container.starts) town.run({ type: "heard", agentId, dispatchId });
   expect(facts()).toBe(before);
 });
 
@@ -73,12 +80,25 @@ test("a bead's life is twelve facts and less than four kilobytes of journal", as
   await working(1);
   const [start] = town.container.starts;
   if (start === undefined) throw new Error("nothing was started");
-  town.run({ type: "done", agentId: start.agentId, branch: "b", prUrl: null, summary: null }, { id: start.agentId, dispatchId: start.dispatchId });
+  town.run(
+    { type: "done", agentId: start.agentId, branch: "b", prUrl: null, summary: null },
+    agentCaller(start.agentId, start.dispatchId ?? null),
+  );
   await town.settled();
   const merge = town.container.merges.at(-1);
-  town.run({ type: "complete_review", reviewId: merge?.entryId ?? "", claimId: merge?.dispatchId ?? null, verdict: "merged", permanent: false, message: "", commitSha: "0".repeat(40) });
+  town.run({
+    type: "complete_review",
+    reviewId: merge?.entryId ?? "",
+    claimId: merge?.dispatchId ?? null,
+    verdict: "merged",
+    permanent: false,
+    message: "",
+    commitSha: "0".repeat(40),
+  });
   const [life] = town.ports.sql
-    .exec<{ facts: number; bytes: number }>("SELECT COUNT(*) AS facts, SUM(LENGTH(type) + LENGTH(body) + COALESCE(LENGTH(effects), 0) + COALESCE(LENGTH(bead), 0) + 40) AS bytes FROM journal WHERE type NOT LIKE 'rig.%'")
+    .exec<{ facts: number; bytes: number }>(
+      "SELECT COUNT(*) AS facts, SUM(LENGTH(type) + LENGTH(body) + COALESCE(LENGTH(effects), 0) + COALESCE(LENGTH(bead), 0) + 40) AS bytes FROM journal WHERE type NOT LIKE 'rig.%'",
+    )
     .toArray();
   expect(life?.facts).toBe(12);
   expect(life?.bytes).toBeLessThan(4_000);

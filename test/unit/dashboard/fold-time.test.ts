@@ -13,7 +13,10 @@ test("a night without facts takes no more room than a few minutes", () => {
 });
 
 test("a place on the axis is one time, and later places are later times", () => {
-  const times = Array.from({ length: 200 }, (_, i) => i * MINUTE_MS + (i > 50 ? 3 * HOUR_MS : 0) + (i > 120 ? 20 * HOUR_MS : 0));
+  const times = Array.from(
+    { length: 200 },
+    (_, i) => i * MINUTE_MS + (i > 50 ? 3 * HOUR_MS : 0) + (i > 120 ? 20 * HOUR_MS : 0),
+  );
   const time = foldTime(times, 10 * MINUTE_MS);
   let last = -1;
   for (const at of times) {

@@ -1,6 +1,26 @@
 import { expect, test } from "vitest";
 import { execute } from "../../../src/do/rig.ts";
-import { agentOf, as, beadOf, breakSql, calls, DAY, escalations, everything, everyProcessDies, exits, facts, isWrite, MINUTE, SECOND, slung, startsOf, stateOf, town, unchanged } from "./words.ts";
+import {
+  agentOf,
+  as,
+  beadOf,
+  breakSql,
+  calls,
+  DAY,
+  escalations,
+  everything,
+  everyProcessDies,
+  exits,
+  facts,
+  isWrite,
+  MINUTE,
+  SECOND,
+  slung,
+  startsOf,
+  stateOf,
+  town,
+  unchanged,
+} from "./words.ts";
 
 test("KC-335 an agent that exits right after every start is given up after five attempts", async () => {
   const rig = town();
@@ -11,7 +31,9 @@ test("KC-335 an agent that exits right after every start is given up after five 
   expect(beadOf(rig, beadId).value).toBe("failed");
   expect(agentOf(rig, agentId).context.hook).toBe(null);
   expect(stateOf(rig, agentId)).toBe("idle.empty");
-  expect(escalations(rig).map(({ metadata }) => metadata)).toEqual([{ kind: "attempts_exhausted", agent_id: agentId, bead_id: beadId }]);
+  expect(escalations(rig).map(({ metadata }) => metadata)).toEqual([
+    { kind: "attempts_exhausted", agent_id: agentId, bead_id: beadId },
+  ]);
   expect(rig.notified.length).toBe(1);
 });
 
@@ -19,7 +41,12 @@ test("KC-4557 hook, assignee and attempts change in one commit or not at all", a
   const rig = town();
   const { beadId, agentId } = await slung(rig);
   const before = everything(rig);
-  const exit = () => execute(rig.rig, { type: "exited", agentId, dispatchId: null, outcome: "failed", reason: "crash", resetAt: null }, as(rig, agentId));
+  const exit = () =>
+    execute(
+      rig.rig,
+      { type: "exited", agentId, dispatchId: null, outcome: "failed", reason: "crash", resetAt: null },
+      as(rig, agentId),
+    );
   let failedWrites = 0;
   for (let nth = 1; ; nth++) {
     let writes = 0;
@@ -35,7 +62,12 @@ test("KC-4557 hook, assignee and attempts change in one commit or not at all", a
     }
   }
   expect(failedWrites).toBeGreaterThan(3);
-  const read = () => [agentOf(rig, agentId).context.hook, agentOf(rig, agentId).context.attempts, beadOf(rig, beadId).context.assignee, beadOf(rig, beadId).context.attempts];
+  const read = () => [
+    agentOf(rig, agentId).context.hook,
+    agentOf(rig, agentId).context.attempts,
+    beadOf(rig, beadId).context.assignee,
+    beadOf(rig, beadId).context.attempts,
+  ];
   expect(read()).toEqual([beadId, 1, agentId, 1]);
   rig.reopen();
   expect(read()).toEqual([beadId, 1, agentId, 1]);
@@ -74,7 +106,10 @@ test("GT-4698 when its bead was closed, an agent that dies is not restarted and 
   const { beadId, agentId } = await slung(rig);
   rig.run({ type: "close_bead", beadId });
   rig.container.processes.delete(agentId);
-  rig.run({ type: "exited", agentId, dispatchId: null, outcome: "failed", reason: "died", resetAt: null }, as(rig, agentId));
+  rig.run(
+    { type: "exited", agentId, dispatchId: null, outcome: "failed", reason: "died", resetAt: null },
+    as(rig, agentId),
+  );
   await rig.advance(rig.now + DAY);
   expect(agentOf(rig, agentId).context.hook).toBe(null);
   expect(stateOf(rig, agentId)).toBe("idle.empty");

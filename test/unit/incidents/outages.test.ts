@@ -3,7 +3,31 @@ import { fetchActor } from "../../../src/do/store.ts";
 import { onAlarm } from "../../../src/do/tick.ts";
 import { gateOf } from "../../../src/machines/rig.ts";
 import { bead } from "../../support/node-rig.ts";
-import { agentOf, beadOf, breakSql, calls, DAY, done, escalations, everyProcessDies, exits, facts, HOUR, isWrite, journalLength, MINUTE, outboxLength, processesLive, SECOND, slung, stateOf, submitted, town, verdict, writesDuring } from "./words.ts";
+import {
+  agentOf,
+  beadOf,
+  breakSql,
+  calls,
+  DAY,
+  done,
+  escalations,
+  everyProcessDies,
+  exits,
+  facts,
+  HOUR,
+  isWrite,
+  journalLength,
+  MINUTE,
+  outboxLength,
+  processesLive,
+  SECOND,
+  slung,
+  stateOf,
+  submitted,
+  town,
+  verdict,
+  writesDuring,
+} from "./words.ts";
 
 test("KC-1653 when the container is dead for 70 hours, dispatch is suspended, one alert is sent and only probes are started", async () => {
   const rig = town();
@@ -36,17 +60,25 @@ test("KC-1653 when the container is dead for 70 hours, dispatch is suspended, on
 test("KC-1932 when the outage ends, a probe succeeds and work resumes by itself", async () => {
   const rig = town();
   rig.container.down = "connect ECONNREFUSED";
-  const beads = Array.from({ length: 12 }, (_, i) => rig.run({ type: "create_bead", bead: bead(`work ${i}`), assignTo: null }).beadId ?? "");
+  const beads = Array.from(
+    { length: 12 },
+    (_, i) => rig.run({ type: "create_bead", bead: bead(`work ${i}`), assignTo: null }).beadId ?? "",
+  );
   await rig.advance(rig.now + 5 * HOUR);
   expect(["breaker_open", "probe"]).toContain(gateOf(rig.rig.world.rig));
   rig.container.down = null;
   await rig.advance(rig.now + 15 * MINUTE);
   expect(gateOf(rig.rig.world.rig)).toBe("open");
-  const running = [...rig.rig.world.agents.keys()].filter((id) => stateOf(rig, id).startsWith("working.process.running"));
+  const running = [...rig.rig.world.agents.keys()].filter((id) =>
+    stateOf(rig, id).startsWith("working.process.running"),
+  );
   expect(running.length).toBe(10);
   for (const agentId of running) await done(rig, agentId, "b");
   await rig.advance(rig.now + MINUTE);
-  expect(beads.map((id) => beadOf(rig, id).value).filter((state) => state !== "in_review")).toEqual(["in_progress", "in_progress"]);
+  expect(beads.map((id) => beadOf(rig, id).value).filter((state) => state !== "in_review")).toEqual([
+    "in_progress",
+    "in_progress",
+  ]);
 });
 
 test("GT-4462 an open breaker tries one probe after its cool-down and then closes or opens again", async () => {
@@ -94,7 +126,8 @@ test("KC-1850 every failed effect leaves a typed, non-empty, bounded cause and a
       };
       const before = journalLength(rig);
       const failing: [number, string][] = [];
-      const during = async (what: string, run: () => Promise<unknown> | unknown) => failing.push([await writesDuring(rig, run), what]);
+      const during = async (what: string, run: () => Promise<unknown> | unknown) =>
+        failing.push([await writesDuring(rig, run), what]);
 
       // A start, a message, a stop, a merge, and the notice of a failed bead.
       const worker = await slung(rig);
@@ -117,8 +150,21 @@ test("KC-1850 every failed effect leaves a typed, non-empty, bounded cause and a
       expect(first).toBeGreaterThan(before);
       const rows = rig.ports.sql.exec<{ type: string; body: string }>("SELECT type, body FROM journal").toArray();
       for (const row of rows) expect([row.type, row.body.length < 4_000]).toEqual([row.type, true]);
-      const failures = rows.filter((row) => ["start.refused", "start.unknown", "merge.refused", "merge.unknown", "effect.failed", "dispatch.failed"].includes(row.type));
-      const kinds = new Set(failures.filter((row) => row.type === "effect.failed").map((row) => (JSON.parse(row.body) as { kind: string }).kind));
+      const failures = rows.filter((row) =>
+        [
+          "start.refused",
+          "start.unknown",
+          "merge.refused",
+          "merge.unknown",
+          "effect.failed",
+          "dispatch.failed",
+        ].includes(row.type),
+      );
+      const kinds = new Set(
+        failures
+          .filter((row) => row.type === "effect.failed")
+          .map((row) => (JSON.parse(row.body) as { kind: string }).kind),
+      );
       expect([...kinds].sort()).toEqual(["container.message", "container.stop", "notify"]);
       expect(failures.some((row) => row.type.startsWith("start."))).toBe(true);
       for (const { type, body } of failures) {
@@ -126,10 +172,13 @@ test("KC-1850 every failed effect leaves a typed, non-empty, bounded cause and a
         expect([type, (error ?? reason ?? "").length > 0]).toEqual([type, true]);
         expect((error ?? reason ?? "").length).toBeLessThanOrEqual(500);
       }
-      expect(rig.ports.sql.exec<{ n: number }>("SELECT COALESCE(MAX(LENGTH(error)), 0) AS n FROM outbox").toArray()[0]?.n).toBeLessThanOrEqual(500);
+      expect(
+        rig.ports.sql.exec<{ n: number }>("SELECT COALESCE(MAX(LENGTH(error)), 0) AS n FROM outbox").toArray()[0]?.n,
+      ).toBeLessThanOrEqual(500);
       // A start: its answer, the charge, the agent, its bead, the rig, the outbox. Ten minutes of retries: four tries each of
       // three effects, their ends, the merge's next claims; not rows for every TICK.
-      for (const [writes, what] of failing) expect([what, writes <= (what === "start" ? 10 : 60)]).toEqual([what, true]);
+      for (const [writes, what] of failing)
+        expect([what, writes <= (what === "start" ? 10 : 60)]).toEqual([what, true]);
     }
   }
 });
@@ -146,7 +195,10 @@ test("GT-2795 a condition that lasts ten TICKs is alerted once, until it clears"
   rig.container.down = null;
   await rig.tickAt(rig.now + 30 * SECOND);
   await outage();
-  expect(rig.notified.map(({ title }) => title)).toEqual(["the container cannot be reached", "the container cannot be reached"]);
+  expect(rig.notified.map(({ title }) => title)).toEqual([
+    "the container cannot be reached",
+    "the container cannot be reached",
+  ]);
 });
 
 test("KC-1364 a healthy idle rig has no alerts all day, and a lasting condition has one", async () => {
@@ -184,7 +236,8 @@ test("KC-throw whatever phase of the alarm throws, the alarm is armed afterwards
       };
     },
     "moving every agent": (rig) => {
-      for (const agent of rig.rig.world.agents.values()) Object.defineProperty(agent, "context", { get: () => expect.fail("this agent is poison") });
+      for (const agent of rig.rig.world.agents.values())
+        Object.defineProperty(agent, "context", { get: () => expect.fail("this agent is poison") });
     },
     "the outbox": (rig) => {
       (rig.rig.outbox as { settle: unknown }).settle = () => {
@@ -212,7 +265,11 @@ test("KC-throw whatever phase of the alarm throws, the alarm is armed afterwards
       rig.alarm = null;
       await onAlarm(rig.rig, rig.now);
       const armed = rig.alarm as number | null;
-      expect([phase, busy, armed !== null && armed > rig.now && armed <= rig.now + 5 * MINUTE]).toEqual([phase, busy, true]);
+      expect([phase, busy, armed !== null && armed > rig.now && armed <= rig.now + 5 * MINUTE]).toEqual([
+        phase,
+        busy,
+        true,
+      ]);
     }
   }
 });
@@ -230,7 +287,9 @@ test("KC-1361 an actor whose stored row is malformed is quarantined with its err
 
   expect(stateOf(rig, healthy.agentId)).toContain("running");
   expect(calls(rig, "start").filter((id) => id.startsWith(`${healthy.agentId}:`)).length).toBe(2);
-  const rows = rig.ports.sql.exec<{ value: string; error: string }>("SELECT value, error FROM actors WHERE id = ?", broken.agentId).toArray();
+  const rows = rig.ports.sql
+    .exec<{ value: string; error: string }>("SELECT value, error FROM actors WHERE id = ?", broken.agentId)
+    .toArray();
   expect(rows[0]?.value).toBe("{ not json");
   expect(rows[0]?.error).toContain("JSON");
   expect(facts(rig, "actor.quarantined").map(({ kind, id }) => [kind, id])).toEqual([["agent", broken.agentId]]);
@@ -242,11 +301,41 @@ test("KC-1361 an actor whose stored row is malformed is quarantined with its err
   rig.reopen();
   const poisoned = await slung(rig, "poisoned");
   await exits(rig, poisoned.agentId, "failed");
-  rig.rig.world.agents.set(poisoned.agentId, Object.assign(Object.create(agentOf(rig, poisoned.agentId)), { value: { exited: "nowhere" } }));
+  rig.rig.world.agents.set(
+    poisoned.agentId,
+    Object.assign(Object.create(agentOf(rig, poisoned.agentId)), { value: { exited: "nowhere" } }),
+  );
   await rig.tickAt(rig.now + 30 * SECOND);
-  expect(facts(rig, "actor.quarantined").map(({ id }) => id)).toEqual([broken.agentId, mixed.agentId, poisoned.agentId]);
+  expect(facts(rig, "actor.quarantined").map(({ id }) => id)).toEqual([
+    broken.agentId,
+    mixed.agentId,
+    poisoned.agentId,
+  ]);
   await exits(rig, healthy.agentId, "failed");
   await rig.advance(rig.now + 2 * MINUTE);
   expect(calls(rig, "start").filter((id) => id.startsWith(`${healthy.agentId}:`)).length).toBe(3);
   expect(outboxLength(rig)).toBe(0);
+});
+
+test("zeroshot#621b beads that the container will not take fail alone: the breaker stays closed for the others", async () => {
+  const rig = town();
+  rig.run({ type: "set_settings", settings: { breaker_failures: 10 } });
+  rig.container.onStart = (order) =>
+    order.prompt.includes("poison") ? { kind: "refused", status: 400, error: "bad text" } : { kind: "accepted" };
+  const poisoned = [1, 2, 3, 4, 5].map((n) => rig.run({ type: "sling", bead: bead(`poison ${n}`) }).beadId ?? "");
+  await rig.settled();
+  await rig.advance(rig.now + 60 * MINUTE);
+  for (const id of poisoned) expect(rig.rig.world.recall("bead", id)?.value).toBe("failed");
+  expect(rig.rig.world.rig.matches({ gate: "open" })).toBe(true);
+  const { agentId } = await slung(rig);
+  expect(stateOf(rig, agentId)).toContain("working.process");
+});
+
+test("a container that refuses every bead for what it says opens the breaker: it is no longer one input", async () => {
+  const rig = town();
+  rig.run({ type: "set_settings", settings: { breaker_failures: 5 } });
+  rig.container.onStart = () => ({ kind: "refused", status: 400, error: "bad image" });
+  for (let n = 0; n < 5; n++) rig.run({ type: "sling", bead: bead(`work ${n}`) });
+  await rig.settled();
+  expect(rig.rig.world.rig.matches({ gate: "suspended" })).toBe(true);
 });

@@ -1,5 +1,21 @@
 import { expect, test } from "vitest";
-import { advanceWithHeartbeats, agentOf, as, calls, DAY, escalations, facts, guppMails, HOUR, MINUTE, SECOND, slung, startsOf, stateOf, town } from "./words.ts";
+import {
+  advanceWithHeartbeats,
+  agentOf,
+  as,
+  calls,
+  DAY,
+  escalations,
+  facts,
+  guppMails,
+  HOUR,
+  MINUTE,
+  SECOND,
+  slung,
+  startsOf,
+  stateOf,
+  town,
+} from "./words.ts";
 
 test("KC-4216 heartbeats without progress for 30 minutes are a stall: liveness is not progress", async () => {
   const rig = town();
@@ -26,7 +42,10 @@ test("KC-293b ten TICKs and a read mailbox later, a stall still has one GUPP_CHE
   expect(guppMails(rig).length).toBe(1);
   for (let i = 0; i < 10; i++) {
     await rig.tickAt(rig.now + 30 * SECOND);
-    const mailIds = rig.ports.sql.exec<{ id: string }>("SELECT id FROM mail WHERE delivered_at IS NULL").toArray().map(({ id }) => id);
+    const mailIds = rig.ports.sql
+      .exec<{ id: string }>("SELECT id FROM mail WHERE delivered_at IS NULL")
+      .toArray()
+      .map(({ id }) => id);
     rig.run({ type: "read_mail", agentId, mailIds }, as(rig, agentId));
   }
   expect(guppMails(rig).length).toBe(1);

@@ -2,9 +2,26 @@ import { expect, test } from "vitest";
 import { execute, heartbeat } from "../../../src/do/rig.ts";
 import { onAlarm } from "../../../src/do/tick.ts";
 import { readJournal } from "../../../src/do/store.ts";
-import type { Command } from "../../../src/machines/decide.ts";
+import type { Command } from "../../../src/core/decide/index.ts";
 import { bead, OPERATOR } from "../../support/node-rig.ts";
-import { agentOf, as, beadOf, calls, DAY, everything, exits, facts, journalLength, MINUTE, outboxLength, SECOND, slung, submitted, town, verdict } from "./words.ts";
+import {
+  agentOf,
+  as,
+  beadOf,
+  calls,
+  DAY,
+  everything,
+  exits,
+  facts,
+  journalLength,
+  MINUTE,
+  outboxLength,
+  SECOND,
+  slung,
+  submitted,
+  town,
+  verdict,
+} from "./words.ts";
 
 test("GT-909 the done of an older dispatch is journalled as stale and changes nothing", async () => {
   const rig = town();
@@ -25,7 +42,11 @@ test("GT-909 the done of an older dispatch is journalled as stale and changes no
   for (const command of late) expect([command.type, rig.run(command, old).stale]).toEqual([command.type, true]);
   expect([agentOf(rig, agentId), beadOf(rig, beadId), outboxLength(rig)]).toEqual(before);
   expect(facts(rig, "report.stale").map(({ report, dispatchId, current }) => [report, dispatchId, current])).toEqual(
-    ["done", "review", "checkpoint", "progress", "completed", "heartbeat"].map((report) => [report, `${agentId}:1`, `${agentId}:2`]),
+    ["done", "review", "checkpoint", "progress", "completed", "heartbeat"].map((report) => [
+      report,
+      `${agentId}:1`,
+      `${agentId}:2`,
+    ]),
   );
   // A process that does not know that it was replaced says so every 30 s; the journal has it once.
   for (let i = 0; i < 10; i++) heartbeat(rig.rig, agentId, `${agentId}:1`, old);
@@ -35,7 +56,19 @@ test("GT-909 the done of an older dispatch is journalled as stale and changes no
 
 test("KC-3047 a fact that names a missing actor is recorded once and never retried", async () => {
   const rig = town();
-  rig.tell({ type: "agent.answered", agentId: "nobody", answer: "yes", by: "operator" }, { type: "bead.cancelled", beadId: "nothing", by: "operator" }, { type: "agent.done", agentId: "nobody", dispatchId: "nobody:1", beadId: "nothing", branch: "b", prUrl: null, summary: null });
+  rig.tell(
+    { type: "agent.answered", agentId: "nobody", answer: "yes", by: "operator" },
+    { type: "bead.cancelled", beadId: "nothing", by: "operator" },
+    {
+      type: "agent.done",
+      agentId: "nobody",
+      dispatchId: "nobody:1",
+      beadId: "nothing",
+      branch: "b",
+      prUrl: null,
+      summary: null,
+    },
+  );
   const misdirected = readJournal(rig.ports.sql, 0, 1_000).filter((entry) => entry.missing !== null);
   expect(misdirected.map((entry) => [entry.fact.type, entry.missing])).toEqual([
     ["agent.answered", "agent:nobody"],
@@ -99,13 +132,27 @@ test("KC-1182 a destroyed rig has no alarm and no effect, and late callbacks do 
     { type: "checkpoint", agentId, data: {} },
     { type: "done", agentId, branch: "b", prUrl: null, summary: null },
     { type: "exited", agentId, dispatchId: null, outcome: "failed", reason: "killed", resetAt: null },
-    { type: "complete_review", reviewId: review.reviewId, claimId: null, verdict: "merged", permanent: false, message: "", commitSha: null },
+    {
+      type: "complete_review",
+      reviewId: review.reviewId,
+      claimId: null,
+      verdict: "merged",
+      permanent: false,
+      message: "",
+      commitSha: null,
+    },
     { type: "sling", bead: bead("again") },
     { type: "resume" },
     { type: "destroy" },
     { type: "cancel_bead", beadId },
   ];
-  for (const command of late) expect([command.type, execute(rig.rig, command, command.type === "sling" ? OPERATOR : caller)]).toMatchObject([command.type, { ok: false, status: 404 }]);
+  for (const command of late) {
+    expect([command.type, execute(rig.rig, command, OPERATOR)]).toMatchObject([
+      command.type,
+      { ok: false, status: 404 },
+    ]);
+    expect([command.type, execute(rig.rig, command, caller)]).toMatchObject([command.type, { ok: false, status: 401 }]);
+  }
   heartbeat(rig.rig, agentId, null, caller);
   rig.reopen();
   await onAlarm(rig.rig, rig.now + MINUTE);
@@ -122,7 +169,13 @@ test("KC-1567 mail to an idle agent is delivered when it starts, not lost", asyn
   rig.run({ type: "send_mail", from: "mayor", to: agentId, subject: "mind the schema", body: "version 2 is frozen" });
   await rig.advance(rig.now + DAY);
   rig.reopen();
-  const undelivered = () => rig.ports.sql.exec<{ id: string; subject: string }>("SELECT id, subject FROM mail WHERE recipient = ? AND delivered_at IS NULL", agentId).toArray();
+  const undelivered = () =>
+    rig.ports.sql
+      .exec<{ id: string; subject: string }>(
+        "SELECT id, subject FROM mail WHERE recipient = ? AND delivered_at IS NULL",
+        agentId,
+      )
+      .toArray();
   expect(undelivered().map(({ subject }) => subject)).toEqual(["mind the schema"]);
   expect((await slung(rig)).agentId).toBe(agentId);
   // Its first words tell it so; reading is what delivers.

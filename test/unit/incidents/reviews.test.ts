@@ -1,6 +1,28 @@
 import { expect, test } from "vitest";
 import { testRig } from "../../support/node-rig.ts";
-import { agentOf, as, beadOf, calls, configure, DAY, done, escalations, exits, facts, MINUTE, refused, reviewOf, SECOND, slung, startsOf, stateOf, submitted, town, unchanged, verdict } from "./words.ts";
+import {
+  agentOf,
+  as,
+  beadOf,
+  calls,
+  configure,
+  DAY,
+  done,
+  escalations,
+  exits,
+  facts,
+  MINUTE,
+  refused,
+  reviewOf,
+  SECOND,
+  slung,
+  startsOf,
+  stateOf,
+  submitted,
+  town,
+  unchanged,
+  verdict,
+} from "./words.ts";
 
 const report = { branch: "feature/work", prUrl: null, summary: null };
 
@@ -30,16 +52,33 @@ test("KC-657 two rigs that merge at the same time each name their own rig", asyn
   const made = await Promise.all(rigs.map((rig) => submitted(rig, "same title", "same-branch")));
   for (const [i, rig] of rigs.entries()) {
     const rigId = `rig${i + 1}`;
-    expect(rig.container.merges).toMatchObject([{ rigId, gitUrl: `file:///${rigId}`, branch: "same-branch", entryId: made[i]?.reviewId }]);
-    expect(rig.container.starts.map((order) => [order.rigId, order.townId, order.gitUrl])).toEqual([[rigId, `town-of-${rigId}`, `file:///${rigId}`]]);
+    expect(rig.container.merges).toMatchObject([
+      { rigId, gitUrl: `file:///${rigId}`, branch: "same-branch", entryId: made[i]?.reviewId },
+    ]);
+    expect(rig.container.starts.map((order) => [order.rigId, order.townId, order.gitUrl])).toEqual([
+      [rigId, `town-of-${rigId}`, `file:///${rigId}`],
+    ]);
   }
   // A verdict about the other rig's review reaches nobody.
   const [one, two] = rigs as [(typeof rigs)[0], (typeof rigs)[0]];
   const other = town({ configured: false });
   other.run(configure("rig3"));
-  expect(refused(other, { type: "complete_review", reviewId: made[0]?.reviewId ?? "", claimId: null, verdict: "merged", permanent: false, message: "", commitSha: null }).status).toBe(404);
+  expect(
+    refused(other, {
+      type: "complete_review",
+      reviewId: made[0]?.reviewId ?? "",
+      claimId: null,
+      verdict: "merged",
+      permanent: false,
+      message: "",
+      commitSha: null,
+    }).status,
+  ).toBe(404);
   await verdict(two, made[1]?.reviewId ?? "", "merged");
-  expect([beadOf(one, made[0]?.beadId ?? "").value, beadOf(two, made[1]?.beadId ?? "").value]).toEqual(["in_review", "closed"]);
+  expect([beadOf(one, made[0]?.beadId ?? "").value, beadOf(two, made[1]?.beadId ?? "").value]).toEqual([
+    "in_review",
+    "closed",
+  ]);
 });
 
 test("KC-2158 a bead is not closed while its review is not merged", async () => {
@@ -60,7 +99,11 @@ test("KC-1342 a refinery that never gives a verdict fails the review after its a
   const { beadId, reviewId } = await submitted(rig);
   const { review_lease_ms, review_max_attempts } = rig.rig.world.rig.context.settings;
   for (let attempt = 1; attempt <= review_max_attempts; attempt++) {
-    expect([attempt, reviewOf(rig, reviewId).value, reviewOf(rig, reviewId).context.attempts]).toEqual([attempt, "running", attempt - 1]);
+    expect([attempt, reviewOf(rig, reviewId).value, reviewOf(rig, reviewId).context.attempts]).toEqual([
+      attempt,
+      "running",
+      attempt - 1,
+    ]);
     rig.reopen();
     await rig.tickAt(rig.now + review_lease_ms);
     rig.reopen();
@@ -68,7 +111,9 @@ test("KC-1342 a refinery that never gives a verdict fails the review after its a
   }
   expect(reviewOf(rig, reviewId).value).toBe("failed");
   expect(beadOf(rig, beadId).value).toBe("failed");
-  expect(escalations(rig).map(({ metadata }) => metadata)).toEqual([{ kind: "review_failed", bead_id: beadId, review_id: reviewId }]);
+  expect(escalations(rig).map(({ metadata }) => metadata)).toEqual([
+    { kind: "review_failed", bead_id: beadId, review_id: reviewId },
+  ]);
   expect(facts(rig, "review.granted").length).toBe(review_max_attempts);
   await rig.advance(rig.now + DAY);
   expect(facts(rig, "review.granted").length).toBe(review_max_attempts);
@@ -138,7 +183,17 @@ test("GT-691 a review whose claim has lost its owner is pending again after its 
   await rig.advance(rig.now + MINUTE);
   expect([reviewOf(rig, reviewId).value, reviewOf(rig, reviewId).context.claim]).toEqual(["running", 2]);
   // A verdict of the lost claim is recorded as stale.
-  expect(rig.run({ type: "complete_review", reviewId, claimId: `${reviewId}:1`, verdict: "conflict", permanent: false, message: "late", commitSha: null }).stale).toBe(true);
+  expect(
+    rig.run({
+      type: "complete_review",
+      reviewId,
+      claimId: `${reviewId}:1`,
+      verdict: "conflict",
+      permanent: false,
+      message: "late",
+      commitSha: null,
+    }).stale,
+  ).toBe(true);
   expect(reviewOf(rig, reviewId).value).toBe("running");
   await rig.advance(rig.now + DAY);
   expect(reviewOf(rig, reviewId).value).toBe("failed");
@@ -157,7 +212,15 @@ test("KC-1986b completed before done ends in the same state as done before compl
       await rig.advance(rig.now + 10 * MINUTE);
       const { reviewId, ...ofBead } = beadOf(rig, beadId).context;
       const { value, context } = agentOf(rig, agentId);
-      return { starts: calls(rig, "start"), merges: calls(rig, "merge").length > 0, agent: [value, context], bead: [beadOf(rig, beadId).value, ofBead], reviewed: reviewId !== null, state: stateOf(rig, agentId), failures: rig.rig.world.rig.context.failures };
+      return {
+        starts: calls(rig, "start"),
+        merges: calls(rig, "merge").length > 0,
+        agent: [value, context],
+        bead: [beadOf(rig, beadId).value, ofBead],
+        reviewed: reviewId !== null,
+        state: stateOf(rig, agentId),
+        failures: rig.rig.world.rig.context.failures,
+      };
     } finally {
       rig.close();
     }
@@ -166,4 +229,39 @@ test("KC-1986b completed before done ends in the same state as done before compl
   expect(straight.bead[0]).toBe("in_review");
   expect(await run(["completed", "done"])).toEqual(straight);
   expect(await run(["completed", "done", "done", "completed"])).toEqual(straight);
+});
+
+test("F-307 a merge that died with its control server is asked for again by the first TICK that finds another one", async () => {
+  const rig = town();
+  rig.container.instance = "one";
+  const { reviewId } = await submitted(rig);
+  await rig.tickAt(rig.now + SECOND);
+  await rig.settled();
+  const asked = calls(rig, "merge").length;
+  await rig.tickAt(rig.now + SECOND);
+  await rig.settled();
+  expect(calls(rig, "merge").length).toBe(asked);
+
+  rig.container.instance = "two";
+  await rig.tickAt(rig.now + SECOND);
+  await rig.settled();
+  expect(calls(rig, "merge").length).toBe(asked + 1);
+  expect(calls(rig, "merge").at(-1)).toBe(`${reviewId}:1`);
+  expect(facts(rig, "review.granted").length).toBe(1);
+
+  // It is asked once, also by an object that has forgotten all but its rows.
+  rig.reopen();
+  await rig.tickAt(rig.now + SECOND);
+  await rig.settled();
+  expect(calls(rig, "merge").length).toBe(asked + 1);
+  expect(facts(rig, "container.instance_changed").map(({ instance }) => instance)).toEqual(["one", "two"]);
+});
+
+test("a control server that does not say which one it is is asked again for nothing", async () => {
+  const rig = town();
+  await submitted(rig);
+  for (let n = 0; n < 3; n++) await rig.tickAt(rig.now + SECOND);
+  await rig.settled();
+  expect(calls(rig, "merge").length).toBe(1);
+  expect(facts(rig, "container.instance_changed")).toEqual([]);
 });

@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import { agentDeadline, type AgentContext } from "../../../src/machines/agent.ts";
 import { beadMachine } from "../../../src/machines/bead.ts";
 import { BEAD_STATUSES } from "../../../src/events/facts.ts";
-import { AGENT_WAKERS, leafOf } from "../../../src/machines/invariants.ts";
-import { REASONS, whyAgent, whyBead } from "../../../src/machines/why.ts";
-import { put } from "../../../src/machines/world.ts";
+import { AGENT_WAKERS, leafOf } from "../../../src/core/invariants.ts";
+import { REASONS, whyAgent, whyBead } from "../../../src/core/why.ts";
+import { put } from "../../../src/core/world.ts";
 import { bead, testRig, type TestRig } from "../../support/node-rig.ts";
 import { agentOf, as, beadOf, everyProcessDies, exits, HOUR, MINUTE, SECOND, slung } from "./words.ts";
 
@@ -32,7 +32,10 @@ const WAYS: Record<string, (rig: TestRig) => Promise<Pair>> = {
   },
   "blocked.onHelp.waiting": async (rig) => {
     const made = await slung(rig);
-    rig.run({ type: "escalate", title: "help", body: null, priority: "high", metadata: {}, agentId: made.agentId }, as(rig, made.agentId));
+    rig.run(
+      { type: "escalate", title: "help", body: null, priority: "high", metadata: {}, agentId: made.agentId },
+      as(rig, made.agentId),
+    );
     return made;
   },
   "blocked.onHelp.parked": async (rig) => {
@@ -63,10 +66,29 @@ const WAYS: Record<string, (rig: TestRig) => Promise<Pair>> = {
   "exited.crashed": (rig) => ended(rig, "failed"),
   "exited.completed": (rig) => ended(rig, "completed"),
   "exited.rateLimited": (rig) => ended(rig, "rate_limited"),
+  "exited.placeNotFit": (rig) => ended(rig, "place"),
   "exited.evicted": (rig) => ended(rig, "evicted"),
   "exited.refused": async (rig) => {
     rig.container.onStart = () => ({ kind: "refused", status: 400, error: "no" });
     return slung(rig);
+  },
+  "working.handing_in": async (rig) => {
+    rig.tell({ type: "container.met", inspects: true, ephemeral: false });
+    const made = await slung(rig);
+    rig.run({ type: "done", agentId: made.agentId, branch: "b", prUrl: null, summary: null }, as(rig, made.agentId));
+    return made;
+  },
+  "exited.handing_in": async (rig) => {
+    const made = await way("working.handing_in", rig);
+    rig.run({
+      type: "exited",
+      agentId: made.agentId,
+      dispatchId: null,
+      outcome: "completed",
+      reason: "",
+      resetAt: null,
+    });
+    return made;
   },
   "restarting.backingOff": async (rig) => {
     await ended(rig, "failed");
@@ -89,9 +111,13 @@ const WAYS: Record<string, (rig: TestRig) => Promise<Pair>> = {
     return made;
   },
 };
-const way = (state: string, rig: TestRig): Promise<Pair> => WAYS[state]?.(rig) ?? Promise.reject(new Error(`no way into ${state}`));
+const way = (state: string, rig: TestRig): Promise<Pair> =>
+  WAYS[state]?.(rig) ?? Promise.reject(new Error(`no way into ${state}`));
 
-async function ended(rig: TestRig, outcome: "failed" | "completed" | "rate_limited" | "evicted" | "over_budget"): Promise<Pair> {
+async function ended(
+  rig: TestRig,
+  outcome: "failed" | "completed" | "rate_limited" | "evicted" | "over_budget" | "place",
+): Promise<Pair> {
   const made = await slung(rig);
   await exits(rig, made.agentId, outcome);
   return made;
@@ -137,7 +163,11 @@ async function looksOn(rig: TestRig, agentId: string, beadId: string, told: stri
   expect(REASONS).toContain(ofAgent.reason);
   if (agent === agentBefore) {
     // Running is a reason only for who holds a slot; everybody else says what it waits for, and until a time to come.
-    expect([told, ofAgent.sentence, ofAgent.reason === "running" && !agent.hasTag("slot")]).toEqual([told, ofAgent.sentence, false]);
+    expect([told, ofAgent.sentence, ofAgent.reason === "running" && !agent.hasTag("slot")]).toEqual([
+      told,
+      ofAgent.sentence,
+      false,
+    ]);
     expect([told, ofAgent.sentence, isOverdue(rig, ofAgent.until)]).toEqual([told, ofAgent.sentence, false]);
   }
   expect([told, ofAgent.reason === "no_work" && agent.context.hook !== null]).toEqual([told, false]);
@@ -148,7 +178,11 @@ async function looksOn(rig: TestRig, agentId: string, beadId: string, told: stri
   expect(REASONS).toContain(ofBead.reason);
   if (bead === beadBefore) {
     const holder = [...world.agents.values()].find(({ context }: { context: AgentContext }) => context.hook === beadId);
-    expect([told, ofBead.sentence, ofBead.reason === "running" && holder?.hasTag("slot") !== true]).toEqual([told, ofBead.sentence, false]);
+    expect([told, ofBead.sentence, ofBead.reason === "running" && holder?.hasTag("slot") !== true]).toEqual([
+      told,
+      ofBead.sentence,
+      false,
+    ]);
     expect([told, ofBead.sentence, isOverdue(rig, ofBead.until)]).toEqual([told, ofBead.sentence, false]);
   }
   expect([told, rig.alarm !== null && rig.alarm > rig.now && rig.alarm <= rig.now + 5 * MINUTE]).toEqual([told, true]);

@@ -1,14 +1,23 @@
 import { expect, onTestFinished } from "vitest";
 import type { Fact, FactType, RecordedOf } from "../../../src/events/facts.ts";
 import { execute, heartbeat } from "../../../src/do/rig.ts";
-import { readJournal, storedActors, type JournalEntry } from "../../../src/do/store.ts";
-import { stateName, type BeadInput, type Caller, type Command, type Decided, type Refusal } from "../../../src/machines/decide.ts";
+import { readJournal, storedActors } from "../../../src/do/store.ts";
+import type { JournalEntry } from "../../../src/core/journal.ts";
+import {
+  stateName,
+  type BeadInput,
+  type Caller,
+  type Command,
+  type Decided,
+  type Refusal,
+} from "../../../src/core/decide/index.ts";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
 import type { ReviewSnapshot } from "../../../src/machines/review.ts";
-import { highest, violations, type Highest } from "../../../src/machines/invariants.ts";
-import { whyAgent, whyBead, type Reason } from "../../../src/machines/why.ts";
-import { get } from "../../../src/machines/world.ts";
+import { highest, violations, type Highest } from "../../../src/core/invariants.ts";
+import { whyAgent, whyBead, type Reason } from "../../../src/core/why.ts";
+import { get } from "../../../src/core/world.ts";
+import { agentCaller } from "../../support/callers.ts";
 import { bead, OPERATOR, testRig, type TestRig } from "../../support/node-rig.ts";
 
 /** The words in which incidents, thresholds and commands are told. */
@@ -46,14 +55,22 @@ export function town(options: Parameters<typeof testRig>[0] = {}): TestRig {
 }
 
 /** Slings one bead and waits until its start was answered. */
-export async function slung(rig: TestRig, title = "work", more: Partial<BeadInput> = {}): Promise<{ beadId: string; agentId: string }> {
+export async function slung(
+  rig: TestRig,
+  title = "work",
+  more: Partial<BeadInput> = {},
+): Promise<{ beadId: string; agentId: string }> {
   const { beadId = "", agentId = "" } = rig.run({ type: "sling", bead: bead(title, more) });
   await rig.settled();
   return { beadId, agentId };
 }
 
 /** A bead that its agent has finished, submitted under a branch of its own. */
-export async function submitted(rig: TestRig, title = "work", branch = `feature/${title}`): Promise<{ beadId: string; agentId: string; reviewId: string }> {
+export async function submitted(
+  rig: TestRig,
+  title = "work",
+  branch = `feature/${title}`,
+): Promise<{ beadId: string; agentId: string; reviewId: string }> {
   const made = await slung(rig, title);
   await done(rig, made.agentId, branch);
   return { ...made, reviewId: beadOf(rig, made.beadId).context.reviewId ?? "" };
@@ -65,9 +82,22 @@ export async function done(rig: TestRig, agentId: string, branch: string): Promi
 }
 
 /** What the container reports of the newest claim of a review. */
-export async function verdict(rig: TestRig, reviewId: string, how: "merged" | "conflict" | "failed", permanent = false): Promise<void> {
+export async function verdict(
+  rig: TestRig,
+  reviewId: string,
+  how: "merged" | "conflict" | "failed",
+  permanent = false,
+): Promise<void> {
   const claim = reviewOf(rig, reviewId).context.claim;
-  rig.run({ type: "complete_review", reviewId, claimId: `${reviewId}:${claim}`, verdict: how, permanent, message: `it ${how}`, commitSha: how === "merged" ? "abc123" : null });
+  rig.run({
+    type: "complete_review",
+    reviewId,
+    claimId: `${reviewId}:${claim}`,
+    verdict: how,
+    permanent,
+    message: `it ${how}`,
+    commitSha: how === "merged" ? "abc123" : null,
+  });
   await rig.settled();
 }
 
@@ -82,9 +112,11 @@ export async function probing(): Promise<{ rig: TestRig; agentId: string }> {
   return { rig, agentId };
 }
 
-export const agentOf = (rig: TestRig, agentId: string): AgentSnapshot => found(rig.rig.world.agents.get(agentId), agentId);
+export const agentOf = (rig: TestRig, agentId: string): AgentSnapshot =>
+  found(rig.rig.world.agents.get(agentId), agentId);
 export const beadOf = (rig: TestRig, beadId: string): BeadSnapshot => found(get(rig.rig.world, "bead", beadId), beadId);
-export const reviewOf = (rig: TestRig, reviewId: string): ReviewSnapshot => found(get(rig.rig.world, "review", reviewId), reviewId);
+export const reviewOf = (rig: TestRig, reviewId: string): ReviewSnapshot =>
+  found(get(rig.rig.world, "review", reviewId), reviewId);
 export const stateOf = (rig: TestRig, agentId: string): string => stateName(agentOf(rig, agentId));
 
 export function found<T>(value: T | undefined | null, what: string): T {
@@ -93,7 +125,8 @@ export function found<T>(value: T | undefined | null, what: string): T {
 }
 
 /** The newest dispatch of an agent, as the one who speaks. */
-export const as = (rig: TestRig, agentId: string, n = agentOf(rig, agentId).context.dispatchN): Caller => ({ id: agentId, dispatchId: `${agentId}:${n}` });
+export const as = (rig: TestRig, agentId: string, n = agentOf(rig, agentId).context.dispatchN): Caller =>
+  agentCaller(agentId, `${agentId}:${n}`, rig.rig.world.rig.context.config?.townId);
 
 /** All journalled facts of one type, oldest first. */
 export const journal = (rig: TestRig): JournalEntry[] => readJournal(rig.ports.sql, 0, 1_000_000);
@@ -103,13 +136,18 @@ export const facts = <T extends FactType>(rig: TestRig, type: T): RecordedOf<T>[
     .map((entry) => entry.fact)
     .filter((fact): fact is RecordedOf<T> => fact.type === type);
 
-export const journalLength = (rig: TestRig): number => Number(rig.ports.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM journal").toArray()[0]?.n);
-export const outboxLength = (rig: TestRig): number => Number(rig.ports.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM outbox").toArray()[0]?.n);
+export const journalLength = (rig: TestRig): number =>
+  Number(rig.ports.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM journal").toArray()[0]?.n);
+export const outboxLength = (rig: TestRig): number =>
+  Number(rig.ports.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM outbox").toArray()[0]?.n);
 
-export const escalations = (rig: TestRig) => facts(rig, "bead.created").filter((fact) => fact.beadType === "escalation");
+export const escalations = (rig: TestRig) =>
+  facts(rig, "bead.created").filter((fact) => fact.beadType === "escalation");
 export const guppMails = (rig: TestRig) => facts(rig, "mail.sent").filter((fact) => fact.subject === "GUPP_CHECK");
-export const startsOf = (rig: TestRig, beadId: string): number => facts(rig, "dispatch.granted").filter((fact) => fact.beadId === beadId).length;
-export const calls = (rig: TestRig, kind: TestRig["container"]["calls"][number]["kind"]): string[] => rig.container.calls.filter((call) => call.kind === kind).map((call) => call.id);
+export const startsOf = (rig: TestRig, beadId: string): number =>
+  facts(rig, "dispatch.granted").filter((fact) => fact.beadId === beadId).length;
+export const calls = (rig: TestRig, kind: TestRig["container"]["calls"][number]["kind"]): string[] =>
+  rig.container.calls.filter((call) => call.kind === kind).map((call) => call.id);
 
 /** Everything that a rig stores and holds, as one text: equal texts, nothing changed. */
 export function everything(rig: TestRig): string {
@@ -149,16 +187,29 @@ export function unchanged(rig: TestRig, command: Command, caller: Caller = OPERA
 
 /** From now on every started process is found dead when the container is asked. */
 export function everyProcessDies(rig: TestRig, exitReason = "boom"): void {
-  rig.container.processes.set = (agentId, observed) => Map.prototype.set.call(rig.container.processes, agentId, { ...observed, status: "failed", exitReason }) as typeof rig.container.processes;
+  rig.container.processes.set = (agentId, observed) =>
+    Map.prototype.set.call(rig.container.processes, agentId, {
+      ...observed,
+      status: "failed",
+      exitReason,
+    }) as typeof rig.container.processes;
 }
 export function processesLive(rig: TestRig): void {
   delete (rig.container.processes as { set?: unknown }).set;
 }
 
 /** The agent's process reports its own end. */
-export async function exits(rig: TestRig, agentId: string, outcome: "completed" | "failed" | "rate_limited" | "evicted" | "over_budget" = "failed", resetAt: number | null = null): Promise<void> {
+export async function exits(
+  rig: TestRig,
+  agentId: string,
+  outcome: "completed" | "failed" | "rate_limited" | "evicted" | "over_budget" | "place" = "failed",
+  resetAt: number | null = null,
+): Promise<void> {
   rig.container.processes.delete(agentId);
-  rig.run({ type: "exited", agentId, dispatchId: null, outcome, reason: `it ended: ${outcome}`, resetAt }, as(rig, agentId));
+  rig.run(
+    { type: "exited", agentId, dispatchId: null, outcome, reason: `it ended: ${outcome}`, resetAt },
+    as(rig, agentId),
+  );
   await rig.settled();
 }
 
@@ -166,7 +217,8 @@ export async function exits(rig: TestRig, agentId: string, outcome: "completed" 
 export async function advanceWithHeartbeats(rig: TestRig, until: number, ...agentIds: string[]): Promise<number> {
   let rang = 0;
   while (rig.now < until) {
-    for (const agentId of agentIds) heartbeat(rig.rig, agentId, `${agentId}:${agentOf(rig, agentId).context.dispatchN}`, as(rig, agentId));
+    for (const agentId of agentIds)
+      heartbeat(rig.rig, agentId, `${agentId}:${agentOf(rig, agentId).context.dispatchN}`, as(rig, agentId));
     rang += await rig.advance(Math.min(until, rig.now + 30 * SECOND));
   }
   return rang;
@@ -202,9 +254,19 @@ export async function writesDuring(rig: TestRig, run: () => Promise<unknown> | u
 }
 
 /** The reason that is shown for what a bead or an agent does, or does not do. */
-export const reasonOfBead = (rig: TestRig, beadId: string): Reason => whyBead(rig.rig.world, beadOf(rig, beadId)).reason;
-export const reasonOfAgent = (rig: TestRig, agentId: string): Reason => whyAgent(rig.rig.world, agentOf(rig, agentId)).reason;
+export const reasonOfBead = (rig: TestRig, beadId: string): Reason =>
+  whyBead(rig.rig.world, beadOf(rig, beadId)).reason;
+export const reasonOfAgent = (rig: TestRig, agentId: string): Reason =>
+  whyAgent(rig.rig.world, agentOf(rig, agentId)).reason;
 
-export const configure = (rigId: string): Command => ({ type: "configure", rigId, townId: `town-of-${rigId}`, userId: "user1", name: rigId, gitUrl: `file:///${rigId}`, defaultBranch: "main" });
+export const configure = (rigId: string): Command => ({
+  type: "configure",
+  rigId,
+  townId: `town-of-${rigId}`,
+  userId: "user1",
+  name: rigId,
+  gitUrl: `file:///${rigId}`,
+  defaultBranch: "main",
+});
 
 export const tickFact: Fact = { type: "TICK", container: "unasked" };

@@ -1,13 +1,46 @@
 import { expect, test } from "vitest";
 import { bead } from "../../support/node-rig.ts";
-import { agentOf, beadOf, calls, DAY, done, facts, HOUR, journalLength, MINUTE, reasonOfAgent, reasonOfBead, SECOND, slung, startsOf, stateOf, submitted, town, verdict } from "./words.ts";
+import {
+  agentOf,
+  beadOf,
+  calls,
+  DAY,
+  done,
+  facts,
+  HOUR,
+  journalLength,
+  MINUTE,
+  reasonOfAgent,
+  reasonOfBead,
+  SECOND,
+  slung,
+  startsOf,
+  stateOf,
+  submitted,
+  town,
+  verdict,
+} from "./words.ts";
 
 test("KC-1878 an escalation is never dispatched, and an escalation about an escalation joins its parent", async () => {
   const rig = town();
   rig.run({ type: "register_agent", role: "polecat", name: "free", identity: "rig/polecats/free" });
-  const { beadId: parent = "" } = rig.run({ type: "escalate", title: "stuck", body: null, priority: "critical", metadata: {}, agentId: null });
+  const { beadId: parent = "" } = rig.run({
+    type: "escalate",
+    title: "stuck",
+    body: null,
+    priority: "critical",
+    metadata: {},
+    agentId: null,
+  });
   for (let i = 0; i < 5; i++) {
-    const joined = rig.run({ type: "escalate", title: `the escalation is stuck too ${i}`, body: null, priority: "critical", metadata: { bead_id: parent }, agentId: null });
+    const joined = rig.run({
+      type: "escalate",
+      title: `the escalation is stuck too ${i}`,
+      body: null,
+      priority: "critical",
+      metadata: { bead_id: parent },
+      agentId: null,
+    });
     expect(joined.beadId).toBe(parent);
   }
   await rig.advance(rig.now + HOUR);
@@ -19,10 +52,20 @@ test("KC-1878 an escalation is never dispatched, and an escalation about an esca
 
 test("GT-3800 a message is never dispatched as work", async () => {
   const rig = town();
-  const { agentId = "" } = rig.run({ type: "register_agent", role: "polecat", name: "free", identity: "rig/polecats/free" });
-  for (const type of ["message", "merge_request"] as const) rig.run({ type: "create_bead", bead: bead(type, { type }), assignTo: null });
+  const { agentId = "" } = rig.run({
+    type: "register_agent",
+    role: "polecat",
+    name: "free",
+    identity: "rig/polecats/free",
+  });
+  for (const type of ["message", "merge_request"] as const)
+    rig.run({ type: "create_bead", bead: bead(type, { type }), assignTo: null });
   // Not even when somebody puts it on a hook.
-  const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("hooked", { type: "message" }), assignTo: agentId });
+  const { beadId = "" } = rig.run({
+    type: "create_bead",
+    bead: bead("hooked", { type: "message" }),
+    assignTo: agentId,
+  });
   await rig.advance(rig.now + HOUR);
   expect(facts(rig, "dispatch.granted")).toEqual([]);
   expect(calls(rig, "start")).toEqual([]);
@@ -32,7 +75,9 @@ test("GT-3800 a message is never dispatched as work", async () => {
 test("GT-3484 idle agents do not count against the capacity", async () => {
   const rig = town();
   rig.run({ type: "set_settings", settings: { capacity: 3 } });
-  const idle = ["a", "b", "c", "d"].map((name) => rig.run({ type: "register_agent", role: "polecat", name, identity: `rig/polecats/${name}` }).agentId);
+  const idle = ["a", "b", "c", "d"].map(
+    (name) => rig.run({ type: "register_agent", role: "polecat", name, identity: `rig/polecats/${name}` }).agentId,
+  );
   const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("ready"), assignTo: null });
   await rig.settled();
   expect(beadOf(rig, beadId).value).toBe("in_progress");
@@ -48,9 +93,14 @@ test("GT-4081 a bead that finds the capacity full waits with its attempts unchan
   const waiting = await slung(rig, "three");
   for (let i = 0; i < 3; i++) await rig.tickAt(rig.now + 30 * SECOND);
   expect(calls(rig, "start").length).toBe(2);
-  expect([beadOf(rig, waiting.beadId).context.attempts, agentOf(rig, waiting.agentId).context.attempts]).toEqual([0, 0]);
+  expect([beadOf(rig, waiting.beadId).context.attempts, agentOf(rig, waiting.agentId).context.attempts]).toEqual([
+    0, 0,
+  ]);
   expect(facts(rig, "dispatch.failed")).toEqual([]);
-  expect([reasonOfBead(rig, waiting.beadId), reasonOfAgent(rig, waiting.agentId)]).toEqual(["at_capacity", "at_capacity"]);
+  expect([reasonOfBead(rig, waiting.beadId), reasonOfAgent(rig, waiting.agentId)]).toEqual([
+    "at_capacity",
+    "at_capacity",
+  ]);
   await done(rig, first.agentId, "b");
   expect(startsOf(rig, waiting.beadId)).toBe(1);
 });
@@ -58,7 +108,11 @@ test("GT-4081 a bead that finds the capacity full waits with its attempts unchan
 test("KC-900 a blocked bead waits while its blocker is in review, and is dispatched when it is merged", async () => {
   const rig = town();
   const blocker = await slung(rig, "a");
-  const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("b", { blockedBy: [blocker.beadId] }), assignTo: null });
+  const { beadId = "" } = rig.run({
+    type: "create_bead",
+    bead: bead("b", { blockedBy: [blocker.beadId] }),
+    assignTo: null,
+  });
   await rig.advance(rig.now + MINUTE);
   expect(startsOf(rig, beadId)).toBe(0);
   await done(rig, blocker.agentId, "feature/a");
@@ -85,7 +139,8 @@ test("KC-3880 a rig that was never configured has no effects, the idle cadence a
 
 test("GC-5727 without work there are no starts, no effects and no rows in 24 hours", async () => {
   const rig = town();
-  for (const role of ["polecat", "refinery", "witness", "mayor"] as const) rig.run({ type: "get_or_create_agent", role });
+  for (const role of ["polecat", "refinery", "witness", "mayor"] as const)
+    rig.run({ type: "get_or_create_agent", role });
   const { reviewId, agentId } = await submitted(rig);
   await verdict(rig, reviewId, "merged");
   await rig.advance(rig.now + MINUTE);

@@ -1,7 +1,7 @@
-import { replaySync } from "../../../src/do/replay.ts";
+import { replaySync } from "../../../src/core/replay.ts";
 import { readJournal, storedActors } from "../../../src/do/store.ts";
-import { store, type AnySnapshot, type Kind } from "../../../src/machines/step.ts";
-import { actorKey, createWorld, get, type World } from "../../../src/machines/world.ts";
+import { store, type AnySnapshot, type Kind } from "../../../src/core/step.ts";
+import { actorKey, createWorld, get, type World } from "../../../src/core/world.ts";
 import type { Path } from "../../support/model/explore.ts";
 import { take } from "../../support/model/world.ts";
 import { testRig, type TestRig } from "../../support/node-rig.ts";
@@ -36,11 +36,13 @@ export function drive(path: Path): Difference {
 function differenceAtEnd(path: Path, town: TestRig, world: World): Difference {
   const after = story(path, path.moves.length - 1);
   const { divergence } = replaySync(readJournal(town.rig.ports.sql, 0, 10_000), storedActors(town.rig.ports.sql));
-  if (divergence !== null) return { after: `${after}; replayed`, expected: divergence.expected, actual: divergence.actual };
+  if (divergence !== null)
+    return { after: `${after}; replayed`, expected: divergence.expected, actual: divergence.actual };
   town.reopen();
   for (const [kind, id, expected] of actorsOf(world)) {
     const actual = told(get(town.rig.world, kind, id));
-    if (told(expected) !== actual) return { after: `${after}; reopened: ${actorKey(kind, id)}`, expected: told(expected), actual };
+    if (told(expected) !== actual)
+      return { after: `${after}; reopened: ${actorKey(kind, id)}`, expected: told(expected), actual };
   }
   return null;
 }
@@ -50,9 +52,11 @@ function* actorsOf(world: World): Generator<readonly [Kind, string, AnySnapshot]
   for (const [id, agent] of world.agents) yield ["agent", id, agent];
   for (const [id, bead] of world.beads) yield ["bead", id, bead];
   for (const [id, review] of world.reviews) yield ["review", id, review];
+  if (world.queue !== undefined) yield ["queue", "queue", world.queue];
 }
 
-const told = (snapshot: AnySnapshot | undefined): string => (snapshot === undefined ? "gone" : JSON.stringify(store("rig", snapshot)));
+const told = (snapshot: AnySnapshot | undefined): string =>
+  snapshot === undefined ? "gone" : JSON.stringify(store("rig", snapshot));
 
 /** The facts up to a move, for a message. */
 export const story = ({ model, moves }: Path, last: number): string =>

@@ -1,10 +1,10 @@
 import { array, assert, nat, property } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { transition } from "xstate";
-import type { MachineEvent } from "../../../src/machines/event.ts";
-import { route } from "../../../src/machines/route.ts";
-import { emitted, MACHINES, step, type AnySnapshot, type Kind } from "../../../src/machines/step.ts";
-import { createWorld, get, type World } from "../../../src/machines/world.ts";
+import { inScope, type MachineEvent } from "../../../src/machines/event.ts";
+import { route } from "../../../src/core/route.ts";
+import { emitted, MACHINES, step, type AnySnapshot, type Kind } from "../../../src/core/step.ts";
+import { createWorld, get, type World } from "../../../src/core/world.ts";
 import type { Model } from "../../support/model/explore.ts";
 import { take, worldAfter, type Move } from "../../support/model/world.ts";
 import { exploreAll, MODELS } from "../../support/paths.ts";
@@ -22,7 +22,7 @@ function* toldBy(world: World, move: Move): Generator<Told> {
   const { entries, world: after } = take(world, move);
   const now = new Map<string, AnySnapshot>();
   for (const { fact } of entries) {
-    const event = { ...fact, settings: after.rig.context.settings } as MachineEvent;
+    const event = inScope(fact, after.rig.context);
     for (const { kind, id } of route(world, fact)) {
       const before = now.get(`${kind}:${id}`) ?? get(world, kind, id);
       if (before === undefined) continue;
@@ -32,7 +32,8 @@ function* toldBy(world: World, move: Move): Generator<Told> {
   }
 }
 
-const reference = ({ kind, before, event }: Told) => transition(MACHINES[kind] as never, before as never, event as never);
+const reference = ({ kind, before, event }: Told) =>
+  transition(MACHINES[kind] as never, before as never, event as never);
 
 /** Null when both agree; otherwise what they say. */
 function disagreement(told: Told): string | null {
@@ -48,7 +49,8 @@ function disagreement(told: Told): string | null {
 function unquiet({ kind, before, event }: Told): string | null {
   const { snapshot, emissions } = step(kind, before as never, event);
   const takes = (before as { can(event: unknown): boolean }).can(event);
-  if (!takes && (snapshot !== before || emissions.length > 0)) return `${event.type} is ignored in ${JSON.stringify(before.value)}, but makes a new snapshot`;
+  if (!takes && (snapshot !== before || emissions.length > 0))
+    return `${event.type} is ignored in ${JSON.stringify(before.value)}, but makes a new snapshot`;
   return null;
 }
 

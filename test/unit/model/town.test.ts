@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { transitionViolations, glance, violations } from "../../../src/machines/invariants.ts";
+import { transitionViolations, glance, violations } from "../../../src/core/invariants.ts";
 import { pathsOf, walkTown } from "../../support/model/town.ts";
 import { drive } from "./drive.ts";
 
@@ -10,7 +10,10 @@ test("whatever is commanded and reported in a rig with one bead at a time, every
   const { edges, ways, states, startedAt } = walkTown(DEPTH);
   console.log(`town: ${states} distinct states within ${DEPTH} moves, ${edges.length} steps`);
   for (const { from, event, after } of edges) {
-    const found = [...violations(after.world), ...transitionViolations(glance(after.before), after.entries, after.world)];
+    const found = [
+      ...violations(after.world),
+      ...transitionViolations(glance(after.before), after.entries, after.world),
+    ];
     const story = [...(ways.get(from) ?? []), event].map(({ type, at }) => `${type} @${at - startedAt}`);
     if (found.length > 0) expect({ found, story }).toEqual({ found: [], story });
   }

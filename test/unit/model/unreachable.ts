@@ -1,12 +1,16 @@
-import type { Kind } from "../../../src/machines/step.ts";
+import type { Kind } from "../../../src/core/step.ts";
 
 /** What no path reaches, and why. A line that a path does reach fails the test as well. */
 type Reasons = Readonly<Record<string, string>>;
 
-const A_PROCESS_HAS_A_HOOK = "a dispatch is granted for the bead on the hook only, and losing the hook ends it: the branch is for agents restored from elsewhere";
-const A_PROMPT_WAS_HEARD = "only a dispatch that was heard from asks for a permission, and then it cannot be gone before its start was heard of";
+const A_PROCESS_HAS_A_HOOK =
+  "a dispatch is granted for the bead on the hook only, and losing the hook ends it: the branch is for agents restored from elsewhere";
+const A_PROMPT_WAS_HEARD =
+  "only a dispatch that was heard from asks for a permission, and then it cannot be gone before its start was heard of";
 
-export const UNREACHABLE: Readonly<Record<Kind, { readonly states?: Reasons; readonly transitions?: Reasons; readonly guards?: Reasons }>> = {
+export const UNREACHABLE: Readonly<
+  Record<Kind, { readonly states?: Reasons; readonly transitions?: Reasons; readonly guards?: Reasons }>
+> = {
   agent: {
     transitions: {
       "agent.exited|TICK|1": A_PROCESS_HAS_A_HOOK,
@@ -14,12 +18,19 @@ export const UNREACHABLE: Readonly<Record<Kind, { readonly states?: Reasons; rea
     },
     guards: {
       "agent.exited|TICK|0 [hasHook]=false": A_PROCESS_HAS_A_HOOK,
-      "agent.exited.completed|TICK|0 [hasHook]=false": A_PROCESS_HAS_A_HOOK,
+      "agent.exited.completed|TICK|1 [hasHook]=false": A_PROCESS_HAS_A_HOOK,
       "agent.blocked.onPermission|agent.exited|0 [wasGoneTooEarly]=true": A_PROMPT_WAS_HEARD,
-      "agent.working.progress.checked|TICK|0 [isWatched]=false": "who is not watched is never sent a GUPP_CHECK, and nobody's role changes",
+      "agent.working.progress.checked|TICK|0 [isWatched]=false":
+        "who is not watched is never sent a GUPP_CHECK, and nobody's role changes",
     },
   },
   bead: {},
   review: {},
   rig: {},
+  queue: {
+    guards: {
+      "queue.held|queue.blocked|0 [isNotBlocked]=false":
+        "what is held has a red target in its way; that no container runs trains parks it",
+    },
+  },
 };

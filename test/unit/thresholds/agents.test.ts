@@ -2,7 +2,24 @@ import { expect, test } from "vitest";
 import { LIMITS } from "../../../src/events/limits.ts";
 import { heartbeat } from "../../../src/do/rig.ts";
 import { bead } from "../../support/node-rig.ts";
-import { agentOf, as, beadOf, calls, escalations, everyProcessDies, exits, facts, guppMails, HOUR, MINUTE, reasonOfAgent, SECOND, slung, stateOf, town } from "../incidents/words.ts";
+import {
+  agentOf,
+  as,
+  beadOf,
+  calls,
+  escalations,
+  everyProcessDies,
+  exits,
+  facts,
+  guppMails,
+  HOUR,
+  MINUTE,
+  reasonOfAgent,
+  SECOND,
+  slung,
+  stateOf,
+  town,
+} from "../incidents/words.ts";
 
 /** Each threshold of an agent from both sides: one millisecond before it nothing happens, at it it does. */
 
@@ -85,9 +102,22 @@ test("GUPP leaves a mayor alone", async () => {
   const { agentId = "" } = rig.run({ type: "get_or_create_agent", role: "mayor" });
   const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("mind the town"), assignTo: agentId });
   expect([reasonOfAgent(rig, agentId), calls(rig, "start")]).toEqual(["wrong_role", []]);
-  rig.tell({ type: "dispatch.granted", agentId, dispatchId: `${agentId}:1`, beadId, branch: "b", rework: false, probe: false });
+  rig.tell({
+    type: "dispatch.granted",
+    agentId,
+    dispatchId: `${agentId}:1`,
+    beadId,
+    branch: "b",
+    rework: false,
+    probe: false,
+  });
   await rig.advance(rig.now + 3 * HOUR);
-  expect([stateOf(rig, agentId), guppMails(rig), escalations(rig), calls(rig, "stop")]).toEqual(["working.process.running + working.progress.fresh", [], [], []]);
+  expect([stateOf(rig, agentId), guppMails(rig), escalations(rig), calls(rig, "stop")]).toEqual([
+    "working.process.running + working.progress.fresh",
+    [],
+    [],
+    [],
+  ]);
 });
 
 test("a start keeps its lease for 180 s, and not 1 ms longer", async () => {
@@ -113,7 +143,10 @@ test("a lease that ends while the container is unreachable counts for the rig, n
   await rig.tickAt(since + 180 * SECOND - 1);
   expect(facts(rig, "dispatch.failed").length).toBe(1);
   await rig.tickAt(since + 180 * SECOND);
-  expect(facts(rig, "dispatch.failed").map(({ charged, attempts }) => [charged, attempts])).toEqual([[true, 1], [false, 1]]);
+  expect(facts(rig, "dispatch.failed").map(({ charged, attempts }) => [charged, attempts])).toEqual([
+    [true, 1],
+    [false, 1],
+  ]);
   expect(beadOf(rig, beadId).context.attempts).toBe(1);
   expect(rig.rig.world.rig.context.failures.length).toBe(2);
 });
@@ -145,7 +178,11 @@ test("restarts wait 0 s, 30 s, 60 s, 120 s and so on up to 10 min, each exactly"
     await exits(rig, agentId);
     if (wait_s > 0) {
       await rig.tickAt(crashed + 1);
-      expect([crash, stateOf(rig, agentId), reasonOfAgent(rig, agentId)]).toEqual([crash, "restarting.backingOff", "backing_off_until"]);
+      expect([crash, stateOf(rig, agentId), reasonOfAgent(rig, agentId)]).toEqual([
+        crash,
+        "restarting.backingOff",
+        "backing_off_until",
+      ]);
       await rig.tickAt(crashed + wait_s * SECOND - 1);
       expect([crash, calls(rig, "start").length]).toEqual([crash, crash + 1]);
     }
@@ -160,11 +197,20 @@ test("a bead fails with its fifth charged attempt, not with its fourth", async (
   for (let attempt = 1; attempt <= 4; attempt++) {
     await exits(rig, agentId);
     await rig.advance(rig.now + 11 * MINUTE);
-    expect([attempt, beadOf(rig, beadId).value, beadOf(rig, beadId).context.attempts, calls(rig, "start").length]).toEqual([attempt, "in_progress", attempt, attempt + 1]);
+    expect([
+      attempt,
+      beadOf(rig, beadId).value,
+      beadOf(rig, beadId).context.attempts,
+      calls(rig, "start").length,
+    ]).toEqual([attempt, "in_progress", attempt, attempt + 1]);
   }
   await exits(rig, agentId);
   await rig.tickAt(rig.now + 1);
-  expect([beadOf(rig, beadId).value, agentOf(rig, agentId).context.hook, calls(rig, "start").length]).toEqual(["failed", null, 5]);
+  expect([beadOf(rig, beadId).value, agentOf(rig, agentId).context.hook, calls(rig, "start").length]).toEqual([
+    "failed",
+    null,
+    5,
+  ]);
 });
 
 test("a new checkpoint clears the attempts, the same one again does not", async () => {
@@ -190,7 +236,12 @@ test("attempts stay with the bead when another agent takes it", async () => {
   await exits(rig, agentId);
   rig.run({ type: "pause" });
   rig.run({ type: "unhook", agentId });
-  const { agentId: other = "" } = rig.run({ type: "register_agent", role: "polecat", name: "other", identity: "rig/other" });
+  const { agentId: other = "" } = rig.run({
+    type: "register_agent",
+    role: "polecat",
+    name: "other",
+    identity: "rig/other",
+  });
   rig.run({ type: "hook", agentId: other, beadId });
   expect([beadOf(rig, beadId).context.attempts, agentOf(rig, other).context.attempts]).toEqual([1, 1]);
 });
@@ -219,7 +270,11 @@ test("a drain hands work back uncharged, and its clocks stand still", async () =
   await rig.settled();
   expect(calls(rig, "stop")).toEqual([`${agentId}:1`]);
   await rig.advance(rig.now + 5 * HOUR);
-  expect([stateOf(rig, agentId), reasonOfAgent(rig, agentId), beadOf(rig, beadId).context.attempts]).toEqual(["restarting.due", "draining", 0]);
+  expect([stateOf(rig, agentId), reasonOfAgent(rig, agentId), beadOf(rig, beadId).context.attempts]).toEqual([
+    "restarting.due",
+    "draining",
+    0,
+  ]);
   expect([facts(rig, "dispatch.failed"), guppMails(rig), escalations(rig)]).toEqual([[], [], []]);
   rig.run({ type: "resume" });
   await rig.settled();
@@ -232,7 +287,10 @@ test("an agent that exhausts two beads in a row is quarantined for 10 min, and n
   everyProcessDies(rig);
   const { agentId } = await slung(rig, "one");
   await rig.tickAt(rig.now + SECOND);
-  expect([stateOf(rig, agentId), agentOf(rig, agentId).context.exhausted]).toEqual(["idle.empty", LIMITS.exhausted_beads_before_quarantine - 1]);
+  expect([stateOf(rig, agentId), agentOf(rig, agentId).context.exhausted]).toEqual([
+    "idle.empty",
+    LIMITS.exhausted_beads_before_quarantine - 1,
+  ]);
   expect((await slung(rig, "two")).agentId).toBe(agentId);
   await rig.tickAt(rig.now + SECOND);
   const since = rig.now;

@@ -4,7 +4,25 @@ import { heartbeat } from "../../../src/do/rig.ts";
 import { onAlarm } from "../../../src/do/tick.ts";
 import { arm } from "../../../src/do/alarm.ts";
 import { bead } from "../../support/node-rig.ts";
-import { agentOf, as, beadOf, calls, DAY, exits, HOUR, journalLength, MINUTE, SECOND, slung, submitted, town, verdict, isWrite, writesDuring, breakSql } from "../incidents/words.ts";
+import {
+  agentOf,
+  as,
+  beadOf,
+  calls,
+  DAY,
+  exits,
+  HOUR,
+  journalLength,
+  MINUTE,
+  SECOND,
+  slung,
+  submitted,
+  town,
+  verdict,
+  isWrite,
+  writesDuring,
+  breakSql,
+} from "../incidents/words.ts";
 
 /** When the one alarm rings. */
 
@@ -63,7 +81,10 @@ test("a hook, a done, an exit report and a health check each arm the alarm withi
   const finished = await quiet();
   const worker = await slung(finished);
   finished.alarm = finished.now + IDLE_MS;
-  finished.run({ type: "done", agentId: worker.agentId, branch: "b", prUrl: null, summary: null }, as(finished, worker.agentId));
+  finished.run(
+    { type: "done", agentId: worker.agentId, branch: "b", prUrl: null, summary: null },
+    as(finished, worker.agentId),
+  );
   expect(finished.alarm).toBe(finished.now + 5 * SECOND);
 
   const ended = await quiet();
@@ -117,7 +138,11 @@ test("the alarm is armed strictly after the time that it was scheduled for", asy
 
 test("a deferred bead whose TICK could not be committed is taken up at once, not a cadence later", async () => {
   const rig = town();
-  const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("later", { deferUntil: rig.now + MINUTE }), assignTo: null });
+  const { beadId = "" } = rig.run({
+    type: "create_bead",
+    bead: bead("later", { deferUntil: rig.now + MINUTE }),
+    assignTo: null,
+  });
   rig.now += MINUTE;
   const broken = breakSql(rig, isWrite);
   await onAlarm(rig.rig, rig.now);
@@ -147,7 +172,16 @@ test("a TICK that changes nothing writes no row", async () => {
   const rig = town();
   const { agentId } = await slung(rig);
   await submitted(rig, "reviewed");
-  rig.run({ type: "create_bead", bead: bead("waiting", { blockedBy: [rig.run({ type: "create_bead", bead: bead("later", { deferUntil: rig.now + DAY }), assignTo: null }).beadId ?? ""] }), assignTo: null });
+  rig.run({
+    type: "create_bead",
+    bead: bead("waiting", {
+      blockedBy: [
+        rig.run({ type: "create_bead", bead: bead("later", { deferUntil: rig.now + DAY }), assignTo: null }).beadId ??
+          "",
+      ],
+    }),
+    assignTo: null,
+  });
   await rig.tickAt(rig.now + SECOND);
   heartbeat(rig.rig, agentId, null, as(rig, agentId));
   const before = journalLength(rig);
@@ -210,7 +244,10 @@ test("a quarantined actor's passed deadline does not make the alarm ring for eve
   const rig = town();
   const { agentId } = await slung(rig);
   await exits(rig, agentId);
-  rig.rig.world.agents.set(agentId, Object.assign(Object.create(agentOf(rig, agentId)), { value: { exited: "nowhere" } }));
+  rig.rig.world.agents.set(
+    agentId,
+    Object.assign(Object.create(agentOf(rig, agentId)), { value: { exited: "nowhere" } }),
+  );
   expect(await rig.advance(rig.now + HOUR)).toBeLessThanOrEqual(HOUR / ACTIVE_MS + 2);
   expect([...rig.rig.world.broken.keys()]).toEqual([`agent:${agentId}`]);
 });

@@ -35,7 +35,11 @@ test("a review fails with its fifth attempt, not with its fourth", async () => {
   const { beadId, reviewId } = await submitted(rig);
   for (let attempt = 1; attempt <= 4; attempt++) {
     await verdict(rig, reviewId, "failed");
-    expect([attempt, reviewOf(rig, reviewId).value, reviewOf(rig, reviewId).context.attempts]).toEqual([attempt, "pending", attempt]);
+    expect([attempt, reviewOf(rig, reviewId).value, reviewOf(rig, reviewId).context.attempts]).toEqual([
+      attempt,
+      "pending",
+      attempt,
+    ]);
     await rig.advance(rig.now + 11 * MINUTE);
     expect([attempt, reviewOf(rig, reviewId).value]).toEqual([attempt, "running"]);
   }

@@ -2,7 +2,22 @@ import { expect, test } from "vitest";
 import { PRIORITY_ADVANCE_MS } from "../../../src/events/limits.ts";
 import { gateOf } from "../../../src/machines/rig.ts";
 import { bead } from "../../support/node-rig.ts";
-import { beadOf, calls, done, everyProcessDies, exits, facts, MINUTE, probing, processesLive, reasonOfBead, SECOND, slung, startsOf, town } from "../incidents/words.ts";
+import {
+  beadOf,
+  calls,
+  done,
+  everyProcessDies,
+  exits,
+  facts,
+  MINUTE,
+  probing,
+  processesLive,
+  reasonOfBead,
+  SECOND,
+  slung,
+  startsOf,
+  town,
+} from "../incidents/words.ts";
 
 /** Each threshold of a rig's dispatching from both sides. */
 
@@ -74,7 +89,7 @@ test("the breaker's cool-down ends after 5 min, and not 1 ms earlier; then one p
   expect([gate(rig), calls(rig, "start").length]).toEqual(["open", before + 6]);
 });
 
-test.each(["rate_limited", "over_budget"] as const)("a probe that ended %s is forgotten", async (outcome) => {
+test.each(["rate_limited", "over_budget", "place"] as const)("a probe that ended %s is forgotten", async (outcome) => {
   const { rig, agentId } = await probing();
   await exits(rig, agentId, outcome);
   expect([gate(rig), rig.rig.world.rig.context.probe]).toEqual(["probe", null]);
@@ -82,7 +97,12 @@ test.each(["rate_limited", "over_budget"] as const)("a probe that ended %s is fo
 
 test("a probe stays the probe whatever happens to other agents", async () => {
   const { rig, agentId } = await probing();
-  const { agentId: other = "" } = rig.run({ type: "register_agent", role: "refinery", name: "other", identity: `${agentId}:other` });
+  const { agentId: other = "" } = rig.run({
+    type: "register_agent",
+    role: "refinery",
+    name: "other",
+    identity: `${agentId}:other`,
+  });
   const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("note", { type: "message" }), assignTo: other });
   rig.run({ type: "unhook", agentId: other });
   rig.tell({ type: "actor.quarantined", kind: "bead", id: beadId, error: "garbage" });
@@ -149,7 +169,11 @@ test("a deferred bead is dispatched at its time, and not 1 ms earlier", async ()
   const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("later", { deferUntil }), assignTo: null });
   const hooked = await slung(rig, "hooked, but later", { deferUntil });
   await rig.tickAt(deferUntil - 1);
-  expect([startsOf(rig, beadId), startsOf(rig, hooked.beadId), reasonOfBead(rig, beadId)]).toEqual([0, 0, "deferred_until"]);
+  expect([startsOf(rig, beadId), startsOf(rig, hooked.beadId), reasonOfBead(rig, beadId)]).toEqual([
+    0,
+    0,
+    "deferred_until",
+  ]);
   // The alarm knows the time by itself.
   expect(rig.alarm).toBeLessThanOrEqual(deferUntil);
   await rig.advance(deferUntil);
@@ -173,9 +197,12 @@ for (const [higher, lower] of [
       const rig = town();
       rig.run({ type: "pause" });
       rig.run({ type: "set_settings", settings: { capacity: 1 } });
-      const ids = { [lower]: rig.run({ type: "create_bead", bead: bead(lower, { priority: lower }), assignTo: null }).beadId ?? "" };
+      const ids = {
+        [lower]: rig.run({ type: "create_bead", bead: bead(lower, { priority: lower }), assignTo: null }).beadId ?? "",
+      };
       rig.now += age;
-      ids[higher] = rig.run({ type: "create_bead", bead: bead(higher, { priority: higher }), assignTo: null }).beadId ?? "";
+      ids[higher] =
+        rig.run({ type: "create_bead", bead: bead(higher, { priority: higher }), assignTo: null }).beadId ?? "";
       rig.run({ type: "resume" });
       expect([age, beadOf(rig, ids[first] ?? "").value]).toEqual([age, "in_progress"]);
       expect([age, beadOf(rig, ids[first === lower ? higher : lower] ?? "").value]).toEqual([age, "open"]);

@@ -1,0 +1,143 @@
+/** The agents of this container: at most one process each, and the newest dispatch is the one that runs. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type {
+  AgentEvent,
+  AgentStatus,
+  MessageRequest,
+  StartAgentRequest,
+  StopRequest,
+} from "../../src/wire/container.ts";
+import type { Config } from "../config.ts";
+import type { Log } from "../log.ts";
+import type { KeyedMutex } from "../mutex.ts";
+import type { PidFiles } from "../processes/pidfiles.ts";
+import { Refusal } from "../refusal.ts";
+import type { Callbacks } from "../reports/callbacks.ts";
+import { judgeStart } from "./dispatch.ts";
+import { createEndRun, createReportEnd } from "./ending.ts";
+import { createLaunch } from "./launch.ts";
+import type { EventRing } from "./output.ts";
+import { type KnownAgent, createRoster } from "./roster.ts";
+import { LOST_REASON, isLive, lostRun, statusOf } from "./run.ts";
+import { type StartResult, createStarts } from "./start.ts";
+
+export interface Agents {
+  /** @throws Refusal with the known reason why nothing runs because of this request */
+  readonly start: (request: StartAgentRequest) => Promise<StartResult>;
+  /** Answers once signalled. @returns false when a newer dispatch runs, which is left alone @throws Refusal 404 */
+  readonly stop: (agentId: string, request: StopRequest) => boolean;
+  /** @throws Refusal 404 unknown or not running, 409 still starting, 429 the agent does not read */
+  readonly message: (agentId: string, request: MessageRequest) => void;
+  /** @throws Refusal 404 */
+  readonly status: (agentId: string) => AgentStatus;
+  readonly statuses: () => AgentStatus[];
+  readonly events: (agentId: string, after: number) => AgentEvent[];
+  readonly ring: (agentId: string) => EventRing | null;
+  readonly counts: () => { readonly live: number; readonly processes: number };
+  /** Ends what an earlier control server left and tells the rig. @returns how many dispatches that were */
+  readonly recover: () => Promise<number>;
+  /** Refuses new starts, hands all work back and waits until every process is gone. */
+  readonly evictAll: () => Promise<void>;
+  /** Ends all agents of a rig that is no more; resolves when their processes are gone. */
+  readonly endRig: (rigId: string) => Promise<void>;
+  /** The last resort on the way out: no grace, no report. */
+  readonly killAll: () => void;
+}
+
+export interface AgentsOptions {
+  readonly config: Config;
+  readonly callbacks: Callbacks;
+  /** The mark of the WORK_DIR, which all that is started carries. */
+  readonly mark: string;
+  readonly pidFiles: PidFiles;
+  readonly repoMutex: KeyedMutex;
+  readonly log: Log;
+  /** How long a start may keep its caller waiting. */
+  readonly startAnswer_ms: number;
+  /** Bytes that are free where the clones are. */
+  readonly freeBytes: () => number;
+}
+
+export function createAgents(options: AgentsOptions): Agents {
+  const { config, callbacks, pidFiles, log } = options;
+  const roster = createRoster();
+  const endRun = createEndRun(roster, config.stopGrace_ms);
+  const report = createReportEnd(callbacks, log);
+  let draining = false;
+  const refuseWhileDraining = (): void => {
+    if (draining)
+      throw new Refusal(503, "draining", "this container is shutting down; start the agent in the next one");
+  };
+  const launch = createLaunch({ ...options, roster, endRun, report, refuseWhileDraining });
+  const starts = createStarts({ ...options, roster, launch, endRun, report, refuseWhileDraining });
+
+  return {
+    start: starts.start,
+    stop: (agentId, { signal = "SIGTERM", dispatchId, evict = false, lingerMs = 0 }) => {
+      const { run } = roster.known(agentId);
+      if (
+        dispatchId !== undefined &&
+        judgeStart(agentId, dispatchId, { dispatchId: run.dispatchId, live: true, spawned: true }) === "older"
+      ) {
+        return false;
+      }
+      const end = (): void => {
+        if (isLive(run)) endRun(run, { reason: evict ? "evicted" : "stopped", evict }, signal);
+      };
+      if (lingerMs === 0) end();
+      else setTimeout(end, lingerMs).unref();
+      return true;
+    },
+    message: (agentId, request) => sendMessage(roster.known(agentId), request),
+    status: (agentId) => statusOf(roster.known(agentId).run),
+    statuses: () => roster.runs().map(statusOf),
+    events: (agentId, after) => roster.get(agentId)?.ring.since(after) ?? [],
+    ring: (agentId) => roster.get(agentId)?.ring ?? null,
+    counts: () => {
+      const live = roster.live();
+      return { live: live.length, processes: live.filter((run) => run.process !== null).length };
+    },
+    recover: async () => {
+      const records = await pidFiles.reap();
+      for (const record of records) {
+        const run = lostRun(record);
+        roster.remember(run).ring.append("agent_exited", { reason: run.exitReason, code: null, signal: null });
+        report(run, { status: "failed", reason: LOST_REASON });
+        pidFiles.remove(record.agentId);
+      }
+      return records.length;
+    },
+    evictAll: async () => {
+      draining = true;
+      const all = roster.live();
+      for (const run of all) endRun(run, { reason: "evicted", evict: true }, "SIGTERM");
+      // A start under way sees the end coming at its next step; git may take longer than we have.
+      await Promise.race([starts.settled(), sleep(config.stopGrace_ms, undefined, { ref: false })]);
+      await Promise.allSettled([...all, ...roster.live()].map((run) => run.gone));
+    },
+    endRig: async (rigId) => {
+      const all = roster.live().filter((run) => run.rigId === rigId);
+      for (const run of all) endRun(run, { reason: "its rig was deleted", evict: false }, "SIGTERM");
+      await Promise.allSettled(all.map((run) => run.gone));
+    },
+    killAll: () => {
+      for (const run of roster.live()) {
+        run.stopSetup?.("SIGKILL");
+        run.process?.stop("SIGKILL", 0);
+      }
+    },
+  };
+}
+
+function sendMessage({ run, ring }: KnownAgent, { prompt }: MessageRequest): void {
+  const { agentId } = run;
+  if (run.status === "starting")
+    throw new Refusal(409, "starting", `${agentId} has no process yet; send the message again in a moment`);
+  if (run.status !== "running" || run.process === null)
+    throw new Refusal(404, "not_running", `${agentId} is not running (${run.exitReason ?? run.status})`);
+  if (!run.process.send(JSON.stringify({ type: "message", prompt }))) {
+    throw new Refusal(429, "stdin_full", `${agentId} does not read its stdin; the message was not delivered`);
+  }
+  run.messageCount += 1;
+  ring.append("message_sent", { count: run.messageCount });
+}

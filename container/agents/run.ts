@@ -1,0 +1,153 @@
+/** What is known of one dispatch of an agent, while it runs and after. */
+import type { AgentProcessStatus, AgentStatus, SetAside, StartAgentRequest } from "../../src/wire/container.ts";
+import type { Config } from "../config.ts";
+import { ACTIVE_TOOLS_MAX, REASON_MAX_CHARS } from "../limits.ts";
+import { type EventRing, type Line, parseAgentLine } from "./output.ts";
+import type { ProcessRecord } from "../processes/pidfiles.ts";
+import type { AgentProcess, Exit } from "./supervisor.ts";
+
+export interface Run {
+  readonly agentId: string;
+  readonly rigId: string;
+  readonly dispatchId: string | null;
+  /** Where and as whom to report; null when the request did not say. */
+  readonly apiUrl: string | null;
+  readonly token: string | null;
+  readonly startedAt_ms: number;
+  /** It had its process in an earlier control server, and ended with it. */
+  readonly lost: boolean;
+  lastActivityAt_ms: number;
+  status: AgentProcessStatus;
+  exitReason: string | null;
+  messageCount: number;
+  readonly activeTools: Set<string>;
+  process: AgentProcess | null;
+  /** Ends the setup that runs before there is a process. */
+  stopSetup: ((signal: NodeJS.Signals) => void) | null;
+  /** What its start found in the way and kept, or gave back. */
+  setAside: readonly SetAside[];
+  /** Set once somebody asked for the end. */
+  ending: Ending | null;
+  /** What the agent itself said about why it exits. */
+  stated: StatedReason | null;
+  /** Resolves when the process is gone and that was reported. */
+  gone: Promise<void>;
+}
+
+export interface Ending {
+  /** Becomes the exit reason: stopped, evicted, replaced by a1:3. */
+  readonly reason: string;
+  /** The work goes back to the rig: what is uncommitted stays in the clone, and never call the dispatch completed. */
+  readonly evict: boolean;
+}
+
+interface StatedReason {
+  readonly reason: string;
+  readonly resetAt: string | null;
+}
+
+export function newRun(request: StartAgentRequest, config: Config): Run {
+  const now = Date.now();
+  return {
+    agentId: request.agentId,
+    rigId: request.rigId,
+    dispatchId: request.dispatchId ?? null,
+    apiUrl: request.envVars?.["GASTOWN_API_URL"] ?? config.apiUrl,
+    token: request.envVars?.["GASTOWN_SESSION_TOKEN"] ?? null,
+    startedAt_ms: now,
+    lost: false,
+    lastActivityAt_ms: now,
+    status: "starting",
+    exitReason: null,
+    messageCount: 0,
+    activeTools: new Set(),
+    process: null,
+    stopSetup: null,
+    setAside: [],
+    ending: null,
+    stated: null,
+    gone: Promise.resolve(),
+  };
+}
+
+/** What the rig is told of a run that an earlier control server lost. */
+export const LOST_REASON = "container restarted";
+
+/** A run that an earlier control server started and that ended with it. */
+export function lostRun(record: ProcessRecord): Run {
+  return {
+    agentId: record.agentId,
+    rigId: record.rigId,
+    dispatchId: record.dispatchId,
+    apiUrl: record.apiUrl,
+    token: record.token,
+    startedAt_ms: record.startedAt_ms,
+    lost: true,
+    lastActivityAt_ms: record.startedAt_ms,
+    status: "failed",
+    exitReason: LOST_REASON,
+    messageCount: 0,
+    activeTools: new Set(),
+    process: null,
+    stopSetup: null,
+    setAside: [],
+    ending: null,
+    stated: null,
+    gone: Promise.resolve(),
+  };
+}
+
+export function isLive(run: Run | null | undefined): run is Run {
+  return run !== null && run !== undefined && run.status !== "exited" && run.status !== "failed";
+}
+
+/** A failed start leaves a run without a process; a lost one had its process in an earlier server. */
+export function wasSpawned(run: Run): boolean {
+  return run.process !== null || run.lost;
+}
+
+export function statusOf(run: Run): AgentStatus {
+  return {
+    agentId: run.agentId,
+    status: run.status,
+    startedAt: new Date(run.startedAt_ms).toISOString(),
+    lastActivityAt: new Date(run.lastActivityAt_ms).toISOString(),
+    activeTools: [...run.activeTools],
+    messageCount: run.messageCount,
+    exitReason: run.exitReason,
+    ...(run.dispatchId === null ? {} : { dispatchId: run.dispatchId }),
+    ...(run.setAside.length === 0 ? {} : { setAside: [...run.setAside] }),
+  };
+}
+
+/** Records a line as an event, and takes up what the agent says about itself in JSON. */
+export function noteLine(run: Run, ring: EventRing, stream: "stdout" | "stderr", line: Line): void {
+  run.lastActivityAt_ms = Date.now();
+  const said = stream === "stdout" && !line.truncated ? parseAgentLine(line.text) : null;
+  if (said === null) {
+    ring.append("output", { stream, line: line.text, ...(line.truncated ? { truncated: true } : {}) });
+    return;
+  }
+  const { type, ...data } = said;
+  ring.append(type, data);
+  if (type === "exit_reason" && typeof said["reason"] === "string") {
+    run.stated = { reason: said["reason"].slice(0, REASON_MAX_CHARS), resetAt: isoOrNull(said["reset_at"]) };
+  }
+  const tool = said["name"];
+  if (typeof tool !== "string") return;
+  if (type === "tool_start" && run.activeTools.size < ACTIVE_TOOLS_MAX) run.activeTools.add(tool);
+  if (type === "tool_end") run.activeTools.delete(tool);
+}
+
+/** In this order: what was asked of it, what it said itself, how the process ended. */
+export function exitReasonOf(run: Run, exit: Exit): string {
+  if (run.ending !== null) return run.ending.reason;
+  if (run.stated !== null)
+    return run.stated.resetAt === null ? run.stated.reason : `${run.stated.reason} until ${run.stated.resetAt}`;
+  return exit.signal === null ? `exit ${exit.code}` : `signal ${exit.signal}`;
+}
+
+function isoOrNull(value: unknown): string | null {
+  const time = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(time) ? null : new Date(time).toISOString();
+}

@@ -1,0 +1,144 @@
+/** One agent process from spawn to the moment when nothing of its group is left. Knows nothing of dispatches or rigs. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { groupMembers, signalGroup, waitForGroupToGo } from "../processes/groups.ts";
+import { MARK, killMarked, markedProcesses, signalEach, sweepMarked } from "../processes/marks.ts";
+import { GROUP_POLL_MS, KILL_WAIT_MS, PIPE_CLOSE_MS, STDIN_PENDING_MAX_BYTES } from "../limits.ts";
+import { type Line, createLineSplitter } from "./output.ts";
+import type { Redact } from "../redact.ts";
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface AgentProcess {
+  readonly pid: number;
+  /** Resolves when the whole group is gone and its output was read to the end. */
+  readonly gone: Promise<Exit>;
+  /** Signals the group now and kills what is left of it after the grace. Repeating it does not extend the grace. */
+  readonly stop: (signal: NodeJS.Signals, grace_ms: number) => void;
+  /** One line to stdin. @returns false when the agent does not read and too much is waiting, or stdin is closed */
+  readonly send: (line: string) => boolean;
+  /** Nothing more is said to it: who reads its stdin finds the end. */
+  readonly endInput: () => void;
+}
+
+export interface SpawnOptions {
+  readonly command: string;
+  /** The whole program, in place of `sh -c command`: as in a box. */
+  readonly argv?: readonly string[];
+  readonly cwd: string;
+  readonly env: Record<string, string>;
+  /** What its process and everything that it starts is known by: see processes/marks.ts. */
+  readonly mark: string;
+  readonly redact: Redact;
+  readonly onLine: (stream: "stdout" | "stderr", line: Line) => void;
+  /** All that it prints, as it is. */
+  readonly onBytes?: (chunk: Buffer) => void;
+}
+
+/** Agents that may be alive. Whatever ends this server but a SIGKILL ends them too, also one that was made in that very moment. */
+const running = new Map<number, string>();
+process.on("exit", () => {
+  for (const [pid, mark] of running) {
+    signalGroup(pid, "SIGKILL");
+    killMarked(mark);
+  }
+});
+
+/** @throws Error when the operating system cannot start the process */
+export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
+  const [program = "sh", ...args] = options.argv ?? ["sh", "-c", options.command];
+  const child = spawn(program, args, {
+    cwd: options.cwd,
+    env: { ...options.env, [MARK]: options.mark },
+    detached: true, // Its own group, so that a stop reaches everything it starts, and a Ctrl-C on us does not.
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  if (child.pid !== undefined) running.set(child.pid, options.mark);
+  const output = readOutput(child, options);
+  const exited = new Promise<Exit>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  await new Promise<void>((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", reject);
+  });
+  // Later errors (a failed kill, a closed pipe) are followed by an exit, which is what we wait for.
+  child.on("error", () => {});
+  child.stdin?.on("error", () => {});
+
+  const pid = child.pid as number;
+  let killAt: number | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  let over = false;
+
+  async function untilGone(): Promise<Exit> {
+    const exit = await exited;
+    // The leader may be a shell that died of our SIGTERM while the agent below it saves its work: give that its grace.
+    if (killAt !== null) await untilNothingIsLeft(pid, options.mark, killAt);
+    clearTimeout(timer);
+    signalGroup(pid, "SIGKILL");
+    over = true;
+    await waitForGroupToGo(pid, Date.now() + KILL_WAIT_MS);
+    // What has made itself a session of its own is in no group of ours, and is the agent's all the same.
+    await sweepMarked(options.mark, Date.now() + KILL_WAIT_MS);
+    running.delete(pid);
+    await Promise.race([output, sleep(PIPE_CLOSE_MS, undefined, { ref: false })]);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    child.stdin?.destroy();
+    return exit;
+  }
+
+  return {
+    pid,
+    gone: untilGone(),
+    stop: (signal, grace_ms) => {
+      if (over) return; // From here on the pid may belong to somebody else.
+      // Found before anybody is told: what an agent starts to save its work, once it was told, is left alone.
+      const marked = markedProcesses(options.mark);
+      const members = new Set(groupMembers(pid));
+      const outside = marked.filter((one) => !members.has(one));
+      signalGroup(pid, signal);
+      signalEach(outside, signal);
+      if (killAt !== null) return;
+      killAt = Date.now() + grace_ms;
+      timer = setTimeout(() => signalGroup(pid, "SIGKILL"), grace_ms);
+      if (grace_ms === 0) killMarked(options.mark);
+    },
+    send: (line) => {
+      const stdin = child.stdin;
+      if (!stdin?.writable || stdin.writableLength + line.length > STDIN_PENDING_MAX_BYTES) return false;
+      stdin.write(`${line}\n`);
+      return true;
+    },
+    endInput: () => void child.stdin?.end(),
+  };
+}
+
+/** Those in the group and those that have left it, until the deadline (ms since epoch). */
+async function untilNothingIsLeft(pid: number, mark: string, deadline: number): Promise<void> {
+  while ((await waitForGroupToGo(pid, deadline)) && markedProcesses(mark).length > 0) {
+    if (Date.now() >= deadline) return;
+    await sleep(GROUP_POLL_MS);
+  }
+}
+
+/** Resolves when both pipes are closed. */
+function readOutput(child: ChildProcess, { redact, onLine, onBytes }: SpawnOptions): Promise<unknown> {
+  return Promise.all(
+    (["stdout", "stderr"] as const).map(
+      (name) =>
+        new Promise<void>((resolve) => {
+          const splitter = createLineSplitter(redact, (line) => onLine(name, line));
+          if (onBytes !== undefined) child[name]?.on("data", onBytes);
+          child[name]?.on("data", splitter.push);
+          child[name]?.on("error", () => {});
+          child[name]?.once("close", () => {
+            splitter.end();
+            resolve();
+          });
+        }),
+    ),
+  );
+}

@@ -1,0 +1,158 @@
+/** From a start request to the things a process needs: a checked request, a worktree, an environment, a checkpoint file. */
+import path from "node:path";
+import type { SetAside, StartAgentRequest } from "../../src/wire/container.ts";
+import { refusalOf, refusedName } from "../../src/wire/env-names.ts";
+import type { Config } from "../config.ts";
+import { agentEnvironment } from "./environment.ts";
+import { removeFile, writePrivateJson } from "../files.ts";
+import { type AwayPlace, bringBack, sendAway } from "../git/away.ts";
+import { collectBranch } from "../git/collect.ts";
+import { agentFoldersOf, foldersOf } from "../git/layout.ts";
+import { type Git, createGit, identityOf } from "../git/git.ts";
+import type { KeyedMutex } from "../mutex.ts";
+import { type Redact, redactorOf, secretsIn } from "../redact.ts";
+import { Refusal } from "../refusal.ts";
+import { type Remote, parseRemote } from "../git/remotes.ts";
+import { readState } from "../git/state.ts";
+import { type SetupJob, setUp } from "../place/setup.ts";
+import { setupCacheOf } from "../place/setup-cache.ts";
+import { ensureGitConfig } from "../git/user-config.ts";
+import { type Prepared, checkBranchName, markSetUp, prepareWorkspace } from "../git/workspaces.ts";
+
+export interface Workspace {
+  readonly command: string;
+  readonly env: Record<string, string>;
+  readonly redact: Redact;
+  readonly git: Git;
+  readonly remote: Remote;
+  readonly worktree: string;
+}
+
+/**
+ * Everything that can be refused without touching a process or a repository.
+ * @throws Refusal 400 git_url_refused, branch_refused; 422 agent_command_missing, environment_too_large
+ */
+export async function checkStart(request: StartAgentRequest, config: Config): Promise<Workspace> {
+  if (config.agentCommand === null) {
+    throw new Refusal(
+      422,
+      "agent_command_missing",
+      "AGENT_COMMAND is not set in the container, so it does not know what to run",
+    );
+  }
+  const envVars = request.envVars ?? {};
+  const refused = refusedName(envVars, request.ownVars);
+  if (refused !== null) throw new Refusal(400, "environment_refused", refusalOf(refused));
+  const remote = parseRemote(request.gitUrl, envVars);
+  const kept = [
+    ...(remote.credentials ? [remote.credentials.token] : []),
+    ...(request.sealKey ? [request.sealKey] : []),
+  ];
+  const redact = redactorOf(secretsIn(envVars, kept));
+  const git = createGit(config, identityOf(request), redact, remote, request.place);
+  for (const branch of [request.branch, request.defaultBranch])
+    await checkBranchName(git, path.parse(config.workDir).root, branch);
+  const checkpoint = hasCheckpoint(request) ? checkpointFileOf(config, request.agentId) : null;
+  return {
+    command: config.agentCommand,
+    env: agentEnvironment(request, config, remote, checkpoint),
+    redact,
+    git,
+    remote,
+    worktree: agentFoldersOf(foldersOf(config.workDir, request.rigId), request.agentId).clone,
+  };
+}
+
+/** Store, clone, checkpoint. @throws as prepareWorkspace */
+export async function prepare(
+  request: StartAgentRequest,
+  workspace: Workspace,
+  config: Config,
+  repoMutex: KeyedMutex,
+  isLive: (agentId: string) => boolean,
+  warn: (message: string) => void,
+): Promise<Prepared> {
+  const { git, remote } = workspace;
+  const { agentId, beadId, branch, defaultBranch, dispatchId = null } = request;
+  for (const warning of await ensureGitConfig(config.workDir, config.hostEnv)) warn(warning);
+  const folders = foldersOf(config.workDir, request.rigId);
+  const withRig = <T>(task: () => Promise<T>): Promise<T> => repoMutex(request.rigId, task);
+  const prepared = await prepareWorkspace({
+    git,
+    remote,
+    folders,
+    agentId,
+    beadId,
+    dispatchId,
+    branch,
+    defaultBranch,
+    isLive,
+    withRig,
+    warn,
+    patience_ms: config.startFetchPatience_ms,
+    bringBack: config.ephemeral ? (key) => bringBack(awayPlaceOf(request, workspace, config), key, branch) : null,
+  });
+  const file = checkpointFileOf(config, agentId);
+  if (hasCheckpoint(request)) writePrivateJson(file, request.checkpoint);
+  else removeFile(file); // An old one would send the agent back to work that is over.
+  return prepared;
+}
+
+/** Runs the rig's setup in the clone, if it has one and the clone is not set up yet. @throws as setUp */
+export async function prepareSetup(
+  { rigId, agentId, place }: StartAgentRequest,
+  { git, env, redact, worktree: clone }: Workspace,
+  config: Config,
+  job: Pick<SetupJob, "mark" | "mayCache" | "oneAtATime" | "onLine" | "say" | "onProcess" | "isStopped">,
+): Promise<void> {
+  const setup = place?.setup ?? null;
+  if (setup === null) return;
+  const folders = foldersOf(config.workDir, rigId);
+  const before = readState(agentFoldersOf(folders, agentId).state)?.setup ?? null;
+  // What the repository brings to its setup reports for nobody.
+  const { GASTOWN_SESSION_TOKEN: _, ...environment } = env;
+  const digest = await setUp({
+    ...job,
+    setup,
+    clone,
+    cache: setupCacheOf(folders),
+    env: environment,
+    redact,
+    grace_ms: config.stopGrace_ms,
+    before,
+  });
+  if (digest !== before) await markSetUp({ git, folders, agentId }, digest);
+}
+
+/** The branch's commits as they are now, so that they do not depend on the clone. @throws GitFailure */
+export async function keepCommits(
+  { rigId, agentId, branch }: StartAgentRequest,
+  { git }: Workspace,
+  config: Config,
+): Promise<void> {
+  await collectBranch(git, foldersOf(config.workDir, rigId), agentId, branch);
+}
+
+/** Where the disk does not last: what this dispatch left, and what became of it. Never throws. */
+export async function leaveBehind(
+  request: StartAgentRequest,
+  workspace: Workspace,
+  config: Config,
+): Promise<SetAside[]> {
+  if (!config.ephemeral) return [];
+  const left = await sendAway(awayPlaceOf(request, workspace, config), request.agentId);
+  return left === null ? [] : [left];
+}
+
+function awayPlaceOf({ rigId, sealKey }: StartAgentRequest, { git }: Workspace, config: Config): AwayPlace {
+  return { git, folders: foldersOf(config.workDir, rigId), rigId, sealKey: sealKey ?? null };
+}
+
+function hasCheckpoint(request: StartAgentRequest): boolean {
+  return request.checkpoint !== undefined && request.checkpoint !== null;
+}
+
+/** Outside the worktree, so that no agent commits it. */
+function checkpointFileOf(config: Config, agentId: string): string {
+  return path.join(config.workDir, "checkpoints", `${agentId}.json`);
+}

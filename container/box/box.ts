@@ -1,0 +1,64 @@
+/** Keeps a program away from everything on this machine but what it was given: with bubblewrap, where that works. */
+import { accessSync, constants } from "node:fs";
+import path from "node:path";
+import { BOX_PROBE_TIMEOUT_MS } from "../limits.ts";
+import { exec } from "../processes/exec.ts";
+import { type BoxSpec, bwrapArgs } from "./bwrap.ts";
+
+export type { BoxSpec } from "./bwrap.ts";
+
+export interface Box {
+  readonly kind: "bwrap" | "none";
+  /** The program to run, with its arguments, so that it is in the box. Its environment and its network are as given outside. */
+  readonly within: (spec: BoxSpec, argv: readonly string[]) => readonly string[];
+}
+
+/** Nothing is kept from anybody. */
+export const NO_BOX: Box = { kind: "none", within: (_, argv) => argv };
+
+export interface BoxOptions {
+  /** Where bubblewrap is looked for. */
+  readonly path: string;
+  /** Folders that nobody in a box sees: the state folder, the operator's home. Real paths. */
+  readonly hidden: readonly string[];
+  /** A file that a box must hide, or it is none. */
+  readonly secret: string;
+}
+
+/** @returns the box, or none with the reason: it is tried, since a container or a kernel may forbid it */
+export async function openBox({ path: pathVariable, hidden, secret }: BoxOptions): Promise<{ box: Box; why: string }> {
+  const program = find("bwrap", pathVariable);
+  if (program === null) return { box: NO_BOX, why: "bubblewrap (bwrap) is not installed" };
+  const box: Box = {
+    kind: "bwrap",
+    within: (spec, argv) => [program, ...bwrapArgs(spec, hidden), "--", ...argv],
+  };
+  const script = 'test ! -e "$1" && test "$$" -lt 100 && ! true > /usr/ticktown-probe';
+  const [command = "", ...args] = box.within({ cwd: "/", writable: [], readable: [] }, [
+    "sh",
+    "-c",
+    `( ${script} ) 2> /dev/null`,
+    "sh",
+    secret,
+  ]);
+  const tried = await exec(command, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
+  if (tried.code === 0) return { box, why: "" };
+  return {
+    box: NO_BOX,
+    why: `bubblewrap does not work here: ${tried.stderr.trim().split("\n").at(-1) || "it hides nothing"}`,
+  };
+}
+
+function find(name: string, pathVariable: string): string | null {
+  for (const dir of pathVariable.split(path.delimiter)) {
+    const file = path.join(dir, name);
+    try {
+      if (!path.isAbsolute(dir)) continue;
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // Not here.
+    }
+  }
+  return null;
+}

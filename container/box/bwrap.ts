@@ -1,0 +1,83 @@
+/** What a boxed program sees, as arguments of bubblewrap: the system read-only, what it was given, and nothing else of this machine. */
+import { lstatSync, readlinkSync, realpathSync } from "node:fs";
+import path from "node:path";
+
+export interface BoxSpec {
+  /** Where it begins: in something that it sees. */
+  readonly cwd: string;
+  /** Folders that it may write. Everything keeps its path inside. */
+  readonly writable: readonly string[];
+  /** Folders and files that it may read beside the system's. What is not there is left out. */
+  readonly readable: readonly string[];
+}
+
+/** Where a system keeps its programs and their settings. Not /var, /run, /home, /root, /srv, /mnt: they hold what is somebody's. */
+const SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/sys"];
+/** Settings that are secrets. */
+const SECRETS = ["/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers"];
+const SECRET_FOLDERS = ["/etc/ssh", "/etc/sudoers.d", "/etc/ssl/private"];
+
+const ALONE = "--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --die-with-parent --cap-drop ALL".split(
+  " ",
+);
+const OWN = "--dev /dev --tmpfs /tmp --tmpfs /var/tmp --dir /run".split(" ");
+
+const kindOf = (file: string): "link" | "folder" | "file" | null => {
+  const stat = lstatSync(file, { throwIfNoEntry: false });
+  if (stat === undefined) return null;
+  if (stat.isSymbolicLink()) return "link";
+  return stat.isDirectory() ? "folder" : "file";
+};
+
+const isIn = (file: string, folder: string): boolean =>
+  file === folder || file.startsWith(`${folder.replace(/\/$/, "")}/`);
+
+/** @param hidden what is not seen even where it lies in something that is, as a state folder in /opt */
+export function bwrapArgs(spec: BoxSpec, hidden: readonly string[]): string[] {
+  const args = [
+    ...ALONE,
+    ...SYSTEM.flatMap((dir) => {
+      const kind = kindOf(dir);
+      if (kind === "link") return ["--symlink", readlinkSync(dir), dir];
+      return kind === "folder" ? ["--ro-bind", dir, dir] : [];
+    }),
+    ...hidden.filter((dir) => dir !== "/" && SYSTEM.some((root) => isIn(dir, root))).flatMap((dir) => ["--tmpfs", dir]),
+    ...SECRETS.filter((file) => kindOf(file) === "file").flatMap((file) => ["--ro-bind", "/dev/null", file]),
+    ...SECRET_FOLDERS.filter((dir) => kindOf(dir) === "folder").flatMap((dir) => ["--tmpfs", dir]),
+    "--proc",
+    "/proc",
+    // For root they would be as writable as outside.
+    ...["/proc/sys", "/proc/sysrq-trigger"].flatMap((file) => (kindOf(file) === null ? [] : ["--ro-bind", file, file])),
+    ...OWN,
+    ...resolver(),
+  ];
+  // The same path twice, or one below another: what is bound later lies on top.
+  const readable = [...new Set(spec.readable)].filter(
+    (file) => path.isAbsolute(file) && !hidden.some((secret) => isIn(secret, file)),
+  );
+  for (const file of readable) args.push("--ro-bind-try", file, file);
+  for (const dir of spec.writable) args.push("--bind", dir, dir);
+  return [...args, "--chdir", spec.cwd];
+}
+
+/** Who asks for names: often a link into /run. */
+function resolver(): string[] {
+  try {
+    const real = realpathSync("/etc/resolv.conf");
+    return isIn(real, "/etc") ? [] : ["--ro-bind", real, real];
+  } catch {
+    return [];
+  }
+}
+
+/** What programs on the PATH need beside the system's: a folder `bin` with its libraries, or all of a `node_modules`. */
+export function toolsOn(pathVariable: string): string[] {
+  const folders = pathVariable.split(path.delimiter).filter((dir) => path.isAbsolute(dir) && kindOf(dir) !== null);
+  return folders
+    .filter((dir) => !SYSTEM.some((root) => isIn(dir, root)))
+    .flatMap((dir) => {
+      const parent = path.dirname(dir);
+      if (path.basename(dir) === ".bin") return [parent];
+      return path.basename(dir) === "bin" ? [dir, ...["lib", "libexec"].map((one) => path.join(parent, one))] : [dir];
+    });
+}

@@ -1,0 +1,123 @@
+/** One check: `sh -c` in a copy, in a process group of its own, until its end or its time is over. Whatever is not plainly good is red. */
+import { createHash, randomUUID } from "node:crypto";
+import type { Check, CheckRun, RedWhy } from "../../src/wire/train.ts";
+import { spawnAgent, type Exit } from "../agents/supervisor.ts";
+import { CHECK_LINES_KEPT } from "../limits.ts";
+import { messageOf } from "../log.ts";
+import { markOf } from "../processes/marks.ts";
+import type { Redact } from "../redact.ts";
+import type { z } from "zod";
+import { lastOf } from "./words.ts";
+
+export interface CheckJob {
+  readonly check: Check;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** The mark of the WORK_DIR. */
+  readonly mark: string;
+  readonly redact: Redact;
+  readonly grace_ms: number;
+  /** Puts the program into its box. */
+  readonly within: (argv: readonly string[]) => readonly string[];
+  readonly signal: AbortSignal;
+}
+
+type Why = z.infer<typeof RedWhy>;
+
+/** It has nobody to ask, and what it prints is one text, in its order. */
+const SCRIPT = 'exec 2>&1 </dev/null; exec sh -c "$1"';
+
+export async function runCheck(job: CheckJob): Promise<CheckRun> {
+  const { check, signal } = job;
+  const started = performance.now();
+  const output = listen(check.expect ?? null);
+  const done = (exit: number | null, why: Why | null, sentence: string): CheckRun => ({
+    name: check.name,
+    commandDigest: digestOf(check.command),
+    verdict: why === null ? "green" : "red",
+    why,
+    exit,
+    ms: Math.round(performance.now() - started),
+    outputDigest: output.digest(),
+    words: why === null ? "" : lastOf(sentence, output.lines),
+  });
+  let late = false;
+  const program = await spawnAgent({
+    command: check.command,
+    argv: job.within(["sh", "-c", SCRIPT, "sh", check.command]),
+    cwd: job.cwd,
+    env: { ...job.env },
+    mark: markOf(job.mark, randomUUID()),
+    redact: job.redact,
+    onLine: (_, { text }) => output.line(text),
+    onBytes: output.bytes,
+  }).catch((error: unknown) => messageOf(error));
+  if (typeof program === "string") return done(null, "missing_command", `it could not be started: ${program}`);
+  const stop = (): void => program.stop("SIGTERM", job.grace_ms);
+  const timer = setTimeout(() => {
+    late = true;
+    stop();
+  }, check.timeout_ms);
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  program.endInput();
+  const exit = await program.gone;
+  clearTimeout(timer);
+  signal.removeEventListener("abort", stop);
+  if (late) return done(null, "timeout", `it took longer than ${check.timeout_ms / 1000} s and was stopped`);
+  const [why, sentence] = judge(exit);
+  if (why !== null) return done(exit.code, why, sentence);
+  return output.wasExpected()
+    ? done(0, null, "")
+    : done(0, "expect", `it ended with exit 0, but did not print ${JSON.stringify(check.expect)}`);
+}
+
+/** A shell, and the box, say 128 and the signal's number when what they ran was killed. */
+const SIGNALLED = 128;
+const SIGNALS_MAX = 64;
+const NOT_FOUND = 127;
+
+function judge({ code, signal }: Exit): [Why | null, string] {
+  if (code === 0) return [null, ""];
+  if (code === null) return ["killed", `it was ended by ${signal}`];
+  if (code === NOT_FOUND) return ["missing_command", "exit 127: a command of it was not found"];
+  if (code > SIGNALLED && code <= SIGNALLED + SIGNALS_MAX)
+    return ["killed", `exit ${code}: it was ended by signal ${code - SIGNALLED}`];
+  return ["exit", `exit ${code}`];
+}
+
+interface Output {
+  readonly lines: string[];
+  readonly line: (text: string) => void;
+  readonly bytes: (chunk: Buffer) => void;
+  readonly digest: () => string;
+  readonly wasExpected: () => boolean;
+}
+
+/** All of it is looked through and counted in; only the last lines are kept. */
+function listen(expected: string | null): Output {
+  const hash = createHash("sha256");
+  const wanted = expected === null ? null : Buffer.from(expected);
+  const lines: string[] = [];
+  let tail = Buffer.alloc(0);
+  let found = wanted === null;
+  return {
+    lines,
+    line: (text) => {
+      lines.push(text);
+      if (lines.length > CHECK_LINES_KEPT) lines.shift();
+    },
+    bytes: (chunk) => {
+      hash.update(chunk);
+      if (found || wanted === null) return;
+      const text = Buffer.concat([tail, chunk]);
+      found = text.includes(wanted);
+      // It may lie across two chunks.
+      tail = text.subarray(Math.max(0, text.length - wanted.length + 1));
+    },
+    digest: () => hash.copy().digest("hex"),
+    wasExpected: () => found,
+  };
+}
+
+export const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex");

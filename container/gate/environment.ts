@@ -1,0 +1,51 @@
+/** What setup and checks are given: no token and no secret of the rig, but what setup needs to fetch packages. */
+import type { BoxSpec } from "../box/box.ts";
+import { toolsOn } from "../box/bwrap.ts";
+import type { Config } from "../config.ts";
+import { hostEnvForAgents } from "../processes/host-env.ts";
+import type { TrainContext } from "../train/context.ts";
+import type { Copy } from "./copy.ts";
+
+type Env = Record<string, string>;
+
+export function checkEnvironment({ hostEnv }: Config, isBoxed: boolean, copy: Copy, { who }: TrainContext): Env {
+  return {
+    ...hostEnvForAgents(hostEnv),
+    // What it keeps for itself goes with the copy. In a box nobody's home is there.
+    ...(isBoxed ? { HOME: copy.home } : {}),
+    TMPDIR: isBoxed ? "/tmp" : copy.tmp,
+    CI: "true",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_AUTHOR_NAME: who.name,
+    GIT_AUTHOR_EMAIL: who.email,
+    GIT_COMMITTER_NAME: who.name,
+    GIT_COMMITTER_EMAIL: who.email,
+  };
+}
+
+/** Ours, and those that could push. */
+const NEVER = /^(GASTOWN_|TICKTOWN_|GIT_)/;
+
+/** The setup runs what the work brings along, so it gets what the rig's owner set for it, and nothing that pushes. */
+export function setupEnvironment(config: Config, isBoxed: boolean, copy: Copy, context: TrainContext): Env {
+  const { envVars = {}, ownVars = [] } = context.request;
+  const own = ownVars.flatMap((name) => {
+    const value = envVars[name];
+    return value === undefined || NEVER.test(name) ? [] : [[name, value]];
+  });
+  return { ...checkEnvironment(config, isBoxed, copy, context), ...Object.fromEntries(own) };
+}
+
+const CERTIFICATES = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
+
+/** What of this machine is in the box of a gate. */
+export function boxOf({ hostEnv, boxVisible }: Config, copy: Copy): BoxSpec {
+  const certificates = CERTIFICATES.flatMap((name) => hostEnv[name] ?? []);
+  return {
+    cwd: copy.tree,
+    writable: [copy.tree, copy.home],
+    readable: [...toolsOn(hostEnv["PATH"] ?? ""), ...certificates, ...boxVisible],
+  };
+}

@@ -1,0 +1,138 @@
+/** Making an agent's clone, and bringing one that is there onto another branch. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { GIT_CHECKOUT_TIMEOUT_MS, INBOX_MAX_BYTES } from "../limits.ts";
+import { type Git, GitFailure, mustGit } from "./git.ts";
+import { type AgentFolders, type RigFolders, copyIndex, discard, liesThere, moveTo, scratchName } from "./layout.ts";
+import { filterLines, hasLfs } from "./lfs.ts";
+import { isPartial, partialLines } from "./modes.ts";
+import { copyInto, mustCopy, writeBareSkeleton } from "./reader.ts";
+import type { Remote } from "./remotes.ts";
+import { credentialLines, lending } from "./store.ts";
+import { initSubmodules } from "./submodules.ts";
+import { lineOf } from "./user-config.ts";
+
+/** Where a clone is made, and of what. */
+export interface ClonePlace {
+  readonly git: Git;
+  readonly folders: RigFolders;
+  readonly mine: AgentFolders;
+  readonly remote: Remote;
+}
+
+/**
+ * Makes the clone under a temporary name, with the branch checked out at `start`, and puts it into its place.
+ * @throws GitFailure; Refusal 422 submodules_failed
+ */
+export async function makeClone(place: ClonePlace, branch: string, start: string): Promise<void> {
+  const { git, folders, mine, remote } = place;
+  const making = scratchName(folders, "clone");
+  try {
+    const gitDir = path.join(making, ".git");
+    mkdirSync(path.join(gitDir, "objects", "info"), { recursive: true });
+    mkdirSync(path.join(gitDir, "refs", "heads"), { recursive: true });
+    mkdirSync(path.join(gitDir, "info"));
+    mkdirSync(path.join(gitDir, "hooks"));
+    writeFileSync(path.join(gitDir, "HEAD"), "ref: refs/heads/ticktown-nothing-yet\n");
+    configureClone(place, gitDir);
+    if (mustCopy(folders)) await copyInto(git, folders, making, start);
+    else writeFileSync(path.join(gitDir, "packed-refs"), await remoteRefs(git, folders.store));
+    await checkout(git, folders, making, branch, start);
+    if (git.place.submodules === "init") await initSubmodules(git, making, remote);
+    discard(folders, mine.clone);
+    moveTo(making, mine.clone);
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+  }
+}
+
+/** The store's branches as the clone's `origin/*`, and its tags: one process, where a fetch would take three. */
+async function remoteRefs(git: Git, store: string): Promise<string> {
+  const format = "%(objectname) %(refname)";
+  const out = await mustGit(git, store, ["for-each-ref", `--format=${format}`, "refs/heads", "refs/tags"]);
+  return `${out.replaceAll(" refs/heads/", " refs/remotes/origin/")}\n`;
+}
+
+/**
+ * Writes the clone's configuration anew, whatever the agent made of it: `origin` fetches from the store, and pushes go to
+ * the agent's inbox. Its objects are borrowed from the store, unless that is shallow. What a blobless store has not, and
+ * large files, it may ask `upstream` for, the remote itself.
+ */
+export function configureClone(
+  { git, folders, mine, remote }: ClonePlace,
+  gitDir = path.join(mine.clone, ".git"),
+): void {
+  const [partial, lfs] = [isPartial(folders.store), hasLfs(git)];
+  const text = [
+    lineOf({ key: "core.repositoryformatversion", value: partial ? "1" : "0" }),
+    lineOf({ key: "core.bare", value: "false" }),
+    lineOf({ key: "core.logallrefupdates", value: "true" }),
+    lineOf({ key: "gc.auto", value: "0" }),
+    lineOf({ key: "push.default", value: "current" }),
+    lineOf({ key: "remote.origin.url", value: folders.store }),
+    lineOf({ key: "remote.origin.pushurl", value: mine.inbox }),
+    lineOf({ key: "remote.origin.fetch", value: "+refs/heads/*:refs/remotes/origin/*" }),
+    ...(partial || lfs ? [lineOf({ key: "remote.upstream.url", value: remote.url })] : []),
+    ...(partial ? partialLines("upstream") : []),
+    ...filterLines(git),
+    ...(lfs ? [lineOf({ key: "remote.lfsdefault", value: "upstream" })] : []),
+    ...credentialLines(remote),
+  ].join("");
+  const replace = (file: string, content: string): void => {
+    const draft = scratchName(folders, "config");
+    writeFileSync(draft, content);
+    moveTo(draft, file);
+  };
+  replace(path.join(gitDir, "config"), text);
+  if (!mustCopy(folders))
+    replace(path.join(gitDir, "objects", "info", "alternates"), `${path.join(folders.store, "objects")}\n`);
+}
+
+/** The bare repository that the agent's pushes land in. It borrows as well, so that a push carries what is new. */
+export function ensureInbox(folders: RigFolders, mine: AgentFolders): void {
+  if (liesThere(path.join(mine.inbox, "HEAD"))) return;
+  const making = scratchName(folders, "inbox");
+  writeBareSkeleton(
+    making,
+    mustCopy(folders) ? [] : [path.join(folders.store, "objects")],
+    lineOf({ key: "receive.maxInputSize", value: String(INBOX_MAX_BYTES) }) +
+      lineOf({ key: "receive.shallowUpdate", value: "true" }),
+  );
+  discard(folders, mine.inbox);
+  moveTo(making, mine.inbox);
+}
+
+/** Brings the `origin/*` of a clone that is there up to date; `start` is a commit that it needs besides. @throws GitFailure */
+export async function updateClone({ git, folders, mine }: ClonePlace, start: string | null): Promise<void> {
+  if (mustCopy(folders)) await copyInto(git, folders, mine.clone, start);
+  else await mustGit(git, mine.clone, ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "origin"]);
+}
+
+/**
+ * Brings a clone whose files are worth nothing any more onto another branch. Ignored files stay.
+ * @throws Error when it cannot be used again; then it is made anew
+ */
+export async function reuseClone(place: ClonePlace, branch: string, start: string): Promise<void> {
+  const { git, folders, mine } = place;
+  // Their git folders have configurations of their own, which the agent may have written.
+  if (liesThere(path.join(mine.clone, ".git", "modules"))) return makeClone(place, branch, start);
+  configureClone(place);
+  await updateClone(place, start);
+  await checkout(git, folders, mine.clone, branch, start);
+  await mustGit(git, mine.clone, ["clean", "--quiet", "-d", "--force"], { timeout_ms: GIT_CHECKOUT_TIMEOUT_MS });
+  const left = await mustGit(git, mine.clone, ["status", "--porcelain", "--untracked-files=normal"]);
+  if (left !== "") throw new Error(`git could not tidy ${mine.clone}: ${left.split("\n")[0]}`);
+  if (git.place.submodules === "init") await initSubmodules(git, mine.clone, place.remote);
+}
+
+async function checkout(git: Git, folders: RigFolders, clone: string, branch: string, start: string): Promise<void> {
+  const args = ["checkout", "--quiet", "--force", "--no-track", "-B", branch, start];
+  const options = { timeout_ms: GIT_CHECKOUT_TIMEOUT_MS, env: mustCopy(folders) ? lending(folders.store) : {} };
+  const result = await git(clone, args, options);
+  if (result.code !== 0) throw new GitFailure("git checkout failed", result);
+}
+
+/** Our own copy of the index, from the one moment when it is known that no agent has written it. */
+export function keepIndex(mine: AgentFolders): void {
+  copyIndex(path.join(mine.clone, ".git", "index"), mine.index);
+}

@@ -1,0 +1,127 @@
+/** How the files of an agent's clone differ from a commit: seen with the store's git folder and an index of our own. */
+import { existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { EXCLUDES_MAX_BYTES, GIT_CHECKOUT_TIMEOUT_MS, LEFTOVER_MAX_BYTES } from "../limits.ts";
+import { type Git, GitFailure, mustGit } from "./git.ts";
+import { filterArgs } from "./lfs.ts";
+import { type RigFolders, copyIndex, isRealFolder, scratchName } from "./layout.ts";
+
+/** A folder that git cannot bring into order; its content is kept, elsewhere. */
+export class Untidy extends Error {}
+
+export interface Files {
+  /** Tracked files that are changed, deleted or added. */
+  readonly changed: readonly string[];
+  /** Neither tracked nor ignored; a folder of such files is one entry that ends with /. */
+  readonly untracked: readonly string[];
+}
+
+/** Runs tasks on the files of one folder with the store's git folder; nothing of the folder's own git is read. */
+export interface Onlooker {
+  readonly files: () => Promise<Files>;
+  /** Keeps all that is not ignored. @returns the tree @throws Untidy when there is too much */
+  readonly snapshot: () => Promise<{ tree: string; nested: string[] }>;
+  readonly close: () => void;
+}
+
+/**
+ * @param work the folder with the files
+ * @param commit what they are compared with; it must be in the store
+ * @param index an index of ours that knows the files' times, or null: then every file is read
+ * @param exclude the agent's own list of ignored files
+ */
+export async function lookAt(
+  git: Git,
+  folders: RigFolders,
+  { work, commit, index, exclude }: { work: string; commit: string; index: string | null; exclude: string },
+): Promise<Onlooker> {
+  if (!isRealFolder(work)) throw new Untidy(`${work} is not a folder`);
+  const mine = scratchName(folders, "index");
+  const excludes = scratchName(folders, "excludes");
+  if (index !== null && existsSync(index)) copyIndex(index, mine);
+  writeFileSync(excludes, await ignoredNames(git, folders, exclude));
+  const env = { GIT_DIR: folders.store, GIT_WORK_TREE: work, GIT_INDEX_FILE: mine };
+  const settings = [
+    "-c",
+    "core.bare=false",
+    "-c",
+    `core.excludesFile=${excludes}`,
+    "-c",
+    "diff.ignoreSubmodules=dirty",
+    ...filterArgs(git),
+  ];
+  const run = (args: readonly string[], input?: string): ReturnType<Git> =>
+    git(work, [...settings, ...args], {
+      env,
+      timeout_ms: GIT_CHECKOUT_TIMEOUT_MS,
+      ...(input === undefined ? {} : { input }),
+    });
+  const must = async (args: readonly string[], input?: string): Promise<string> => {
+    const result = await run(args, input);
+    if (result.code !== 0) throw new GitFailure(`git ${args[0]} failed`, result);
+    return result.stdout;
+  };
+  const close = (): void => {
+    for (const file of [mine, `${mine}.lock`, excludes]) rmSync(file, { force: true });
+  };
+  try {
+    // Entries that are the same in commit and index keep the times of their files. -i: the files may be newer than both.
+    await must(existsSync(mine) ? ["read-tree", "-i", "-m", commit] : ["read-tree", commit]);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {
+    files: async () =>
+      filesIn(await must(["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"])),
+    snapshot: async () => {
+      const listed = await run(["ls-files", "--others", "--exclude-standard", "-z"]);
+      if (listed.code === null) throw new Untidy("has more untracked files than can be kept");
+      if (listed.code !== 0) throw new GitFailure("git ls-files failed", listed);
+      const untracked = listed.stdout.split("\0").filter((name) => name !== "");
+      // A folder with a git of its own is not this repository's; git would refuse it, or keep but its name.
+      const nested = untracked.filter((name) => name.endsWith("/"));
+      const files = untracked.filter((name) => !name.endsWith("/"));
+      checkSize(work, files);
+      await must(["add", "--update", "."]);
+      if (files.length > 0)
+        await must(["update-index", "--add", "-z", "--stdin"], files.map((name) => `${name}\0`).join(""));
+      return { tree: (await must(["write-tree"])).trim(), nested };
+    },
+    close,
+  };
+}
+
+function filesIn(status: string): Files {
+  const entries = status.split("\0").filter((entry) => entry !== "");
+  return {
+    // The first letter is about the store's HEAD, which is nobody's; the second about the files.
+    changed: entries.filter((entry) => !entry.startsWith("??") && entry[1] !== " ").map((entry) => entry.slice(3)),
+    untracked: entries.filter((entry) => entry.startsWith("??")).map((entry) => entry.slice(3)),
+  };
+}
+
+function checkSize(work: string, files: readonly string[]): void {
+  let bytes = 0;
+  for (const name of files) {
+    bytes += lstatSync(path.join(work, name), { throwIfNoEntry: false })?.size ?? 0;
+    if (bytes > LEFTOVER_MAX_BYTES) throw new Untidy(`has more than ${LEFTOVER_MAX_BYTES} bytes of untracked files`);
+  }
+}
+
+/** What the operator ignores everywhere, and what the agent ignores in its clone. */
+async function ignoredNames(git: Git, folders: RigFolders, exclude: string): Promise<string> {
+  const asked = await git(folders.store, ["config", "--type=path", "--get", "core.excludesFile"]);
+  const global = asked.code === 0 ? asked.stdout.trim() : path.join(process.env["HOME"] ?? "/", ".config/git/ignore");
+  return [global, exclude].map(readIfSmall).join("\n");
+}
+
+function readIfSmall(file: string): string {
+  const stat = lstatSync(file, { throwIfNoEntry: false });
+  return stat?.isFile() && stat.size <= EXCLUDES_MAX_BYTES ? readFileSync(file, "utf8") : "";
+}
+
+/** The tree of a commit. */
+export function treeOf(git: Git, store: string, commit: string): Promise<string> {
+  return mustGit(git, store, ["rev-parse", "--verify", `${commit}^{tree}`]);
+}

@@ -1,0 +1,131 @@
+/** How this server runs git: no prompts, no hooks, no secret on a command line, a deadline on everything. */
+import { DEFAULT_PLACE, type Place } from "../../src/wire/container.ts";
+import type { Config } from "../config.ts";
+import { exec, type ExecResult } from "../processes/exec.ts";
+import { hostEnvForGit } from "../processes/host-env.ts";
+import { GIT_LOCK_WAIT_MS, GIT_TIMEOUT_MS } from "../limits.ts";
+import type { Redact } from "../redact.ts";
+import type { Remote } from "./remotes.ts";
+import { ensureGitConfig, gitConfigFile } from "./user-config.ts";
+
+/** Runs `git ...args` in a folder. Non-zero exits are results, not exceptions; what comes back is redacted. */
+export interface Git {
+  (cwd: string, args: readonly string[], options?: GitOptions): Promise<ExecResult>;
+  /** The rig's settings: how its clones are made, and how long git may take. */
+  readonly place: Place;
+}
+
+export interface GitOptions {
+  readonly timeout_ms?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly output?: string;
+  readonly stdoutMax_bytes?: number;
+}
+
+export interface GitIdentity {
+  readonly name: string;
+  readonly email: string;
+}
+
+export const TICKTOWN_IDENTITY: GitIdentity = { name: "Ticktown", email: "ticktown@ticktown.local" };
+
+export function identityOf(agent: { readonly agentId: string; readonly name: string }): GitIdentity {
+  return { name: agent.name, email: `${agent.agentId}@ticktown.local` };
+}
+
+/** Overrides given through the environment, because they must also win over the config of a clone. */
+export const OVERRIDES: readonly (readonly [string, string])[] = [
+  ["core.hooksPath", "/dev/null"], // Hooks in a clone are the agents' own; ours must not depend on them.
+  ["core.filesRefLockTimeout", String(GIT_LOCK_WAIT_MS)],
+  ["core.packedRefsTimeout", String(GIT_LOCK_WAIT_MS)],
+  // There is nobody here to type a passphrase, and a clone's own configuration may ask for one.
+  ["commit.gpgSign", "false"],
+  ["tag.gpgSign", "false"],
+  ["push.gpgSign", "false"],
+  ["merge.verifySignatures", "false"],
+  ["core.fsmonitor", "false"],
+  ["protocol.ext.allow", "never"],
+  ["advice.detachedHead", "false"],
+];
+
+export function createGit(
+  config: Config,
+  who: GitIdentity,
+  redact: Redact,
+  remote: Remote | null = null,
+  place: Place = DEFAULT_PLACE,
+): Git {
+  const env: Record<string, string> = {
+    GIT_SSH_COMMAND: "ssh -o BatchMode=yes -o ConnectTimeout=20",
+    ...hostEnvForGit(config.hostEnv),
+    GIT_CONFIG_GLOBAL: gitConfigFile(config.workDir),
+    GIT_CONFIG_NOSYSTEM: "1",
+    LC_ALL: "C", // Messages are read by this program.
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_NO_REPLACE_OBJECTS: "1", // Nobody may make one commit look like another.
+    GIT_ASKPASS: "true", // A graphical prompt would wait for ever as well.
+    GIT_AUTHOR_NAME: who.name,
+    GIT_AUTHOR_EMAIL: who.email,
+    GIT_COMMITTER_NAME: who.name,
+    GIT_COMMITTER_EMAIL: who.email,
+    GIT_CONFIG_COUNT: String(OVERRIDES.length),
+    // What a partial clone has not, an upload-pack of ours may ask the remote for.
+    GIT_NO_LAZY_FETCH: "0",
+  };
+  OVERRIDES.forEach(([key, value], n) => {
+    env[`GIT_CONFIG_KEY_${n}`] = key;
+    env[`GIT_CONFIG_VALUE_${n}`] = value;
+  });
+  // Read by the credential helper that store.ts configures.
+  if (remote?.credentials) {
+    env["GIT_TOKEN"] = remote.credentials.token;
+    env["GIT_USERNAME"] = remote.credentials.username;
+  }
+  const run = async (
+    cwd: string,
+    args: readonly string[],
+    { timeout_ms = GIT_TIMEOUT_MS, env: more = {}, ...rest }: GitOptions = {},
+  ): Promise<ExecResult> => {
+    await ensureGitConfig(config.workDir, config.hostEnv);
+    const result = await exec("git", args, { cwd, env: { ...env, ...more }, timeout_ms, ...rest });
+    return { code: result.code, stdout: redact(result.stdout), stderr: redact(result.stderr) };
+  };
+  return Object.assign(run, { place });
+}
+
+/** A git command that was expected to work. */
+export class GitFailure extends Error {
+  constructor(what: string, result: ExecResult) {
+    super(`${what}: ${lastWords(result)}`);
+    this.name = "GitFailure";
+  }
+}
+
+/** @throws GitFailure when git exits with anything but 0. @returns stdout without its last newline. */
+export async function mustGit(
+  git: Git,
+  cwd: string,
+  args: readonly string[],
+  options: GitOptions = {},
+): Promise<string> {
+  const result = await git(cwd, args, options);
+  if (result.code !== 0) throw new GitFailure(`git ${args.find((arg) => /^[a-z]/.test(arg))} failed`, result);
+  return result.stdout.replace(/\n$/, "");
+}
+
+/** What git said last, in one line. */
+export function lastWords(result: ExecResult): string {
+  const lines = `${result.stderr}\n${result.stdout}`.split("\n").flatMap((line) => line.trim() || []);
+  const telling = lines.filter((line) => /^(fatal|error|remote|!|hint)\b/.test(line));
+  return (telling.length > 0 ? telling : lines).slice(-4).join(" | ") || `git exited with ${result.code ?? "a signal"}`;
+}
+
+export async function revision(git: Git, cwd: string, ref: string): Promise<string | null> {
+  const result = await git(cwd, ["rev-parse", "--verify", "--quiet", `${ref}^{commit}`]);
+  return result.code === 0 ? result.stdout.trim() : null;
+}
+
+export async function isAncestor(git: Git, cwd: string, ancestor: string, descendant: string): Promise<boolean> {
+  return (await git(cwd, ["merge-base", "--is-ancestor", ancestor, descendant])).code === 0;
+}

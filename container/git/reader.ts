@@ -1,0 +1,112 @@
+/**
+ * Copying commits from one folder to another through a git folder of our own, which has nothing of the first but its objects: no
+ * configuration, hook or filter of an agent's is read.
+ */
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { GIT_COPY_TIMEOUT_MS } from "../limits.ts";
+import { type Git, GitFailure } from "./git.ts";
+import { type RigFolders, scratchName } from "./layout.ts";
+import { isPartial, isShallow, shallowFileOf } from "./modes.ts";
+
+/** A bare git folder without a template, and so without hooks. */
+export function writeBareSkeleton(
+  dir: string,
+  alternates: readonly string[],
+  config = "",
+  head = "refs/heads/main",
+): void {
+  mkdirSync(path.join(dir, "objects", "info"), { recursive: true });
+  mkdirSync(path.join(dir, "refs", "heads"), { recursive: true });
+  writeFileSync(path.join(dir, "HEAD"), `ref: ${head}\n`);
+  writeFileSync(
+    path.join(dir, "config"),
+    `[core]\n\trepositoryformatversion = 0\n\tbare = true\n[gc]\n\tauto = 0\n${config}`,
+  );
+  if (alternates.length > 0)
+    writeFileSync(path.join(dir, "objects", "info", "alternates"), alternates.map((one) => `${one}\n`).join(""));
+}
+
+/** Runs a task with a git folder that shows these refs (name -> commit) of these objects. */
+async function withReader<T>(
+  folders: RigFolders,
+  store: string,
+  objects: string,
+  refs: ReadonlyMap<string, string>,
+  task: (reader: string) => Promise<T>,
+): Promise<T> {
+  const reader = scratchName(folders, "reader");
+  const ours = path.join(store, "objects");
+  const [partial, shallow] = [isPartial(store), isShallow(store)];
+  try {
+    // Where history ends is for the store to say: what an agent's copy has not, the store may have by now.
+    writeBareSkeleton(reader, objects === ours || !shallow ? [objects] : [objects, ours]);
+    if (shallow) copyFileSync(shallowFileOf(store), shallowFileOf(reader));
+    // Work may name contents that nobody here has: a revert brings back a file without reading it.
+    if (partial) writeFileSync(path.join(reader, "config"), readFileSync(path.join(store, "config"), "utf8"));
+    writeFileSync(path.join(reader, "packed-refs"), [...refs].map(([name, sha]) => `${sha} ${name}\n`).join(""));
+    return await task(reader);
+  } finally {
+    rmSync(reader, { recursive: true, force: true });
+  }
+}
+
+const FETCH = ["fetch", "--quiet", "--atomic", "--no-tags", "--no-write-fetch-head"];
+
+/**
+ * Copies commits, with all that they need, from somewhere into the store.
+ * @param wanted ref in the store -> commit. Either all of the refs are written, or none.
+ * @throws GitFailure when the objects are not all there
+ */
+export async function fetchFrom(
+  git: Git,
+  folders: RigFolders,
+  store: string,
+  objects: string,
+  wanted: ReadonlyMap<string, string>,
+): Promise<void> {
+  if (wanted.size === 0) return;
+  const refs = [...wanted].map(([to, sha], n) => ({ sha, from: `refs/wanted/${n}`, to }));
+  const shown = new Map(refs.map(({ from, sha }) => [from, sha]));
+  const result = await withReader(folders, store, objects, shown, (reader) =>
+    git(store, ["-c", "core.fsync=all", ...FETCH, "--stdin", reader], {
+      timeout_ms: GIT_COPY_TIMEOUT_MS,
+      input: refs.map(({ from, to }) => `+${from}:${to}\n`).join(""),
+    }),
+  );
+  if (result.code !== 0) throw new GitFailure("git fetch failed", result);
+}
+
+/**
+ * Copies the remote's branches, as the store knows them, and one commit into a clone that does not borrow. @throws GitFailure
+ */
+export async function copyInto(git: Git, folders: RigFolders, clone: string, start: string | null): Promise<void> {
+  const { store } = folders;
+  const listed = await git(store, ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"]);
+  const refs = listed.stdout.split("\n").flatMap((line): [string, string][] => {
+    const [sha = "", name = ""] = line.split(" ");
+    return name === "" ? [] : [[name, sha]];
+  });
+  const specs = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"];
+  const shown = new Map([...refs, ...(start === null ? [] : [["refs/start", start] as const])]);
+  const result = await withReader(folders, store, path.join(store, "objects"), shown, (reader) => {
+    const fetch = ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--update-shallow", reader, ...specs];
+    return git(clone, start === null ? fetch : [...fetch, "refs/start"], { timeout_ms: GIT_COPY_TIMEOUT_MS });
+  });
+  if (result.code !== 0) throw new GitFailure("git fetch failed", result);
+}
+
+/** Copies one commit, without its history, into a new git folder. @throws GitFailure */
+export async function copyOne(git: Git, folders: RigFolders, clone: string, commit: string): Promise<void> {
+  const { store } = folders;
+  const shown = new Map([["refs/wanted/0", commit]]);
+  const result = await withReader(folders, store, path.join(store, "objects"), shown, (reader) =>
+    git(clone, [...FETCH, "--depth=1", reader, "refs/wanted/0"], { timeout_ms: GIT_COPY_TIMEOUT_MS }),
+  );
+  if (result.code !== 0) throw new GitFailure("git fetch failed", result);
+}
+
+/** Whether clones must have copies of what is in the store: git cannot borrow from one whose history was cut. */
+export function mustCopy(folders: RigFolders): boolean {
+  return isShallow(folders.store);
+}

@@ -1,0 +1,203 @@
+/** The routes of the control server, and nothing but the routes. */
+import { Hono, type Context, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type * as z from "zod";
+import {
+  type AgentStatusList,
+  type Capabilities,
+  type ControlError,
+  type Health,
+  Id,
+  InspectRequest,
+  LookRequest,
+  MergeRequest,
+  MessageRequest,
+  StartAgentRequest,
+  StopRequest,
+  SyncRequest,
+  TidyRequest,
+} from "../../src/wire/container.ts";
+import { TrainRequest } from "../../src/wire/train.ts";
+import type { Agents } from "../agents/agents.ts";
+import { isAuthorized } from "./auth.ts";
+import { BODY_MAX_BYTES } from "../limits.ts";
+import { type Log, messageOf } from "../log.ts";
+import type { HandIns } from "../git/hand-ins.ts";
+import type { Merges } from "../git/merges.ts";
+import type { Repositories } from "../git/repositories.ts";
+import type { Trains } from "../train/trains.ts";
+import { Refusal } from "../refusal.ts";
+import type { Places } from "../place/places.ts";
+import type { Tickets } from "./tickets.ts";
+
+export interface AppOptions {
+  readonly agents: Agents;
+  readonly merges: Merges;
+  readonly trains: Trains;
+  readonly handIns: HandIns;
+  readonly capabilities: Capabilities;
+  readonly places: Places;
+  readonly repositories: Repositories;
+  readonly tickets: Tickets;
+  readonly health: () => Health;
+  /** Names this run of the server in its answers. */
+  readonly instance: string;
+  readonly controlToken: string | null;
+  readonly log: Log;
+}
+
+export function createApp(options: AppOptions): Hono {
+  const { agents, places, repositories, tickets, health, instance, controlToken, log } = options;
+  const app = new Hono();
+
+  app.use(keptByNobody);
+
+  app.get("/health", (c) => c.json(health()));
+
+  app.use(async (c, next) => {
+    if (isAuthorized(c.req.header("authorization"), controlToken)) return next();
+    return c.json({ error: "the control token is missing or wrong", code: "unauthorized" } satisfies ControlError, 401);
+  });
+  app.use(
+    bodyLimit({
+      maxSize: BODY_MAX_BYTES,
+      onError: (c) =>
+        c.json(
+          { error: `the body is larger than ${BODY_MAX_BYTES} bytes`, code: "body_too_large" } satisfies ControlError,
+          413,
+        ),
+    }),
+  );
+
+  app.get("/agents", (c) => c.json({ agents: agents.statuses(), instance } satisfies AgentStatusList));
+
+  app.post("/agents/start", async (c) => {
+    const { created, status } = await agents.start(await read(c, StartAgentRequest));
+    return c.json(status, created ? 201 : 200);
+  });
+
+  app.post("/agents/:id/stop", async (c) =>
+    c.json({ stopped: agents.stop(c.req.param("id"), await read(c, StopRequest)) }),
+  );
+
+  app.post("/agents/:id/message", async (c) => {
+    agents.message(c.req.param("id"), await read(c, MessageRequest));
+    return c.json({ sent: true });
+  });
+
+  app.get("/agents/:id/status", (c) => c.json(agents.status(c.req.param("id"))));
+
+  app.get("/agents/:id/events", (c) => {
+    const after = Number(c.req.query("after") ?? 0);
+    if (!Number.isSafeInteger(after) || after < 0)
+      throw new Refusal(400, "after_refused", "after must be a non-negative integer");
+    return c.json({ events: agents.events(c.req.param("id"), after) });
+  });
+
+  app.post("/agents/:id/stream-ticket", (c) => {
+    const { agentId } = agents.status(c.req.param("id"));
+    return c.json(tickets.issue(agentId));
+  });
+
+  routeGit(app, options);
+  routeHandIns(app, options);
+  routePlaces(app, places);
+  routeRepositories(app, repositories);
+
+  app.notFound((c) => c.json({ error: "Not found" }, 404));
+  app.onError((error, c) => {
+    if (error instanceof InvalidBody)
+      return c.json({ error: error.message, issues: error.issues } satisfies ControlError, 400);
+    if (error instanceof Refusal)
+      return c.json({ error: error.message, code: error.code } satisfies ControlError, error.httpStatus);
+    log(`${c.req.method} ${c.req.path} failed: ${messageOf(error)}`);
+    return c.json(
+      { error: "the control server failed; its log says why", code: "internal" } satisfies ControlError,
+      500,
+    );
+  });
+  return app;
+}
+
+/** No answer is kept by a cache, or taken for something else than it says. */
+const keptByNobody: MiddlewareHandler = async (c, next) => {
+  await next();
+  c.header("x-content-type-options", "nosniff");
+  c.header("cache-control", "no-store");
+};
+
+function routeGit(app: Hono, { merges, trains }: AppOptions): void {
+  app.post("/git/merge", async (c) => {
+    await merges.accept(await read(c, MergeRequest));
+    return c.json({ status: "accepted" }, 202);
+  });
+  app.post("/git/train", async (c) => {
+    await trains.accept(await read(c, TrainRequest));
+    return c.json({ status: "accepted" }, 202);
+  });
+  app.get("/git/train/:id", (c) => c.json(trains.state(c.req.param("id"))));
+}
+
+function routeHandIns(app: Hono, { handIns, capabilities }: AppOptions): void {
+  app.get("/capabilities", (c) => c.json(capabilities));
+  app.post("/agents/:id/inspect", async (c) =>
+    c.json(await handIns.inspect(c.req.param("id"), await read(c, InspectRequest))),
+  );
+}
+
+function routePlaces(app: Hono, places: Places): void {
+  app.post("/rigs/:id/tidy", async (c) =>
+    c.json(await places.tidy(idOf("rig", c.req.param("id")), await read(c, TidyRequest))),
+  );
+  app.post("/rigs/:id/forget", (c) => {
+    places.forget(idOf("rig", c.req.param("id")));
+    return c.json({ forgotten: true }, 202);
+  });
+}
+
+function routeRepositories(app: Hono, repositories: Repositories): void {
+  app.post("/repositories/look", async (c) => c.json(await repositories.look(await read(c, LookRequest))));
+  app.post("/agents/:id/sync", async (c) =>
+    c.json(await repositories.sync(idOf("agent", c.req.param("id")), await read(c, SyncRequest))),
+  );
+}
+
+/** It names a folder. @throws Refusal 400 */
+function idOf(of: "rig" | "agent", text: string): string {
+  const id = Id.safeParse(text);
+  if (!id.success) throw new Refusal(400, `${of}_id_refused`, `the ${of}'s id ${id.error.issues[0]?.message}`);
+  return id.data;
+}
+
+class InvalidBody extends Error {
+  readonly issues: NonNullable<ControlError["issues"]>;
+
+  constructor(message: string, issues: NonNullable<ControlError["issues"]>) {
+    super(message);
+    this.name = "InvalidBody";
+    this.issues = issues;
+  }
+}
+
+/**
+ * @throws InvalidBody (400) with one issue per field. An empty body counts as `{}`.
+ * @throws Refusal 415 for a body that does not say that it is JSON, as that of a form on a web page.
+ */
+async function read<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
+  const text = await c.req.text();
+  if (text !== "" && !/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))
+    throw new Refusal(415, "not_json", "a body must say `content-type: application/json`; nothing was done");
+  let body: unknown;
+  try {
+    body = text === "" ? {} : JSON.parse(text);
+  } catch {
+    throw new InvalidBody("the body is not valid JSON", [{ path: "", message: "not valid JSON" }]);
+  }
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
+  throw new InvalidBody(
+    `the body is not valid: ${issues.map(({ path, message }) => `${path || "body"}: ${message}`).join("; ")}`,
+    issues,
+  );
+}

@@ -1,0 +1,41 @@
+/** What this control server says of itself: `degraded` names every reason, and still answers. */
+import type { Health } from "../../src/wire/container.ts";
+import type { Agents } from "../agents/agents.ts";
+import type { Config } from "../config.ts";
+import type { Places } from "../place/places.ts";
+import type { Callbacks } from "../reports/callbacks.ts";
+
+export interface HealthOptions {
+  readonly agents: Agents;
+  readonly places: Places;
+  readonly callbacks: Callbacks;
+  readonly config: Config;
+  /** This process's own id: another one says that the control server was started anew. */
+  readonly instance: string;
+  readonly draining: () => boolean;
+}
+
+export function createHealth({ agents, places, callbacks, config, instance, draining }: HealthOptions): () => Health {
+  const startedAt = Date.now();
+  return () => {
+    const disk = places.disk();
+    const reasons = [
+      ...(draining() ? ["draining"] : []),
+      ...(callbacks.late() ? [`${callbacks.pending()} callbacks are waiting for the rig API`] : []),
+      ...(config.agentCommand === null ? ["AGENT_COMMAND is not set"] : []),
+      ...(disk.free_bytes < config.minFree_bytes
+        ? [`the disk has ${disk.free_bytes} bytes left, and nothing is started`]
+        : []),
+    ];
+    const { live, processes } = agents.counts();
+    return {
+      status: reasons.length === 0 ? "ok" : "degraded",
+      agents: live,
+      servers: processes,
+      uptime: (Date.now() - startedAt) / 1000,
+      instance,
+      disk,
+      ...(reasons.length === 0 ? {} : { reasons }),
+    };
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * What is spawned can be found before it is written down anywhere: every process carries a mark in its environment, and so does
+ * everything that it starts, in whichever process group or session. A WORK_DIR has a mark of its own, so that a sweep of one folder
+ * touches nothing of another one, not even of the folder that it was copied from.
+ */
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readFileSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod";
+import { folderIdOf, readPrivateJson, writePrivateJson } from "../files.ts";
+import { GROUP_POLL_MS } from "../limits.ts";
+import { startTimeOf } from "./groups.ts";
+
+/** The variable. Its value is `<mark of the folder>:<what for>`. */
+export const MARK = "TICKTOWN_MARK";
+
+const MARK_BYTES = 12;
+const Identity = z.object({ mark: z.string().min(1), folder: z.string() });
+
+/** The mark of a WORK_DIR. Made anew in a copy: what runs elsewhere belongs to the folder that was copied. */
+export function openMark(workDir: string): string {
+  const known = readMark(workDir);
+  if (known !== null) return known;
+  const mark = randomBytes(MARK_BYTES).toString("hex");
+  writePrivateJson(identityOf(workDir), { mark, folder: folderIdOf(workDir) });
+  return mark;
+}
+
+/** @returns null where there is none yet, or the folder is a copy of the one that it was made for */
+export function readMark(workDir: string): string | null {
+  const identity = Identity.safeParse(readPrivateJson(identityOf(workDir))).data;
+  return identity !== undefined && identity.folder === folderIdOf(workDir) ? identity.mark : null;
+}
+
+/** Where a WORK_DIR keeps its mark. */
+export const identityOf = (workDir: string): string => path.join(workDir, "identity.json");
+
+/** The environment entry of one run, or of everything else that a server starts. */
+export function markOf(mark: string, what: string): string {
+  return `${mark}:${what}`;
+}
+
+/** Living processes whose mark begins so: `<mark>:` for all of a folder, the whole value for one run. Never this process. */
+export function markedProcesses(begin: string): number[] {
+  const entry = `${MARK}=${begin}`;
+  const pids = process.platform === "linux" ? fromProc(entry) : fromPs(entry);
+  return pids.filter((pid) => pid !== process.pid && startTimeOf(pid) !== null);
+}
+
+/** Signals whatever carries the mark now. @returns how many that were */
+const signalMarked = (begin: string, signal: NodeJS.Signals): number => signalEach(markedProcesses(begin), signal);
+
+/** @returns how many of them there still were */
+export function signalEach(pids: readonly number[], signal: NodeJS.Signals): number {
+  let count = 0;
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+      count++;
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return count;
+}
+
+/**
+ * Kills whatever carries the mark, and looks again until twice in a row there was nothing: a process that was just being made
+ * gets its environment a moment later. @returns whether all was gone before the deadline (ms since epoch)
+ */
+export async function sweepMarked(begin: string, deadline: number): Promise<boolean> {
+  for (let quiet = 0; quiet < 2;) {
+    quiet = signalMarked(begin, "SIGKILL") === 0 ? quiet + 1 : 0;
+    if (quiet === 2) break;
+    if (Date.now() >= deadline) return false;
+    await sleep(GROUP_POLL_MS);
+  }
+  return true;
+}
+
+/** The same for a program that is about to exit and cannot wait: what starts others is ended before they are. */
+export function killMarked(begin: string): void {
+  for (let round = 0; round < SYNC_ROUNDS && signalMarked(begin, "SIGKILL") > 0; round++);
+}
+
+/** A killed process may be seen for another moment; more rounds than this would only spin. */
+const SYNC_ROUNDS = 20;
+
+/** All processes of a WORK_DIR, whoever started them; none when the folder has no mark of its own. */
+export function killAllOf(workDir: string): void {
+  const mark = readMark(workDir);
+  if (mark !== null) killMarked(`${mark}:`);
+}
+
+function fromProc(entry: string): number[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      return `\0${readFileSync(`/proc/${name}/environ`, "latin1")}`.includes(`\0${entry}`) ? [Number(name)] : [];
+    } catch {
+      return []; // It ended while we looked, or belongs to somebody else.
+    }
+  });
+}
+
+/** Elsewhere `ps` prints the environment of one's own processes behind their command line. */
+function fromPs(entry: string): number[] {
+  const table = execFileSync("ps", ["-A", "-E", "-ww", "-o", "pid=,command="], { encoding: "utf8" });
+  return table.split("\n").flatMap((line) => (line.includes(` ${entry}`) ? [Number.parseInt(line, 10)] : []));
+}

@@ -1,0 +1,76 @@
+/** Whether the target has a bead's work already, under whichever commit. */
+import { type Git, isAncestor, mustGit } from "../git/git.ts";
+import type { RigFolders } from "../git/layout.ts";
+import { mergedTree } from "../git/merge-tree.ts";
+import { LANDINGS_SEARCHED_MAX } from "../limits.ts";
+
+/** What a commit says of itself when it is not the one that was handed in. */
+export const HANDED_IN = "Handed-In";
+
+/** Commits of the target by what was handed in, without those that were taken back since. */
+export async function landingsOn(git: Git, store: string, target: string): Promise<ReadonlyMap<string, string>> {
+  const log = (grep: string, format: string): Promise<string> =>
+    mustGit(git, store, [
+      "log",
+      "--first-parent",
+      `-n${LANDINGS_SEARCHED_MAX}`,
+      `--grep=${grep}`,
+      `--format=${format}`,
+      target,
+    ]);
+  const landed = await log(`^${HANDED_IN}: `, `%H %(trailers:key=${HANDED_IN},valueonly,separator=%x20)`);
+  if (landed === "") return new Map();
+  const takenBack = new Set(
+    Array.from((await log(REVERTS, "%b")).matchAll(/^This reverts commit ([0-9a-f]{40,64})\.$/gm), ([, sha]) => sha),
+  );
+  const found = new Map<string, string>();
+  for (const line of landed.split("\n")) {
+    const [commit = "", source = ""] = line.split(" ");
+    // The newest comes first.
+    if (source !== "" && !takenBack.has(commit) && !found.has(source)) found.set(source, commit);
+  }
+  return found;
+}
+
+const REVERTS = "^This reverts commit ";
+
+/** The first commit of the target, along its first parents, that contains an ancestor of it. */
+export async function firstWith(git: Git, store: string, target: string, source: string): Promise<string> {
+  const args = ["rev-list", "--first-parent", `-n${LANDINGS_SEARCHED_MAX}`, `${source}..${target}`];
+  const out = await mustGit(git, store, args);
+  const chain = out.split("\n").filter((sha) => sha !== "");
+  // The newest first: those that contain it, then those that do not.
+  let [low, high] = [0, chain.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (await isAncestor(git, store, source, chain[middle] as string)) low = middle + 1;
+    else high = middle;
+  }
+  const commit = chain[low - 1] ?? source;
+  // It may be one of the first parents itself.
+  const parent = await git(store, ["rev-parse", "--verify", "--quiet", `${commit}^1`]);
+  return parent.stdout.trim() === source ? source : commit;
+}
+
+/** Whether merging it would change nothing. */
+export async function addsNothing(git: Git, folders: RigFolders, target: string, source: string): Promise<boolean> {
+  const merged = await mergedTree(git, folders, target, source);
+  return merged.kind === "clean" && merged.tree === (await treeOf(git, folders.store, target));
+}
+
+export function treeOf(git: Git, store: string, commit: string): Promise<string> {
+  return mustGit(git, store, ["rev-parse", "--verify", `${commit}^{tree}`]);
+}
+
+/** Whether somebody else's commits make the same changes: each one for itself, or all of them as one (a forge's squash). */
+export async function isContainedByPatch(git: Git, store: string, target: string, source: string): Promise<boolean> {
+  const fork = await git(store, ["merge-base", target, source]);
+  if (fork.code !== 0) return false;
+  const base = fork.stdout.trim();
+  const allThere = async (tip: string): Promise<boolean> => {
+    const lines = (await mustGit(git, store, ["cherry", target, tip])).split("\n").filter((line) => line !== "");
+    return lines.length > 0 && lines.every((line) => line.startsWith("-"));
+  };
+  if (await allThere(source)) return true;
+  return allThere(await mustGit(git, store, ["commit-tree", `${source}^{tree}`, "-p", base, "-m", "as one"]));
+}

@@ -1,0 +1,39 @@
+/** The box that checks run in: `node scripts/box.ts` finds bubblewrap, or installs Debian's, and tries it. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import path from "node:path";
+import { openBox } from "../container/box/box.ts";
+import { messageOf } from "../src/events/message-of.ts";
+import { ensureProgram, programFolders } from "./debian.ts";
+
+/** @throws Error that says what to install */
+export async function requireBox(): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), "ticktown-box-"));
+  try {
+    const secret = path.join(folder, "secret");
+    writeFileSync(secret, "");
+    const { why } = await openBox({ path: process.env["PATH"] ?? "", hidden: [homedir()], secret });
+    if (why !== "")
+      throw new Error(
+        `the tests of the box need one that works, and ${why}. Install bubblewrap (on Debian: apt-get install bubblewrap) on a kernel that lets users make namespaces`,
+      );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const find = (): string | null =>
+  programFolders()
+    .map((folder) => path.join(folder, "bwrap"))
+    .find((file) => existsSync(file)) ?? null;
+
+if (process.argv[1] !== undefined && import.meta.filename === process.argv[1]) {
+  // What is missing is said below, with all else that can be wrong with it.
+  ensureProgram(find, () => {}, "bubblewrap", "the tests of the box");
+  try {
+    await requireBox();
+  } catch (error) {
+    process.stderr.write(`ticktown: ${messageOf(error)}\n`);
+    process.exit(1);
+  }
+}

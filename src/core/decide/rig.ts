@@ -1,0 +1,110 @@
+import type { Fact } from "../../events/facts.ts";
+import { NEWEST_RULES, rulesOf } from "../../events/rules.ts";
+import type { Kind } from "../step.ts";
+import { actorKey, get, type World } from "../world.ts";
+import { anyOf, operators, system, type Rule } from "./authority.ts";
+import type { CommandOf, Decision, Rows, Surroundings } from "./command.ts";
+import { accept, cannot, refuse, takes } from "./tools.ts";
+
+/** A setup and checks are programs that run here: whoever may run programs here may set them. */
+const setters: Rule<CommandOf<"set_settings">> = {
+  says: "operators; of a setup or checks, those who are admins",
+  holds: (who, command, world) =>
+    operators.holds(who, command, world) &&
+    ((command.settings.setup === undefined && command.settings.checks === undefined) ||
+      (who.kind === "operator" && who.scope === "admin")),
+};
+
+/** Commands to the rig itself. */
+export const RIG: Rows<"configure" | "set_settings" | "pause" | "resume" | "drain" | "destroy" | "repair"> = {
+  configure: { may: anyOf(system, operators), run: configure },
+  set_settings: { may: setters, run: setSettings },
+  pause: {
+    may: operators,
+    run: (world, _, around) =>
+      ofRig(
+        world,
+        around,
+        { type: "rig.paused", by: around.caller.id },
+        world.rig.matches({ life: { alive: "paused" } }),
+      ),
+  },
+  resume: {
+    may: operators,
+    run: (world, _, around) =>
+      ofRig(
+        world,
+        around,
+        { type: "rig.resumed", by: around.caller.id },
+        world.rig.matches({ life: { alive: "open" } }),
+      ),
+  },
+  drain: {
+    may: operators,
+    run: (world, _, around) =>
+      ofRig(world, around, { type: "rig.draining", by: around.caller.id }, world.rig.matches({ life: "draining" })),
+  },
+  destroy: {
+    may: anyOf(system, operators),
+    run: (_, __, around) => accept([{ type: "rig.destroyed", by: around.caller.id }]),
+  },
+  repair: { may: operators, run: (world, { kind, id }, around) => repair(world, kind, id, around) },
+};
+
+function configure(world: World, { type: _, ...config }: CommandOf<"configure">): Decision {
+  const now = world.rig.context.config;
+  if (now !== null && now.rigId !== config.rigId) return refuse(409, `this rig is ${now.rigId} already`);
+  return accept(
+    now !== null && Object.keys(differing(now, config)).length === 0
+      ? []
+      : [{ type: "rig.configured", ...config, rules: now === null ? NEWEST_RULES : rulesOf(world.rig.context) }],
+  );
+}
+
+function setSettings(world: World, command: CommandOf<"set_settings">): Decision {
+  const settings = { ...world.rig.context.settings, ...command.settings };
+  if (!(settings.gupp_check_ms <= settings.gupp_escalate_ms && settings.gupp_escalate_ms <= settings.gupp_restart_ms)) {
+    return refuse(
+      422,
+      `gupp_check_ms (${settings.gupp_check_ms}) must not be above gupp_escalate_ms (${settings.gupp_escalate_ms}), nor that above gupp_restart_ms (${settings.gupp_restart_ms})`,
+    );
+  }
+  const changes = differing(world.rig.context.settings, command.settings);
+  return accept(Object.keys(changes).length === 0 ? [] : [{ type: "rig.settings_changed", changes }]);
+}
+
+/** The part of `wanted` that is not so already. */
+const differing = <T extends object>(now: T, wanted: Partial<T>): Partial<T> =>
+  Object.fromEntries(
+    Object.entries(wanted).filter(
+      ([name, value]) => value !== undefined && JSON.stringify(value) !== JSON.stringify(now[name as keyof T]),
+    ),
+  ) as Partial<T>;
+
+function ofRig(world: World, around: Surroundings, fact: Fact, already: boolean): Decision {
+  if (already) return accept([]);
+  return takes(world, world.rig, fact, around.at)
+    ? accept([fact])
+    : cannot("rig", world.rig.context.config?.rigId ?? "", world.rig, fact.type.replace("rig.", "be "));
+}
+
+/** What is sound is left as it is. */
+function repair(world: World, kind: Kind, id: string, around: Surroundings): Decision {
+  if (!world.broken.has(actorKey(kind, id)))
+    return get(world, kind, id) === undefined ? refuse(404, `no ${kind} ${id} in this rig`) : accept([]);
+  const state = around.stateBefore(kind, id);
+  if (state === undefined)
+    return refuse(
+      409,
+      `${kind} ${id} cannot be repaired: the journal that this rig holds does not reach back to a state of it`,
+    );
+  return accept([
+    {
+      type: "actor.repaired",
+      kind,
+      id,
+      by: around.caller.id,
+      state: state as Extract<Fact, { type: "actor.repaired" }>["state"],
+    },
+  ]);
+}

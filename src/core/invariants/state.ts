@@ -1,0 +1,277 @@
+import { agentDeadline, currentDispatch } from "../../machines/agent.ts";
+import { queueDeadline } from "../../machines/queue.ts";
+import { reviewDeadline } from "../../machines/review.ts";
+import { gateOf, rigDeadline } from "../../machines/rig.ts";
+import { allowance, schedule } from "../schedule.ts";
+import { get, isReady, type World } from "../world.ts";
+import { isExcused, type Report, type Rule, type Violation } from "./rules.ts";
+import { AGENT_WAKERS, leafOf } from "./wakers.ts";
+
+/** The highest limits that were ever in force: what was legal then is not wrong because an operator has lowered a limit since. */
+export interface Highest {
+  readonly capacity: number;
+  readonly max_attempts: number;
+}
+export const highest = (world: World, before: Highest = { capacity: 0, max_attempts: 0 }): Highest => {
+  const { capacity, max_attempts } = world.rig.context.settings;
+  return capacity <= before.capacity && max_attempts <= before.max_attempts
+    ? before
+    : { capacity: Math.max(capacity, before.capacity), max_attempts: Math.max(max_attempts, before.max_attempts) };
+};
+
+/**
+ * Every invariant that can be seen in one state.
+ * @param seen the limits in force so far; without it only today's are known, and an agent may be blamed for a lowered one.
+ */
+export function violations(world: World, seen: Highest = highest(world)): Violation[] {
+  const found: Violation[] = [];
+  if (world.rig.matches({ life: "destroyed" })) return found;
+  const report = (rule: Rule, actor: string, text: string) => void found.push({ rule, actor, text });
+  agentsAreRight(world, seen, report);
+  beadsAreRight(world, report);
+  reviewsAreRight(world, report);
+  queueIsRight(world, report);
+  rigIsRight(world, report);
+  indexesAreRight(world, report);
+  return found;
+}
+
+function agentsAreRight(world: World, seen: Highest, report: Report): void {
+  const { settings } = world.rig.context;
+  const hooked = new Map<string, string>();
+  let slots = 0;
+  for (const [id, agent] of world.agents) {
+    const { context } = agent;
+    const holds = agent.hasTag("slot");
+    if (holds) slots++;
+    if (isExcused(world, "agent", id)) continue;
+    const actor = `agent:${id}`;
+    const leaf = leafOf(agent.value);
+    const waker = AGENT_WAKERS[leaf];
+    if (waker === undefined) report("everyone_has_a_waker", actor, `nobody is known to wake an agent that is ${leaf}`);
+    else if (waker === "deadline" && context.role !== "mayor" && agentDeadline(agent, settings) === null)
+      report("everyone_has_a_waker", actor, `is ${leaf} without a deadline`);
+    if (context.attempts > seen.max_attempts)
+      report("attempts_are_bounded", actor, `has ${context.attempts} attempts of ${seen.max_attempts}`);
+    if (context.hook === null) {
+      if (
+        (holds ||
+          leaf.startsWith("restarting") ||
+          leaf === "idle.hooked" ||
+          leaf === "blocked.onHelp.parked" ||
+          leaf === "blocked.overBudget") &&
+        context.role !== "mayor"
+      )
+        report("process_has_hook", actor, `is ${leaf} without a hook`);
+      continue;
+    }
+    if (leaf === "idle.empty" || leaf === "blocked.quarantined")
+      report("process_has_hook", actor, `is ${leaf} with ${context.hook} on its hook`);
+    const other = hooked.get(context.hook);
+    if (other !== undefined)
+      report(
+        holds && world.agents.get(other)?.hasTag("slot") ? "one_dispatch_per_bead" : "one_bead_per_agent",
+        `bead:${context.hook}`,
+        `is on the hooks of ${other} and ${id}`,
+      );
+    hooked.set(context.hook, id);
+    if (holds && context.dispatchBead !== context.hook)
+      report(
+        "one_dispatch_per_bead",
+        actor,
+        `runs ${currentDispatch(context) ?? "nothing"} for ${context.dispatchBead ?? "nothing"}, but has ${context.hook} on its hook`,
+      );
+    if (isExcused(world, "bead", context.hook)) continue;
+    const bead = world.beads.get(context.hook);
+    if (bead === undefined || bead.hasTag("terminal") || bead.value === "in_review")
+      report(
+        "hooks_agree",
+        actor,
+        `has ${context.hook} on its hook, which is ${bead === undefined ? "gone or over" : String(bead.value)}`,
+      );
+    else if (bead.context.assignee !== id)
+      report(
+        "hooks_agree",
+        actor,
+        `has ${context.hook} on its hook, whose assignee is ${bead.context.assignee ?? "nobody"}`,
+      );
+    else if (bead.context.attempts !== context.attempts)
+      report(
+        "hooks_agree",
+        actor,
+        `counts ${context.attempts} attempts of ${context.hook}, which counts ${bead.context.attempts}`,
+      );
+  }
+  if (slots > seen.capacity)
+    report(
+      "within_capacity",
+      "rig:rig",
+      `${slots} slots are in use, the capacity has never been above ${seen.capacity}`,
+    );
+}
+
+function beadsAreRight(world: World, report: Report): void {
+  for (const [id, bead] of world.beads) {
+    if (bead.hasTag("terminal") || isExcused(world, "bead", id)) continue;
+    const { context } = bead;
+    const actor = `bead:${id}`;
+    if (bead.value === "in_review") {
+      const review = context.reviewId === null ? undefined : world.reviews.get(context.reviewId);
+      if (context.reviewId !== null && isExcused(world, "review", context.reviewId)) continue;
+      if (review === undefined || review.hasTag("terminal"))
+        report(
+          "review_is_live",
+          actor,
+          `is in_review, but its review ${context.reviewId ?? "(none)"} is ${review === undefined ? "gone or over" : String(review.value)}`,
+        );
+      continue;
+    }
+    if (context.assignee !== null) {
+      if (!isExcused(world, "agent", context.assignee) && world.agents.get(context.assignee)?.context.hook !== id)
+        report(
+          "hooks_agree",
+          actor,
+          `is assigned to ${context.assignee}, whose hook is ${world.agents.get(context.assignee)?.context.hook ?? "empty"}`,
+        );
+    } else if (bead.value === "in_progress" && context.type === "issue") {
+      report("everyone_has_a_waker", actor, "is in progress, and nobody works on it");
+    }
+    for (const blocker of context.blockedBy) {
+      if (world.beads.has(blocker) || isExcused(world, "bead", blocker)) continue;
+      // A failed blocker is a person's to replace; one that is closed or does not exist will never say so again.
+      const blocking = get(world, "bead", blocker);
+      if (blocking === undefined || blocking.value === "closed")
+        report(
+          "everyone_has_a_waker",
+          actor,
+          `waits for ${blocker}, which is ${blocking === undefined ? "gone" : "closed"}`,
+        );
+    }
+  }
+}
+
+function reviewsAreRight(world: World, report: Report): void {
+  let running = 0;
+  for (const [id, review] of world.reviews) {
+    if (review.hasTag("terminal") || isExcused(world, "review", id)) continue;
+    const { beadId } = review.context;
+    if (review.value === "running") {
+      running++;
+      if (reviewDeadline(review, world.rig.context.settings) === null)
+        report("everyone_has_a_waker", `review:${id}`, "is running without a deadline");
+    }
+    if (isExcused(world, "bead", beadId)) continue;
+    const bead = world.beads.get(beadId);
+    if (bead?.value !== "in_review" || bead.context.reviewId !== id)
+      report(
+        "review_is_live",
+        `review:${id}`,
+        `is ${String(review.value)}, but its bead ${beadId} is ${bead === undefined ? "gone or over" : `${String(bead.value)} with review ${bead.context.reviewId ?? "(none)"}`}`,
+      );
+  }
+  if (running > 1) report("one_merge", "rig:rig", `${running} merges are running`);
+}
+
+/** Who is on a train and who runs it agree; a train has an end, and at most one runs. */
+function queueIsRight(world: World, report: Report): void {
+  const { queue } = world;
+  if (isExcused(world, "queue", "queue")) return;
+  const on = new Map<string, number>();
+  if (queue?.value === "running") {
+    const { members, again } = queue.context;
+    for (const { reviewId, claim } of [...members, ...(again === null ? [] : [again])]) on.set(reviewId, claim);
+    if (queueDeadline(queue) === null) report("everyone_has_a_waker", "queue:queue", "runs a train without a deadline");
+    for (const [id, review] of world.reviews)
+      if (review.value === "running" && !isExcused(world, "review", id))
+        report("one_merge", `review:${id}`, `is being merged beside train ${queue.context.train}`);
+  }
+  for (const [id, review] of world.reviews) {
+    if (isExcused(world, "review", id)) continue;
+    const { claim, train } = review.context;
+    if (review.value === "boarded" && on.get(id) !== claim)
+      report("train_agrees", `review:${id}`, `is on train ${train ?? 0}, which does not run with it`);
+    if (review.value !== "boarded" && !review.hasTag("terminal") && on.get(id) === claim)
+      report("train_agrees", `review:${id}`, `is ${String(review.value)}, and train ${train ?? 0} runs with it`);
+  }
+}
+
+function rigIsRight(world: World, report: Report): void {
+  if (world.broken.size > 0 && world.broken.has("rig:rig")) return;
+  const { rig } = world;
+  const { probe } = rig.context;
+  if (rig.matches({ gate: "suspended" }) && rigDeadline(rig) === null)
+    report("everyone_has_a_waker", "rig:rig", "is suspended without a deadline");
+  if (rig.matches({ gate: "halfOpen" }) && probe !== null) {
+    // Its fate decides whether dispatch goes on; without it the rig would wait for ever.
+    const agent = world.agents.get(probe.slice(0, probe.lastIndexOf(":")));
+    if (
+      agent === undefined ||
+      currentDispatch(agent.context) !== probe ||
+      !agent.hasTag("slot") ||
+      isExcused(world, "agent", agent.context.id)
+    )
+      report("everyone_has_a_waker", "rig:rig", `is half open and waits for ${probe}, which does not run`);
+  }
+  const left = schedule(world, world.seq);
+  if (left.length > 0)
+    report(
+      "nothing_left_to_decide",
+      "rig:rig",
+      `the gate is ${gateOf(rig)}, ${allowance(world)} dispatches are allowed, and the rig would still say ${left.map((fact) => fact.type).join(", ")}`,
+    );
+}
+
+function indexesAreRight(world: World, report: Report): void {
+  const { index } = world;
+  const counts = { free: 0, due: 0, slots: 0, active: 0, ready: 0, queued: 0, merging: 0, hooks: 0 };
+  const member = (
+    name: "free" | "due" | "slots" | "active" | "ready" | "queued" | "merging",
+    id: string,
+    is: boolean,
+  ) => {
+    if (is) counts[name]++;
+    if (index[name].has(id) !== is)
+      report("indexes_agree", id, `${is ? "is missing from" : "does not belong into"} the index of ${name}`);
+  };
+  for (const [id, agent] of world.agents) {
+    member("free", id, agent.context.role === "polecat" && agent.hasTag("free"));
+    member("due", id, agent.hasTag("due"));
+    member("slots", id, agent.hasTag("slot"));
+    member("active", `agent:${id}`, agent.hasTag("active"));
+    if (agent.context.hook !== null) {
+      counts.hooks++;
+      if (index.hooks.get(agent.context.hook) !== id)
+        report(
+          "indexes_agree",
+          `agent:${id}`,
+          `has ${agent.context.hook} on its hook, the index of hooks says ${index.hooks.get(agent.context.hook) ?? "nobody"}`,
+        );
+    }
+    if (index.identities.get(agent.context.identity) !== id)
+      report(
+        "indexes_agree",
+        `agent:${id}`,
+        `identity ${agent.context.identity} belongs to ${index.identities.get(agent.context.identity) ?? "nobody"} in the index`,
+      );
+  }
+  for (const [id, bead] of world.beads) {
+    member("ready", id, isReady(bead) && bead.context.assignee === null);
+    if (bead.hasTag("terminal")) continue;
+    for (const blocker of bead.context.blockedBy)
+      if (!index.dependents.get(blocker)?.has(id))
+        report("indexes_agree", `bead:${id}`, `waits for ${blocker}, which the index of dependents does not know`);
+  }
+  for (const [id, review] of world.reviews) {
+    member("queued", id, review.hasTag("queued"));
+    member("merging", id, review.hasTag("merging"));
+    member("active", `review:${id}`, review.hasTag("merging"));
+  }
+  for (const name of ["free", "due", "slots", "active", "ready", "queued", "merging", "hooks"] as const) {
+    if (index[name].size !== counts[name])
+      report(
+        "indexes_agree",
+        "rig:rig",
+        `the index of ${name} has ${index[name].size} members, the snapshots have ${counts[name]}`,
+      );
+  }
+}

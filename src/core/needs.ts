@@ -1,0 +1,373 @@
+import type { JsonValue } from "../events/json.ts";
+import { NEED_CODES, type Level, type NeedCode } from "../events/needs.ts";
+import type { AgentSnapshot } from "../machines/agent.ts";
+import { isUndecided } from "../machines/agent/context.ts";
+import { takenAsIs } from "../machines/agent/says.ts";
+import type { BeadSnapshot } from "../machines/bead.ts";
+import type { ReviewSnapshot } from "../machines/review.ts";
+import { cooldownEnd } from "../machines/rig.ts";
+import { causeOf, failureOf } from "./causes.ts";
+import { isDeferred } from "./schedule.ts";
+import { ofQueue } from "./needs-queue.ts";
+import { whyBead, type Reason } from "./why.ts";
+import { get, type World } from "./world.ts";
+
+/**
+ * Who needs a person, and why. Ids, codes and values only: titles are joined by whoever shows them (sentences.ts has the
+ * words). What has one cause is one need, however many actors tell of it: a failure is the failed bead, the escalation that
+ * says so, the agents that rest because of it, and the beads that wait for it.
+ */
+
+export interface Need {
+  /** The cause: the same for all that is one need, and stable while it lasts. */
+  readonly key: string;
+  readonly code: NeedCode;
+  readonly level: Level;
+  /** Whom it is about; ids, oldest first. */
+  readonly agents: readonly string[];
+  readonly beads: readonly string[];
+  readonly reviews: readonly string[];
+  /** Open escalations that tell of it: closing them settles a failure. */
+  readonly escalations: readonly string[];
+  /** Damaged actors, as `kind:id`. */
+  readonly actors: readonly string[];
+  /** Beads that cannot run before it is settled. */
+  readonly waiting: readonly string[];
+  /** When the oldest of it began, ms, or null. */
+  readonly since: number | null;
+  /** When Ticktown does something about it by itself, ms, or null. */
+  readonly until: number | null;
+  /** What the sentence is made of besides titles. */
+  readonly values: Readonly<Record<string, string | number>>;
+}
+
+/** What no chart holds of an escalation and the host keeps beside it: whom it is about. */
+export interface About {
+  readonly createdBy: string | null;
+  readonly kind: string | null;
+  readonly agentId: string | null;
+  readonly beadId: string | null;
+}
+
+const textOf = (value: JsonValue | undefined): string | null => (typeof value === "string" ? value : null);
+
+/** From a bead's stored text. */
+export const aboutOf = (
+  content: { createdBy: string | null; metadata: Record<string, JsonValue> } | undefined,
+): About => ({
+  createdBy: content?.createdBy ?? null,
+  kind: textOf(content?.metadata["kind"]),
+  agentId: textOf(content?.metadata["agent_id"]),
+  beadId: textOf(content?.metadata["bead_id"]),
+});
+
+export interface Known {
+  /** Whom an escalation is about. */
+  about(escalationId: string): About;
+  /** Beads that have ended: as many of the newest as there are. Those that need nobody are left out here. */
+  readonly ended: Iterable<BeadSnapshot>;
+  /** ms. */
+  readonly now: number;
+}
+
+export type Draft = { -readonly [K in keyof Need]: Need[K] extends readonly string[] ? Set<string> : Need[K] };
+
+/** Needs under way, by cause. */
+class Drafts {
+  readonly byKey = new Map<string, Draft>();
+
+  /** The need of this cause; made when it is the first that is heard of it. */
+  of(key: string, code: NeedCode, level: Level, since: number | null = null): Draft {
+    const known = this.byKey.get(key);
+    if (known !== undefined) {
+      if (since !== null) known.since = Math.min(known.since ?? since, since);
+      return known;
+    }
+    const made: Draft = {
+      key,
+      code,
+      level,
+      agents: new Set(),
+      beads: new Set(),
+      reviews: new Set(),
+      escalations: new Set(),
+      actors: new Set(),
+      waiting: new Set(),
+      since,
+      until: null,
+      values: {},
+    };
+    this.byKey.set(key, made);
+    return made;
+  }
+}
+
+const LEVELS: Record<Level, number> = { now: 0, soon: 1, know: 2 };
+
+/** Most urgent first. */
+export function needsOf(world: World, known: Known): Need[] {
+  const drafts = new Drafts();
+  if (world.rig.matches({ life: "destroyed" })) drafts.of("destroyed", "destroyed", "know");
+  else {
+    ofRig(world, drafts);
+    ofDamaged(world, drafts);
+    for (const agent of world.agents.values()) ofAgent(world, agent, drafts);
+    ofEscalations(world, known, drafts);
+    for (const bead of known.ended) ofEnded(world, bead, drafts);
+    for (const review of world.reviews.values()) ofReview(world, review, drafts);
+    ofQueue(world, (...need) => drafts.of(...need));
+    ofChains(world, drafts);
+    ofWaiting(world, known.now, drafts);
+    restingWithTheirFailure(drafts);
+  }
+  const rank = new Map(NEED_CODES.map((code, i) => [code, i]));
+  return Array.from(drafts.byKey.values(), finished).sort(
+    (a, b) =>
+      LEVELS[a.level] - LEVELS[b.level] ||
+      (rank.get(a.code) ?? 0) - (rank.get(b.code) ?? 0) ||
+      (a.since ?? 0) - (b.since ?? 0) ||
+      (a.key < b.key ? -1 : 1),
+  );
+}
+
+const finished = (draft: Draft): Need => ({
+  ...draft,
+  agents: [...draft.agents],
+  beads: [...draft.beads],
+  reviews: [...draft.reviews],
+  escalations: [...draft.escalations],
+  actors: [...draft.actors],
+  waiting: [...draft.waiting],
+});
+
+function ofRig({ rig }: World, drafts: Drafts): void {
+  const { context } = rig;
+  if (context.config === null) drafts.of("no_config", "no_config", "now");
+  if (rig.matches({ gate: "suspended" })) {
+    const need = drafts.of("breaker_open", "breaker_open", "now", context.openedAt);
+    need.until = cooldownEnd(context);
+    need.values = {
+      failures: context.failures.length,
+      window_min: Math.round(context.settings.breaker_window_ms / 60_000),
+    };
+  }
+  if (rig.matches({ gate: "halfOpen" })) drafts.of("breaker_open", "probe", "soon", context.openedAt);
+  if (rig.matches({ container: "unreachable" }))
+    drafts.of("container_unreachable", "container_unreachable", "now").values = {
+      error: context.containerError ?? "it does not answer",
+    };
+  if (rig.matches({ life: "draining" })) drafts.of("draining", "draining", "know");
+  if (rig.matches({ life: { alive: "paused" } })) drafts.of("paused", "paused", "know");
+}
+
+function ofDamaged(world: World, drafts: Drafts): void {
+  for (const [actor, error] of world.broken) {
+    const need = drafts.of(`actor_damaged:${causeOf(error)}`, "actor_damaged", "now");
+    need.actors.add(actor);
+    need.values = { error };
+  }
+}
+
+/** The need of an agent's own state, or null: it works, waits for time, or is free. */
+function agentNeed(world: World, agent: AgentSnapshot): { code: NeedCode; level: Level; until: number | null } | null {
+  if (agent.matches({ blocked: "onHelp" }) && isUndecided(agent.context))
+    return { code: "hand_in_refused", level: "now", until: null };
+  if (agent.context.handIn?.isUnanswered === true && agent.matches({ exited: "handing_in" }))
+    return { code: "hand_in_unanswered", level: "soon", until: agent.context.handIn.askAt };
+  if (agent.matches({ blocked: "onHelp" })) return { code: "question", level: "now", until: null };
+  if (agent.matches({ blocked: "onPermission" })) return { code: "permission", level: "now", until: null };
+  if (agent.matches({ blocked: "overBudget" })) return { code: "over_budget", level: "now", until: null };
+  if (agent.matches({ blocked: "quarantined" }))
+    return { code: "agent_rests", level: "soon", until: agent.context.quarantinedUntil };
+  const isStalled =
+    agent.matches({ working: { progress: "escalated" } }) && !agent.matches({ working: { process: "draining" } });
+  const { progressAt } = agent.context;
+  if (isStalled)
+    return {
+      code: "stalled",
+      level: "soon",
+      until: progressAt === null ? null : progressAt + world.rig.context.settings.gupp_restart_ms,
+    };
+  return null;
+}
+
+/** What was said of a hand-in that was refused for the last time. */
+function refusalOf(world: World, { hook, handIn }: AgentSnapshot["context"]): Draft["values"] {
+  const { refusal, refusals = 0 } = world.beads.get(hook ?? "")?.context ?? {};
+  const commit = handIn?.refused?.commit ?? null;
+  return {
+    as_is: refusal !== undefined && takenAsIs(refusal.code) ? (commit ?? "") : "",
+    refusals,
+    refusal: refusal?.code ?? "unknown",
+    sentence: refusal?.sentence ?? "nothing was said",
+  };
+}
+
+const agentKey = (code: NeedCode, agentId: string): string => `${code}:${agentId}`;
+
+function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
+  const { id, hook, blockedAt, progressAt, exit } = agent.context;
+  if (world.broken.has(`agent:${id}`)) return;
+  const found = agentNeed(world, agent);
+  if (found === null) return;
+  const { code, level, until } = found;
+  const need = drafts.of(agentKey(code, id), code, level, blockedAt ?? progressAt);
+  need.agents.add(id);
+  need.until = until;
+  if (hook !== null) need.beads.add(hook);
+  if (code === "over_budget") need.values = { reason: exit?.reason ?? "no reason given" };
+  if (code === "hand_in_refused") need.values = refusalOf(world, agent.context);
+  if (code === "question") need.values = { parked: agent.matches({ blocked: { onHelp: "parked" } }) ? 1 : 0 };
+}
+
+/** Which state of its agent an escalation of the charts tells of. */
+const TELLS_OF: Record<string, NeedCode> = {
+  gupp: "stalled",
+  permission: "permission",
+  over_budget: "over_budget",
+  hand_in: "hand_in_refused",
+};
+
+function ofEscalations(world: World, { about }: Known, drafts: Drafts): void {
+  const open = [...world.beads.values()]
+    .filter(({ context, value }) => context.type === "escalation" && value !== "closed" && value !== "failed")
+    .filter(({ context }) => !world.broken.has(`bead:${context.id}`))
+    .sort((a, b) => b.context.seq - a.context.seq);
+  for (const escalation of open) {
+    const { id, createdAt } = escalation.context;
+    const { kind, agentId, beadId, createdBy } = about(id);
+    if (kind !== null && kind in TELLS_OF && agentId !== null) {
+      const state = drafts.byKey.get(agentKey(TELLS_OF[kind] ?? "stalled", agentId));
+      (state ?? drafts.of("settled_itself", "settled_itself", "know", createdAt)).escalations.add(id);
+      continue;
+    }
+    if (kind !== null && FAILED.has(kind)) {
+      const bead = beadId === null ? undefined : get(world, "bead", beadId);
+      const need =
+        bead?.value === "failed"
+          ? failureNeed(bead, drafts)
+          : drafts.of("settled_itself", "settled_itself", "know", createdAt);
+      need.escalations.add(id);
+      if (bead?.value === "failed" && agentId !== null && world.agents.has(agentId)) need.agents.add(agentId);
+      continue;
+    }
+    // The newest one of an agent that waits for help is its question.
+    const asking = [createdBy, agentId].map((id) => drafts.byKey.get(agentKey("question", id ?? ""))).find(Boolean);
+    if (asking !== undefined && asking.escalations.size === 0) {
+      asking.escalations.add(id);
+      continue;
+    }
+    const isTaken = escalation.value === "in_progress";
+    drafts.of(`escalation:${id}`, "escalation", isTaken ? "soon" : "now", createdAt).escalations.add(id);
+  }
+}
+
+/** What the charts' own escalations say of a bead that failed. */
+const FAILED: ReadonlySet<string> = new Set(["attempts_exhausted", "review_failed", "merge_conflict", "red"]);
+
+function failureNeed(bead: BeadSnapshot, drafts: Drafts): Draft {
+  const { id, reason, reviewId, closedAt } = bead.context;
+  const { code, words } = failureOf({ reason });
+  const need = drafts.of(`failed:${code}:${causeOf(words)}`, "failed", "now", closedAt);
+  need.beads.add(id);
+  if (reviewId !== null) need.reviews.add(reviewId);
+  need.values = { failure: code, reason: words };
+  return need;
+}
+
+/**
+ * Every failure of the charts has an escalation, made in the same commit: while that is open, the failure is a need; once it
+ * is closed somebody has settled it. What an agent gave up by itself, and what cannot be told, has none.
+ */
+function ofEnded(world: World, bead: BeadSnapshot, drafts: Drafts): void {
+  const { context } = bead;
+  if (bead.value !== "failed" || context.type !== "issue") return;
+  const { code, words } = failureOf(context);
+  if (code === "unknown") failureNeed(bead, drafts);
+  // A person who sets a bead to failed knows of it.
+  if (code !== "set_failed" || !world.agents.has(words)) return;
+  const need = drafts.of(`given_up:${words}`, "given_up", "soon", context.closedAt);
+  need.beads.add(context.id);
+  need.agents.add(words);
+}
+
+/** Tries of a merge without a verdict before somebody is told. */
+const MERGE_TRIES = 2;
+
+function ofReview(world: World, review: ReviewSnapshot, drafts: Drafts): void {
+  const { id, beadId, attempts, unasked, message, createdAt } = review.context;
+  if (review.hasTag("terminal") || attempts + unasked < MERGE_TRIES || world.broken.has(`review:${id}`)) return;
+  const need = drafts.of(`does_not_merge:${causeOf(message ?? "")}`, "does_not_merge", "soon", createdAt);
+  need.reviews.add(id);
+  need.beads.add(beadId);
+  need.values = { message: message ?? "no verdict so far" };
+}
+
+/** Beads behind one that failed never become ready: they belong to its failure, or are a need of their own once that is settled. */
+function ofChains(world: World, drafts: Drafts): void {
+  for (const [blockerId] of world.index.dependents) {
+    const blocker = get(world, "bead", blockerId);
+    if (blocker?.value !== "failed") continue;
+    const failure = [...drafts.byKey.values()].find(
+      ({ code, beads }) => (code === "failed" || code === "given_up") && beads.has(blockerId),
+    );
+    const need = failure ?? drafts.of(`blocked_by_failed:${blockerId}`, "blocked_by_failed", "soon");
+    need.beads.add(blockerId);
+    if (failure === undefined) need.since = blocker.context.closedAt;
+    const open = [blockerId];
+    for (let id = open.pop(); id !== undefined; id = open.pop())
+      for (const dependent of world.index.dependents.get(id) ?? []) {
+        if (need.waiting.has(dependent)) continue;
+        need.waiting.add(dependent);
+        open.push(dependent);
+      }
+  }
+}
+
+/** What holds ready work back and is a need, by the reason that `why` gives for it. */
+const HOLDS: Partial<Record<Reason, { key: string; code: NeedCode; level: Level }>> = {
+  no_config: { key: "no_config", code: "no_config", level: "now" },
+  breaker_open: { key: "breaker_open", code: "breaker_open", level: "now" },
+  paused: { key: "paused", code: "paused", level: "know" },
+  draining: { key: "draining", code: "draining", level: "know" },
+  wrong_role: { key: "wrong_role", code: "wrong_role", level: "soon" },
+  at_capacity: { key: "at_capacity", code: "at_capacity", level: "know" },
+};
+
+/** Ready work that is not running, with what holds it back. */
+function ofWaiting(world: World, now: number, drafts: Drafts): void {
+  const ids = new Set(world.index.ready);
+  for (const agentId of world.index.due) {
+    const hook = world.agents.get(agentId)?.context.hook ?? null;
+    if (hook !== null) ids.add(hook);
+  }
+  let first: Reason | null = null;
+  for (const id of ids) {
+    const bead = world.beads.get(id);
+    if (bead === undefined || isDeferred(bead, now)) continue;
+    // What holds one unassigned bead back holds all of them back: asked once, however many there are.
+    const isFree = bead.context.assignee === null && bead.context.blockedBy.length === 0;
+    const reason: Reason = isFree ? (first ??= whyBead(world, bead).reason) : whyBead(world, bead).reason;
+    const hold = HOLDS[reason];
+    if (hold === undefined) continue;
+    const need = drafts.of(hold.key, hold.code, hold.level);
+    need.waiting.add(id);
+    if (hold.code === "at_capacity") need.values = { capacity: world.rig.context.settings.capacity };
+    const agentId = bead.context.assignee;
+    if (hold.code === "wrong_role" && agentId !== null) need.agents.add(agentId);
+  }
+}
+
+/** An agent that rests because of failures that are shown is told with them: one cause, one need. */
+function restingWithTheirFailure(drafts: Drafts): void {
+  const all = [...drafts.byKey.values()];
+  const failures = all.filter(({ code }) => code === "failed");
+  for (const { key, agents, until } of all.filter(({ code }) => code === "agent_rests")) {
+    const [agentId = ""] = agents;
+    const failure = failures.find((need) => need.agents.has(agentId));
+    if (failure === undefined) continue;
+    failure.until = Math.max(failure.until ?? 0, until ?? 0);
+    failure.values = { ...failure.values, resting: Number(failure.values["resting"] ?? 0) + 1 };
+    drafts.byKey.delete(key);
+  }
+}

@@ -1,0 +1,180 @@
+import type { AgentSnapshot } from "../machines/agent.ts";
+import { isUndecided } from "../machines/agent/context.ts";
+import type { BeadSnapshot } from "../machines/bead.ts";
+import { cooldownEnd, gateOf } from "../machines/rig.ts";
+import { allowance, freeSlots, isDeferred, mayRun } from "./schedule.ts";
+import { tellsMore, whyReview } from "./why-review.ts";
+import { get, type World } from "./world.ts";
+import { sentenceOf, why, type Why } from "./why-what.ts";
+
+export { REASONS, type Reason, type Why } from "./why-what.ts";
+
+/** Why the rig grants nothing now, or null when it would. */
+function whyTheRigWaits(world: World): Why | null {
+  const { context } = world.rig;
+  switch (gateOf(world.rig)) {
+    case "destroyed":
+      return why("ended", "The rig was deleted.");
+    case "no_config":
+      return why("no_config", "Nobody has told this rig its repository: create the rig through the API.");
+    case "draining":
+      return why("draining", "The rig is draining: work is handed back and nothing is dispatched until it is resumed.");
+    case "paused":
+      return why("paused", "The rig is paused: what runs goes on, nothing new is dispatched until it is resumed.");
+    case "breaker_open":
+      return why(
+        "breaker_open",
+        context.probe === null
+          ? "Too many dispatches failed: dispatch is suspended until the cool-down is over, then one probe is tried."
+          : "A probe is running; its fate decides whether dispatch goes on.",
+        { failures: context.failures.length, probe: context.probe },
+        cooldownEnd(context),
+      );
+    case "open":
+    case "probe":
+      return allowance(world) > 0
+        ? null
+        : why("at_capacity", `All ${context.settings.capacity} slots are taken.`, {
+            capacity: context.settings.capacity,
+            in_use: world.index.slots.size,
+            free: freeSlots(world),
+          });
+  }
+}
+
+/** Why this bead is where it is. */
+export function whyBead(world: World, bead: BeadSnapshot): Why {
+  const { context } = bead;
+  const broken = world.broken.get(`bead:${context.id}`);
+  if (broken !== undefined)
+    return why(
+      "quarantined_until",
+      `Its stored state cannot be read: ${broken}. A repair folds its state again from the journal.`,
+    );
+  if (bead.hasTag("terminal"))
+    return why("ended", `It is ${String(bead.value)}${context.reason === null ? "" : `: ${context.reason}`}.`, {
+      commit_sha: context.commitSha,
+    });
+  if (context.type !== "issue")
+    return why(
+      "wrong_role",
+      `It is ${context.type === "escalation" ? "an" : "a"} ${context.type}: it is for people and mail, never dispatched as work.`,
+      { type: context.type },
+    );
+  if (bead.value === "in_review") return whyReview(world, bead);
+  if (context.blockedBy.length > 0)
+    return why(
+      "blocked_by",
+      `It waits for ${context.blockedBy.length === 1 ? "a bead" : `${context.blockedBy.length} beads`} to be merged: ${context.blockedBy.slice(0, 5).join(", ")}.`,
+      { blocked_by: [...context.blockedBy] },
+    );
+  if (isDeferred(bead, world.at))
+    return why("deferred_until", "It is deferred.", { defer_until: context.deferUntil }, context.deferUntil);
+  const agent = context.assignee === null ? undefined : world.agents.get(context.assignee);
+  if (agent !== undefined) return whyAgent(world, agent);
+  return whyTheRigWaits(world) ?? why("running", "It is ready and is dispatched with the next commit.");
+}
+
+/** What an agent with a process does, in words. */
+function doing(agent: AgentSnapshot): string {
+  if (agent.matches({ working: { process: "draining" } })) return "Its process was asked to stop.";
+  if (agent.matches({ working: { process: "handing_in" } }))
+    return "It says that it is done: the container is looking at what it hands in.";
+  if (!agent.matches({ working: { process: "running" } }))
+    return "Its process was asked to start and has not been heard from yet.";
+  if (agent.matches({ working: { progress: "checked" } }))
+    return "Its process runs, but has shown no progress for a while: it was sent a GUPP_CHECK.";
+  if (agent.matches({ working: { progress: "escalated" } }))
+    return "Its process runs, but shows no progress: a person was told, and it will be restarted.";
+  return "Its process runs and makes progress.";
+}
+
+/** Why the attempt before came to nothing is why it waits. */
+const waitsAgain = (world: World, { exit }: AgentSnapshot["context"]): string =>
+  `It waits before its next attempt.${exit === null || !tellsMore(world) ? "" : ` The one before ended (${exit.outcome.replace("_", " ")}): ${sentenceOf(exit.reason)}`}`;
+
+const notFit = (reason: string): string =>
+  `It could not start, because its place is not fit (${reason}). That is not charged; it is tried again.`;
+
+/** What it handed in was refused for the last time: a person decides. */
+function whyRefused(world: World, { context }: AgentSnapshot): Why {
+  const { refusal, refusals = 0 } = world.beads.get(context.hook ?? "")?.context ?? {};
+  return why(
+    "waiting_for_person",
+    `Its work was refused ${refusals} times, the last time: ${refusal?.sentence ?? "nothing was said"} Send it back, close it as no change, or take it as it is.`,
+    { since: context.blockedAt, refusals, code: refusal?.code ?? null },
+  );
+}
+
+/** Why this agent does what it does, or does not. */
+export function whyAgent(world: World, agent: AgentSnapshot): Why {
+  const { context } = agent;
+  const broken = world.broken.get(`agent:${context.id}`);
+  if (broken !== undefined)
+    return why(
+      "quarantined_until",
+      `Its stored state cannot be read: ${broken}. A repair folds its state again from the journal.`,
+    );
+  if (agent.matches({ blocked: "quarantined" }))
+    return why(
+      "quarantined_until",
+      "It gave up several beads in a row and rests; unblock it to end that now.",
+      {},
+      context.quarantinedUntil,
+    );
+  if (agent.matches({ blocked: "overBudget" }))
+    return why(
+      "over_budget",
+      `Its process said that its budget is used up (${context.exit?.reason ?? ""}): raise the budget and answer it with unblock, or cancel the bead.`,
+      { since: context.blockedAt },
+    );
+  if (agent.matches({ blocked: "onHelp" }) && isUndecided(context)) return whyRefused(world, agent);
+  if (agent.matches({ blocked: "onHelp" }))
+    return why("waiting_for_person", "It asked for help: answer it with unblock.", { since: context.blockedAt });
+  if (agent.matches({ blocked: "onPermission" }))
+    return why("waiting_for_person", "It waits at a permission prompt: answer it.", { since: context.blockedAt });
+  if (agent.matches("working") || agent.matches({ restarting: "starting" }))
+    return why(
+      "running",
+      doing(agent),
+      { dispatch: context.dispatchN, progress_at: context.progressAt },
+      context.leaseUntil ?? context.stopUntil ?? context.handIn?.askAt ?? null,
+    );
+  if (agent.matches({ exited: "handing_in" }))
+    return why(
+      "waiting_for_inspection",
+      context.handIn?.isUnanswered === true
+        ? "It says that it is done, and the container does not answer: it is asked again, and nobody is charged."
+        : "It said that it is done, and its process has ended: the container is looking at what it handed in.",
+      { branch: context.handIn?.branch ?? null, dispatch: context.dispatchN },
+      context.handIn?.askAt ?? null,
+    );
+  if (agent.matches("exited"))
+    return why(
+      "backing_off_until",
+      context.exit?.outcome === "place"
+        ? notFit(context.exit.reason)
+        : `Its process ended (${context.exit?.outcome ?? "unknown"}: ${context.exit?.reason ?? ""}); the next TICK decides.`,
+      {},
+      context.backoffUntil ?? world.at,
+    );
+  if (agent.matches({ restarting: "backingOff" }))
+    return why(
+      "backing_off_until",
+      context.exit?.outcome === "place" ? notFit(context.exit.reason) : waitsAgain(world, context),
+      { attempts: context.attempts },
+      context.backoffUntil,
+    );
+  if (context.hook === null) return why("no_work", "It has no bead.");
+  if (context.role !== "polecat")
+    return why("wrong_role", `It is a ${context.role}: only polecats are dispatched on beads.`, { role: context.role });
+  const bead = get(world, "bead", context.hook);
+  const lost = world.broken.get(`bead:${context.hook}`) ?? (bead === undefined ? "it is gone" : undefined);
+  if (lost !== undefined || bead === undefined)
+    return why(
+      "quarantined_until",
+      `Its bead ${context.hook} cannot be read: ${lost ?? ""}. Repair the bead, or unhook the agent.`,
+    );
+  if (!mayRun(bead, world.at)) return whyBead(world, bead);
+  return whyTheRigWaits(world) ?? why("running", "It is due and is dispatched with the next commit.");
+}

@@ -1,0 +1,240 @@
+import { messageOf } from "../events/message-of.ts";
+import type { EffectOf } from "../events/effects.ts";
+import { LIMITS } from "../events/limits.ts";
+import type { Answer, Answered, ContainerPort, InspectOrder, Observed } from "./ports.ts";
+import * as z from "zod";
+import {
+  AgentStatus,
+  AgentStatusList,
+  Capabilities,
+  InspectAnswer,
+  Instance,
+  SetAside,
+  SyncAnswer,
+  type SyncRequest,
+  TidyAnswer,
+} from "../wire/container.ts";
+import { TrainState } from "../wire/train.ts";
+
+/** Anything with a fetch of its own: a Durable Object stub, a service binding. */
+export interface Fetcher {
+  fetch(url: string, init?: RequestInit): Promise<Response>;
+}
+
+const ERROR_CHARS = 300;
+
+/** Reasons of a stop after which nothing is left to do but to end. */
+const ENDED_WELL: ReadonlySet<string> = new Set([
+  "agent.done",
+  "hand_in.accepted",
+  "hand_in.unseen",
+  "hand_in.no_change",
+]);
+
+type Statuses = Answered & { readonly agents: Observed[] };
+type Call = (path: string, timeout_ms: number, body?: unknown) => Promise<Response>;
+
+/**
+ * The town's container as a rig sees it: part B of the protocol, turned into the three answers. Nothing here decides
+ * anything; a timeout is an answer (unknown), not an exception.
+ */
+export function containerGateway(container: Fetcher, headers: Record<string, string> = {}): ContainerPort {
+  const call: Call = (path, timeout_ms, body) =>
+    container.fetch(`http://container${path}`, {
+      method: body === undefined ? "GET" : "POST",
+      headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(Math.max(1, timeout_ms)),
+    });
+
+  const ask = async (path: string, timeout_ms: number, body: unknown): Promise<Answer> => {
+    try {
+      const response = await call(path, timeout_ms, body);
+      if (response.ok) {
+        // Read to its end, so that the connection can be used again.
+        const { setAside = [] } = Found.safeParse(await response.json().catch(() => null)).data ?? {};
+        return setAside.length === 0
+          ? { kind: "accepted" }
+          : { kind: "accepted", setAside: setAside.slice(0, LIMITS.set_aside_told) };
+      }
+      const { error, code } = await refusalOf(response);
+      return response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429
+        ? { kind: "refused", status: response.status, error, ...(code === undefined ? {} : { code }) }
+        : { kind: "unknown", error: `HTTP ${response.status}: ${error}` };
+    } catch (thrown) {
+      return { kind: "unknown", error: causeOf(thrown, timeout_ms) };
+    }
+  };
+
+  return {
+    start: (order, timeout_ms) =>
+      ask("/agents/start", timeout_ms, {
+        ...order,
+        // Its secrets and its token: whatever the rig itself sends is its own.
+        ownVars: Object.keys(order.envVars),
+        checkpoint: order.checkpoint ?? undefined,
+      }),
+    stop: (effect: EffectOf<"container.stop">, timeout_ms) =>
+      ask(`/agents/${encodeURIComponent(effect.agentId)}/stop`, timeout_ms, {
+        dispatchId: effect.dispatchId,
+        ...(effect.reason === "rig.draining" ? { evict: true } : {}),
+        ...(ENDED_WELL.has(effect.reason) ? { lingerMs: LIMITS.done_linger_ms } : {}),
+      }),
+    message: (effect: EffectOf<"container.message">, timeout_ms) =>
+      ask(`/agents/${encodeURIComponent(effect.agentId)}/message`, timeout_ms, { prompt: effect.prompt }),
+    merge: (order, timeout_ms) => ask("/git/merge", timeout_ms, order),
+
+    train: (order, timeout_ms) => ask("/git/train", timeout_ms, order),
+    trainState: (trainId, timeout_ms) => trainState(call, trainId, timeout_ms),
+    inspect: (order, timeout_ms) => inspect(call, order, timeout_ms),
+    capabilities: (timeout_ms) => capabilities(call, timeout_ms),
+    statuses: (agentIds, timeout_ms) => statuses(call, agentIds, timeout_ms),
+
+    async tidy(rigId, order, timeout_ms) {
+      const response = await call(`/rigs/${encodeURIComponent(rigId)}/tidy`, timeout_ms, order);
+      if (response.status === 404) {
+        await response.body?.cancel();
+        return null;
+      }
+      if (!response.ok) throw new Error(`HTTP ${response.status}: ${await errorOf(response)}`);
+      return TidyAnswer.parse(await response.json());
+    },
+
+    sync: (agentId, order, timeout_ms) => sync(call, agentId, order, timeout_ms),
+
+    async forget(rigId, timeout_ms) {
+      const response = await call(`/rigs/${encodeURIComponent(rigId)}/forget`, timeout_ms, {});
+      await response.body?.cancel();
+    },
+
+    health: (timeout_ms) => health(call, timeout_ms),
+  };
+}
+
+async function health(call: Call, timeout_ms: number): ReturnType<ContainerPort["health"]> {
+  const response = await call("/health", timeout_ms);
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new Error(`HTTP ${response.status}`);
+  }
+  // That it answers is what counts; who it is, it may not say.
+  const body: unknown = await response.json().catch(() => null);
+  return { instance: Healthy.safeParse(body).data?.instance ?? null };
+}
+
+const Healthy = z.object({ instance: Instance.optional() });
+
+/** What a start found; anything else that it answers is not looked at. */
+const Found = z.object({ setAside: z.array(SetAside).optional() });
+
+async function inspect(
+  call: Call,
+  { agentId, ...order }: InspectOrder,
+  timeout_ms: number,
+): ReturnType<ContainerPort["inspect"]> {
+  try {
+    const response = await call(`/agents/${encodeURIComponent(agentId)}/inspect`, timeout_ms, order);
+    if (response.ok) return InspectAnswer.parse(await response.json());
+    return { kind: "unknown", error: `HTTP ${response.status}: ${await errorOf(response)}` };
+  } catch (thrown) {
+    return { kind: "unknown", error: causeOf(thrown, timeout_ms) };
+  }
+}
+
+async function sync(
+  call: Call,
+  agentId: string,
+  order: SyncRequest,
+  timeout_ms: number,
+): ReturnType<NonNullable<ContainerPort["sync"]>> {
+  try {
+    const response = await call(`/agents/${encodeURIComponent(agentId)}/sync`, timeout_ms, order);
+    if (response.ok) return SyncAnswer.parse(await response.json());
+    const { status } = response;
+    const { error, code } = await refusalOf(response);
+    return status < 500
+      ? { kind: "refused", status, error, ...(code === undefined ? {} : { code }) }
+      : { kind: "unknown", error: `HTTP ${status}: ${error}` };
+  } catch (thrown) {
+    return { kind: "unknown", error: causeOf(thrown, timeout_ms) };
+  }
+}
+
+/** Null for a train that it does not know, such as after a restart. */
+async function trainState(call: Call, trainId: string, timeout_ms: number): ReturnType<ContainerPort["trainState"]> {
+  const response = await call(`/git/train/${encodeURIComponent(trainId)}`, timeout_ms);
+  if (response.ok) return TrainState.parse(await response.json());
+  if (response.status !== 404) throw new Error(`HTTP ${response.status}: ${await errorOf(response)}`);
+  await response.body?.cancel();
+  return null;
+}
+
+/** Null where the control server has no such route: then it can do none of it. */
+async function capabilities(call: Call, timeout_ms: number): ReturnType<ContainerPort["capabilities"]> {
+  const response = await call("/capabilities", timeout_ms);
+  if (response.ok) return Capabilities.parse(await response.json());
+  if (response.status !== 404) throw new Error(`HTTP ${response.status}: ${await errorOf(response)}`);
+  await response.body?.cancel();
+  return null;
+}
+
+/** All at once, or one by one where the control server has no such route (Gas Town's own has none). */
+async function statuses(call: Call, agentIds: readonly string[], timeout_ms: number): Promise<Statuses> {
+  const until = Date.now() + timeout_ms;
+  const batched = await call("/agents", timeout_ms);
+  if (batched.ok) {
+    const wanted = new Set(agentIds);
+    const { agents, instance = null } = AgentStatusList.parse(await batched.json());
+    return { agents: agents.filter((status) => wanted.has(status.agentId)).map(observed), instance };
+  }
+  if (batched.status !== 404) throw new Error(`HTTP ${batched.status}: ${await errorOf(batched)}`);
+  await batched.body?.cancel();
+  const found: Observed[] = [];
+  for (let i = 0; i < agentIds.length; i += LIMITS.patrol_concurrency) {
+    const left = until - Date.now();
+    if (left <= 0)
+      throw new Error(`only ${i} of ${agentIds.length} agents could be asked about within ${timeout_ms} ms`);
+    const some = agentIds.slice(i, i + LIMITS.patrol_concurrency);
+    const answers = await Promise.all(some.map((id) => statusOf(call, id, left)));
+    found.push(...answers.filter((status) => status !== null));
+  }
+  return { agents: found, instance: null };
+}
+
+/** Null for an agent that the container does not know. */
+async function statusOf(call: Call, agentId: string, timeout_ms: number): Promise<Observed | null> {
+  const response = await call(`/agents/${encodeURIComponent(agentId)}/status`, timeout_ms);
+  if (response.status === 404) {
+    await response.body?.cancel();
+    return null;
+  }
+  if (!response.ok) throw new Error(`HTTP ${response.status}: ${await errorOf(response)}`);
+  return observed(AgentStatus.parse(await response.json()));
+}
+
+const observed = (status: AgentStatus): Observed => ({
+  agentId: status.agentId,
+  dispatchId: status.dispatchId ?? null,
+  status: status.status,
+  exitReason: status.exitReason,
+});
+
+const errorOf = async (response: Response): Promise<string> => (await refusalOf(response)).error;
+
+async function refusalOf(response: Response): Promise<{ error: string; code?: string }> {
+  const text = (await response.text()).slice(0, 4 * ERROR_CHARS);
+  try {
+    const { error, code } = JSON.parse(text) as { error?: unknown; code?: unknown };
+    if (typeof error === "string")
+      return { error: error.slice(0, ERROR_CHARS), ...(typeof code === "string" ? { code: code.slice(0, 64) } : {}) };
+  } catch {
+    // Not JSON: the text itself is the best there is.
+  }
+  return { error: text.slice(0, ERROR_CHARS) || response.statusText || "no reason given" };
+}
+
+function causeOf(thrown: unknown, timeout_ms: number): string {
+  if (thrown instanceof Error && (thrown.name === "TimeoutError" || thrown.name === "AbortError"))
+    return `no answer within ${timeout_ms} ms`;
+  return messageOf(thrown).slice(0, ERROR_CHARS) || "the call failed without a reason";
+}

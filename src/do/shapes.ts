@@ -1,0 +1,77 @@
+import type { BeadStatus } from "../events/facts.ts";
+import type { Agent as WireAgent, Bead as WireBead } from "../wire/schemas.ts";
+import { statusLine, type AgentSnapshot } from "../machines/agent.ts";
+import type { BeadSnapshot } from "../machines/bead.ts";
+import type { JsonValue } from "../events/json.ts";
+
+/** From snapshots and rows to the shapes of the Worker API. Times become ISO 8601 UTC. */
+
+export interface BeadContent {
+  title: string;
+  body: string | null;
+  labels: string[];
+  metadata: Record<string, JsonValue>;
+  createdBy: string | null;
+  joined?: JsonValue[];
+}
+
+export type {
+  Agent as WireAgent,
+  AgentEvent as WireAgentEvent,
+  Bead as WireBead,
+  BeadEvent as WireBeadEvent,
+  Mail as WireMail,
+} from "../wire/schemas.ts";
+
+export const iso = (at: number): string => new Date(at).toISOString();
+export const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
+
+const LOST_CONTENT: BeadContent = { title: "(text lost)", body: null, labels: [], metadata: {}, createdBy: null };
+
+export function wireBead(bead: BeadSnapshot, content: BeadContent = LOST_CONTENT): WireBead {
+  const { context } = bead;
+  return {
+    id: context.id,
+    type: context.type,
+    status: bead.value as BeadStatus,
+    title: content.title,
+    body: content.body,
+    assignee_agent_id: context.assignee,
+    convoy_id: context.convoyId,
+    molecule_id: null,
+    priority: context.priority,
+    labels: content.labels,
+    metadata: {
+      ...content.metadata,
+      ...(context.reworks > 0 ? { rework: context.reworks } : {}),
+      ...(context.reason === null ? {} : { failure_reason: context.reason }),
+      ...(context.cancelled === undefined ? {} : { cancelled: true }),
+      ...(context.commitSha === null ? {} : { commit_sha: context.commitSha }),
+      ...(content.joined === undefined ? {} : { joined: content.joined }),
+      ...(context.blockedBy.length === 0 ? {} : { blocked_by: [...context.blockedBy] }),
+    },
+    created_at: iso(context.createdAt),
+    updated_at: iso(context.updatedAt),
+    closed_at: isoOrNull(context.closedAt),
+  };
+}
+
+/** @param heardAt ms of the last sign of life kept in memory; liveness and progress are two clocks, the wire shows the later. */
+export function wireAgent(agent: AgentSnapshot, heardAt: number | null, checkpoint: JsonValue | null): WireAgent {
+  const { context } = agent;
+  const line = statusLine(context);
+  const active = Math.max(heardAt ?? -1, context.progressAt ?? -1, context.exit?.at ?? -1);
+  return {
+    id: context.id,
+    role: context.role,
+    name: context.name,
+    identity: context.identity,
+    status: (typeof agent.value === "string" ? agent.value : Object.keys(agent.value)[0]) as WireAgent["status"],
+    current_hook_bead_id: context.hook,
+    dispatch_attempts: context.attempts,
+    last_activity_at: active < 0 ? null : iso(active),
+    checkpoint,
+    status_line: line ?? undefined,
+    created_at: iso(context.createdAt),
+  };
+}

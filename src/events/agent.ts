@@ -1,0 +1,53 @@
+import { AN, branch, ms, ofAgent, ofBead, reason, Role, TEXT, title } from "./fields.ts";
+import { fact, told } from "./row.ts";
+
+/** Facts about an agent's identity and its hook. */
+export const AGENT_FACTS = [
+  fact(
+    "agent.registered",
+    { ...ofAgent, role: Role, name: title, identity: title },
+    {
+      to: ["agent"],
+      makes: "agent",
+      example: { agentId: AN.agentId, role: "polecat", name: "example", identity: "example/polecats/1" },
+      ignored: { agent: "Makes the agent. An agent that exists is not made again." },
+    },
+  ),
+  fact("agent.deleted", ofAgent, {
+    to: ["agent", "bead on its hook?", "rig"],
+    removes: "agent",
+    kept: true,
+    example: { agentId: AN.agentId },
+    ignored: {
+      agent: "Where there is neither hook nor process, nothing is to be done first; the agent is removed all the same.",
+      bead: "The agent of another bead; or the bead has left its agent's hands.",
+      rig: "Of interest only as the end of the probe.",
+    },
+  }),
+  fact(
+    "agent.hooked",
+    { ...ofAgent, ...ofBead, attempts: ms, branch: branch.nullable() },
+    {
+      to: ["agent", "bead"],
+      arms: true,
+      kept: true,
+      timeline: ({ agentId }) => told("hooked", agentId, null, agentId),
+      example: { agentId: AN.agentId, beadId: AN.beadId, attempts: 1, branch: "ticktown/example" },
+      command: { agent: { command: "hook" }, bead: { command: "hook" } },
+    },
+  ),
+  fact(
+    "agent.unhooked",
+    { ...ofAgent, ...ofBead, reason },
+    {
+      to: ["agent", "bead?", "rig"],
+      timeline: (unhooked) => told("unhooked", unhooked.agentId, unhooked.agentId, null, { reason: unhooked.reason }),
+      example: { agentId: AN.agentId, beadId: AN.beadId, reason: TEXT },
+      ignored: {
+        agent: "Is about a bead that is no longer on this hook: an unhook and a done that crossed.",
+        bead: "The agent of another bead; or the bead has left its agent's hands.",
+        rig: "Of interest only as the end of the probe.",
+      },
+    },
+  ),
+] as const;

@@ -1,0 +1,206 @@
+import * as z from "zod";
+import { actorOf } from "./by.ts";
+import {
+  AN,
+  BeadStatus,
+  BeadType,
+  BY,
+  id,
+  ms,
+  ofBead,
+  ofReview,
+  Priority,
+  reason,
+  TEXT,
+  text,
+  title,
+} from "./fields.ts";
+import { LIMITS } from "./limits.ts";
+import { fact, told } from "./row.ts";
+
+const BEAD = { beadId: AN.beadId };
+const OF_ANOTHER =
+  "The result of another review, or of a bead that is no longer in review. Terminal beads stay terminal.";
+
+/** Facts about a bead. */
+export const BEAD_FACTS = [
+  fact(
+    "bead.created",
+    {
+      ...ofBead,
+      beadType: BeadType,
+      title,
+      body: text.nullable(),
+      priority: Priority,
+      labels: z.array(z.string().max(LIMITS.label_chars)).max(LIMITS.labels),
+      metadata: z.record(z.string(), z.json()),
+      convoyId: id.nullable(),
+      /** Only blockers that were not closed yet. */
+      blockedBy: z.array(id).max(LIMITS.blockers),
+      deferUntil: ms.nullable(),
+      createdBy: id.nullable(),
+    },
+    {
+      to: ["bead"],
+      makes: "bead",
+      kept: true,
+      timeline: (created) =>
+        told(created.beadType === "escalation" ? "escalated" : "created", created.createdBy, null, "open", {
+          title: created.title,
+          type: created.beadType,
+        }),
+      example: {
+        ...BEAD,
+        beadType: "issue",
+        title: TEXT,
+        body: null,
+        priority: "medium",
+        labels: [],
+        metadata: {},
+        convoyId: null,
+        blockedBy: [],
+        deferUntil: null,
+        createdBy: BY,
+      },
+      ignored: { bead: "Makes the bead. A bead that exists is not made again." },
+    },
+  ),
+  fact(
+    "bead.status_set",
+    { ...ofBead, status: BeadStatus, by: id },
+    {
+      to: ["bead"],
+      timeline: ({ status, by }) => told(status === "closed" ? "closed" : "status_changed", actorOf(by), null, status),
+      example: { ...BEAD, status: "open", by: BY },
+      variants: (["open", "in_progress", "closed", "failed"] as const).map((status) => ({
+        name: status,
+        fields: { status },
+      })),
+      command: { bead: { command: "set status" } },
+    },
+  ),
+  fact(
+    "bead.closed",
+    { ...ofBead, by: id },
+    {
+      to: ["bead"],
+      timeline: ({ by }) => told("closed", actorOf(by), null, "closed"),
+      example: { ...BEAD, by: BY },
+      command: { bead: { command: "close", already: ["bead.closed"] } },
+    },
+  ),
+  fact(
+    "bead.cancelled",
+    { ...ofBead, by: id },
+    {
+      to: ["bead"],
+      timeline: ({ by }) => told("status_changed", by, null, "failed", { reason: "cancelled" }),
+      example: { ...BEAD, by: BY },
+      command: { bead: { command: "cancel", already: ["bead.failed"] } },
+    },
+  ),
+  fact("bead.deleted", ofBead, {
+    to: ["bead"],
+    removes: "bead",
+    kept: true,
+    example: BEAD,
+    ignored: { bead: "The chart has no say: the bead is removed, and what depends on it is told." },
+  }),
+  fact(
+    "bead.unblocked",
+    { ...ofBead, blockerId: id },
+    {
+      to: ["bead"],
+      about: ({ blockerId }) => [{ kind: "bead", id: blockerId }],
+      timeline: ({ blockerId }) => told("status_changed", null, "blocked", "ready", { blocker: blockerId }),
+      example: { ...BEAD, blockerId: AN.beadId },
+      ignored: { bead: "What has ended waits for nothing." },
+    },
+  ),
+  fact(
+    "bead.failed",
+    { ...ofBead, reason },
+    {
+      to: ["bead"],
+      timeline: (failed) => told("status_changed", null, null, "failed", { reason: failed.reason }),
+      example: { ...BEAD, reason: TEXT },
+      ignored: { bead: "Terminal beads stay terminal." },
+    },
+  ),
+  fact(
+    "bead.merged",
+    { ...ofBead, ...ofReview, commitSha: z.string().max(128).nullable() },
+    {
+      to: ["bead"],
+      timeline: ({ reviewId, commitSha }) =>
+        told("review_completed", null, "in_review", "closed", {
+          review_id: reviewId,
+          status: "merged",
+          commit_sha: commitSha,
+        }),
+      example: { ...BEAD, reviewId: AN.reviewId, commitSha: null },
+      ignored: { bead: OF_ANOTHER },
+    },
+  ),
+  fact(
+    "bead.conflicted",
+    { ...ofBead, ...ofReview, message: reason },
+    {
+      to: ["bead"],
+      timeline: ({ reviewId, message }) =>
+        told("review_completed", null, "in_review", null, { review_id: reviewId, status: "conflict", message }),
+      example: { ...BEAD, reviewId: AN.reviewId, message: TEXT },
+      ignored: { bead: OF_ANOTHER },
+    },
+  ),
+  /** Its work was red in the gate, twice, on what was green. */
+  fact(
+    "bead.rejected",
+    { ...ofBead, ...ofReview, check: title, words: z.string().max(LIMITS.check_words_chars) },
+    {
+      to: ["bead"],
+      timeline: ({ reviewId, check, words }) =>
+        told("review_completed", null, "in_review", null, {
+          review_id: reviewId,
+          status: "red",
+          check,
+          message: words,
+        }),
+      example: { ...BEAD, reviewId: AN.reviewId, check: "test", words: TEXT },
+      ignored: { bead: OF_ANOTHER },
+    },
+  ),
+  /** The same bead again: its history, its branch and what waits for it stay. */
+  fact(
+    "bead.retried",
+    {
+      ...ofBead,
+      by: id,
+      /** Its blockers that are not closed now. */
+      blockedBy: z.array(id).max(LIMITS.blockers),
+      /** How it was: what has ended is not held, and nothing else tells a replay of what is left of a journal. */
+      state: z.object({ v: z.int(), value: z.json(), context: z.json() }),
+    },
+    {
+      to: ["bead"],
+      timeline: ({ by }) => told("status_changed", actorOf(by), "failed", "open", { retried: true }),
+      example: { ...BEAD, by: BY, blockedBy: [], state: { v: 1, value: "failed", context: {} } },
+      command: { bead: { command: "retry", already: ["bead.open", "bead.in_progress", "bead.in_review"] } },
+    },
+  ),
+  fact("attempts.reset", ofBead, {
+    to: ["bead"],
+    example: BEAD,
+    ignored: { bead: "Progress is proven by an agent at work; without one the count stands." },
+  }),
+  fact(
+    "escalation.joined",
+    { ...ofBead, title, body: text.nullable(), by: id.nullable() },
+    {
+      to: [],
+      kept: true,
+      timeline: (joined) => told("escalated", joined.by, null, null, { title: joined.title }),
+      example: { ...BEAD, title: TEXT, body: null, by: BY },
+    },
+  ),
+] as const;

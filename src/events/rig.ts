@@ -1,0 +1,168 @@
+import * as z from "zod";
+import { branch, BY, id, reason, TEXT, title, url } from "./fields.ts";
+import { fact } from "./row.ts";
+import { NEWEST_RULES, TICKTOWN_VERSION } from "./rules.ts";
+import { SettingsPatch } from "./settings.ts";
+
+const rules = z.int().min(1);
+
+/** Facts about the rig itself, its time and its container. */
+export const RIG_FACTS = [
+  fact(
+    "TICK",
+    {
+      /** What the patrol before this TICK learnt of the container. */
+      container: z.enum(["reachable", "unreachable", "unasked"]),
+    },
+    {
+      to: ["every agent", "every open review", "queue", "rig"],
+      example: { container: "reachable" },
+      variants: [
+        { name: "", of: "agent" },
+        { name: "container unreachable", of: "agent", fields: { container: "unreachable" } },
+      ],
+      ignored: {
+        agent:
+          "Goes to every agent. It moves only what has a deadline that has passed; free, parked and due agents wait for somebody, not for time.",
+        review:
+          "Goes to every review that is queued or being merged. It moves only what has a deadline that has passed.",
+        queue: "Only a train has a lease, and only what went wrong is tried again at a time.",
+        rig: "Only an open breaker waits for time, and only for its cool-down.",
+      },
+    },
+  ),
+  fact(
+    "rig.configured",
+    {
+      rigId: id,
+      townId: id,
+      userId: id,
+      name: title,
+      gitUrl: url,
+      defaultBranch: branch,
+      /** Version 2: by which rules the journal is folded from here on (rules.ts). */
+      rules,
+    },
+    {
+      to: ["rig"],
+      arms: true,
+      example: {
+        rigId: "rig-x",
+        townId: "town-x",
+        userId: "user-x",
+        name: "example",
+        gitUrl: "https://git.example/example.git",
+        defaultBranch: "main",
+        rules: NEWEST_RULES,
+      },
+    },
+  ),
+  /** A newer Ticktown took the rig over: from here on its rules hold. */
+  fact(
+    "rig.upgraded",
+    { rules, version: z.string().max(64) },
+    { to: ["rig"], example: { rules: NEWEST_RULES, version: TICKTOWN_VERSION } },
+  ),
+  /** Not named `settings`: that is what a machine gets beside every fact. */
+  fact("rig.settings_changed", { changes: SettingsPatch }, { to: ["rig"], example: { changes: {} } }),
+  /** What clones are made by was changed: who waits for a place that was not fit has nothing left to wait for. */
+  fact(
+    "place.changed",
+    {},
+    {
+      to: ["every agent"],
+      arms: true,
+      example: {},
+      ignored: { agent: "It does not wait for a place." },
+    },
+  ),
+  fact(
+    "rig.paused",
+    { by: id },
+    {
+      to: ["rig"],
+      example: { by: BY },
+      command: { rig: { command: "pause", already: ["rig.life.alive.paused"], judge: "rig.life" } },
+    },
+  ),
+  fact(
+    "rig.resumed",
+    { by: id },
+    {
+      to: ["rig"],
+      arms: true,
+      example: { by: BY },
+      command: { rig: { command: "resume", already: ["rig.life.alive.open"], judge: "rig.life" } },
+    },
+  ),
+  fact(
+    "rig.draining",
+    { by: id },
+    {
+      to: ["rig", "every agent"],
+      example: { by: BY },
+      ignored: {
+        agent:
+          "Only a process is stopped. Without one there is nothing to hand back; the rig grants nothing while it drains.",
+      },
+      command: { rig: { command: "drain", already: ["rig.life.draining"], judge: "rig.life" } },
+    },
+  ),
+  fact(
+    "rig.destroyed",
+    { by: id },
+    {
+      to: ["rig", "every agent"],
+      example: { by: BY },
+      ignored: {
+        agent: "Only a process is stopped. Nothing else of a deleted rig matters any more.",
+        rig: "Destroyed is for ever.",
+      },
+    },
+  ),
+  fact(
+    "rig.activity_changed",
+    { active: z.boolean() },
+    {
+      to: ["rig"],
+      example: { active: true },
+      variants: [{ name: "active" }, { name: "idle", fields: { active: false } }],
+      ignored: { rig: "An edge: told again it changes nothing." },
+    },
+  ),
+  fact(
+    "container.unreachable",
+    { error: reason },
+    { to: ["rig"], example: { error: TEXT }, ignored: { rig: "One outage is one alert." } },
+  ),
+  fact(
+    "container.reachable",
+    {},
+    { to: ["rig"], example: {}, ignored: { rig: "An edge: told again it changes nothing." } },
+  ),
+  /** The control server is another one than the rig knew: what the one before had taken on died with it. */
+  fact(
+    "container.instance_changed",
+    { instance: id },
+    {
+      to: ["every open review", "queue", "rig"],
+      example: { instance: "instance-x" },
+      ignored: {
+        review: "Only a merge that was asked for can have died. A queued one is asked for when its turn comes.",
+        queue: "Only a train that runs can have died.",
+        rig: "The instance that is known already.",
+      },
+    },
+  ),
+  /** What the town's container can do: found out when it is first asked, and told again when it says otherwise. */
+  fact(
+    "container.met",
+    { inspects: z.boolean(), ephemeral: z.boolean(), trains: z.boolean().optional() },
+    {
+      to: ["rig"],
+      example: { inspects: true, ephemeral: false },
+      variants: [{ name: "" }, { name: "it runs trains", fields: { trains: true } }],
+      ignored: { rig: "Told again it changes nothing." },
+    },
+  ),
+] as const;

@@ -1,0 +1,31 @@
+/**
+ * The rule sets: by which rules a journal is folded. A journal says it (`rig.configured`, `rig.upgraded`) and is folded by the rules of
+ * its time from the first fact to the last, so that a replay compares everything, across upgrades too. What a chart decides otherwise
+ * than before hangs on `rulesAtLeast`; the older branch stays for the journals that were written by it (docs/upgrading.md).
+ *
+ * A new number is due when a released version knows less than the next one: a fact, a version of a fact, a stored version, or a
+ * decision. One number is enough for all that changes between two releases. test/unit/upgrade.test.ts holds it against the shapes
+ * of what the released ones wrote.
+ */
+export const RULES = {
+  1: "The rules of every journal that names none.",
+  2:
+    "Facts: rig.upgraded, container.instance_changed, agent.status_said, container.met, place.changed, work.handed_in, hand_in.accepted, hand_in.refused, hand_in.no_change, hand_in.unseen, hand_in.unanswered, hand_in.settled, work.lost, work.set_aside, bead.no_change; rig.configured with its rules; settings of clones; review.submitted and review.opened with a commit. An end of the kind place. An agent's escalation over used-up attempts names the agent, not the bead's id. A bead that waits to be merged, or for its next start, says what the last try came to and whether anybody looked. " +
+    "Facts of trains: queue.opened, queue.blocked, queue.resumed, train.departed, train.reported, train.seen, train.lost, train.refused, train.unknown, review.boarded, review.unboarded, review.rejected, review.protected, review.approved, review.handed_over, review.held, review.released, review.jumped, review.checked, bead.rejected, bead.retried; settings of the gate; review.submitted and review.opened with a commit that they take back. Reviews go by train where the container can run one. What is cancelled says so.",
+} as const satisfies Record<number, string>;
+
+/** What this Ticktown decides by: a new rig from its first fact, an older one from its `rig.upgraded` on. */
+export const NEWEST_RULES = 2;
+
+/** What `rig.upgraded` says of who wrote it; package.json has the same. */
+export const TICKTOWN_VERSION = "0.1.0";
+
+/** What names a rule set: the context of a rig. None is the first. */
+export interface Ruled {
+  readonly rules?: number;
+}
+
+export const rulesOf = ({ rules }: Ruled): number => rules ?? 1;
+
+/** Whether what is decided by a rule set is decided by this one or a later one. */
+export const rulesAtLeast = (ruleSet: number, rules: keyof typeof RULES): boolean => ruleSet >= rules;

@@ -1,0 +1,122 @@
+import { agentSetup } from "./setup.ts";
+import {
+  blocksOnHelp,
+  exits,
+  handsIn,
+  handsInGone,
+  isDone,
+  isDoneAlive,
+  isSettledAlive,
+  isSettledGone,
+  leave,
+  leaveAlive,
+  loseHook,
+  loseHookAlive,
+  runsHeard,
+  saves,
+  savesNew,
+} from "./transitions.ts";
+
+/** Waits for somebody. */
+export const blocked = agentSetup.createStateConfig({
+  description: "Waits for somebody. Never restarted for waiting.",
+  initial: "onHelp",
+  on: { "agent.deleted": leave, "agent.unhooked": loseHook, "agent.done": isDone, "work.handed_in": handsInGone },
+  states: {
+    onHelp: {
+      description: "Asked a question with an escalation.",
+      initial: "waiting",
+      states: {
+        waiting: {
+          description: "The process is alive and keeps its slot.",
+          tags: ["slot", "patrolled"],
+          on: {
+            "agent.answered": {
+              target: "#agent.working.process.running",
+              actions: ["pushAnswer", "mailAnswer", "startProgressClock"],
+            },
+            "agent.progressed": runsHeard,
+            "agent.checkpointed": [
+              {
+                ...savesNew,
+                target: "#agent.working.process.running",
+                actions: ["rememberCheckpoint", "resetAttempts", "clearCharges", "startProgressClock"],
+              },
+              saves,
+            ],
+            "agent.exited": { guard: "isCurrentDispatch", target: "parked", actions: ["rememberExit"] },
+            "rig.draining": { target: "parked", actions: ["stopContainer"] },
+            "hand_in.settled": isSettledAlive,
+            "agent.done": isDoneAlive,
+            "work.handed_in": handsIn,
+            "agent.unhooked": loseHookAlive,
+            "agent.deleted": leaveAlive,
+            "rig.destroyed": leaveAlive,
+          },
+        },
+        parked: {
+          description: "The process ended while it waited; the answer starts it again from its checkpoint.",
+          on: {
+            "agent.answered": { target: "#agent.restarting", actions: ["mailAnswer", "waitForNothing"] },
+            "agent.checkpointed": saves,
+            "hand_in.settled": isSettledGone,
+          },
+        },
+      },
+    },
+    onPermission: {
+      description: "Waits at a permission prompt.",
+      initial: "waiting",
+      on: {
+        "permission.answered": runsHeard,
+        "agent.answered": {
+          target: "#agent.working.process.running",
+          actions: ["pushAnswer", "mailAnswer", "startProgressClock"],
+        },
+        "agent.progressed": runsHeard,
+        "agent.checkpointed": [
+          {
+            ...savesNew,
+            target: "#agent.working.process.running",
+            actions: ["rememberCheckpoint", "resetAttempts", "clearCharges", "startProgressClock"],
+          },
+          saves,
+        ],
+        "agent.asked_help": blocksOnHelp,
+        "agent.exited": [...exits],
+        "agent.done": isDoneAlive,
+        "work.handed_in": handsIn,
+        "agent.unhooked": loseHookAlive,
+        "agent.deleted": leaveAlive,
+        "rig.destroyed": leaveAlive,
+        "rig.draining": {
+          target: "#agent.working.process.draining",
+          actions: ["stopContainer", "waitForStop", "becauseEvicted"],
+        },
+      },
+      states: {
+        waiting: {
+          description: "Nobody was told yet.",
+          tags: ["slot", "patrolled"],
+          on: { TICK: { guard: "promptIsOld", target: "escalated", actions: ["escalatePrompt"] } },
+        },
+        escalated: { description: "A person was told.", tags: ["slot", "patrolled"] },
+      },
+    },
+    overBudget: {
+      description:
+        "Ended because its money or its tokens were used up. Only a person starts it again, from its checkpoint.",
+      on: {
+        "agent.answered": { target: "#agent.restarting", actions: ["mailAnswer", "waitForNothing"] },
+        "agent.checkpointed": saves,
+      },
+    },
+    quarantined: {
+      description: "Gave up several beads in a row: suspected itself, and rested.",
+      on: {
+        TICK: { guard: "quarantineIsOver", target: "#agent.idle.empty", actions: ["forgiveAgent"] },
+        "agent.answered": { target: "#agent.idle.empty", actions: ["forgiveAgent"] },
+      },
+    },
+  },
+});

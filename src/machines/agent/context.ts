@@ -1,0 +1,103 @@
+import { dispatchId } from "../../events/dispatch-id.ts";
+import type { Outcome, Role } from "../../events/facts.ts";
+import type { Resolution } from "../../events/hand-in.ts";
+import type { RefusalCode } from "../../events/refusal-code.ts";
+import type { Settings } from "../../events/settings.ts";
+import { exponential, type MachineEvent } from "../event.ts";
+
+/** What was handed in and waits for an answer, or for a person. */
+export interface HandIn {
+  readonly branch: string;
+  readonly prUrl: string | null;
+  readonly summary: string | null;
+  readonly resolution: Resolution;
+  readonly note: string | null;
+  /** The commit that a person takes as it is. */
+  readonly asIs: string | null;
+  /** When it is asked about again. */
+  readonly askAt: number;
+  /** Nobody answered: somebody was told. */
+  readonly isUnanswered: boolean;
+  /** Refused; for the last time: a person decides. */
+  readonly refused: { readonly code: RefusalCode; readonly commit: string | null; readonly isLast: boolean } | null;
+}
+
+/** It was refused for the last time, and a person is to decide what becomes of it. */
+export const isUndecided = ({ handIn }: AgentContext): boolean => handIn?.refused?.isLast === true;
+
+export interface AgentContext {
+  readonly id: string;
+  readonly role: Role;
+  readonly name: string;
+  readonly identity: string;
+  readonly seq: number;
+  readonly createdAt: number;
+  /** The one bead this agent is bound to. */
+  readonly hook: string | null;
+  /** Crashes charged to the hooked bead; the bead holds the same number and survives this agent. */
+  readonly attempts: number;
+  /** Number of the newest dispatch ever granted to this agent; 0 before the first. Fences all older ones. */
+  readonly dispatchN: number;
+  /** The bead of the newest dispatch; a late report of it must not speak for another bead. */
+  readonly dispatchBead: string | null;
+  /** Whether the newest dispatch has been heard from. */
+  readonly heard: boolean;
+  /** Until then a start may stay unheard of. */
+  readonly leaseUntil: number | null;
+  /** Last proof of progress of a running dispatch; null while the clock stands still. */
+  readonly progressAt: number | null;
+  /** Until then a process that was asked to stop may take its time. */
+  readonly stopUntil: number | null;
+  /** Why it was asked to stop: its own stall is charged, an eviction is not. */
+  readonly stopReason: "stalled" | "evicted" | null;
+  /** No new dispatch before this. */
+  readonly backoffUntil: number | null;
+  /** Failures in a row that were not the agent's fault; they only lengthen the wait. */
+  readonly uncharged: number;
+  readonly exit: {
+    readonly outcome: Outcome | "refused" | "lease_over";
+    readonly reason: string;
+    readonly at: number;
+    /** Refused for what was asked. */
+    readonly input?: true;
+  } | null;
+  /** The newest checkpoint: whose it is and what it looks like; its data is kept beside. */
+  readonly checkpoint: { readonly seq: number; readonly beadId: string; readonly digest: string } | null;
+  readonly branch: string | null;
+  /** Beads given up in a row without any proven progress. */
+  readonly exhausted: number;
+  readonly quarantinedUntil: number | null;
+  /** When it began to wait for a person. */
+  readonly blockedAt: number | null;
+  /** What it said last of itself, for people; not there before it ever said something. */
+  readonly said?: { readonly line: string; readonly dispatchN: number };
+  /** Its newest dispatch has a clone that can be looked at. Those of earlier versions have none, and are believed as they were. */
+  readonly isLookedAt?: true;
+  /** Absent until something is handed in. */
+  readonly handIn?: HandIn | undefined;
+}
+
+export const newest = (context: AgentContext): string => dispatchId(context.id, context.dispatchN);
+export const idleFor = (context: AgentContext, event: MachineEvent): number =>
+  context.progressAt === null ? -1 : event.at - context.progressAt;
+
+/** Wait before restart number `attempts`: none after the first crash, then 30 s x 2 up to 10 min (design rule 5). */
+export const restartBackoff = (failures: number, settings: Settings): number =>
+  exponential(failures - 1, settings.backoff_base_ms, settings.backoff_max_ms);
+
+/** What an agent without a hook remembers of one. */
+export const forgotten = {
+  hook: null,
+  attempts: 0,
+  leaseUntil: null,
+  progressAt: null,
+  stopUntil: null,
+  stopReason: null,
+  backoffUntil: null,
+  uncharged: 0,
+  exit: null,
+  checkpoint: null,
+  branch: null,
+  blockedAt: null,
+  handIn: undefined,
+} satisfies Partial<AgentContext>;

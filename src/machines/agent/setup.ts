@@ -1,0 +1,371 @@
+import { assign, setup } from "xstate";
+import { dispatchId, dispatchNumber } from "../../events/dispatch-id.ts";
+import type { Effect } from "../../events/effects.ts";
+import { clip, type Fact, type Outcome } from "../../events/facts.ts";
+import { LIMITS } from "../../events/limits.ts";
+import { rulesAtLeast } from "../../events/rules.ts";
+import { expect, exponential, type MachineEvent } from "../event.ts";
+import { isOver, plus } from "../time.ts";
+import { forgotten, idleFor, isUndecided, newest, restartBackoff, type AgentContext } from "./context.ts";
+import {
+  escalation,
+  exhaustedBead,
+  exhaustedTitle,
+  failure,
+  guppText,
+  minutes,
+  refusalText,
+  sentBackText,
+  takenAsIs,
+} from "./says.ts";
+
+/** What the agent's chart is made of: its guards, what it remembers, what it asks of the container, what it tells others. */
+
+/** How a process ended, if that is what the event says. */
+const outcomeOf = (event: MachineEvent): Outcome | null => (event.type === "agent.exited" ? event.outcome : null);
+
+/** How its newest dispatch ended. */
+function exitOf(event: MachineEvent): NonNullable<AgentContext["exit"]> {
+  const { at } = event;
+  if (event.type === "agent.exited") return { outcome: event.outcome, reason: event.reason, at };
+  if (event.type === "work.lost") return { outcome: "evicted", reason: event.reason, at };
+  if (event.type !== "start.refused") return { outcome: "lease_over", reason: "not heard from within its lease", at };
+  const reason = clip(`HTTP ${event.status}: ${event.error}`);
+  return { outcome: "refused", reason, at, ...(event.input === true ? { input: true } : {}) };
+}
+
+/** Something is said to the process while it runs. */
+const tell = (context: AgentContext, { seq }: MachineEvent, prompt: string): Effect => ({
+  kind: "container.message",
+  key: `${newest(context)}:container.message:${seq}`,
+  agentId: context.id,
+  dispatchId: newest(context),
+  prompt,
+});
+
+export const agentSetup = setup({
+  types: {
+    context: {} as AgentContext,
+    events: {} as MachineEvent,
+    input: {} as MachineEvent,
+    tags: {} as "free" | "due" | "slot" | "active" | "patrolled",
+  },
+  guards: {
+    hasHook: ({ context }) => context.hook !== null,
+    isNextDispatch: ({ context, event }) => {
+      const grant = expect(event, "dispatch.granted");
+      return context.hook === grant.beadId && grant.dispatchId === dispatchId(context.id, context.dispatchN + 1);
+    },
+    isCurrentDispatch: ({ context, event }) =>
+      "dispatchId" in event &&
+      event.dispatchId !== null &&
+      dispatchNumber(context.id, event.dispatchId) === context.dispatchN,
+    isFirstSignOfLife: ({ context }) => !context.heard,
+    isItsHook: ({ context, event }) => "beadId" in event && context.hook === event.beadId,
+    leaseIsOver: ({ context, event }) => isOver(context.leaseUntil, event.at),
+    containerIsUnreachable: ({ event }) => event.type === "TICK" && event.container === "unreachable",
+    wasGoneTooEarly: ({ context, event }) =>
+      outcomeOf(event) === "gone" && !context.heard && context.leaseUntil !== null && event.at < context.leaseUntil,
+    wasEvicted: ({ context, event }) => context.stopReason === "evicted" || outcomeOf(event) === "evicted",
+    wasRateLimited: ({ event }) => outcomeOf(event) === "rate_limited",
+    /** Where it was to work was not fit, which is no fault of the work. */
+    placeWasNotFit: ({ event }) => outcomeOf(event) === "place",
+    waitsForItsPlace: ({ context }) => context.exit?.outcome === "place",
+    wasOverBudget: ({ event }) => outcomeOf(event) === "over_budget",
+    wasCompleted: ({ context, event }) => outcomeOf(event) === "completed" && context.stopReason === null,
+    refusalIsLast: ({ event }) => expect(event, "hand_in.refused").refusals >= LIMITS.hand_in_refusals,
+    isUndecided: ({ context }) => isUndecided(context),
+    isTakenAsIs: ({ event }) => expect(event, "hand_in.settled").decision === "as_is",
+    isSettledAsNoChange: ({ event }) => expect(event, "hand_in.settled").decision === "no_change",
+    /** What it handed in was refused, and it ended without another word: its next dispatch is told, and nobody is charged. */
+    wasSentBack: ({ context }) => context.hook !== null && (context.handIn?.refused ?? null) !== null,
+    isFirstSilence: ({ context }) => context.handIn?.isUnanswered === false,
+    askIsDue: ({ context, event }) => isOver(context.handIn?.askAt ?? null, event.at),
+    isWatched: ({ context }) => context.role !== "mayor",
+    guppCheckIsDue: ({ context, event }) => {
+      const idle_ms = idleFor(context, event);
+      return idle_ms >= event.settings.gupp_check_ms && idle_ms < event.settings.gupp_escalate_ms;
+    },
+    guppEscalationIsDue: ({ context, event }) => {
+      const idle_ms = idleFor(context, event);
+      return idle_ms >= event.settings.gupp_escalate_ms && idle_ms < event.settings.gupp_restart_ms;
+    },
+    guppRestartIsDue: ({ context, event }) => idleFor(context, event) >= event.settings.gupp_restart_ms,
+    stopIsOver: ({ context, event }) => isOver(context.stopUntil, event.at),
+    isNewCheckpoint: ({ context, event }) => {
+      const saved = expect(event, "agent.checkpointed");
+      return (
+        context.hook !== null &&
+        (context.checkpoint?.digest !== saved.digest || context.checkpoint.beadId !== context.hook)
+      );
+    },
+    attemptsAreUsedUp: ({ context, event }) => context.attempts >= event.settings.max_attempts,
+    agentIsSuspect: ({ context }) => context.exhausted + 1 >= LIMITS.exhausted_beads_before_quarantine,
+    backoffIsOver: ({ context, event }) => context.backoffUntil === null || event.at >= context.backoffUntil,
+    quarantineIsOver: ({ context, event }) => isOver(context.quarantinedUntil, event.at),
+    promptIsOld: ({ context, event }) => isOver(plus(context.blockedAt, event.settings.gupp_check_ms), event.at),
+  },
+  actions: {
+    // Context
+    rememberHook: assign(({ event }) => {
+      const hooked = expect(event, "agent.hooked");
+      return { ...forgotten, hook: hooked.beadId, attempts: hooked.attempts, branch: hooked.branch };
+    }),
+    forgetHook: assign(forgotten),
+    rememberGrant: assign(({ context, event }) => {
+      const grant = expect(event, "dispatch.granted");
+      return {
+        dispatchN: context.dispatchN + 1,
+        dispatchBead: grant.beadId,
+        heard: false,
+        leaseUntil: event.at + event.settings.start_lease_ms,
+        progressAt: null,
+        backoffUntil: null,
+        stopUntil: null,
+        stopReason: null,
+        exit: null,
+        handIn: undefined,
+        ...(rulesAtLeast(event.ruleSet, 2) ? { isLookedAt: true as const } : {}),
+        branch: grant.branch,
+      };
+    }),
+    markHeard: assign({ heard: true, leaseUntil: null, uncharged: 0 }),
+    startProgressClock: assign(({ event }) => ({ progressAt: event.at, blockedAt: null })),
+    stopProgressClock: assign({ progressAt: null }),
+    moveProgressClock: assign(({ context, event }) => ({ progressAt: context.progressAt === null ? null : event.at })),
+    rememberCheckpoint: assign(({ context, event }) => {
+      const saved = expect(event, "agent.checkpointed");
+      return {
+        checkpoint: context.hook === null ? null : { seq: saved.seq, beadId: context.hook, digest: saved.digest },
+      };
+    }),
+    rememberStatus: assign(({ context, event }) => ({
+      said: { line: expect(event, "agent.status_said").line, dispatchN: context.dispatchN },
+    })),
+    clearCharges: assign({ attempts: 0, exhausted: 0, uncharged: 0 }),
+    forgiveAgent: assign({ exhausted: 0, quarantinedUntil: null }),
+    waitForStop: assign(({ event }) => ({ stopUntil: event.at + LIMITS.stop_lease_ms, progressAt: null })),
+    becauseStalled: assign({ stopReason: "stalled" as const }),
+    becauseEvicted: assign({ stopReason: "evicted" as const }),
+    startWaiting: assign(({ context: { handIn }, event }) => ({
+      blockedAt: event.at,
+      progressAt: null,
+      // What it waits for now is something else.
+      ...(handIn?.refused ? { handIn: { ...handIn, refused: { ...handIn.refused, isLast: false } } } : {}),
+    })),
+    rememberExit: assign(({ event }) => ({
+      exit: exitOf(event),
+      leaseUntil: null,
+      progressAt: null,
+      stopUntil: null,
+      stopReason: null,
+    })),
+    chargeAttempt: assign(({ context, event }) => {
+      const attempts = context.attempts + (context.hook === null ? 0 : 1);
+      return { attempts, backoffUntil: event.at + restartBackoff(attempts, event.settings) };
+    }),
+    waitUncharged: assign(({ context, event }) => ({
+      uncharged: context.uncharged + 1,
+      backoffUntil:
+        event.at + exponential(context.uncharged + 1, event.settings.backoff_base_ms, event.settings.backoff_max_ms),
+    })),
+    /** Until the time that was named with the end. */
+    waitForReset: assign(({ event }) => ({
+      backoffUntil: (event.type === "agent.exited" ? event.resetAt : null) ?? event.at + LIMITS.rate_limit_default_ms,
+    })),
+    waitForNothing: assign({ backoffUntil: null }),
+    giveUpBead: assign(({ context }) => ({ ...forgotten, exhausted: context.exhausted + 1 })),
+    quarantine: assign(({ event }) => ({
+      quarantinedUntil: event.at + event.settings.backoff_max_ms,
+      blockedAt: event.at,
+    })),
+
+    rememberHandIn: assign(({ event }) => {
+      const { branch, prUrl, summary, resolution, note } = expect(event, "work.handed_in");
+      const askAt = event.at + LIMITS.hand_in_resend_ms;
+      return {
+        handIn: { branch, prUrl, summary, resolution, note, asIs: null, askAt, isUnanswered: false, refused: null },
+        progressAt: null,
+        blockedAt: null,
+      };
+    }),
+    rememberRefusal: assign(({ context, event }) => {
+      const { code, commit, refusals } = expect(event, "hand_in.refused");
+      const refused = { code, commit, isLast: refusals >= LIMITS.hand_in_refusals };
+      return { handIn: context.handIn && { ...context.handIn, refused } };
+    }),
+    takeAsIs: assign(({ context, event }) => ({
+      handIn: context.handIn && {
+        ...context.handIn,
+        resolution: "work" as const,
+        asIs: expect(event, "hand_in.settled").commit,
+        askAt: event.at + LIMITS.hand_in_resend_ms,
+        refused: null,
+      },
+      progressAt: null,
+      blockedAt: null,
+    })),
+    endHandIn: assign({ handIn: undefined }),
+    askLater: assign(({ context, event }) => ({
+      handIn: context.handIn && { ...context.handIn, askAt: event.at + LIMITS.hand_in_resend_ms },
+    })),
+    askAtNextTick: assign(({ context, event }) => ({
+      handIn: context.handIn && {
+        ...context.handIn,
+        askAt: event.at + event.settings.arm_delay_ms,
+        isUnanswered: true,
+      },
+    })),
+
+    // Effects: what the container is asked to do
+    startContainer: ({ context, event }): Effect => {
+      const grant = expect(event, "dispatch.granted");
+      return {
+        kind: "container.start",
+        key: `${grant.dispatchId}:container.start`,
+        agentId: context.id,
+        dispatchId: grant.dispatchId,
+        beadId: grant.beadId,
+        branch: grant.branch,
+        rework: grant.rework,
+        resume: context.checkpoint !== null && context.checkpoint.beadId === grant.beadId,
+      };
+    },
+    stopContainer: ({ context, event }): Effect => ({
+      kind: "container.stop",
+      key: `${newest(context)}:container.stop`,
+      agentId: context.id,
+      dispatchId: newest(context),
+      reason: event.type === "TICK" ? "no progress" : event.type,
+    }),
+    pushGuppMessage: ({ context, event }): Effect => tell(context, event, guppText(context, event)),
+    pushAnswer: ({ context, event }): Effect => tell(context, event, expect(event, "agent.answered").answer),
+
+    inspectWork: ({ context, event }): Effect => ({
+      kind: "work.inspect",
+      key: `${newest(context)}:work.inspect:${event.seq}`,
+      agentId: context.id,
+      dispatchId: newest(context),
+      beadId: context.hook ?? "",
+      branch: context.handIn?.branch ?? "",
+      resolution: context.handIn?.resolution ?? "work",
+      asIs: context.handIn?.asIs ?? null,
+    }),
+    pushRefusal: ({ context, event }): Effect =>
+      tell(context, event, refusalText(expect(event, "hand_in.refused").sentence)),
+    pushSentBack: ({ context, event }): Effect =>
+      tell(context, event, sentBackText(expect(event, "hand_in.settled").note)),
+    alertSilence: ({ context, event }): Effect => ({
+      kind: "notify",
+      key: `${newest(context)}:hand_in:${event.seq}`,
+      severity: "warning",
+      title: clip(`nobody looks at what ${context.name} handed in`, LIMITS.title_chars),
+      text: clip(`The container does not answer: ${expect(event, "hand_in.unanswered").error}. It is asked again.`),
+      beadId: context.hook,
+    }),
+
+    // Derived facts: what other actors must know of it
+    sendGuppMail: ({ context, event }): Fact => ({
+      type: "mail.sent",
+      mailId: `mail-${context.id}-${event.seq}`,
+      from: "witness",
+      to: context.id,
+      subject: "GUPP_CHECK",
+      body: guppText(context, event),
+    }),
+    escalateStall: ({ context, event }): Fact =>
+      escalation(
+        context,
+        event,
+        `${context.name} makes no progress`,
+        `Agent ${context.id} is alive, but has shown no progress on bead ${context.hook ?? "(none)"} for ${minutes(idleFor(context, event))} minutes. It was sent a GUPP_CHECK. Without progress it is restarted from its checkpoint.`,
+        "gupp",
+      ),
+    escalatePrompt: ({ context, event }): Fact =>
+      escalation(
+        context,
+        event,
+        `${context.name} waits at a permission prompt`,
+        `Agent ${context.id} has waited for a permission for ${minutes(event.at - (context.blockedAt ?? event.at))} minutes and is left alone until somebody answers.`,
+        "permission",
+      ),
+    escalateBudget: ({ context, event }): Fact =>
+      escalation(
+        context,
+        event,
+        `${context.name} has used up its budget`,
+        `Agent ${context.id} ended on bead ${context.hook ?? "(none)"}: ${context.exit?.reason ?? "no reason given"}. It is not started again until somebody answers; its checkpoint is kept.`,
+        "over_budget",
+      ),
+    escalateExhaustion: ({ context, event }): Fact =>
+      escalation(
+        context,
+        event,
+        exhaustedTitle(context, event),
+        `${exhaustedBead(context, event)}Last end of agent ${context.id}: ${context.exit?.outcome ?? "unknown"}, ${context.exit?.reason ?? "no reason given"}.`,
+        "attempts_exhausted",
+      ),
+    failBead: ({ context }): Fact[] =>
+      context.hook === null
+        ? []
+        : [
+            {
+              type: "bead.failed",
+              beadId: context.hook,
+              reason: clip(`${context.attempts} attempts used up; last: ${context.exit?.reason ?? "unknown"}`),
+            },
+          ],
+    reportChargedFailure: ({ context }): Fact[] => failure(context, true),
+    reportUnchargedFailure: ({ context }): Fact[] => failure(context, false),
+    resetAttempts: ({ context }): Fact[] =>
+      context.hook === null || context.attempts === 0 ? [] : [{ type: "attempts.reset", beadId: context.hook }],
+    submitReview: ({ context, event }): Fact => {
+      const done = expect(event, "agent.done");
+      return {
+        type: "review.submitted",
+        beadId: done.beadId,
+        agentId: context.id,
+        branch: done.branch,
+        prUrl: done.prUrl,
+        summary: done.summary,
+      };
+    },
+    submitSeen: ({ context, event }): Fact => {
+      const { beadId, branch, commit } = expect(event, "hand_in.accepted");
+      const { prUrl = null, summary = null } = context.handIn ?? {};
+      return { type: "review.submitted", beadId, agentId: context.id, branch, prUrl, summary, commit };
+    },
+    submitUnseen: ({ context, event }): Fact => {
+      const { beadId } = expect(event, "hand_in.unseen");
+      const { branch = "", prUrl = null, summary = null } = context.handIn ?? {};
+      return { type: "review.submitted", beadId, agentId: context.id, branch, prUrl, summary };
+    },
+    closeUnchanged: ({ context, event }): Fact => ({
+      type: "bead.no_change",
+      beadId: expect(event, "hand_in.no_change", "hand_in.settled").beadId,
+      agentId: context.id,
+      note: expect(event, "hand_in.no_change", "hand_in.settled").note ?? context.handIn?.note ?? null,
+    }),
+    escalateRefusal: ({ context, event }): Fact => {
+      const { code, sentence, refusals } = expect(event, "hand_in.refused");
+      return escalation(
+        context,
+        event,
+        `${context.name} cannot hand in its work`,
+        `Refused ${refusals} times, the last time: ${sentence} Send it back, close it as no change${takenAsIs(code) ? ", or take its commit as it is" : ""}.`,
+        "hand_in",
+      );
+    },
+    mailAnswer: ({ context, event }): Fact => {
+      const answered = expect(event, "agent.answered");
+      return {
+        type: "mail.sent",
+        mailId: `mail-${context.id}-${event.seq}`,
+        from: answered.by,
+        to: context.id,
+        subject: "ANSWER",
+        body: answered.answer,
+      };
+    },
+  },
+});

@@ -1,0 +1,165 @@
+import { and } from "xstate";
+import { agentSetup } from "./setup.ts";
+import {
+  blocksOnHelp,
+  blocksOnPermission,
+  exits,
+  handInEnds,
+  handsIn,
+  isDoneAlive,
+  leaveAlive,
+  loseHookAlive,
+  saves,
+  starting,
+} from "./transitions.ts";
+
+/** A process is running, being started, or being stopped. */
+export const working = agentSetup.createStateConfig({
+  description: "A process is running, being started, or being stopped.",
+  tags: ["slot", "patrolled"],
+  type: "parallel",
+  on: {
+    "agent.done": isDoneAlive,
+    "work.handed_in": handsIn,
+    "agent.exited": [...exits],
+    "agent.unhooked": loseHookAlive,
+    "agent.deleted": leaveAlive,
+    "rig.destroyed": leaveAlive,
+    "agent.asked_help": blocksOnHelp,
+    "permission.asked": blocksOnPermission,
+  },
+  states: {
+    process: {
+      description: "What becomes of the process.",
+      initial: "starting",
+      states: {
+        starting: {
+          description: "Asked to start; a lease with a deadline.",
+          tags: ["active"],
+          on: {
+            ...starting,
+            "rig.draining": { target: "draining", actions: ["stopContainer", "waitForStop", "becauseEvicted"] },
+          },
+        },
+        running: {
+          description: "Accepted by the container or heard from.",
+          on: {
+            "agent.heard": { guard: and(["isCurrentDispatch", "isFirstSignOfLife"]), actions: ["markHeard"] },
+            "rig.draining": { target: "draining", actions: ["stopContainer", "waitForStop", "becauseEvicted"] },
+            TICK: {
+              guard: and(["isWatched", "guppRestartIsDue"]),
+              target: "draining",
+              actions: ["stopContainer", "waitForStop", "becauseStalled"],
+            },
+          },
+        },
+        handing_in: {
+          description: "Says that it is done. What it hands in is looked at; its clocks stand still.",
+          tags: ["active"],
+          on: {
+            ...handInEnds,
+            "hand_in.refused": [
+              {
+                guard: and(["isCurrentDispatch", "isItsHook", "refusalIsLast"]),
+                target: "#agent.blocked.onHelp.waiting",
+                actions: ["startWaiting", "rememberRefusal", "pushRefusal", "escalateRefusal"],
+              },
+              {
+                guard: and(["isCurrentDispatch", "isItsHook"]),
+                target: "running",
+                actions: ["pushRefusal", "rememberRefusal", "startProgressClock"],
+              },
+            ],
+            // Its slot is given away: it is the container that is not there.
+            "hand_in.unanswered": {
+              guard: and(["isCurrentDispatch", "isItsHook"]),
+              target: "#agent.exited.handing_in",
+              actions: ["alertSilence", "askAtNextTick"],
+            },
+            "agent.exited": {
+              guard: "isCurrentDispatch",
+              target: "#agent.exited.handing_in",
+              actions: ["rememberExit"],
+            },
+            "agent.asked_help": {},
+            "permission.asked": {},
+            TICK: { guard: "askIsDue", actions: ["inspectWork", "askLater"] },
+          },
+        },
+        draining: {
+          description: "Asked to stop; its clocks stand still.",
+          tags: ["active"],
+          on: {
+            "rig.draining": { actions: ["becauseEvicted"] },
+            // It was told to stop; what it asks for now is asked again by its next dispatch.
+            "agent.asked_help": {},
+            "permission.asked": {},
+            TICK: [
+              {
+                guard: and(["stopIsOver", "wasEvicted"]),
+                target: "#agent.exited.evicted",
+                actions: ["rememberExit", "waitForNothing"],
+              },
+              {
+                guard: "stopIsOver",
+                target: "#agent.exited.crashed",
+                actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"],
+              },
+            ],
+          },
+        },
+      },
+    },
+    progress: {
+      description: "How long ago the dispatch proved progress. Edge-triggered: one mail, one escalation per episode.",
+      initial: "fresh",
+      on: {
+        "agent.progressed": {
+          guard: "isCurrentDispatch",
+          target: ".fresh",
+          actions: ["markHeard", "moveProgressClock"],
+        },
+        "agent.checkpointed": [
+          {
+            guard: and(["isCurrentDispatch", "isNewCheckpoint"]),
+            target: ".fresh",
+            actions: ["markHeard", "rememberCheckpoint", "moveProgressClock", "resetAttempts", "clearCharges"],
+          },
+          saves,
+        ],
+      },
+      states: {
+        fresh: {
+          description: "Proved progress lately.",
+          tags: ["active"],
+          on: {
+            TICK: [
+              {
+                guard: and(["isWatched", "guppCheckIsDue"]),
+                target: "checked",
+                actions: ["sendGuppMail", "pushGuppMessage"],
+              },
+              {
+                guard: and(["isWatched", "guppEscalationIsDue"]),
+                target: "escalated",
+                actions: ["sendGuppMail", "pushGuppMessage", "escalateStall"],
+              },
+            ],
+          },
+        },
+        checked: {
+          description: "A GUPP_CHECK was sent.",
+          tags: ["active"],
+          on: {
+            TICK: {
+              guard: and(["isWatched", "guppEscalationIsDue"]),
+              target: "escalated",
+              actions: ["escalateStall"],
+            },
+          },
+        },
+        escalated: { description: "A person was told. No longer a reason for the fast cadence." },
+      },
+    },
+  },
+});

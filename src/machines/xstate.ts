@@ -1,0 +1,390 @@
+import { messageOf } from "../events/message-of.ts";
+import {
+  and,
+  createActor,
+  createMachine,
+  not,
+  or,
+  stateIn,
+  type AnyActorScope,
+  type ExecutableActionObject,
+} from "xstate";
+import type { MachineEvent } from "./event.ts";
+import { isIn } from "./state-value.ts";
+
+/**
+ * All that is known here of xstate's inside: its nodes, its guards, and its macrostep, remembered. XState decides what happens;
+ * what it has decided once for a configuration and a transition is not computed again. Nothing here knows a chart.
+ */
+
+/** A machine of xstate: the part that is used here, the same for all machines up to the type of their snapshots. */
+export interface Machine {
+  readonly id: string;
+  readonly root: Node;
+  getInitialSnapshot(
+    scope: AnyActorScope,
+    input: unknown,
+  ): Taken & { readonly status: string; readonly error?: unknown };
+  resolveState(config: { value: unknown; context: unknown }): Taken;
+  getTransitionData(s: Taken, e: MachineEvent): Transition[];
+  microstep(s: Taken, e: MachineEvent, scope: AnyActorScope): Taken[];
+  readonly implementations: {
+    readonly actions: Record<string, unknown>;
+    readonly guards: Record<string, unknown>;
+  };
+}
+interface Node {
+  readonly id: string;
+  readonly order: number;
+  readonly parent?: Node;
+  readonly type: string;
+  readonly states: Readonly<Record<string, Node>>;
+  readonly ownEvents: readonly string[];
+  readonly transitions: ReadonlyMap<string, readonly Definition[]>;
+  readonly entry: readonly unknown[];
+  readonly exit: readonly unknown[];
+  readonly invoke: readonly unknown[];
+  readonly after: readonly unknown[];
+  /** The first of its transitions for the event whose guard holds. */
+  next(s: Taken, e: MachineEvent): Transition[] | undefined;
+  readonly always: readonly unknown[] | undefined;
+}
+interface Transition {
+  readonly actions: readonly unknown[];
+}
+interface Definition extends Transition {
+  readonly guard?: unknown;
+  readonly target?: readonly Node[];
+}
+/** The parts of a snapshot that a transition can change: its configuration (nodes, value and tags) and its context. */
+export interface Taken {
+  readonly machine: Machine;
+  readonly _nodes: readonly Node[];
+  readonly value: unknown;
+  readonly tags: unknown;
+  readonly context: object;
+  readonly matches: unknown;
+}
+/** Takes what an action that is no assign has answered. */
+export type Say = (said: unknown) => void;
+
+/** An action of xstate that is ready to be run. Those of our charts are functions from (context, event) to what they say; calling one does nothing else. */
+export type Executable = ExecutableActionObject;
+export const saidBy = (action: Executable): unknown => action.exec?.(action.info as never, action.params as never);
+
+/**
+ * One inert scope for every transition. `transition()` of xstate builds a throw-away actor per call, five times as slow;
+ * the results are identical (test/unit/model/step.test.ts compares both on random logs). Domain machines have no children,
+ * timers or invocations (see `checkChart`), so a scope that nobody listens to is enough.
+ */
+const inert = createActor(createMachine({}));
+let listener: Say = () => {};
+const scope = {
+  self: inert,
+  system: inert.system,
+  id: "",
+  sessionId: "",
+  logger: () => {},
+  defer: () => {},
+  stopChild: () => {},
+  emit: () => {},
+  actionExecutor: (action: Executable) => listener(saidBy(action)),
+} as unknown as AnyActorScope;
+
+/**
+ * Refuses a chart for which what is remembered could be wrong: what a transition does must depend on nothing but the transition and
+ * the configuration that it leaves. Entry and exit actions would have to be remembered too; invocations and delays need a scope that
+ * listens; final states end their actor; a history is kept outside of the configuration.
+ * @throws Error naming the state and what it has.
+ */
+export function checkChart(machine: Machine): void {
+  const check = (node: Node): void => {
+    const has = [
+      // First: a delay is also an entry and an exit action.
+      ["a delayed transition", node.after.length > 0],
+      ["an entry action", node.entry.length > 0],
+      ["an exit action", node.exit.length > 0],
+      ["an invocation", node.invoke.length > 0],
+      ["the type final", node.type === "final"],
+      ["the type history", node.type === "history"],
+    ] as const;
+    for (const [what, is] of has)
+      if (is)
+        throw new Error(`the state ${node.id} has ${what}, which src/machines/xstate.ts does not remember rightly`);
+    for (const child of Object.values(node.states)) check(child);
+  };
+  check(machine.root);
+}
+
+let remembers = true;
+
+/** For tests: whether anything is remembered. Without it xstate is asked every time; the results are the same. */
+export const remember = (on: boolean): void => {
+  remembers = on;
+};
+type Args = { context: object; event: MachineEvent; self: unknown; system: unknown };
+type Action = { readonly assign: unknown } | { readonly say: (args: Args, params: undefined) => unknown };
+
+/** What one transition does from one configuration: where it leads, and its actions, resolved. Null: ask xstate every time. */
+type Course = {
+  readonly to: Pick<Taken, "_nodes" | "value" | "tags"> | null;
+  readonly actions: readonly Action[];
+} | null;
+interface Configuration {
+  /** It has eventless transitions, or may be left without an event. */
+  readonly isTransient: boolean;
+  /** Its nodes that say anything about an event, by type. */
+  readonly hearers: Map<string, Node[]>;
+  readonly courses: Map<Transition, Course>;
+}
+const configurations = new WeakMap<readonly Node[], Configuration>();
+/** The same per machine, by the ids of its nodes in their order, which decides the order of keys in the state value. */
+const known = new WeakMap<object, Map<string, Configuration>>();
+
+const listen = ({ _nodes }: Taken, type: string): Node[] =>
+  _nodes.filter(
+    ({ transitions }) =>
+      transitions.has(type) || Array.from(transitions.keys()).some((descriptor) => descriptor.endsWith("*")),
+  );
+
+function hearersOf({ hearers }: Configuration, snapshot: Taken, type: string): Node[] {
+  let found = hearers.get(type);
+  if (found === undefined) {
+    found = listen(snapshot, type);
+    hearers.set(type, found);
+  }
+  return found;
+}
+
+/** Whether any active state says anything about an event of this type. */
+export const hears = (snapshot: Taken, type: string): boolean =>
+  (remembers ? hearersOf(configurationOf(snapshot), snapshot, type) : listen(snapshot, type)).length > 0;
+
+/** The types of events that any active state has a transition for, in no order. */
+export const eventsOf = (snapshot: object): string[] => [
+  ...new Set((snapshot as Taken)._nodes.flatMap((node) => node.ownEvents).filter((type) => type !== "")),
+];
+
+/** The transitions that xstate would take. Where one node alone hears the event, it need not look for it through the tree. */
+function enabledBy(machine: Machine, from: Configuration, snapshot: Taken, event: MachineEvent): Transition[] {
+  const hearers = hearersOf(from, snapshot, event.type);
+  if (hearers.length > 1) return machine.getTransitionData(snapshot, event);
+  return hearers[0]?.next(snapshot, event) ?? [];
+}
+
+function configurationOf({ machine, _nodes }: Taken): Configuration {
+  let found = configurations.get(_nodes);
+  if (found === undefined) {
+    const ofMachine = known.get(machine) ?? new Map<string, Configuration>();
+    known.set(machine, ofMachine);
+    const name = _nodes.map((node) => node.id).join();
+    found = ofMachine.get(name) ?? {
+      isTransient: _nodes.some((node) => (node.always?.length ?? 0) > 0),
+      hearers: new Map(),
+      courses: new Map(),
+    };
+    ofMachine.set(name, found);
+    configurations.set(_nodes, found);
+  }
+  return found;
+}
+
+/**
+ * One macrostep. Which transition is enabled is asked of xstate, guards and all. Where an enabled transition leads from a
+ * configuration, and which actions it runs on the way, does not depend on anything else as long as nothing is eventless: xstate
+ * is asked once, and after that only the actions are run. Three times as fast, because xstate rebuilds a snapshot per action;
+ * the results are identical (test/unit/model/step.test.ts compares both on random logs).
+ */
+export function macrostep(machine: Machine, snapshot: Taken, event: MachineEvent, say: Say): Taken {
+  listener = say;
+  if (!remembers) return ask(machine, snapshot, event);
+  const from = configurationOf(snapshot);
+  if (from.isTransient) return ask(machine, snapshot, event);
+  const enabled = enabledBy(machine, from, snapshot, event);
+  const [transition] = enabled;
+  if (transition === undefined) return snapshot;
+  if (enabled.length > 1) return ask(machine, snapshot, event);
+  const course = from.courses.get(transition);
+  if (course === null) return ask(machine, snapshot, event);
+  if (course === undefined) {
+    const steps = machine.microstep(snapshot, event, scope);
+    const next = steps.at(-1) ?? snapshot;
+    from.courses.set(
+      transition,
+      steps.length === 1 && !configurationOf(next).isTransient ? courseOf(machine, transition, snapshot, next) : null,
+    );
+    return next;
+  }
+  return follow(course, snapshot, event, say);
+}
+
+const ask = (machine: Machine, snapshot: Taken, event: MachineEvent): Taken =>
+  machine.microstep(snapshot, event, scope).at(-1) ?? snapshot;
+
+function courseOf(machine: Machine, { actions }: Transition, before: Taken, after: Taken): Course {
+  const resolved: Action[] = [];
+  for (const name of actions) {
+    const action = typeof name === "string" ? machine.implementations.actions[name] : undefined;
+    if (typeof action !== "function") return null;
+    if (!("resolve" in action)) resolved.push({ say: action as () => unknown });
+    else if ("assignment" in action && "type" in action && action.type === "xstate.assign")
+      resolved.push({ assign: action.assignment });
+    else return null;
+  }
+  const { _nodes, value, tags } = after;
+  return { to: _nodes === before._nodes ? null : { _nodes, value, tags }, actions: resolved };
+}
+
+function follow({ to, actions }: NonNullable<Course>, snapshot: Taken, event: MachineEvent, say: Say): Taken {
+  const { self, system } = scope;
+  let { context } = snapshot;
+  for (const action of actions) {
+    const args: Args = { context, event, self, system };
+    if ("say" in action) say(action.say(args, undefined));
+    else context = { ...context, ...assigned(action.assign, args) };
+  }
+  if (to !== null) return { ...snapshot, context, _nodes: to._nodes, value: to.value, tags: to.tags, matches };
+  return context === snapshot.context ? snapshot : { ...snapshot, context, matches };
+}
+
+/** `matches` of a snapshot as xstate answers it. */
+function matches(this: Taken, wanted: unknown): boolean {
+  return isIn(wanted, this.value);
+}
+
+function assigned(assignment: unknown, args: Args): object {
+  if (typeof assignment === "function") return assignment(args, undefined) as object;
+  const update: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(assignment as object))
+    update[name] = typeof value === "function" ? value(args, undefined) : value;
+  return update;
+}
+
+/** The snapshot that an actor begins with. @throws what making its context threw. */
+export function firstSnapshot(machine: Machine, input: unknown, say: Say): Taken {
+  listener = say;
+  const snapshot = machine.getInitialSnapshot(scope, input);
+  if (snapshot.status === "error") throw snapshot.error;
+  return snapshot;
+}
+
+const resolved = new WeakMap<Machine, Map<string, Taken>>();
+
+/** A snapshot of the machine in a state, from its value and context alone. All others of that state differ in nothing but their context. */
+export function snapshotIn(machine: Machine, value: unknown, context: object): Taken {
+  if (!remembers) return machine.resolveState({ value, context });
+  const ofMachine = resolved.get(machine) ?? new Map<string, Taken>();
+  resolved.set(machine, ofMachine);
+  const name = JSON.stringify(value);
+  const alike = ofMachine.get(name);
+  if (alike !== undefined) return { ...alike, context };
+  const snapshot = machine.resolveState({ value, context });
+  ofMachine.set(name, snapshot);
+  return snapshot;
+}
+
+/** One guard of a branch, and what it says now. */
+export interface GuardValue {
+  readonly name: string;
+  readonly holds: boolean;
+  /** What it threw, when the event cannot be judged by it. */
+  readonly error?: string;
+}
+
+/** One transition that an event could take; branches of one state are tried in order. */
+export interface Branch {
+  /** `<state>|<event>|<index>`, as in the chart's layout. */
+  readonly id: string;
+  readonly guards: readonly GuardValue[];
+  /** The id of the state that is entered, or null when none is left. */
+  readonly target: string | null;
+  readonly actions: readonly string[];
+  /** Whether it is the one that is taken. */
+  readonly taken: boolean;
+}
+
+/** The transitions of all active states for the event, innermost state first, each with its guards evaluated. */
+export function branchesOf(of: object, event: MachineEvent): Branch[] {
+  const snapshot = of as Taken;
+  const nodes = [...snapshot._nodes]
+    .filter((node) => node.transitions.has(event.type))
+    .sort((a, b) => b.order - a.order);
+  const served = new Set<string>();
+  return nodes.flatMap((node) => {
+    // An inner state that takes the event keeps it from the states around it.
+    let open = !served.has(node.id);
+    return (node.transitions.get(event.type) ?? []).map((definition, index): Branch => {
+      const guards = conjuncts(definition.guard).map((guard) => valueOf(guard, snapshot, event));
+      const taken = open && guards.every(({ holds }) => holds);
+      if (taken) {
+        open = false;
+        for (let outer = node.parent; outer !== undefined; outer = outer.parent) served.add(outer.id);
+      }
+      return {
+        id: `${node.id}|${event.type}|${index}`,
+        guards,
+        target: definition.target?.[0]?.id ?? null,
+        actions: definition.actions.map(nameOf),
+        taken,
+      };
+    });
+  });
+}
+
+const nameOf = (action: unknown): string =>
+  typeof action === "string" ? action : String((action as { type?: string }).type ?? "(unnamed)");
+
+/** `and`, `not`, `or` and `stateIn` of xstate are functions that carry what they were given; their `check` tells which is which, also in a minified bundle. */
+interface Combined {
+  readonly check?: unknown;
+  readonly name?: string;
+  readonly type?: string;
+  readonly guards?: readonly unknown[];
+  readonly stateValue?: unknown;
+}
+
+const checkOf = (guard: unknown): unknown => (guard as Combined).check;
+const AND = checkOf(and([]));
+const OR = checkOf(or([]));
+const NOT = checkOf(not(() => false));
+const STATE_IN = checkOf(stateIn(""));
+
+const conjuncts = (guard: unknown): unknown[] => {
+  if (guard === undefined) return [];
+  return checkOf(guard) === AND ? ((guard as Combined).guards ?? []).flatMap(conjuncts) : [guard];
+};
+
+function valueOf(guard: unknown, snapshot: Taken, event: MachineEvent): GuardValue {
+  const name = guardName(guard);
+  try {
+    return { name, holds: holds(guard, snapshot, event) };
+  } catch (error) {
+    return { name, holds: false, error: messageOf(error) };
+  }
+}
+
+function holds(guard: unknown, snapshot: Taken, event: MachineEvent): boolean {
+  const { check, guards = [], stateValue } = guard as Combined;
+  if (typeof guard !== "function") {
+    const known =
+      snapshot.machine.implementations.guards[typeof guard === "string" ? guard : ((guard as Combined).type ?? "")];
+    if (known === undefined) throw new Error(`the chart has no guard ${guardName(guard)}`);
+    return holds(known, snapshot, event);
+  }
+  if (check === AND) return guards.every((one) => holds(one, snapshot, event));
+  if (check === OR) return guards.some((one) => holds(one, snapshot, event));
+  if (check === NOT) return !holds(guards[0], snapshot, event);
+  if (check !== undefined && check === STATE_IN) return isIn(stateValue, snapshot.value);
+  return Boolean((guard as (args: unknown) => unknown)({ context: snapshot.context, event }));
+}
+
+/** A guard as its chart writes it: combinations are spelt out. */
+export function guardName(guard: unknown): string {
+  if (typeof guard === "string") return guard;
+  const { check, name, type, guards = [], stateValue } = guard as Combined;
+  if (typeof guard !== "function") return type ?? "(unnamed)";
+  if (check === NOT) return `not ${guardName(guards[0])}`;
+  if (check === AND || check === OR) return `(${guards.map(guardName).join(check === AND ? " and " : " or ")})`;
+  if (check === STATE_IN) return `in ${JSON.stringify(stateValue)}`;
+  return name ?? "(unnamed)";
+}

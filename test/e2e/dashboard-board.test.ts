@@ -1,0 +1,10 @@
+import { boardTests } from "./dashboard/board.ts";
+import { doorTests } from "./dashboard/door.ts";
+import { usePages } from "./dashboard/pages.ts";
+
+/** The board as an operator has it: a real browser, a real Worker, a container that accepts everything and runs nothing. */
+
+const pages = usePages();
+
+boardTests(pages);
+doorTests(pages);

@@ -1,0 +1,78 @@
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { letIn, openWorld, type DashboardWorld } from "./world.ts";
+
+export const DESK: BrowserContextOptions = { viewport: { width: 1440, height: 900 }, colorScheme: "light" };
+export const PHONE: BrowserContextOptions = {
+  viewport: { width: 375, height: 800 },
+  colorScheme: "light",
+  hasTouch: true,
+  isMobile: true,
+};
+
+/** The pages of one world; each test opens its own, and must leave them without an error and without a foreign host. */
+export interface Pages {
+  readonly world: DashboardWorld;
+  /** What went wrong in any page; what a test expects to go wrong, it takes out. */
+  readonly troubles: string[];
+  /** @param prepare runs before the page is loaded */
+  visit(path: string, options?: BrowserContextOptions, prepare?: (page: Page) => Promise<void>): Promise<Page>;
+}
+
+export function usePages(): Pages {
+  let world: DashboardWorld;
+  const open: Page[] = [];
+  const troubles: string[] = [];
+  const hosts = new Set<string>();
+
+  beforeAll(async () => {
+    world = await openWorld();
+  });
+  afterAll(() => world?.close());
+  afterEach(async () => {
+    for (const page of open.splice(0)) await page.context().close();
+    expect(troubles.splice(0)).toEqual([]);
+    expect([...hosts].filter((host) => host !== new URL(world.stack.url).host)).toEqual([]);
+  });
+
+  async function visit(
+    path: string,
+    options: BrowserContextOptions = DESK,
+    prepare: (page: Page) => Promise<void> = async () => {},
+  ): Promise<Page> {
+    const context = await world.browser.newContext({ ...options, acceptDownloads: true });
+    await letIn(context, world.token);
+    const page = await context.newPage();
+    open.push(page);
+    page.on("pageerror", (error) => troubles.push(error.message));
+    page.on("console", (message) => {
+      // The quiet container has no output to stream; the browser notes its 404 in the console.
+      const isExpected = message.text().includes("WebSocket") || message.location().url.endsWith("/stream-ticket");
+      if (message.type() === "error" && !isExpected) troubles.push(message.text());
+    });
+    page.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.protocol.startsWith("http")) hosts.add(url.host);
+    });
+    await prepare(page);
+    await page.goto(`${world.stack.url}${path}${path.includes("?") ? "&" : "?"}rig=${world.rigId}`);
+    return page;
+  }
+
+  return {
+    get world() {
+      return world;
+    },
+    troubles,
+    visit,
+  };
+}
+
+/** A machine that does other things too may take a while. */
+export const soon = <T>(read: () => T) => expect.poll(read, { timeout: 20_000, interval: 50 });
+
+export const live = (page: Page) => page.getByText("live", { exact: true }).waitFor();
+export const agents = (page: Page) => page.getByRole("list", { name: "Agents" });
+export const beads = (page: Page) => page.getByRole("list", { name: "Beads" });
+export const toast = (page: Page, text: string | RegExp) =>
+  page.locator(".toast").filter({ hasText: text }).first().waitFor();

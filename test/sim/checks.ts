@@ -1,0 +1,214 @@
+import { replayer, replaySync } from "../../src/core/replay.ts";
+import { cut, resume } from "../../src/core/cut.ts";
+import { readEntry, type JournalEntry, type JournalRow } from "../../src/core/journal.ts";
+import { fold, type Entry } from "../../src/core/fold.ts";
+import { glance, highest, nearestDeadline, transitionViolations, violations } from "../../src/core/invariants.ts";
+import type { World } from "../../src/core/world.ts";
+import type { Rig } from "../../src/do/rig.ts";
+import { storedActors } from "../../src/do/store.ts";
+import type { Random } from "./random.ts";
+import type { SimRig, Stage } from "./stage.ts";
+
+/** What must hold whatever goes wrong: after every commit, after every event, and for every journal as a whole. */
+
+/**
+ * The same one again is another one: a checkpoint keeps its seq, an unhooked bead may be hooked again in the same
+ * commit, and an instance is told only when it is another one: what runs is then asked for again, under its key.
+ */
+const NOT_REPEATABLE: ReadonlySet<string> = new Set([
+  "container.instance_changed",
+  "agent.checkpointed",
+  "agent.unhooked",
+]);
+
+export function committed(stage: Stage, r: SimRig, rig: Rig, entries: readonly Entry[]): void {
+  stage.counts.commits++;
+  stage.counts.facts += entries.length;
+  for (const { fact, effects, missing } of entries) {
+    stage.trace(() => {
+      const { type, seq, at: _at, cause, ...body } = fact;
+      return `${r.id} #${seq}${cause === null ? "" : `<${cause}`} ${type} ${JSON.stringify(body)}${effects.length === 0 ? "" : ` => ${effects.map((e) => e.key).join(" ")}`}${missing === null ? "" : ` (no ${missing})`}`;
+    });
+    if (fact.type === "actor.repaired") {
+      stage.counts.repaired++;
+      r.poisoned.delete(`${fact.kind}:${fact.id}`);
+    }
+    if (fact.type === "actor.quarantined" && fact.cause !== null)
+      stage.fail(r, "wrongly_quarantined", `${fact.kind} ${fact.id}: ${fact.error}`);
+    if (fact.type === "bead.merged" && missing === null) {
+      const review = [...entries].find((entry) => entry.fact.type === "review.completed");
+      if (!r.repository.merged.has(branchOf(r, fact.beadId) ?? "") && !(review && !stage.faults.has("merge")))
+        stage.fail(r, "merged_in_words_only", `bead ${fact.beadId} is closed as merged, its branch is not`);
+    }
+  }
+  r.highest = highest(rig.world, r.highest);
+  check(stage, r, rig, entries);
+  if (stage.luck.chance(0.02)) checkDuplicate(stage, r, rig, entries);
+  r.before = glance(rig.world);
+}
+
+/** The same facts once more, and the same TICK until nothing moves: on a copy of the world, so that it leaves no trace. */
+function checkDuplicate(stage: Stage, r: SimRig, rig: Rig, entries: readonly Entry[]): void {
+  const copy = resume(cut(rig.world));
+  const roots = entries
+    .filter(({ fact }) => fact.cause === null && !NOT_REPEATABLE.has(fact.type))
+    .map(({ fact }) => fact);
+  const state = (): string => JSON.stringify(cut(copy).actors);
+  const before = state();
+  if (roots.length > 0 && !roots.some((fact) => fact.type === "TICK")) {
+    const again = fold(copy, roots, copy.at);
+    const said = again.entries.flatMap(({ effects }) => effects.map(({ key }) => key));
+    if (said.length > 0)
+      stage.fail(
+        r,
+        "duplicate_is_no_op",
+        `${roots.map((fact) => fact.type).join(", ")} once more emits ${said.join(", ")}`,
+      );
+    if (state() !== before)
+      stage.fail(
+        r,
+        "duplicate_is_no_op",
+        `${roots.map((fact) => fact.type).join(", ")} once more moves ${[...again.changed.keys()].join(", ")}`,
+      );
+  }
+  for (let n = 0; ; n++) {
+    const { entries: ticked } = fold(copy, [{ type: "TICK", container: "unasked" }], copy.at);
+    if (ticked.length === 0) return;
+    if (n === 3)
+      return stage.fail(
+        r,
+        "duplicate_is_no_op",
+        `a TICK at the same time still moves somebody: ${ticked.map(({ fact }) => fact.type).join(", ")}`,
+      );
+  }
+}
+
+function branchOf(r: SimRig, beadId: string): string | undefined {
+  const row = r.storage.sql
+    .exec<{ context: string }>("SELECT context FROM actors WHERE kind = 'bead' AND id = ?", beadId)
+    .toArray()[0];
+  return row && (JSON.parse(row.context) as { branch: string }).branch;
+}
+
+export function check(stage: Stage, r: SimRig, rig: Rig, entries: readonly Entry[]): void {
+  const found = [
+    ...violations(rig.world, r.highest),
+    ...(r.before === null || entries.length === 0 ? [] : transitionViolations(r.before, entries, rig.world)),
+  ];
+  for (const { rule, actor, text } of found) stage.fail(r, rule, `${actor} ${text}`);
+  for (const { fact } of entries) {
+    if (fact.type === "bead.merged" || fact.type === "bead.closed") ended(stage, r, fact.beadId);
+    if (fact.type === "bead.retried" && rig.world.beads.get(fact.beadId)?.hasTag("terminal") === false) {
+      r.ended.delete(fact.beadId);
+      stage.counts.retried++;
+    }
+    if (fact.type === "bead.failed" || fact.type === "bead.cancelled") ended(stage, r, fact.beadId);
+  }
+}
+
+function ended(stage: Stage, r: SimRig, id: string): void {
+  const row = r.storage.sql
+    .exec<{ state: string; live: number }>("SELECT state, live FROM actors WHERE kind = 'bead' AND id = ?", id)
+    .toArray()[0];
+  if (row === undefined || row.live === 1) return;
+  const was = r.ended.get(id);
+  if (was !== undefined && was !== row.state)
+    stage.fail(r, "terminal_stays", `bead ${id} was ${was} and is ${row.state}`);
+  r.ended.set(id, row.state);
+}
+
+/** The whole journal, and one that begins at a cut, fold to what is stored; and no end of a bead was taken back. */
+export function checkReplay(stage: Stage, r: SimRig): void {
+  stage.counts.replays++;
+  try {
+    const rows = r.storage.sql.exec<JournalRow>("SELECT * FROM journal ORDER BY seq").toArray();
+    // A row that is garbage, but was not read since, is in nobody's journal yet.
+    const healthy = Array.from(storedActors(r.storage.sql), (row) =>
+      r.poisoned.has(`${row.kind}:${row.id}`) ? { ...row, error: "garbage" } : row,
+    );
+    const { divergence } = replaySync(rows.map(readEntry), healthy);
+    const half = cutInTheMiddle(rows.map(readEntry), stage.luck);
+    const cutDivergence = half === null ? null : replaySync(half.rest, healthy, half.world).divergence;
+    if (cutDivergence !== null)
+      stage.fail(
+        r,
+        "replay_from_a_cut",
+        `seq ${cutDivergence.seq}: expected ${cutDivergence.expected}, got ${cutDivergence.actual}`,
+      );
+    if (divergence !== null)
+      stage.fail(
+        r,
+        "replay_is_rows",
+        `seq ${divergence.seq}: expected ${divergence.expected}, got ${divergence.actual}`,
+      );
+  } catch (error) {
+    stage.fail(r, "replay_is_rows", String(error instanceof Error ? error.stack : error));
+  }
+  for (const [id, state] of r.ended) {
+    const row = r.storage.sql
+      .exec<{ state: string }>("SELECT state FROM actors WHERE kind = 'bead' AND id = ?", id)
+      .toArray()[0];
+    if (row !== undefined && row.state !== state && !r.poisoned.has(`bead:${id}`))
+      stage.fail(r, "terminal_stays", `bead ${id} was ${state} and is ${row.state}`);
+  }
+}
+
+/** A rig that is awake is armed, and in time for whoever waits; unless its alarm was lost, or its clock jumped. */
+export function checkAlarm(stage: Stage, r: SimRig): void {
+  const rig = r.life?.rig;
+  if (!rig || r.ringing !== null || rig.world.seq === 0 || r.alarmLost) return;
+  if (r.alarm === null) return stage.fail(r, "alarm_is_armed", "no alarm is armed");
+  if (
+    stage.faults.has("clock") ||
+    (rig.world === r.checkedAlarm?.world && rig.world.seq === r.checkedAlarm.seq && r.alarm === r.checkedAlarm.alarm)
+  )
+    return;
+  r.checkedAlarm = { world: rig.world, seq: rig.world.seq, alarm: r.alarm };
+  const nearest = nearestDeadline(rig.world);
+  if (nearest !== null && r.alarm > Math.max(nearest, r.now()) + 1_000)
+    stage.fail(
+      r,
+      "alarm_is_armed",
+      `${r.id}: the alarm is ${r.alarm - nearest} ms after a deadline, which is ${nearest - r.now()} ms from now`,
+    );
+  const { cadence_active_ms, cadence_idle_ms } = rig.world.rig.context.settings;
+  const longest = rig.world.rig.matches({ cadence: "active" }) ? cadence_active_ms : cadence_idle_ms;
+  if (r.alarm > r.now() + Math.max(longest, cadence_idle_ms) + 1_000)
+    stage.fail(r, "alarm_is_armed", `the alarm is ${r.alarm - r.now()} ms ahead, the cadence is ${longest}`);
+}
+
+/** Folds a journal up to a commit drawn by lot, stores and restores everybody, and hands over what is left. */
+function cutInTheMiddle(entries: JournalEntry[], luck: Random): { world: World; rest: JournalEntry[] } | null {
+  if (entries.length < 2) return null;
+  const at = entries[luck.between(1, entries.length - 1)]?.batch ?? 1;
+  const run = replayer();
+  for (const entry of entries) if (entry.batch < at) run.push(entry);
+  return run.end().divergence === null
+    ? { world: resume(cut(run.world)), rest: entries.filter((entry) => entry.batch >= at) }
+    : null;
+}
+
+/** A bead that failed by itself was escalated to somebody. */
+export function failedBeadsAreExplained(stage: Stage, r: SimRig): void {
+  const rows = r.storage.sql
+    .exec<{ id: string; context: string }>("SELECT id, context FROM actors WHERE kind = 'bead' AND state = 'failed'")
+    .toArray();
+  for (const row of rows) {
+    if (r.poisoned.has(`bead:${row.id}`) || (JSON.parse(row.context) as { type: string }).type !== "issue") continue;
+    const about = r.storage.sql
+      .exec<{ type: string }>(
+        "SELECT type FROM journal WHERE bead = ? AND type IN ('bead.cancelled', 'bead.status_set')",
+        row.id,
+      )
+      .toArray();
+    const escalations =
+      r.storage.sql
+        .exec<{ n: number }>(
+          "SELECT COUNT(*) AS n FROM journal WHERE type = 'bead.created' AND json_extract(body, '$.metadata.bead_id') = ?",
+          row.id,
+        )
+        .toArray()[0]?.n ?? 0;
+    if (about.length === 0 && escalations === 0)
+      stage.fail(r, "failed_in_silence", `bead ${row.id} failed, and nobody was told`);
+  }
+}

@@ -1,0 +1,38 @@
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { LIMITS } from "../../src/events/limits.ts";
+import { DEFAULT_SETTINGS } from "../../src/events/settings.ts";
+import { restartBackoff } from "../../src/machines/agent.ts";
+
+/** Claims of the documents, held against what is there. */
+
+const ROOT = path.join(import.meta.dirname, "../..");
+const read = (file: string): string => readFileSync(path.join(ROOT, file), "utf8");
+
+const sources = (folder: string): string[] =>
+  readdirSync(path.join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.tsx?$/.test(name) && !name.includes("node_modules"))
+    .map((name) => path.join(folder, name));
+
+test("the first pause between attempts is where docs/operating.md says: before the third", () => {
+  expect(read("docs/operating.md")).toContain("pause before the third attempt");
+  expect(restartBackoff(1, DEFAULT_SETTINGS)).toBe(0);
+  expect(restartBackoff(2, DEFAULT_SETTINGS)).toBe(DEFAULT_SETTINGS.backoff_base_ms);
+});
+
+test("docs/limits.md names where the limits are, and tests that exist", () => {
+  const text = read("docs/limits.md");
+  for (const [, file = ""] of text.matchAll(/`((?:src|container|test)\/[\w./-]+)`/g))
+    expect(() => readdirSync(path.dirname(path.join(ROOT, file)))).not.toThrow();
+  expect(text).toContain("`container/limits.ts`");
+});
+
+test("every limit of a rig is used by something other than its own file", () => {
+  const texts = ["src", "dashboard/src", "container"]
+    .flatMap(sources)
+    .filter((file) => !file.endsWith("events/limits.ts"))
+    .map(read);
+  const used = texts.join("\n");
+  expect(Object.keys(LIMITS).filter((key) => !used.includes(`LIMITS.${key}`))).toEqual([]);
+});

@@ -78,6 +78,8 @@ export const CONFLICT_FILES_MAX = 50;
 export const TRAINS_PENDING_MAX = 50;
 /** Finished trains are remembered to be told again; a report is at most some hundred KiB. */
 export const TRAINS_REMEMBERED_MAX = 100;
+/** Pushes of earlier trains that one report tells of; the next train tells of the others. */
+export const UNTOLD_PUSHES_MAX = 8;
 /** What is said of a member that left, or of what stopped a train; the wire takes no more. */
 export const TRAIN_WORDS_MAX_CHARS = 2000;
 /** Names of files of one member that left, all together: 64 members must fit into one request to the rig (1 MiB). */

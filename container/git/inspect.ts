@@ -13,7 +13,7 @@ import { deepenFor } from "./modes.ts";
 import { fetchFrom } from "./reader.ts";
 import type { Remote } from "./remotes.ts";
 import { type CloneState, readState, writeState } from "./state.ts";
-import { isComplete, keepNumbered, numbered, remoteTip } from "./store.ts";
+import { emptyTree, isComplete, keepNumbered, numbered, pushKept, remoteTip } from "./store.ts";
 
 export interface InspectContext {
   readonly git: Git;
@@ -339,10 +339,6 @@ async function accepted(
 
 /** To the remote under the same ref, or, where only branches are allowed, as a branch `ticktown/handed-in/...`. */
 async function pushAway(git: Git, store: string, remote: Remote, commit: string, ref: string): Promise<void> {
-  const push = (to: string): ReturnType<Git> =>
-    git(store, ["push", "--quiet", "--no-verify", "origin", `+${commit}:${to}`], {
-      timeout_ms: git.place.push_timeout_ms,
-    });
   const refused = (why: string): Refusal =>
     new Refusal(
       503,
@@ -351,13 +347,8 @@ async function pushAway(git: Git, store: string, remote: Remote, commit: string,
     );
   const missing = await uploadLfs(git, store, commit);
   if (missing !== null) throw refused(missing.sentence);
-  if ((await push(ref)).code === 0) return;
-  const asBranch = await push(ref.replace("refs/", "refs/heads/"));
-  if (asBranch.code !== 0) throw refused(lastWords(asBranch));
-}
-
-function emptyTree(git: Git, store: string): Promise<string> {
-  return mustGit(git, store, ["hash-object", "-t", "tree", "--stdin"], { input: "" });
+  const failed = await pushKept(git, store, commit, ref);
+  if (failed !== null) throw refused(lastWords(failed));
 }
 
 async function shown(git: Git, store: string, commit: string): Promise<string> {

@@ -16,6 +16,8 @@ export interface RigFolders {
   readonly aside: string;
   /** What the rig's setup made, per digest of its keys. */
   readonly setups: string;
+  /** What trains were about to push, until the rig has heard of it. */
+  readonly pushes: string;
   /** What is being made or removed; nothing in it outlives the server that made it. */
   readonly scratch: string;
   /** What the version before this layout had instead. */
@@ -42,6 +44,7 @@ export function foldersOf(workDir: string, rigId: string): RigFolders {
     merges: path.join(rig, "merges"),
     aside: path.join(rig, "aside"),
     setups: path.join(rig, "setups"),
+    pushes: path.join(rig, "pushes"),
     scratch: path.join(rig, "scratch"),
     old: { repo: path.join(rig, "repo.git"), worktrees: path.join(rig, "worktrees") },
   };
@@ -82,6 +85,8 @@ export const REFS = {
   leftovers: (key: string): string => `${PREFIX}/leftovers/${refPart(key)}`,
   givenBack: (key: string): string => `${PREFIX}/given-back/${refPart(key)}`,
   handedIn: (beadId: string): string => `${PREFIX}/handed-in/${refPart(beadId)}`,
+  /** At a remote that has to remember it for a disk that does not last. */
+  pushes: (rigId: string): string => `${PREFIX}/pushes/${refPart(rigId)}`,
 } as const;
 
 /** A folder, and not a link to one. */

@@ -197,3 +197,18 @@ export async function keepNumbered(git: Git, store: string, prefix: string, comm
   await mustGit(git, store, ["-c", "core.fsync=all", "update-ref", ref, commit, ""]);
   return ref;
 }
+
+/** Keeps a commit at the remote, under the same ref, or where only branches are allowed as a branch. @returns what git said when it cannot be */
+export async function pushKept(git: Git, store: string, commit: string, ref: string): Promise<ExecResult | null> {
+  const push = (to: string): ReturnType<Git> =>
+    git(store, ["push", "--quiet", "--no-verify", "origin", `+${commit}:${to}`], {
+      timeout_ms: git.place.push_timeout_ms,
+    });
+  if ((await push(ref)).code === 0) return null;
+  const asBranch = await push(ref.replace("refs/", "refs/heads/"));
+  return asBranch.code === 0 ? null : asBranch;
+}
+
+export function emptyTree(git: Git, store: string): Promise<string> {
+  return mustGit(git, store, ["hash-object", "-t", "tree", "--stdin"], { input: "" });
+}

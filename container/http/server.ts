@@ -6,7 +6,7 @@ import path from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { type Agents, createAgents } from "../agents/agents.ts";
 import { createApp } from "./app.ts";
-import { createCallbacks } from "../reports/callbacks.ts";
+import { type Callbacks, createCallbacks } from "../reports/callbacks.ts";
 import { foldersOf } from "../git/layout.ts";
 import type { Config } from "../config.ts";
 import { drain } from "../drain.ts";
@@ -21,6 +21,7 @@ import { createRepositories } from "../git/repositories.ts";
 import { type Box, NO_BOX, openBox } from "../box/box.ts";
 import { createChecker } from "../gate/checker.ts";
 import { gatesOf } from "../gate/copy.ts";
+import { isTold } from "../train/pushes.ts";
 import { createTrains } from "../train/trains.ts";
 import { createKeyedMutex } from "../mutex.ts";
 import { createPidFiles, pidsOf } from "../processes/pidfiles.ts";
@@ -64,11 +65,7 @@ export async function startControlServer(
   const instance = randomUUID();
   let drained: Promise<void> | null = null;
 
-  const callbacks = createCallbacks({
-    dir: path.join(config.workDir, "callbacks"),
-    max_ms: config.callbackMax_ms,
-    log,
-  });
+  const callbacks = callbacksOf(config, log);
   const pidFiles = createPidFiles(pidsOf(config.workDir), mark, log);
   const repoMutex = createKeyedMutex();
   const freeBytes = (): number => space(config.workDir).free_bytes;
@@ -150,3 +147,11 @@ async function removeUnfinished(workDir: string): Promise<void> {
     for (const folder of [merges, scratch]) rmSync(folder, { recursive: true, force: true });
   }
 }
+
+const callbacksOf = ({ workDir, callbackMax_ms }: Config, log: Log): Callbacks =>
+  createCallbacks({
+    dir: path.join(workDir, "callbacks"),
+    max_ms: callbackMax_ms,
+    log,
+    onTaken: (body) => isTold(workDir, body),
+  });

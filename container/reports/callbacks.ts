@@ -49,9 +49,11 @@ export interface CallbackOptions {
   /** After this long without an answer a callback is given up. */
   readonly max_ms: number;
   readonly log: Log;
+  /** The API has taken this body, perhaps for an earlier server. */
+  readonly onTaken?: (body: unknown) => void;
 }
 
-export function createCallbacks({ dir, max_ms, log }: CallbackOptions): Callbacks {
+export function createCallbacks({ dir, max_ms, log, onTaken }: CallbackOptions): Callbacks {
   const waiting = new Map<string, { readonly callback: Callback; wake: () => void }>();
   makePrivateDir(dir);
 
@@ -86,7 +88,8 @@ export function createCallbacks({ dir, max_ms, log }: CallbackOptions): Callback
       attempt += 1;
       // Also after close(): what the API has answered must not be sent again by the next server.
       if (answer.done || (tooOld && waiting.get(id) === entry)) {
-        if (!answer.ok) log(`callback "${id}" given up after ${attempt} attempts: ${answer.what}`);
+        if (answer.ok) onTaken?.(callback.body);
+        else log(`callback "${id}" given up after ${attempt} attempts: ${answer.what}`);
         return forget(id);
       }
       if (attempt === 1) log(`callback "${id}" not delivered yet: ${answer.what}; trying again`);

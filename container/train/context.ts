@@ -14,6 +14,8 @@ export interface TrainContext {
   readonly remote: Remote;
   readonly folders: RigFolders;
   readonly redact: Redact;
+  /** This container's disk does not last. */
+  readonly ephemeral: boolean;
   /** Aborted when this server ends, or the rig is deleted. */
   readonly signal: AbortSignal;
   /** What it does now, for people. */

@@ -6,6 +6,7 @@ import { whyFailed } from "./classify.ts";
 import { type Stop, Stopped, type TrainContext, checkGoesOn, passing } from "./context.ts";
 import { treeOf } from "./landed.ts";
 import { handOver, pushTarget, targetOf } from "./push.ts";
+import { untold, writeDown } from "./pushes.ts";
 import { type Stack, landingsOf, stack } from "./stack.ts";
 
 /** What was seen of the target as it is now; with another target all of it is seen anew. */
@@ -14,6 +15,7 @@ interface Seen {
   left: Left[];
   runs: GateRun[];
   pushed: Pushed | null;
+  earlier: NonNullable<TrainReport["earlier"]>;
 }
 
 /** What is to be checked on which tree, and does so. */
@@ -28,10 +30,9 @@ export interface Checker {
 }
 
 export async function runTrain(context: TrainContext, checker: Checker): Promise<TrainReport> {
-  const seen: Seen = { target: null, left: [], runs: [], pushed: null };
+  const seen: Seen = { target: null, left: [], runs: [], pushed: null, earlier: [] };
   const report = (stopped: Stop | null): TrainReport => ({
-    trainId: context.request.trainId,
-    ...seen,
+    ...reportOf(context, seen),
     stopped: stopped && { ...stopped, words: context.redact(stopped.words) },
   });
   try {
@@ -45,6 +46,11 @@ export async function runTrain(context: TrainContext, checker: Checker): Promise
   }
 }
 
+/** As it is while nothing stops it. */
+function reportOf({ request }: TrainContext, { earlier, ...seen }: Seen): TrainReport {
+  return { trainId: request.trainId, ...seen, ...(earlier.length === 0 ? {} : { earlier }), stopped: null };
+}
+
 /** A setup that fails on the target as well is said, whatever else was pushed. */
 function placeIn(runs: readonly GateRun[]): Stop | null {
   const run = runs.find(({ verdict }) => verdict === "place");
@@ -56,11 +62,12 @@ function placeIn(runs: readonly GateRun[]): Stop | null {
 /** @returns false when the target moved @throws Stopped */
 async function once(context: TrainContext, checker: Checker, seen: Seen): Promise<boolean> {
   const { request } = context;
-  Object.assign(seen, { target: null, left: [], runs: [], pushed: null } satisfies Seen);
+  Object.assign(seen, { target: null, left: [], runs: [], pushed: null, earlier: [] } satisfies Seen);
   checkGoesOn(context);
   context.say(`fetches ${request.targetBranch}`);
   const target = await targetOf(context);
   seen.target = target;
+  if (await wasDone(context, target, seen)) return true;
   const landings = await landingsOf(context, target);
   if (request.gate.strategy === "hand_over") {
     for (const member of request.members)
@@ -76,6 +83,17 @@ async function once(context: TrainContext, checker: Checker, seen: Seen): Promis
   return push(context, stacked, isChecked, seen);
 }
 
+/** Whether this very train got onto the target before, by a server that could not tell; of others it is told beside. */
+async function wasDone(context: TrainContext, target: string, seen: Seen): Promise<boolean> {
+  let isDone = false;
+  for (const { trainId, pushed, left, runs, target: from } of await untold(context, target))
+    if (trainId === context.request.trainId) {
+      Object.assign(seen, { target: from, left, runs, pushed });
+      isDone = true;
+    } else seen.earlier.push({ trainId, pushed });
+  return isDone;
+}
+
 /** The longest prefix that is green; with nothing to check all of it. @returns false when the target moved */
 async function push(context: TrainContext, { tips, stacked }: Stack, isChecked: boolean, seen: Seen): Promise<boolean> {
   const { git, folders, request } = context;
@@ -87,8 +105,7 @@ async function push(context: TrainContext, { tips, stacked }: Stack, isChecked: 
   if (to === from) return true;
   const entries = new Set(request.members.slice(0, upTo).map(({ entryId }) => entryId));
   context.say(`pushes to ${request.targetBranch}`);
-  if (!(await pushTarget(context, from, to))) return false;
-  seen.pushed = {
+  const pushed: Pushed = {
     from,
     to,
     tree: await treeOf(git, folders.store, to),
@@ -98,5 +115,8 @@ async function push(context: TrainContext, { tips, stacked }: Stack, isChecked: 
     checks: best?.checks ?? [],
     boxed: best?.boxed ?? false,
   };
+  await writeDown(context, { ...reportOf(context, { ...seen, pushed }), pushed });
+  if (!(await pushTarget(context, from, to))) return false;
+  seen.pushed = pushed;
   return true;
 }

@@ -128,8 +128,12 @@ async function runOne(options: TrainsOptions, mine: Pending, onReport: (body: Tr
   onReport(body);
   report(options, request, body);
   // The rig has been told: nobody waits for the copy, but the next train of the rig comes after it.
-  if (body.pushed !== null)
-    await noteReceipt(context, body.pushed).catch((error: unknown) =>
+  const receipts = [
+    ...(body.earlier ?? []).map(({ pushed }) => pushed),
+    ...(body.pushed === null ? [] : [body.pushed]),
+  ];
+  for (const pushed of receipts)
+    await noteReceipt(context, pushed).catch((error: unknown) =>
       log(`train ${request.trainId}: its receipt is not among the notes of the remote: ${messageOf(error)}`),
     );
 }
@@ -159,7 +163,8 @@ function contextOf(
   const who = request.gate.committer ?? TICKTOWN_IDENTITY;
   const folders = foldersOf(config.workDir, request.rigId);
   const git = createGit(config, who, redact, remote, request.place);
-  return { request, git, who, remote, folders, redact, signal, say };
+  const { ephemeral } = config;
+  return { request, git, who, remote, folders, redact, ephemeral, signal, say };
 }
 
 /** @throws Refusal when the repository's address, a name, the environment or the way back to the rig are no good */

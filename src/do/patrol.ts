@@ -45,8 +45,10 @@ export async function observe(rig: Rig): Promise<Observation> {
     if (agent && isUnheard(rig, agent, now, settings.heartbeat_lost_ms)) asked.push(agent);
   }
   const container = ports.container(config.townId);
+  // Whether there is a container at all is not for one route to say.
+  const seen = await lookAtTrain(rig).catch(() => null);
+  const train = seen ?? NO_TRAIN;
   try {
-    const train = await lookAtTrain(rig);
     if (asked.length > 0) {
       const { agents, instance } = await container.statuses(
         asked.map((agent) => agent.context.id),
@@ -55,7 +57,7 @@ export async function observe(rig: Rig): Promise<Observation> {
       return { container: "reachable", commands: conclude(rig, asked, agents), error: null, instance, train };
     }
     // A merge has no process of its own to ask about: whether it is still under way is whether the server is the same.
-    if (world.index.merging.size > 0 || world.rig.matches({ container: "unreachable" })) {
+    if (seen === null || world.index.merging.size > 0 || world.rig.matches({ container: "unreachable" })) {
       const { instance } = await container.health(settings.effect_timeout_ms);
       return { container: "reachable", commands: [], error: null, instance, train };
     }

@@ -178,6 +178,11 @@ export const TrainReport = z.object({
   left: z.array(Left).max(TRAIN_MEMBERS_MAX),
   runs: z.array(GateRun).max(TRAIN_MEMBERS_MAX + 2),
   pushed: Pushed.nullable(),
+  /** Pushes of trains before it, whose report may never have been told: the server ended in between. Oldest first. */
+  earlier: z
+    .array(z.object({ trainId: TrainId, pushed: Pushed }))
+    .max(8)
+    .optional(),
   /** What stopped it; what is in `runs` and `pushed` holds nevertheless. */
   stopped: z
     .discriminatedUnion("class", [

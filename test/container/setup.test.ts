@@ -70,7 +70,8 @@ test("two agents at once build one cache", async () => {
   const bodies = ["a1", "a2"].map((agentId) =>
     startBody(url, "cat modules/from", { agentId, ...setup(`sleep 0.5; ${counting(file)}`) }),
   );
-  expect(await Promise.all(bodies.map((body) => runs(control, body)))).toEqual([["set up", "one"], ["one"]]);
+  const said = await Promise.all(bodies.map((body) => runs(control, body)));
+  expect(said.toSorted((a, b) => b.length - a.length)).toEqual([["set up", "one"], ["one"]]);
   expect(timesIn(file)).toBe(1);
 });
 

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { TrainReport, TrainState } from "../../src/wire/train.ts";
-import { createOrigin, eventually, git, spawnControl, storeOf, tempDir } from "./world.ts";
+import { eventually, git, storeOf, tempDir } from "./world.ts";
 import { gitThat, member, onMain, ran, subjects, trainBody, world } from "./train-world.ts";
 
 test("three reviews are stacked in their order and pushed at once, each as a merge with its bead's title and name; the receipt is a note", async () => {
@@ -247,28 +247,6 @@ test("TRAIN-refused a push that the place refuses is the place's matter, in git'
   git("/", "init", "--quiet", "--bare", empty);
   const nothing = await ran(w, trainBody(empty, [a], { trainId: "rig3:1", rigId: "rig3" }));
   expect(nothing).toMatchObject({ stopped: { class: "place", code: "empty_repository" } });
-});
-
-test("TRAIN-lost_push a push that arrived before the death of the server is contained for the next one, which knows nothing of the train", async () => {
-  const { url, clone } = createOrigin();
-  const workDir = tempDir();
-  // The push arrives, and then everything stands still.
-  const stuck = gitThat('case " $* " in *" push "*refs/heads/main*) $real "$@"; sleep 60 ;; esac');
-  const first = await spawnControl({ WORK_DIR: workDir, GASTOWN_API_URL: "http://127.0.0.1:9", PATH: stuck });
-  const a = member({ url }, "a", { "a.txt": "a" });
-  const body = trainBody(url, [a], { gate: { strategy: "squash" } });
-  expect((await first.post("/git/train", body)).status).toBe(202);
-  await eventually("it arrived", () => git(url, "rev-list", "--count", "main") === "2");
-  expect((await first.get("/git/train/rig1:1")).body).toMatchObject({
-    state: "running",
-    step: expect.stringMatching(/^pushes to main, \d+ s$/),
-  });
-  first.kill("SIGKILL");
-  await first.exited;
-  const w = { ...(await world({ WORK_DIR: workDir })), url, clone };
-  expect((await w.control.get("/git/train/rig1:1")).status).toBe(404);
-  const report = await ran(w, { ...body, trainId: "rig1:2" });
-  expect(report).toMatchObject({ pushed: null, left: [{ why: "contained", commit: git(url, "rev-parse", "main") }] });
 });
 
 test("TRAIN-notes notes that somebody else pushed meanwhile are kept beside ours, and notes that are refused stop nothing", async () => {

@@ -59,6 +59,19 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
     edit(TRAINS, "if (train !== queue.context.train || queue.value", "if (queue.value"),
   ),
   mutant(
+    "QUEUE-earlier",
+    "a push whose own train could not tell of it has its receipt from the next",
+    "what a report says of other trains is not kept",
+    edit(TRAINS, "return isNews ? [receipt(queue, before, pushed)] : [];", "return isNews ? [] : [];"),
+  ),
+  mutant(
+    "QUEUE-reachable",
+    "a container that answers for itself is there",
+    "one route that fails is a container that is gone",
+    edit("src/do/patrol.ts", "await lookAtTrain(rig).catch(() => null)", "await lookAtTrain(rig)"),
+    edit("src/do/patrol.ts", "seen === null || ", ""),
+  ),
+  mutant(
     "QUEUE-receipt",
     "no commit gets onto the target without a receipt",
     "the receipt is left out",

@@ -60,9 +60,49 @@ export const TRAIN_MUTANTS: readonly Mutant[] = [
     "it is taken for a matter of this moment",
     edit(
       "container/train/classify.ts",
-      "[...PASSING, ...OF_PLACE].find((one) => one.words.test(said))",
-      "[...PASSING].find((one) => one.words.test(said))",
+      "return rule.stop(words, onto);",
+      'return passing("remote_unreachable", words);',
     ),
+  ),
+  mutant(
+    "TRAIN-lost_push",
+    "what a server had pushed when it died is told",
+    "what is to be pushed is kept in mind alone",
+    edit("container/train/run.ts", "  await writeDown(context,", "  if (context.ephemeral) await writeDown(context,"),
+  ),
+  mutant(
+    "TRAIN-lost_push",
+    "a push is told until the rig has answered",
+    "it is told once, and believed to be heard",
+    edit(
+      "container/train/pushes.ts",
+      "await isAncestor(git, folders.store, to, target))) arrived.push(written);",
+      "await isAncestor(git, folders.store, to, target))) (arrived.push(written), removeFile(fileOf(folders, written)));",
+    ),
+  ),
+  mutant(
+    "TRAIN-lost_push_again",
+    "a train that is asked for again says what it had pushed",
+    "it takes its own push for that of another",
+    edit("container/train/run.ts", "if (trainId === context.request.trainId) {", 'if (trainId === "") {'),
+  ),
+  mutant(
+    "TRAIN-lost_disk",
+    "where the disk does not last, the remote remembers what is to be pushed",
+    "it is written to the disk and nowhere else",
+    edit("container/train/pushes.ts", "  if (!context.ephemeral) return;", "  if (context.ephemeral) return;"),
+  ),
+  mutant(
+    "TRAIN-unwritten",
+    "a push that cannot be written down is not made",
+    "what could not be kept is pushed all the same",
+    edit("container/train/pushes.ts", "  if (refused !== null)\n    throw passing", "  if (false)\n    throw passing"),
+  ),
+  mutant(
+    "TRAIN-never_arrives",
+    "what was written down and can still arrive is kept",
+    "what is not there yet never comes",
+    edit("container/train/pushes.ts", "else if (from !== target) removeFile", "else removeFile"),
   ),
   mutant(
     "TRAIN-lost_push",

@@ -97,6 +97,7 @@ export function check(stage: Stage, r: SimRig, rig: Rig, entries: readonly Entry
   ];
   for (const { rule, actor, text } of found) stage.fail(r, rule, `${actor} ${text}`);
   for (const { fact } of entries) {
+    if (fact.type === "review.checked") r.repository.target.covered.add(fact.to);
     if (fact.type === "bead.merged" || fact.type === "bead.closed") ended(stage, r, fact.beadId);
     if (fact.type === "bead.retried" && rig.world.beads.get(fact.beadId)?.hasTag("terminal") === false) {
       r.ended.delete(fact.beadId);

@@ -67,6 +67,10 @@ function judgeRig(stage: Stage, r: SimRig): void {
     stage.fail(r, "liveness", `there is no work, but the cadence is not idle: ${[...active].join(", ")}`);
   checkReplay(stage, r);
   failedBeadsAreExplained(stage, r);
+  const { pushed, covered } = r.repository.target;
+  const uncovered = [...pushed].filter((to) => !covered.has(to));
+  if (uncovered.length > 0)
+    stage.fail(r, "pushes_have_receipts", `${uncovered.length} of ${pushed.size} pushes have no receipt`);
   for (const process of r.town.processes.values()) {
     if (process.rig !== r || !isLive(process)) continue;
     stage.counts.orphans++;

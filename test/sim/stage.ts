@@ -184,7 +184,15 @@ export function newRig(queue: Queue, id: string, town: Town): SimRig {
     repository: {
       branches: new Set(),
       merged: new Set(),
-      target: { n: 0, isGood: true, protectedUntil: 0, foreign: 0 },
+      target: {
+        n: 0,
+        isGood: true,
+        protectedUntil: 0,
+        foreign: 0,
+        pushed: new Set(),
+        covered: new Set(),
+        untold: new Map(),
+      },
     },
     now: () => queue.now + r.skew,
     skew: 0,

@@ -15,6 +15,11 @@ export interface Target {
   protectedUntil: number;
   /** Of nobody's receipt: pushed by others. */
   foreign: number;
+  /** What trains have pushed, and of which of them the journal has a receipt. */
+  readonly pushed: Set<string>;
+  readonly covered: Set<string>;
+  /** As the container has written them down: by train, until the rig was told. */
+  readonly untold: Map<string, TrainReport & { readonly pushed: NonNullable<TrainReport["pushed"]> }>;
 }
 
 export interface Trains {
@@ -76,10 +81,20 @@ export function trainsOf(sim: Simulation, luck: Random): Trains {
     othersPush(rig);
     const { target } = rig.repository;
     if (sim.has("merge") && luck.chance(0.02)) target.protectedUntil = queue.now + luck.around(3_600_000);
+    const own = target.untold.get(order.trainId);
+    const earlier = [...target.untold].flatMap(([trainId, { pushed }]) =>
+      trainId === order.trainId ? [] : [{ trainId, pushed }],
+    );
+    if (own !== undefined) return { ...own, earlier };
     const from = commitOf(rig);
-    const nothing: TrainReport = { target: from, left: [], runs: [], pushed: null, stopped: null };
+    const nothing: TrainReport = { target: from, left: [], runs: [], pushed: null, earlier, stopped: null };
     if (sim.has("merge") && luck.chance(0.05))
-      return { ...nothing, target: null, stopped: { class: "passing", code: "remote_unreachable", words: "no route" } };
+      return {
+        ...nothing,
+        target: null,
+        earlier: [],
+        stopped: { class: "passing", code: "remote_unreachable", words: "no route" },
+      };
     const left = order.members.map((member) => leave(rig, member)).filter((out) => out !== null);
     const off = new Set(left.map(({ entryId }) => entryId));
     const isGreen = (on: readonly TrainMember[]): boolean =>
@@ -100,7 +115,10 @@ export function trainsOf(sim: Simulation, luck: Random): Trains {
     if (on.length === 0) return { ...nothing, left, runs };
     if (target.protectedUntil > queue.now)
       return { ...nothing, left, runs, stopped: { class: "place", code: "protected_branch", words: "GH006" } };
-    return { ...nothing, left, runs, pushed: push(rig, on, from) };
+    const pushed = push(rig, on, from);
+    const report = { ...nothing, left, runs, pushed };
+    target.untold.set(order.trainId, report);
+    return report;
   };
 
   const push = (rig: SimRig, on: readonly TrainMember[], from: string): NonNullable<TrainReport["pushed"]> => {
@@ -114,6 +132,7 @@ export function trainsOf(sim: Simulation, luck: Random): Trains {
     }
     Object.assign(target, { n: target.n + 1, isGood });
     const to = commitOf(rig);
+    target.pushed.add(to);
     sim.counts.pushes++;
     return {
       from,
@@ -130,7 +149,9 @@ export function trainsOf(sim: Simulation, luck: Random): Trains {
     };
   };
 
-  const tell = (rig: SimRig, trainId: string, report: TrainReport): void =>
+  const tell = (rig: SimRig, trainId: string, report: TrainReport): void => {
+    for (const told of [trainId, ...(report.earlier ?? []).map((one) => one.trainId)])
+      rig.repository.target.untold.delete(told);
     sim.callback(
       rig,
       { type: "complete_train", trainId, report },
@@ -138,6 +159,7 @@ export function trainsOf(sim: Simulation, luck: Random): Trains {
       "retried",
       `train ${trainId}: ${report.pushed?.members.length ?? 0} pushed, ${report.stopped?.code ?? "not stopped"}`,
     );
+  };
 
   return {
     train(rig, order) {

@@ -40,6 +40,7 @@ export interface ScriptedContainer {
   readonly merges: MergeOrder[];
   readonly trains: TrainRequest[];
   onTrain: (order: TrainRequest) => Answer | Promise<Answer>;
+  onTrainState: (trainId: string) => TrainState | null;
   /** What it says of trains that it knows; those that it accepted run until a test says otherwise. */
   readonly running: Map<string, TrainState>;
   /** Replaces the answer to the next calls; by default everything is accepted and every started agent runs. */
@@ -113,6 +114,7 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
     onMerge: () => ACCEPTED,
     trains: [],
     onTrain: () => ACCEPTED,
+    onTrainState: (trainId) => container.running.get(trainId) ?? null,
     running: new Map(),
     can: null,
     onInspect: () => ({
@@ -182,7 +184,7 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
     async trainState(trainId) {
       container.calls.push({ kind: "look", id: trainId });
       up();
-      return container.running.get(trainId) ?? null;
+      return container.onTrainState(trainId);
     },
     async inspect(order) {
       container.calls.push({ kind: "inspect", id: order.dispatchId, detail: order });

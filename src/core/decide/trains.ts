@@ -122,9 +122,7 @@ function approveReview(world: World, command: CommandOf<"approve_review">, aroun
 function completeTrain(world: World, command: CommandOf<"complete_train">, around: Surroundings): Decision {
   const { trainId, report } = command;
   const { queue } = world;
-  const { rigId = "" } = world.rig.context.config ?? {};
-  const n = /:(\d{1,15})$/.exec(trainId)?.[1];
-  const train = trainId.slice(0, -(String(n).length + 1)) === rigId ? Number(n) : null;
+  const train = numberOf(world, trainId);
   if (queue === undefined || train === null || train > queue.context.train)
     return refuse(404, `no train ${clip(trainId, LIMITS.id_chars)} in this rig`);
   if (train === queue.context.reported) return accept([]);
@@ -132,6 +130,20 @@ function completeTrain(world: World, command: CommandOf<"complete_train">, aroun
     return late(world, queue, trainId, train, report, around);
   return accept(factsOf(world, queue, train, report).filter((fact) => isTaken(world, fact, around)));
 }
+
+/** @returns null for what is no train of this rig */
+function numberOf({ rig }: World, trainId: string): number | null {
+  const n = /:(\d{1,15})$/.exec(trainId)?.[1] ?? "";
+  return trainId === `${rig.context.config?.rigId ?? ""}:${n}` ? Number(n) : null;
+}
+
+/** Of pushes that no report of their own train told of, as this one has seen. */
+const receiptsOfEarlier = (world: World, queue: QueueSnapshot, train: number, { earlier = [] }: TrainReport): Fact[] =>
+  earlier.flatMap(({ trainId, pushed }) => {
+    const before = numberOf(world, trainId);
+    const isNews = before !== null && before < train && before !== queue.context.reported;
+    return isNews ? [receipt(queue, before, pushed)] : [];
+  });
 
 /** What nobody would hear is not said: its review has ended, or is elsewhere by now. */
 function isTaken(world: World, fact: Fact, around: Surroundings): boolean {
@@ -146,9 +158,10 @@ function late(
   queue: QueueSnapshot,
   trainId: string,
   train: number,
-  { pushed }: TrainReport,
+  report: TrainReport,
   around: Surroundings,
 ): Decision {
+  const { pushed } = report;
   const current = `${world.rig.context.config?.rigId ?? ""}:${queue.context.train}`;
   const merged = (pushed?.members ?? []).map(({ entryId, commit }): Fact => {
     const claim = get(world, "review", entryId)?.context.claim ?? 0;
@@ -166,6 +179,7 @@ function late(
     "reviewId" in fact && get(world, "review", fact.reviewId)?.context.train === train;
   return accept(
     [
+      ...receiptsOfEarlier(world, queue, train, report),
       ...(pushed === null ? [] : [receipt(queue, train, pushed)]),
       stale,
       ...merged.filter((fact) => isOnIt(fact) && isTaken(world, fact, around)),
@@ -229,6 +243,7 @@ function factsOf(world: World, queue: QueueSnapshot, train: number, report: Trai
   const on = [...members, ...(again === null ? [] : [again])];
   const stopped = stopOf(report, judged);
   return [
+    ...receiptsOfEarlier(world, queue, train, report),
     ...(report.pushed === null ? [] : [receipt(queue, train, report.pushed)]),
     {
       type: "train.reported",

@@ -45,5 +45,7 @@ export interface TrainReport {
   readonly left: readonly LeftSeen[];
   readonly runs: readonly RunSeen[];
   readonly pushed: PushSeen | null;
+  /** Of trains before it, whose own report may never come. */
+  readonly earlier?: readonly { readonly trainId: string; readonly pushed: PushSeen }[] | undefined;
   readonly stopped: { readonly class: "place" | "passing"; readonly code: string; readonly words: string } | null;
 }

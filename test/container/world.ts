@@ -345,7 +345,7 @@ export function storeOf(workDir: string, rigId = "rig1"): string {
 export async function eventually<T>(
   what: string,
   ask: () => T | Promise<T>,
-  timeout_ms = 20_000,
+  timeout_ms = 60_000,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeout_ms;
   for (;;) {

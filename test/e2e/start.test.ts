@@ -47,6 +47,17 @@ async function get<T>(url: string, state: string): Promise<T> {
   return ((await response.json()) as { data: T }).data;
 }
 
+interface Receipt {
+  readonly checks: readonly { readonly name: string; readonly exit: number }[];
+}
+
+/** The facts of a rig that say what was checked. */
+async function receiptsOf(url: string, state: string): Promise<Receipt[]> {
+  const response = await fetch(url, { headers: { authorization: `Bearer ${tokenIn(state)}` } });
+  const lines = (await response.text()).split("\n").filter((line) => line.includes('"review.checked"'));
+  return lines.map((line) => (JSON.parse(line) as { body: Receipt }).body);
+}
+
 describe("what cannot work is said at once", () => {
   const state = path.join(dir, "never");
   const refused = async (args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> => {
@@ -94,7 +105,9 @@ test("npm start: one ready line, an own agent, one town per state folder, a clea
   const env = { PATH: `${bin}:${process.env["PATH"]}` };
   const state = path.join(dir, "state");
   const port = await freePort();
+  const rules = ["--setup", "true", "--check", "test -s TOLD.md", "--check", "grep -q HELLO TOLD.md"];
   const args = ["--port", String(port), "--state", state, "--repo", repository.origin, "--agent", agent.command];
+  args.push(...rules);
 
   const first = run("start.ts", args, env);
   const url = await ready(first);
@@ -110,6 +123,14 @@ test("npm start: one ready line, an own agent, one town per state folder, a clea
     (await get<Bead>(`${url}/api/rigs/${rigId}/beads/${bead.id}`, state)).status === "closed";
   await until("the agent's work is merged", isClosed);
   expect(repository.git("show", "trunk:TOLD.md")).toContain("Write a greeting into HELLO.md");
+  expect(first.stderr()).toContain("before this is green on it: test -s TOLD.md, grep -q HELLO TOLD.md");
+  const receipts = await receiptsOf(`${url}/api/rigs/${rigId}/export`, state);
+  expect(receipts.map(({ checks }) => checks.map(({ name, exit }) => [name, exit]))).toEqual([
+    [
+      ["test -s TOLD.md", 0],
+      ["grep -q HELLO TOLD.md", 0],
+    ],
+  ]);
 
   const secrets = Object.values(
     JSON.parse(readFileSync(path.join(state, "secrets.json"), "utf8")) as Record<string, string>,

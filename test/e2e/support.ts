@@ -16,7 +16,7 @@ export function tokenIn(state: string): string {
 }
 
 /** @throws Error with `what` when it does not become true in time */
-export async function until<T>(what: string, look: () => T | Promise<T>, timeout_ms = 20_000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, look: () => T | Promise<T>, timeout_ms = 60_000): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeout_ms;
   for (;;) {
     const seen = await look();

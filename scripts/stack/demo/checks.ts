@@ -1,5 +1,7 @@
 /** Whether what the demo showed is true: asked of git and of the rig, not of what was printed. */
 import type { ApiClient, BeadEvent } from "../api-client.ts";
+import { fault } from "../../verify/print.ts";
+import { look, type Looked } from "../../verify/run.ts";
 import type { DemoRepository } from "./repository.ts";
 import { ACCIDENT, ANSWER, BEADS } from "./script.ts";
 import type { Told } from "./story.ts";
@@ -19,6 +21,8 @@ export interface Check {
 export interface Evidence {
   readonly replayed: Replayed;
   readonly timelines: ReadonlyMap<string, readonly BeadEvent[]>;
+  /** What `npm run verify` says of main. */
+  readonly verified: Looked;
   readonly checks: readonly Check[];
 }
 
@@ -33,10 +37,12 @@ export async function gatherEvidence(
   for (const [key, id] of told.ids)
     timelines.set(key, await api.call<BeadEvent[]>("GET", `${rig}/events?bead_id=${id}&limit=1000`));
   const replayed = await api.call<Replayed>("POST", `${rig}/replay`);
+  const verified = await look(repository.origin, api.lines(`${rig}/export`), null);
   const { violations } = await api.call<{ violations: string[] }>("GET", `${rig}/health`);
   return {
     replayed,
     timelines,
+    verified,
     checks: [
       ...checksOfMain(
         repository.git("log", "--format=%s", "main").split("\n"),
@@ -55,6 +61,7 @@ export async function gatherEvidence(
         ),
       ),
       check("no invariant is violated", violations),
+      checkOfReceipts(verified),
       check(
         "the journal, folded again, gives the same facts, effects and rows",
         replayed.divergence === null ? [] : [JSON.stringify(replayed.divergence)],
@@ -67,6 +74,17 @@ const check = (says: string, wrong: readonly string[]): Check => ({
   says,
   wrong: wrong.length === 0 ? null : wrong.join("; "),
 });
+
+/** From git, and not from what the rig says of itself. */
+function checkOfReceipts(verified: Looked): Check {
+  const { counts, judged, covered } = verified.verdict;
+  return check("every commit on main is covered by a receipt of a green check", [
+    ...[fault(verified, true)].filter((why) => why !== null),
+    ...(judged.length === BEADS.length && covered === judged.length && counts.unchecked === 0
+      ? []
+      : [`${covered} of ${judged.length} are covered, ${counts.unchecked} of them unchecked`]),
+  ]);
+}
 
 /**
  * @param subjects of all commits on main
@@ -100,11 +118,13 @@ function checksOfDispatches(timelines: ReadonlyMap<string, readonly BeadEvent[]>
     (timelines.get(key) ?? []).filter(({ event_type }) => event_type === "agent_spawned").length;
   const seqOf = (key: string, type: BeadEvent["event_type"]): number =>
     Number((timelines.get(key) ?? []).find(({ event_type }) => event_type === type)?.id ?? Number.NaN);
+  const mergedAt = (key: string): number =>
+    Number((timelines.get(key) ?? []).findLast(({ event_type }) => event_type === "review_completed")?.id);
   return [
     check(
-      "the killed agent was started a second time, nothing else was",
-      BEADS.flatMap(({ key, title }) => {
-        const expected = key === ACCIDENT.key ? 2 : 1;
+      "the killed agent was started a second time, and that of the red work; nobody else was",
+      BEADS.flatMap(({ key, title, todo }) => {
+        const expected = key === ACCIDENT.key || todo ? 2 : 1;
         return dispatches(key) === expected
           ? []
           : [`"${title}" had ${dispatches(key)} dispatches instead of ${expected}`];
@@ -121,6 +141,17 @@ function checksOfDispatches(timelines: ReadonlyMap<string, readonly BeadEvent[]>
       }),
     ),
     check(
+      "what was red in the check went back with the check's words, was mended by rework, and merged",
+      BEADS.filter(({ todo }) => todo).flatMap(({ key, title }) => {
+        const said = (timelines.get(key) ?? []).flatMap(({ event_type, metadata }) =>
+          event_type === "review_completed" && metadata["status"] === "red" ? [String(metadata["message"])] : [],
+        );
+        return said.length === 1 && said[0]?.includes("TODO: think of the edges")
+          ? []
+          : [`"${title}": ${said.join(", ") || "was not sent back"}`];
+      }),
+    ),
+    check(
       "it went on from its checkpoint",
       told.resumedAt > told.killed.step
         ? []
@@ -130,7 +161,7 @@ function checksOfDispatches(timelines: ReadonlyMap<string, readonly BeadEvent[]>
       "no blocked bead was started before its blockers were merged",
       BEADS.flatMap(({ key, title, blockedBy }) =>
         blockedBy
-          .filter((blocker) => !(seqOf(key, "agent_spawned") > seqOf(blocker, "review_completed")))
+          .filter((blocker) => !(seqOf(key, "agent_spawned") > mergedAt(blocker)))
           .map((blocker) => `"${title}" before ${blocker}`),
       ),
     ),

@@ -1,4 +1,4 @@
-/** What the demo does: six beads, one accident, one question, one word "done" too early. */
+/** What the demo does: six beads, one accident, one question, one word "done" too early, one red check. */
 
 export interface PlannedBead {
   readonly key: string;
@@ -12,6 +12,8 @@ export interface PlannedBead {
   readonly help: string | null;
   /** Its agent says done before it has committed everything: it is refused, and mends it. */
   readonly forget: boolean;
+  /** Its work is red in the check, goes back with the check's words, and is mended. */
+  readonly todo: boolean;
 }
 
 const bead = (key: string, title: string, steps: number, more: Partial<PlannedBead> = {}): PlannedBead => ({
@@ -23,12 +25,13 @@ const bead = (key: string, title: string, steps: number, more: Partial<PlannedBe
   blockedBy: [],
   help: null,
   forget: false,
+  todo: false,
   ...more,
 });
 
 export const BEADS: readonly PlannedBead[] = [
   bead("parser", "Write the parser", 4),
-  bead("printer", "Write the printer", 5),
+  bead("printer", "Write the printer", 5, { todo: true }),
   bead("index", "Build the index", 8, { step_ms: 500 }),
   bead("greeting", "Greet the reader", 4, { help: "Which language should the greeting be in?" }),
   bead("tests", "Test the parser", 3, { blockedBy: ["parser"], forget: true }),
@@ -50,13 +53,22 @@ export const SETTINGS = {
   backoff_max_ms: 2_000,
 } as const;
 
+/** What every merge must pass: a line that somebody has yet to think about is no finished work. */
+export const CHECK = {
+  name: "no TODO left",
+  command: "if grep -rn TODO work/; then exit 1; fi; echo looked at $(ls work | wc -l) files",
+  timeout_ms: 30_000,
+  expect: "looked at",
+} as const;
+
 /** The plan as the demo agent reads it. */
-export function bodyOf({ steps, step_ms, file, help, forget }: PlannedBead): string {
+export function bodyOf({ steps, step_ms, file, help, forget, todo }: PlannedBead): string {
   return [
     `steps: ${steps}`,
     `step_ms: ${step_ms}`,
     `file: ${file}`,
     ...(help === null ? [] : [`help: ${help}`]),
     ...(forget ? ["forget: once"] : []),
+    ...(todo ? ["todo: once"] : []),
   ].join("\n");
 }

@@ -6,7 +6,7 @@ import { agentProcesses } from "../control.ts";
 import { StackError } from "../errors.ts";
 import type { Stack } from "../stack.ts";
 import type { Screen } from "./screen.ts";
-import { ACCIDENT, ANSWER, BEADS, bodyOf, SETTINGS } from "./script.ts";
+import { ACCIDENT, ANSWER, BEADS, bodyOf, CHECK, SETTINGS } from "./script.ts";
 import { type Observed, observe } from "./view.ts";
 
 export interface Told {
@@ -27,7 +27,7 @@ export async function tellStory(stack: Stack, { id: rigId, town_id }: RigInfo, s
   const { api } = stack;
   const rig = `/api/rigs/${rigId}`;
   const output: Output = (agentId, after) => outputOf(api, town_id, agentId, after);
-  await api.call("PUT", `${rig}/settings`, SETTINGS);
+  await api.call("PUT", `${rig}/settings`, { ...SETTINGS, checks: [CHECK] });
 
   const ids = new Map<string, string>();
   for (const planned of BEADS) {
@@ -39,6 +39,7 @@ export async function tellStory(stack: Stack, { id: rigId, town_id }: RigInfo, s
     });
     ids.set(planned.key, bead.id);
   }
+  screen.tell(`every merge must pass the check "${CHECK.name}"`);
   screen.tell(`six beads slung; "${titleOf("tests")}" and "${titleOf("manual")}" wait for others`);
 
   const groups = new Set<number>();

@@ -17,6 +17,7 @@ import { scale } from "./benches/scale.ts";
 import { size } from "./benches/size.ts";
 import { starts } from "./benches/starts.ts";
 import { steps } from "./benches/steps.ts";
+import { trains } from "./benches/trains.ts";
 import { createContext, type Bench } from "./context.ts";
 import { asText, type Result } from "./report.ts";
 import { ROOT } from "./server.ts";
@@ -25,6 +26,7 @@ const BENCHES: Record<string, Bench> = {
   fanout,
   container,
   starts,
+  trains,
   steps,
   recovery,
   latency,

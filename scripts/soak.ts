@@ -81,6 +81,16 @@ const PARTS: readonly Part[] = [
     ],
   },
   {
+    name: "chaos",
+    what: "the Worker, the control server and git are killed during a hundred trains: every commit on the target has its receipt",
+    steps: () => [
+      {
+        command: ["vitest", "run", "--project", "e2e", "test/e2e/chaos-trains.test.ts"],
+        env: { CHAOS_ROUNDS: "100" },
+      },
+    ],
+  },
+  {
     name: "large",
     what: "60,000 files: a start on a warm store is not slower than a worktree of the version before; disk per agent",
     steps: () => [{ command: ["node", "bench/run.ts", "--strict", "starts"], env: { BENCH_FILES: "60000" } }],

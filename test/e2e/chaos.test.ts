@@ -2,13 +2,10 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
-import { type Bead, createApiClient } from "../../scripts/stack/api-client.ts";
-import { agentProcesses, startControl } from "../../scripts/stack/control.ts";
-import { makeRepository } from "../../scripts/stack/demo/repository.ts";
-import { freePort } from "../../scripts/stack/ports.ts";
+import type { Bead } from "../../scripts/stack/api-client.ts";
+import { agentProcesses } from "../../scripts/stack/control.ts";
 import { DEMO_AGENT } from "../../scripts/stack/stack.ts";
-import { openState } from "../../scripts/stack/state.ts";
-import { startWorker } from "../../scripts/stack/worker.ts";
+import { chaosTown, dice, kill } from "./chaos-town.ts";
 import { journalOf } from "./journal.ts";
 import { nothingLeftIn, temporaryDir, until } from "./support.ts";
 
@@ -30,53 +27,15 @@ afterAll(async () => {
   expect(left).toEqual([]);
 });
 
-/** What is dead already, is being started again just then, cannot be killed. */
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // Gone: that is what we wanted.
-  }
-}
-
-/** mulberry32: small, and the same everywhere. */
-function dice(seed: number): (sides: number) => number {
-  let state = seed >>> 0;
-  return (sides) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % sides;
-  };
-}
-
 test(`${ROUNDS} rounds of kill -9 by seed ${SEED}: what was acknowledged is kept, nothing runs twice at once, everything ends, the replay is clean`, async () => {
   const roll = dice(SEED);
-  const repository = makeRepository(dir);
   const locks = path.join(dir, "locks");
   mkdirSync(locks);
   // Each agent holds its bead's lock while it lives; the kernel takes it back when it is killed. A second one would say so.
   const agentCommand = `exec 9>"${locks}/$(basename "$TICKTOWN_BRANCH")"; flock -n 9 || { echo "$TICKTOWN_DISPATCH_ID" >>"${locks}/doubles"; exit 99; }; exec ${DEMO_AGENT}`;
-  const state = openState(path.join(dir, "state"));
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const control = await startControl(state, { agentCommand, apiUrl: url, environment: process.env, say: () => {} });
-  undo.push(() => control.stop());
-  const variables = { GASTOWN_API_URL: url, ...state.secrets };
-  let worker = await startWorker(state, { port, variables, controlUrl: control.url, environment: process.env });
-  undo.push(() => worker.stop());
-  const api = createApiClient(url, state.secrets.TICKTOWN_OPERATOR_TOKEN);
-  const { rig } = await api.rigFor({ name: "chaos", gitUrl: repository.origin, defaultBranch: "main" });
-  await api.call("PUT", `/api/rigs/${rig.id}/settings`, {
-    arm_delay_ms: 300,
-    cadence_active_ms: 1_000,
-    backoff_base_ms: 300,
-    backoff_max_ms: 1_000,
-    max_attempts: 50,
-    breaker_failures: 500,
-    start_lease_ms: 15_000,
-    heartbeat_lost_ms: 3_000,
-  });
+  const town = await chaosTown(dir, agentCommand);
+  undo.push(() => town.stop());
+  const { api, rig, repository, state, url, control } = town;
 
   /** Commands that were answered with success: they must be in the journal whatever is killed. */
   const acknowledged: string[] = [];
@@ -98,9 +57,7 @@ test(`${ROUNDS} rounds of kill -9 by seed ${SEED}: what was acknowledged is kept
     const choice = roll(4);
     if (choice === 0) {
       killed.push("worker");
-      kill(-worker.pid);
-      await worker.exited;
-      worker = await startWorker(state, { port, variables, controlUrl: control.url, environment: process.env });
+      await town.killWorker();
     } else if (choice === 1) {
       killed.push("control server");
       kill(-control.pid());

@@ -23,11 +23,14 @@ export interface Joined {
   destroy(): Promise<void>;
 }
 
-/** @param script what every agent runs in its clone */
-export async function joined(gitUrl: string, script: string): Promise<Joined> {
+/**
+ * @param script what every agent runs in its clone
+ * @param env more of the control server's environment
+ */
+export async function joined(gitUrl: string, script: string, env: Record<string, string> = {}): Promise<Joined> {
   const reports = await createFakeRig();
   const rig = town({ configured: false });
-  const control = await startControl({ GASTOWN_API_URL: reports.url }, { now: () => rig.now });
+  const control = await startControl({ GASTOWN_API_URL: reports.url, ...env }, { now: () => rig.now });
   const gateway = containerGateway(
     {
       fetch: (url, init) => fetch(url.replace("http://container", control.url), init),

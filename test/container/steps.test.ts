@@ -7,7 +7,7 @@ import { createOrigin, git, tempDir } from "./world.ts";
 
 const DRIVER = fileURLToPath(new URL("steps.ts", import.meta.url));
 /** A sample; all of them take minutes, and are a part of `npm run soak`. */
-const EVERY = Number(process.env["KILL_STEPS"] ?? 199);
+const EVERY = Number(process.env["KILL_STEPS"] ?? 311);
 const FILES = 200;
 
 interface Place {

@@ -15,7 +15,7 @@ const run = async (options: Options): Promise<void> => {
   );
 };
 
-const BUDGET_MS = 20_000;
+const BUDGET_MS = 10_000;
 
 afterEach(() => remember(true));
 

@@ -82,7 +82,9 @@ export const TRAINS_REMEMBERED_MAX = 100;
 export const UNTOLD_PUSHES_MAX = 8;
 /** What is said of a member that left, or of what stopped a train; the wire takes no more. */
 export const TRAIN_WORDS_MAX_CHARS = 2000;
-/** Names of files of one member that left, all together: 64 members must fit into one request to the rig (1 MiB). */
+/** A report is one request to the rig, which takes no more; where it would not fit, all of its texts are cut shorter. */
+export const TRAIN_REPORT_MAX_BYTES = 1 * MIB;
+/** Names of files of one member that left, all together. */
 export const LEFT_FILES_MAX_CHARS = 4000;
 /** Commits of the target, from its tip, that are searched for work which landed as another commit. */
 export const LANDINGS_SEARCHED_MAX = 5000;
@@ -95,7 +97,7 @@ export const NOTES_ATTEMPTS_MAX = 3;
 export const CHECKS_FILE_MAX_BYTES = 512 * KIB;
 /** Lines of a check's end that are kept while it runs. */
 export const CHECK_LINES_KEPT = 200;
-/** Of them this much is told: 66 runs must fit into one request to the rig (1 MiB). */
+/** Of them this much is told, with the sentence before them, as JSON. */
 export const CHECK_WORDS_MAX_BYTES = 4 * KIB;
 /** New pointers into other repositories that are looked for in one tree; each is a fetch. */
 export const SUBMODULES_MAX = 20;

@@ -31,7 +31,7 @@ export class Stopped extends Error {
   constructor(stop: Stop) {
     super(stop.words);
     this.name = "Stopped";
-    this.stop = { ...stop, words: stop.words.slice(0, TRAIN_WORDS_MAX_CHARS) };
+    this.stop = stop;
   }
 }
 
@@ -55,9 +55,10 @@ export function leaves(
   const files: string[] = [];
   let chars = 0;
   for (const file of (more.files ?? []).slice(0, CONFLICT_FILES_MAX)) {
-    chars += file.length;
+    const told = file.slice(0, FILE_MAX_CHARS);
+    chars += told.length;
     if (chars > LEFT_FILES_MAX_CHARS) break;
-    files.push(file.slice(0, FILE_MAX_CHARS));
+    files.push(told);
   }
   return {
     entryId,

@@ -9,15 +9,12 @@ export const HANDED_IN = "Handed-In";
 
 /** Commits of the target by what was handed in, without those that were taken back since. */
 export async function landingsOn(git: Git, store: string, target: string): Promise<ReadonlyMap<string, string>> {
+  // With --grep, -n counts what is found and not what is searched.
+  const skip = ["rev-list", "--first-parent", "-n1", `--skip=${LANDINGS_SEARCHED_MAX}`, target];
+  const older = await mustGit(git, store, skip);
+  const range = older === "" ? [target] : [target, `^${older}`];
   const log = (grep: string, format: string): Promise<string> =>
-    mustGit(git, store, [
-      "log",
-      "--first-parent",
-      `-n${LANDINGS_SEARCHED_MAX}`,
-      `--grep=${grep}`,
-      `--format=${format}`,
-      target,
-    ]);
+    mustGit(git, store, ["log", "--first-parent", `--grep=${grep}`, `--format=${format}`, ...range]);
   const landed = await log(`^${HANDED_IN}: `, `%H %(trailers:key=${HANDED_IN},valueonly,separator=%x20)`);
   if (landed === "") return new Map();
   const takenBack = new Set(

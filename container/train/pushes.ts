@@ -8,7 +8,6 @@ import { readJsonDir, removeFile, writePrivateJson } from "../files.ts";
 import { type Git, isAncestor, lastWords, mustGit, revision } from "../git/git.ts";
 import { REFS, type RigFolders, foldersOf } from "../git/layout.ts";
 import { emptyTree, pushKept } from "../git/store.ts";
-import { UNTOLD_PUSHES_MAX } from "../limits.ts";
 import { messageOf } from "../log.ts";
 import { passing, type TrainContext } from "./context.ts";
 
@@ -53,7 +52,7 @@ export async function untold(context: TrainContext, target: string): Promise<Wri
     if (isThere && (await isAncestor(git, folders.store, to, target))) arrived.push(written);
     else if (from !== target) removeFile(fileOf(folders, written));
   }
-  return arrived.sort((a, b) => numberOf(a.trainId) - numberOf(b.trainId)).slice(0, UNTOLD_PUSHES_MAX);
+  return arrived.sort((a, b) => numberOf(a.trainId) - numberOf(b.trainId));
 }
 
 /** The rig has answered this report: what it tells of is told. */

@@ -1,6 +1,6 @@
 /** One train, from the fetch to the push. Never throws: what stops it is a part of what it reports. */
 import type { GateRun, Left, Pushed, TrainReport } from "../../src/wire/train.ts";
-import { PUSH_ATTEMPTS_MAX } from "../limits.ts";
+import { PUSH_ATTEMPTS_MAX, TRAIN_WORDS_MAX_CHARS, UNTOLD_PUSHES_MAX } from "../limits.ts";
 import { messageOf } from "../log.ts";
 import { whyFailed } from "./classify.ts";
 import { type Stop, Stopped, type TrainContext, checkGoesOn, passing } from "./context.ts";
@@ -33,7 +33,8 @@ export async function runTrain(context: TrainContext, checker: Checker): Promise
   const seen: Seen = { target: null, left: [], runs: [], pushed: null, earlier: [] };
   const report = (stopped: Stop | null): TrainReport => ({
     ...reportOf(context, seen),
-    stopped: stopped && { ...stopped, words: context.redact(stopped.words) },
+    // Cut last: what hides a secret may be longer than it, and half of one is not found.
+    stopped: stopped && { ...stopped, words: context.redact(stopped.words).slice(0, TRAIN_WORDS_MAX_CHARS) },
   });
   try {
     for (let attempt = 1; attempt <= PUSH_ATTEMPTS_MAX; attempt++)
@@ -56,7 +57,7 @@ function placeIn(runs: readonly GateRun[]): Stop | null {
   const run = runs.find(({ verdict }) => verdict === "place");
   if (run === undefined) return null;
   const words = run.checks.map((check) => check.words).join("\n");
-  return { class: "place", code: "setup_failed", words: `the setup fails on the target: ${words}`.slice(0, 2_000) };
+  return { class: "place", code: "setup_failed", words: `the setup fails on the target: ${words}` };
 }
 
 /** @returns false when the target moved @throws Stopped */
@@ -90,7 +91,7 @@ async function wasDone(context: TrainContext, target: string, seen: Seen): Promi
     if (trainId === context.request.trainId) {
       Object.assign(seen, { target: from, left, runs, pushed });
       isDone = true;
-    } else seen.earlier.push({ trainId, pushed });
+    } else if (seen.earlier.length < UNTOLD_PUSHES_MAX) seen.earlier.push({ trainId, pushed });
   return isDone;
 }
 

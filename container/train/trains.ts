@@ -15,6 +15,7 @@ import { Refusal } from "../refusal.ts";
 import type { Callbacks } from "../reports/callbacks.ts";
 import { trainUrl } from "../reports/rig-api.ts";
 import type { TrainContext } from "./context.ts";
+import { fitting } from "./fit.ts";
 import { noteReceipt } from "./notes.ts";
 import { type Checker, runTrain } from "./run.ts";
 
@@ -123,7 +124,7 @@ async function runOne(options: TrainsOptions, mine: Pending, onReport: (body: Tr
     mine.step = step.slice(0, STEP_MAX_CHARS);
     mine.since_ms = Date.now();
   });
-  const body = await runTrain(context, checker);
+  const body = fitting(await runTrain(context, checker));
   log(`train ${request.trainId}: ${inWords(body)}`);
   onReport(body);
   report(options, request, body);

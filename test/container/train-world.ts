@@ -3,8 +3,15 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, vi } from "vitest";
+import { type Config, readConfig } from "../../container/config.ts";
 import { gatesOf } from "../../container/gate/copy.ts";
-import { TrainReport } from "../../src/wire/train.ts";
+import { type Git, TICKTOWN_IDENTITY, createGit } from "../../container/git/git.ts";
+import { foldersOf } from "../../container/git/layout.ts";
+import { parseRemote } from "../../container/git/remotes.ts";
+import type { TrainContext } from "../../container/train/context.ts";
+import type { Checker } from "../../container/train/run.ts";
+import { DEFAULT_PLACE } from "../../src/wire/container.ts";
+import { TrainReport, TrainRequest } from "../../src/wire/train.ts";
 import {
   type Control,
   type FakeRig,
@@ -12,6 +19,7 @@ import {
   createOrigin,
   eventually,
   git,
+  hostEnv,
   startControl,
   tempDir,
 } from "./world.ts";
@@ -106,7 +114,7 @@ export async function ran({ control, rig }: World, body: Record<string, unknown>
   const asked = await ask().catch(ask);
   if (asked.status !== 202) throw new Error(JSON.stringify(asked));
   const to = `/trains/${encodeURIComponent(String(body["trainId"]))}/complete`;
-  return (await eventually("the report", () => rig.to(to)[n - 1])).body as TrainReport;
+  return (await eventually("the report", () => rig.to(to)[n - 1], 60_000)).body as TrainReport;
 }
 
 /** A git on the PATH that does as the script says: `$real` is the real one. */
@@ -153,3 +161,41 @@ export async function redWhy(
   expect(existsSync(copies) ? readdirSync(copies) : []).toEqual([]);
   return report.runs[0]?.checks.at(-1);
 }
+
+/** Settings of a server that is not started. */
+export function settings(env: Record<string, string> = {}): Config {
+  return readConfig({ ...hostEnv(), CONTROL_TOKEN: "t", WORK_DIR: tempDir(), ...env });
+}
+
+/** What the parts of a train are given, with a repository that is store and remote in one. */
+export function contextOn(
+  url: string,
+  { gate = {}, git: given, config = settings() }: { gate?: Record<string, unknown>; git?: Git; config?: Config } = {},
+): TrainContext {
+  const request = TrainRequest.parse(trainBody(url, [], { gate: { checks: null, ...gate } }));
+  const redact = (text: string): string => text;
+  return {
+    request,
+    git: given ?? createGit(config, TICKTOWN_IDENTITY, redact),
+    who: TICKTOWN_IDENTITY,
+    remote: parseRemote(url, {}),
+    folders: { ...foldersOf(config.workDir, "rig1"), store: url },
+    redact,
+    ephemeral: false,
+    signal: new AbortController().signal,
+    say: () => {},
+  };
+}
+
+/** A git that runs nothing: it prints what the test says. */
+export function fakeGit(prints: (args: readonly string[], input: string | undefined) => string): Git {
+  const run: (...args: Parameters<Git>) => ReturnType<Git> = async (_, args, { input } = {}) => ({
+    code: 0,
+    stdout: prints(args, input),
+    stderr: "",
+  });
+  return Object.assign(run, { place: DEFAULT_PLACE });
+}
+
+/** Nothing is to be checked. */
+export const NO_CHECKS: Checker = { check: async () => false };

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { PUSH_ATTEMPTS_MAX } from "../../container/limits.ts";
 import { TrainReport, TrainState } from "../../src/wire/train.ts";
 import { eventually, git, storeOf, tempDir } from "./world.ts";
 import { gitThat, member, onMain, ran, subjects, trainBody, world } from "./train-world.ts";
@@ -195,17 +196,21 @@ test("TRAIN-moved a target that moved is fetched and stacked upon again; one tha
   const w = await world({ PATH: gitThat(`case " $* " in *" push "*refs/heads/main*) ${theirs} ;; esac`) });
   writeFileSync(path.join(dir, "n"), "1\n");
   writeFileSync(path.join(dir, "url"), `${w.url}\n`);
-  const files = Object.fromEntries([1, 2, 3, 4, 5, 6].map((n) => [`moved-${n}`, "x"]));
+  const moves = 2 * PUSH_ATTEMPTS_MAX - 1;
+  const files = Object.fromEntries(Array.from({ length: moves }, (_, n) => [`moved-${n + 1}`, "x"]));
   const last = member(w, "theirs", files).commit;
-  const move = (n: number): void =>
-    writeFileSync(path.join(dir, `${n}`), `${git(w.url, "rev-parse", `${last}~${6 - n}`)}\n`);
-  move(1);
+  const move = (from: number, to: number): void => {
+    for (let n = from; n <= to; n++)
+      writeFileSync(path.join(dir, `${n}`), `${git(w.url, "rev-parse", `${last}~${moves - n}`)}\n`);
+  };
+  // The last attempt is the first that nobody overtakes.
+  move(1, PUSH_ATTEMPTS_MAX - 1);
   const a = member(w, "a", { "a.txt": "a" });
   const report = await ran(w, trainBody(w.url, [a]));
   expect(report).toMatchObject({ stopped: null, pushed: { members: [{ entryId: "entry-a" }] } });
-  expect(subjects(w.url).slice(0, 2)).toEqual(["The title of a", "write moved-1"]);
+  expect(subjects(w.url).slice(0, 2)).toEqual(["The title of a", `write moved-${PUSH_ATTEMPTS_MAX - 1}`]);
   expect(report.target).toBe(git(w.url, "rev-parse", "main^1"));
-  for (const n of [2, 3, 4, 5, 6]) move(n);
+  move(PUSH_ATTEMPTS_MAX, moves);
   const never = await ran(w, trainBody(w.url, [member(w, "b", { "b.txt": "b" })], { trainId: "rig1:2" }));
   expect(never).toMatchObject({ pushed: null, stopped: { class: "passing", code: "target_moves" } });
 });

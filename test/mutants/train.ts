@@ -131,6 +131,12 @@ export const TRAIN_MUTANTS: readonly Mutant[] = [
     edit("container/train/notes.ts", "if (fetched.code === 0) {", "if (fetched.code === null) {"),
   ),
   mutant(
+    "TRAIN-fits",
+    "a report is never too large for the rig to take",
+    "its size is not looked at",
+    edit("container/train/fit.ts", "most > 0; most >>= 1", "most < 0; most >>= 1"),
+  ),
+  mutant(
     "GATE-missing",
     "a command that is not there is red, and said to be missing",
     "exit 127 is like any other",

@@ -1,0 +1,110 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
+import { openBox } from "../../container/box/box.ts";
+import { runCheck } from "../../container/gate/check.ts";
+import { rulesOf } from "../../container/gate/rules.ts";
+import { lostPointer } from "../../container/gate/submodules.ts";
+import { lastOf } from "../../container/gate/words.ts";
+import * as LIMITS from "../../container/limits.ts";
+import { cleanUp, createOrigin, git, isRunning, tempDir } from "./world.ts";
+import { contextOn, gitThat, member, onMain, settings } from "./train-world.ts";
+
+/** The bounds of the gate, from both sides. */
+
+const sizeOf = (text: string): number => Buffer.byteLength(JSON.stringify(text)) - 2;
+
+test("of what a check prints so many lines are kept, and of them what fits is told", async () => {
+  const check = { name: "c", command: `seq ${LIMITS.CHECK_LINES_KEPT + 1}; exit 1`, timeout_ms: 60_000 };
+  const run = await runCheck({
+    check,
+    cwd: "/",
+    env: { PATH: process.env["PATH"] ?? "" },
+    mark: tempDir(),
+    redact: (text) => text,
+    grace_ms: 1_000,
+    within: (argv) => argv,
+    signal: new AbortController().signal,
+  });
+  const [sentence, ...lines] = run.words.split("\n");
+  expect([sentence, lines[0], lines.length]).toEqual(["exit 1", "2", LIMITS.CHECK_LINES_KEPT]);
+
+  const most = LIMITS.CHECK_WORDS_MAX_BYTES;
+  const first = most - sizeOf("exit 1\n\nlast");
+  const told = (chars: number, char = "x"): string => lastOf("exit 1", [char.repeat(chars), "last"]);
+  expect(told(first)).toBe(`exit 1\n${"x".repeat(first)}\nlast`);
+  expect(sizeOf(told(first))).toBe(most);
+  expect(told(first + 1)).toBe("exit 1\nlast");
+  // Counted as they are sent.
+  expect(told(Math.floor(first / 3), "漢")).toMatch(/^exit 1\n漢+\nlast$/);
+  expect(told(Math.floor(first / 3) + 1, "漢")).toBe("exit 1\nlast");
+  expect(lastOf("exit 1", [`${"x".repeat(2 * most)}end`])).toMatch(/^exit 1\nx+end$/);
+});
+
+test("the file with the checks is read up to its bound, and refused one byte further", async () => {
+  const place = createOrigin();
+  const text = '{"checks":[]}';
+  const rules = (bytes: number): ReturnType<typeof rulesOf> =>
+    rulesOf(contextOn(place.url), onMain(place, ".ticktown/checks.json", text.padEnd(bytes)));
+  expect(await rules(LIMITS.CHECKS_FILE_MAX_BYTES)).toEqual({ checks: [], setup: null });
+  await expect(rules(LIMITS.CHECKS_FILE_MAX_BYTES + 1)).rejects.toThrow(
+    `is larger than ${LIMITS.CHECKS_FILE_MAX_BYTES} bytes`,
+  );
+});
+
+test("so many new pointers into other repositories are looked for, and no more", async () => {
+  const place = createOrigin();
+  const [there, lost] = ["4".repeat(40), "3".repeat(40)];
+  const asked = path.join(tempDir(), "asked");
+  const PATH = gitThat(
+    `case " $* " in *" fetch "*) echo x >> ${asked} ;; esac; case " $* " in *" fetch "*${lost}*) echo 'fatal: not our ref' >&2; exit 128 ;; *" fetch "*) exit 0 ;; esac`,
+  );
+  /** Good ones, and behind them one that is lost. */
+  const seen = async (good: number): Promise<[string | null, number]> => {
+    rmSync(asked, { force: true });
+    const names = Array.from({ length: good + 1 }, (_, n) => `lib-${String(n).padStart(3, "0")}`);
+    const lines = names.map((name) => `[submodule "${name}"]\n\tpath = ${name}\n\turl = ../lib.git\n`);
+    const pointers = names.map((name, n) => [name, { pointer: n === good ? lost : there }] as const);
+    const { commit } = member(place, `with-${good}`, {
+      ".gitmodules": lines.join(""),
+      ...Object.fromEntries(pointers),
+    });
+    const sentence = await lostPointer(
+      contextOn(place.url),
+      settings({ PATH }),
+      git(place.url, "rev-parse", "main"),
+      commit,
+    );
+    return [sentence, readFileSync(asked, "utf8").split("\n").length - 1];
+  };
+  const most = LIMITS.SUBMODULES_MAX;
+  expect(await seen(most - 1)).toEqual([expect.stringContaining(`points to ${lost}`), most]);
+  expect(await seen(most)).toEqual([null, most]);
+});
+
+test("a box that does not answer within its time is none", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  cleanUp(() => vi.useRealTimers());
+  const bin = tempDir();
+  const pid = path.join(bin, "pid");
+  writeFileSync(path.join(bin, "bwrap"), `#!/bin/sh\necho $$ > ${pid}.new; mv ${pid}.new ${pid}; exec sleep 600\n`, {
+    mode: 0o755,
+  });
+  let opened: Awaited<ReturnType<typeof openBox>> | null = null;
+  const opening = openBox({ path: `${bin}:${process.env["PATH"]}`, hidden: [], secret: pid }).then(
+    (box) => (opened = box),
+  );
+  const read = (): number => {
+    try {
+      return Number(readFileSync(pid, "utf8"));
+    } catch {
+      return 0;
+    }
+  };
+  while (read() === 0) await turn();
+  vi.advanceTimersByTime(LIMITS.BOX_PROBE_TIMEOUT_MS - 1);
+  expect([isRunning(read()), opened]).toEqual([true, null]);
+  vi.advanceTimersByTime(1);
+  expect(await opening).toMatchObject({ box: { kind: "none" }, why: expect.stringContaining("took longer than 10 s") });
+});

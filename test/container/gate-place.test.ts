@@ -79,7 +79,7 @@ test("GATE-crash what was checked when the server died leaves nothing behind: no
     const first = await spawnControl({ WORK_DIR: workDir, GASTOWN_API_URL: w.rig.url, BOX });
     const check = (seconds: number): unknown[] => sh(`sleep ${seconds}`);
     const a = member(w, "a", { "a.txt": "a" });
-    const asked = trainBody(w.url, [a], { gate: { checks: check(61.5) } });
+    const asked = trainBody(w.url, [a], { gate: { checks: check(SECONDS) } });
     expect((await first.post("/git/train", asked)).status).toBe(202);
     await eventually("it is checked", async () => (await first.get("/git/train/rig1:1")).body.step.includes("check, "));
     await eventually("it sleeps", () => sleepers().length > 0);
@@ -99,11 +99,14 @@ test("GATE-crash what was checked when the server died leaves nothing behind: no
   }
 });
 
-/** Processes that sleep as only these tests do. */
+/** As nobody else sleeps, also no earlier run of this. */
+const SECONDS = 60 + process.pid / 1e7;
+
+/** Processes that sleep so long. */
 function sleepers(): string[] {
   return readdirSync("/proc").filter((pid) => {
     try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8") === "sleep\x0061.5\0";
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8") === `sleep\0${SECONDS}\0`;
     } catch {
       return false;
     }

@@ -62,10 +62,10 @@ test("GATE-timeout a check that takes too long is ended with all that it started
   const w = await world({ BOX: "none" });
   const file = path.join(tempDir(), "pids");
   const command = `setsid sleep 60 & echo $! >> ${file}; echo $$ >> ${file}; echo began; sleep 60`;
-  expect(await redWhy(w, sh(command, { timeout_ms: 1000 }))).toMatchObject({
+  expect(await redWhy(w, sh(command, { timeout_ms: 3000 }))).toMatchObject({
     why: "timeout",
     exit: null,
-    words: "it took longer than 1 s and was stopped\nbegan",
+    words: "it took longer than 3 s and was stopped\nbegan",
   });
   expect(readFileSync(file, "utf8").trim().split("\n").map(Number).map(isRunning)).toEqual([false, false]);
 });
@@ -184,7 +184,7 @@ test("GATE-slots as many gates run side by side as the rig has slots", async () 
   const w = await world({ BOX: "none" });
   const dir = tempDir();
   const members = ["a", "b"].map((name) => member(w, name, { [`${name}.txt`]: name }));
-  const alone = `mkdir ${dir}/one && sleep 0.3 && rmdir ${dir}/one && exit 1`;
+  const alone = `mkdir ${dir}/one || exit 9; sleep 0.5; rmdir ${dir}/one; exit 1`;
   const first = await gated(w, members, sh(alone), { gates: [1, 2] });
   expect(first.runs.map(({ checks }) => checks[0]?.exit)).toEqual([1, 1]);
   const both = `mkdir ${dir}/$(ls | wc -l) && until test -e ${dir}/3 && test -e ${dir}/2; do sleep 0.05; done`;

@@ -261,6 +261,13 @@ export interface ControlProcess extends Client {
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
+/** How a control server is ended, one after the other, and how long each is waited for. */
+const ENDINGS = [
+  ["SIGTERM", 300],
+  ["SIGTERM", 10_000],
+  ["SIGKILL", 10_000],
+] as const;
+
 /** The control server as it runs in production: a process of its own, which can be killed. */
 export async function spawnControl(env: Record<string, string>): Promise<ControlProcess> {
   const child = spawn(process.execPath, [path.join(CONTAINER_DIR, "main.ts")], {
@@ -280,9 +287,9 @@ export async function spawnControl(env: Record<string, string>): Promise<Control
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
   cleanUp(async () => {
     // The second signal makes it end its agents and exit at once; SIGKILL would leave them running.
-    for (const signal of ["SIGTERM", "SIGTERM", "SIGKILL"] as const) {
+    for (const [signal, patience_ms] of ENDINGS) {
       child.kill(signal);
-      if ((await Promise.race([exited.then(() => "exited"), sleep(300)])) === "exited") return;
+      if ((await Promise.race([exited.then(() => "exited"), sleep(patience_ms)])) === "exited") return;
     }
   });
   const url = await new Promise<string>((resolve, reject) => {

@@ -140,13 +140,16 @@ async function tryMutant(folder: string, mutant: Mutant, file: string): Promise<
 
 /** The table, with the rows of these results made anew and those of others kept as they were. */
 function documentOf(results: readonly Result[], tests: Map<string, string>, before: string): string {
-  const rows = new Map(Array.from(before.matchAll(/^\| ([^ |]+) \|.*\|$/gm), ([row, id = ""]) => [id, row]));
+  // An incident may have several mutants, so its id alone names no row.
+  const rows = new Map(before.split("\n").map((row) => [nameOf(row.split(" | ")), row]));
   for (const { mutant, outcome } of results) {
     const { incident, rule, bug } = mutant;
     const file = tests.get(incident) ?? "";
     const told = outcome === "hung" ? "caught (hung)" : outcome;
-    rows.set(incident, `| ${incident} | ${rule} | [${file.split("/").at(-1)}](../${file}) | ${bug} | ${told} |`);
+    const cells = [`| ${incident}`, rule, `[${file.split("/").at(-1)}](../${file})`, bug, `${told} |`];
+    rows.set(nameOf(cells), cells.join(" | "));
   }
+  const known = MUTANTS.flatMap(({ incident, bug }) => rows.get(nameOf([`| ${incident}`, "", "", bug])) ?? []);
   return `# Incidents
 
 Most rows happened in production to a scheduler of this kind: GT is Gas Town, GC is Gas City, KC its cloud rewrite, and the number is the
@@ -154,14 +157,17 @@ public issue; other names with a number are issues of that project. F is what wa
 are traps that were laid for what merges. Each has a test whose title begins with its id, at the lowest level where it can happen: a whole rig with a real journal, outbox and SQLite, a real control
 server with real git, or the whole Worker in workerd; and a mutant, a small edit that brings the bug back, which that test must notice.
 
-\`npm run mutants\` runs all ${MUTANTS.length} mutants; with \`-- --docs\` it writes this table, and with ids only their rows. The edits are in
+\`npm run mutants\` runs all of them; with \`-- --docs\` it writes this table, and with ids only their rows. The edits are in
 [test/mutants/](../test/mutants/incidents.ts).
 
 | incident | rule | test | mutant | result |
 | --- | --- | --- | --- | --- |
-${MUTANTS.flatMap(({ incident }) => rows.get(incident) ?? []).join("\n")}
+${known.join("\n")}
 `;
 }
+
+/** Which mutant a row tells of. */
+const nameOf = (cells: readonly string[]): string => `${cells[0]} | ${cells[3]}`;
 
 const arguments_ = process.argv.slice(2);
 const wanted = arguments_.filter((argument) => !argument.startsWith("--"));

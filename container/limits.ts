@@ -99,7 +99,7 @@ export const CHECKS_FILE_MAX_BYTES = 512 * KIB;
 export const CHECK_LINES_KEPT = 200;
 /** Of them this much is told, with the sentence before them, as JSON. */
 export const CHECK_WORDS_MAX_BYTES = 4 * KIB;
-/** New pointers into other repositories that are looked for in one tree; each is a fetch. */
+/** New pointers into other repositories that are looked for in one tree, each with a fetch; a tree with more is red. */
 export const SUBMODULES_MAX = 20;
 /** Trying once whether a box works. */
 export const BOX_PROBE_TIMEOUT_MS = 10 * SECOND_MS;

@@ -28,6 +28,21 @@ test("docs/limits.md names where the limits are, and tests that exist", () => {
   expect(text).toContain("`container/limits.ts`");
 });
 
+test("each bound of trains and gates has a row in docs/limits.md, with a test that names it", () => {
+  const keys = read("container/limits.ts").match(
+    /(?<=^export const )(TRAINS?|UNTOLD|LEFT|CONFLICT|PUSH|LANDINGS|REBASE|NOTES|CHECKS?|SUBMODULES|BOX)_\w+/gm,
+  );
+  expect(keys).toContain("TRAINS_PENDING_MAX");
+  const rows = read("docs/limits.md").split("\n");
+  const untested = keys?.filter((key) => {
+    const file = /\(\.\.\/(test\/[\w/-]+\.test\.ts)\) \|$/.exec(
+      rows.find((row) => row.includes(`\`${key}\``)) ?? "",
+    )?.[1];
+    return file === undefined || !new RegExp(`\\b${key}\\b`).test(read(file));
+  });
+  expect(untested).toEqual([]);
+});
+
 test("every limit of a rig is used by something other than its own file", () => {
   const texts = ["src", "dashboard/src", "container"]
     .flatMap(sources)

@@ -151,7 +151,7 @@ export const TRAIN_MUTANTS: readonly Mutant[] = [
   mutant(
     "GATE-timeout",
     "a check that takes too long is red with all that it started ended",
-    "it is only asked to end",
+    "it counts as good",
     edit("container/gate/check.ts", 'if (late) return done(null, "timeout",', "if (late) return done(0, null,"),
   ),
   mutant(

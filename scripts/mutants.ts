@@ -5,18 +5,18 @@
  * the run to them.
  */
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { applied } from "../test/mutants/apply.ts";
+import { findTests } from "../test/mutants/find.ts";
 import { MUTANTS } from "../test/mutants/incidents.ts";
 import type { Mutant } from "../test/mutants/mutant.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** Those of the last one are run in workerd. */
 const WORKERS_TESTS = "test/workers/";
-const TESTS = ["test/unit/incidents", "test/container", "test/workers"] as const;
 /** Two at a time: each run is a Node process with a test runner in it. */
 const WORKERS = 2;
 /** A mutant may make its test run without end; that is noticed too. */
@@ -29,22 +29,6 @@ interface Result {
   readonly mutant: Mutant;
   readonly outcome: Outcome;
   readonly detail: string;
-}
-
-/** Which file has the incident's tests. @throws Error when two have: then one of them would prove nothing */
-function findTests(): Map<string, string> {
-  const found = new Map<string, string>();
-  const files = TESTS.flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`));
-  for (const file of files.filter((name) => name.endsWith(".test.ts"))) {
-    for (const [, id = ""] of readFileSync(join(ROOT, file), "utf8").matchAll(
-      /^test\(\s*"((?:[A-Z]+-|[\w-]+#)\w+) [^"]+"/gm,
-    )) {
-      const other = found.get(id);
-      if (other !== undefined && other !== file) throw new Error(`${id} has tests in ${other} and in ${file}`);
-      found.set(id, file);
-    }
-  }
-  return found;
 }
 
 const SETTINGS = ["package.json", "tsconfig.base.json", "vitest.config.ts", "wrangler.toml"];
@@ -171,7 +155,7 @@ const nameOf = (cells: readonly string[]): string => `${cells[0]} | ${cells[3]}`
 
 const arguments_ = process.argv.slice(2);
 const wanted = arguments_.filter((argument) => !argument.startsWith("--"));
-const tests = findTests();
+const tests = findTests(ROOT);
 const chosen = MUTANTS.filter(({ incident }) => wanted.length === 0 || wanted.includes(incident));
 const untold = [...tests.keys()].filter((id) => !MUTANTS.some(({ incident }) => incident === id));
 const untested = MUTANTS.filter(({ incident }) => !tests.has(incident)).map(({ incident }) => incident);
@@ -179,6 +163,12 @@ if (untold.length > 0 || untested.length > 0) {
   console.error(
     `tests without a mutant: ${untold.join(", ") || "none"}; mutants without a test: ${untested.join(", ") || "none"}`,
   );
+  process.exit(1);
+}
+
+const unknown = wanted.filter((id) => !MUTANTS.some(({ incident }) => incident === id));
+if (unknown.length > 0) {
+  console.error(`no mutant is called ${unknown.join(", ")}`);
   process.exit(1);
 }
 

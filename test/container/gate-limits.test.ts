@@ -78,7 +78,7 @@ test("the file with the checks is read up to its bound, and refused one byte fur
   );
 });
 
-test("so many new pointers into other repositories are looked for, and a tree with more is red", async () => {
+test("GATE-pointers so many new pointers into other repositories are looked for, and a tree with more is red", async () => {
   const place = createOrigin();
   const [there, lost] = ["4".repeat(40), "3".repeat(40)];
   const asked = path.join(tempDir(), "asked");

@@ -60,7 +60,7 @@ test("so many trains wait in one container, and one more is refused; so many tha
   expect(trains.state("rig1:2").state).toBe("finished");
 });
 
-test("one report tells of so many earlier pushes, the next of the others; what the train itself had pushed is told beside them", async () => {
+test("TRAIN-untold one report tells of so many earlier pushes, the next of the others; what the train itself had pushed is told beside them", async () => {
   const w = await world();
   const most = LIMITS.UNTOLD_PUSHES_MAX;
   const folder = path.join(w.control.workDir, "rigs", "rig1", "pushes");
@@ -183,7 +183,7 @@ test("a branch is rebased with so many commits; one with more lands as one, and 
   expect(await takenBack(most + 1)).toBe(1);
 });
 
-test("what stopped a train is told in so many characters, with no secret cut in half; so is why a member leaves", async () => {
+test("TRAIN-words what stopped a train is told in so many characters, with no secret cut in half; so is why a member leaves", async () => {
   const stoppedWith = async (said: string, secret = "no-secret-at-all"): Promise<string> => {
     const fails = Object.assign(async () => ({ code: 1, stdout: "", stderr: `fatal: ${said}` }), {
       place: contextOn("/store").git.place,

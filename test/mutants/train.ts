@@ -137,6 +137,47 @@ export const TRAIN_MUTANTS: readonly Mutant[] = [
     edit("container/train/fit.ts", "most > 0; most >>= 1", "most < 0; most >>= 1"),
   ),
   mutant(
+    "TRAIN-words",
+    "a secret is hidden before words are cut",
+    "they are cut first",
+    edit(
+      "container/train/run.ts",
+      "context.redact(stopped.words).slice(0, TRAIN_WORDS_MAX_CHARS)",
+      "context.redact(stopped.words.slice(0, TRAIN_WORDS_MAX_CHARS))",
+    ),
+  ),
+  mutant(
+    "TRAIN-untold",
+    "a train knows its own push behind those that nobody heard of",
+    "it is one of so many that are looked at",
+    edit(
+      "container/train/pushes.ts",
+      "numberOf(a.trainId) - numberOf(b.trainId));",
+      "numberOf(a.trainId) - numberOf(b.trainId)).slice(0, 8);",
+    ),
+  ),
+  mutant(
+    "GATE-pointers",
+    "a pointer that nobody has cannot hide behind others",
+    "those behind the last that is looked for are taken as they are",
+    edit("container/gate/submodules.ts", "if (pointers.length > SUBMODULES_MAX)", "if (pointers.length < 0)"),
+    edit(
+      "container/gate/submodules.ts",
+      "for (const pointer of pointers) {",
+      "for (const pointer of pointers.slice(0, SUBMODULES_MAX)) {",
+    ),
+  ),
+  mutant(
+    "GATE-traps",
+    "whatever is red gets nowhere, in a whole rig",
+    "it is pushed all the same",
+    edit(
+      "container/train/run.ts",
+      "const upTo = isChecked ? (best?.upTo ?? 0) : request.members.length;",
+      "const upTo = request.members.length;",
+    ),
+  ),
+  mutant(
     "GATE-missing",
     "a command that is not there is red, and said to be missing",
     "exit 127 is like any other",

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { applied } from "../mutants/apply.ts";
+import { findTests } from "../mutants/find.ts";
 import { MUTANTS } from "../mutants/incidents.ts";
 
 describe("the mutants of the incidents", () => {
@@ -11,6 +12,12 @@ describe("the mutants of the incidents", () => {
         .filter(({ found }) => typeof found === "number"),
     );
     expect(lost).toEqual([]);
+  });
+
+  it("each have a test with their id, and each test with an id has one", () => {
+    expect([...findTests(".").keys()].toSorted()).toEqual(
+      [...new Set(MUTANTS.map(({ incident }) => incident))].toSorted(),
+    );
   });
 
   it("each have one row in docs/incidents.md, in their words, and were noticed by the test that it names", () => {

@@ -1,6 +1,8 @@
 /** Small private files that must be either old or new after a crash, never half written. */
 import {
   closeSync,
+  constants,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -68,4 +70,20 @@ export function readJsonDir(dir: string, onBroken: (file: string) => void): { fi
 
 export function removeFile(file: string): void {
   rmSync(file, { force: true });
+}
+
+/**
+ * A file that somebody else may have put there. What is no plain file is not opened to the end: a pipe of that name would never
+ * answer, a device never end. @throws Error when it is a link, no plain file, or larger
+ */
+export function readPlain(file: string, max_bytes: number): string {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Error(`${file} is no plain file`);
+    if (stat.size > max_bytes) throw new Error(`${file} is larger than ${max_bytes} bytes`);
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -131,14 +131,19 @@ export const STREAM_FRAME_MAX_BYTES = 64 * KIB;
 
 /** Refs in an agent's clone that are looked at; a clone with more is not read. */
 export const FOREIGN_REFS_MAX = 20_000;
-/** HEAD, one ref, or packed-refs of an agent's clone. */
-export const REF_FILE_MAX_BYTES = 4 * MIB;
+/** HEAD, or one ref of an agent's clone. */
+export const REF_FILE_MAX_BYTES = 4 * KIB;
+/** All refs of a repository, as a list or in packed-refs: some hundred bytes each, and some have 100,000 branches. */
+export const GIT_REFS_MAX_BYTES = 64 * MIB;
 /** One part of a ref's name becomes a file name, with `.lock` behind it. */
 export const REF_PART_MAX_CHARS = 180;
 /** What an agent left uncommitted is kept up to this size; a folder with more is moved aside as it is. */
 export const LEFTOVER_MAX_BYTES = 512 * MIB;
 /** Untracked entries of a clone that are remembered from before a dispatch; folders count once. */
 export const UNTRACKED_REMEMBERED_MAX = 1000;
+/** A git in an agent's clone that takes longer is looked after: a pipe may lie in its way. */
+export const PIPE_PATIENCE_MS = 3 * SECOND_MS;
+export const PIPE_SEARCH_TIMEOUT_MS = 1 * MINUTE_MS;
 /** The user's and the agent's lists of ignored files, each. */
 export const EXCLUDES_MAX_BYTES = 256 * KIB;
 /** One push of an agent into its inbox, and the inbox as a whole. */

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
+import { GIT_REFS_MAX_BYTES } from "../limits.ts";
 import { type Git, isAncestor, mustGit } from "../git/git.ts";
 import { REFS } from "../git/layout.ts";
 import { refreshStore, remoteTip } from "../git/store.ts";
@@ -20,7 +21,9 @@ const FILES = ["config", "HEAD", "info/grafts", "info/attributes", "objects/info
 const BUSY = /^refs\/(tags|ticktown\/(work|pins|seen|leftovers|given-back))\//;
 
 export async function stateOf(git: Git, store: string): Promise<StoreState> {
-  const out = await mustGit(git, store, ["for-each-ref", "--format=%(refname) %(objectname)"]);
+  const out = await mustGit(git, store, ["for-each-ref", "--format=%(refname) %(objectname)"], {
+    stdoutMax_bytes: GIT_REFS_MAX_BYTES,
+  });
   const refs = out.split("\n").flatMap((line): [string, string][] => {
     const [name = "", sha = ""] = line.split(" ");
     return name === "" || BUSY.test(name) ? [] : [[name, sha]];

@@ -3,6 +3,10 @@
 /** How a rig is given a login. */
 export const GIVE_LOGIN = "Give the rig one: the secret GIT_TOKEN, and GIT_USERNAME if it wants a user";
 
+/** Nothing that is copied out of it would fit anywhere else, and no forge takes it. */
+export const otherFormat = (url: string): string =>
+  `${url} names its commits by SHA-256, and Ticktown works with SHA-1 alone. Make the rig for a copy of it with --object-format=sha1`;
+
 /**
  * @param said what git printed
  * @param url of the remote, without a login
@@ -18,6 +22,7 @@ export function causeOf(said: string, url: string, login = GIVE_LOGIN): string |
   if (/Permission denied \(|Too many authentication failures/i.test(said))
     return `${host} does not take the ssh key that was offered. Add your key there, or start an ssh-agent that has the right one`;
   if (/Could not resolve host|Name or service not known/i.test(said)) return `there is no host ${host}`;
+  if (/mismatched algorithms/i.test(said)) return otherFormat(url);
   if (/Connection (refused|timed out)|No route to host/i.test(said)) return `${host} does not answer`;
   if (/could not read Username|Authentication failed|terminal prompts disabled/i.test(said))
     return `${host} wants a login, or another one. ${login.replace("HOST", host)}`;

@@ -1,7 +1,7 @@
 /** Making an agent's clone, and bringing one that is there onto another branch. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { GIT_CHECKOUT_TIMEOUT_MS, INBOX_MAX_BYTES } from "../limits.ts";
+import { GIT_CHECKOUT_TIMEOUT_MS, GIT_REFS_MAX_BYTES, INBOX_MAX_BYTES } from "../limits.ts";
 import { type Git, GitFailure, mustGit } from "./git.ts";
 import { type AgentFolders, type RigFolders, copyIndex, discard, liesThere, moveTo, scratchName } from "./layout.ts";
 import { filterLines, hasLfs } from "./lfs.ts";
@@ -49,7 +49,9 @@ export async function makeClone(place: ClonePlace, branch: string, start: string
 /** The store's branches as the clone's `origin/*`, and its tags: one process, where a fetch would take three. */
 async function remoteRefs(git: Git, store: string): Promise<string> {
   const format = "%(objectname) %(refname)";
-  const out = await mustGit(git, store, ["for-each-ref", `--format=${format}`, "refs/heads", "refs/tags"]);
+  const out = await mustGit(git, store, ["for-each-ref", `--format=${format}`, "refs/heads", "refs/tags"], {
+    stdoutMax_bytes: GIT_REFS_MAX_BYTES,
+  });
   return `${out.replaceAll(" refs/heads/", " refs/remotes/origin/")}\n`;
 }
 

@@ -1,13 +1,12 @@
 /** How the files of an agent's clone differ from a commit: seen with the store's git folder and an index of our own. */
-import { existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { readPlain } from "../files.ts";
 import { EXCLUDES_MAX_BYTES, GIT_CHECKOUT_TIMEOUT_MS, LEFTOVER_MAX_BYTES } from "../limits.ts";
 import { type Git, GitFailure, mustGit } from "./git.ts";
 import { filterArgs } from "./lfs.ts";
+import { Untidy, waryGit } from "./untidy.ts";
 import { type RigFolders, copyIndex, isRealFolder, scratchName } from "./layout.ts";
-
-/** A folder that git cannot bring into order; its content is kept, elsewhere. */
-export class Untidy extends Error {}
 
 export interface Files {
   /** Tracked files that are changed, deleted or added. */
@@ -51,7 +50,7 @@ export async function lookAt(
     ...filterArgs(git),
   ];
   const run = (args: readonly string[], input?: string): ReturnType<Git> =>
-    git(work, [...settings, ...args], {
+    waryGit(git, work)(work, [...settings, ...args], {
       env,
       timeout_ms: GIT_CHECKOUT_TIMEOUT_MS,
       ...(input === undefined ? {} : { input }),
@@ -113,12 +112,16 @@ function checkSize(work: string, files: readonly string[]): void {
 async function ignoredNames(git: Git, folders: RigFolders, exclude: string): Promise<string> {
   const asked = await git(folders.store, ["config", "--type=path", "--get", "core.excludesFile"]);
   const global = asked.code === 0 ? asked.stdout.trim() : path.join(process.env["HOME"] ?? "/", ".config/git/ignore");
-  return [global, exclude].map(readIfSmall).join("\n");
+  // The operator may keep it elsewhere, with a link here; an agent may not.
+  return [existsSync(global) ? realpathSync(global) : global, exclude].map(readIfSmall).join("\n");
 }
 
 function readIfSmall(file: string): string {
-  const stat = lstatSync(file, { throwIfNoEntry: false });
-  return stat?.isFile() && stat.size <= EXCLUDES_MAX_BYTES ? readFileSync(file, "utf8") : "";
+  try {
+    return readPlain(file, EXCLUDES_MAX_BYTES);
+  } catch {
+    return "";
+  }
 }
 
 /** The tree of a commit. */

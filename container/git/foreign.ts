@@ -2,15 +2,21 @@
  * What an agent's git folder says, read as plain files. Its configuration, hooks and filters are the agent's, so no git of
  * ours runs in it; its commits are copied by reader.ts.
  */
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { type Dirent, readdirSync } from "node:fs";
 import path from "node:path";
-import { FOREIGN_REFS_MAX, REF_FILE_MAX_BYTES } from "../limits.ts";
+import { readPlain } from "../files.ts";
+import { FOREIGN_REFS_MAX, GIT_REFS_MAX_BYTES, REF_FILE_MAX_BYTES } from "../limits.ts";
 import { isRealFolder, liesThere } from "./layout.ts";
 
 export interface Foreign {
   /** Where its objects are. */
   readonly objects: string;
-  readonly head: { readonly branch: string | null; readonly commit: string | null };
+  readonly head: {
+    readonly branch: string | null;
+    readonly commit: string | null;
+    /** Whether git itself can read it: where not, its commits are there all the same. */
+    readonly sound: boolean;
+  };
   /** Its branches and their tips. */
   readonly heads: ReadonlyMap<string, string>;
   /** What git is in the middle of: merge, rebase, cherry-pick, revert, bisect, am; null: nothing. */
@@ -20,6 +26,9 @@ export interface Foreign {
 }
 
 const SHA = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
+/** A branch, or one that is another name of it. */
+const BRANCH_REF = /^ref: refs\/heads\/(.+)$/;
+const SYMBOLIC_STEPS_MAX = 5;
 
 const OPERATIONS: readonly (readonly [string, string])[] = [
   ["MERGE_HEAD", "merge"],
@@ -38,18 +47,24 @@ export function readClone(clone: string): Foreign | null {
   return liesThere(path.join(gitDir, "commondir")) ? null : readGitDir(gitDir, gitDir);
 }
 
+/** In words for its agent, what a clone that cannot be read has come to. */
+export function faultOf(clone: string): string {
+  const gitDir = path.join(clone, ".git");
+  if (!liesThere(gitDir)) return ".git is gone";
+  if (!isRealFolder(gitDir)) return ".git is no folder any more";
+  if (liesThere(path.join(gitDir, "commondir"))) return ".git is a part of another repository";
+  return isRealFolder(path.join(gitDir, "objects")) ? "its branches cannot be read" : ".git/objects is no folder";
+}
+
 /** @param common where refs and objects are: another folder than gitDir for a linked worktree @returns null: not readable */
 export function readGitDir(gitDir: string, common: string): Foreign | null {
   const objects = path.join(common, "objects");
   if (!isRealFolder(gitDir) || !isRealFolder(objects)) return null;
   try {
     const refs = readRefs(common, "refs/heads/");
-    const text = readSmall(path.join(gitDir, "HEAD")).trim();
-    const branch = /^ref: refs\/heads\/(.+)$/.exec(text)?.[1] ?? null;
-    if (branch === null && !SHA.test(text)) return null;
     return {
       objects,
-      head: { branch, commit: branch === null ? text : (refs.found.get(branch) ?? null) },
+      head: readHead(gitDir, refs.found),
       heads: refs.found,
       operation: OPERATIONS.find(([file]) => liesThere(path.join(gitDir, file)))?.[1] ?? null,
       lock:
@@ -60,40 +75,68 @@ export function readGitDir(gitDir: string, common: string): Foreign | null {
   }
 }
 
+function readHead(gitDir: string, heads: ReadonlyMap<string, string>): Foreign["head"] {
+  let text = "";
+  try {
+    text = readPlain(path.join(gitDir, "HEAD"), REF_FILE_MAX_BYTES).trim();
+  } catch {
+    // As one that says nothing.
+  }
+  const branch = BRANCH_REF.exec(text)?.[1] ?? null;
+  if (branch !== null) return { branch, commit: heads.get(branch) ?? null, sound: true };
+  return { branch: null, commit: SHA.test(text) ? text : null, sound: text.startsWith("ref: refs/") || SHA.test(text) };
+}
+
 function lockIn(dir: string, names: readonly string[]): string | null {
   return names.find((name) => liesThere(path.join(dir, name))) ?? null;
 }
 
-/** Refs below a prefix, without it. @throws Error when they are too many, or not plain files */
+/**
+ * Refs below a prefix, without it. @throws Error when they are too many, or not plain files in plain folders
+ */
 export function readRefs(common: string, prefix: string): { found: Map<string, string>; lock: string | null } {
   const found = new Map<string, string>();
+  const others = new Map<string, string>();
   let lock: string | null = null;
+  let seen = 0;
   const packed = path.join(common, "packed-refs");
   if (liesThere(packed)) {
-    for (const line of readSmall(packed).split("\n")) {
+    for (const line of readPlain(packed, GIT_REFS_MAX_BYTES).split("\n")) {
       const [sha = "", ref = ""] = line.split(" ");
       if (SHA.test(sha) && ref.startsWith(prefix)) found.set(ref.slice(prefix.length), sha);
     }
   }
+  const take = (dir: string, entry: Dirent, name: string): void => {
+    if (entry.name.endsWith(".lock")) lock = prefix + name;
+    if (entry.name.endsWith(".lock") || !entry.isFile()) return;
+    const text = readPlain(path.join(dir, entry.name), REF_FILE_MAX_BYTES).trim();
+    const other = BRANCH_REF.exec(text)?.[1];
+    if (SHA.test(text)) found.set(name, text);
+    else if (other !== undefined) others.set(name, other);
+  };
   const visit = (dir: string, name: string): void => {
     for (const entry of readdirSync(dir, { withFileTypes: true })) {
-      const inner = name + entry.name;
-      if (entry.isDirectory()) visit(path.join(dir, entry.name), `${inner}/`);
-      else if (entry.name.endsWith(".lock")) lock = prefix + inner;
-      else if (entry.isFile()) {
-        const sha = readSmall(path.join(dir, entry.name)).trim();
-        if (SHA.test(sha)) found.set(inner, sha);
-      }
-      if (found.size > FOREIGN_REFS_MAX) throw new Error(`more than ${FOREIGN_REFS_MAX} refs`);
+      if (++seen > FOREIGN_REFS_MAX || found.size > FOREIGN_REFS_MAX)
+        throw new Error(`more than ${FOREIGN_REFS_MAX} refs`);
+      if (entry.isDirectory()) visit(path.join(dir, entry.name), `${name}${entry.name}/`);
+      else take(dir, entry, name + entry.name);
     }
   };
-  const loose = path.join(common, prefix);
+  const loose = path.resolve(common, prefix);
+  for (const folder of [path.join(common, "refs"), loose])
+    if (liesThere(folder) && !isRealFolder(folder)) throw new Error(`${folder} is no folder`);
   if (isRealFolder(loose)) visit(loose, "");
+  if (prefix === "refs/heads/") followNames(found, others);
   return { found, lock };
 }
 
-function readSmall(file: string): string {
-  const { size } = statSync(file);
-  if (size > REF_FILE_MAX_BYTES) throw new Error(`${file} is larger than ${REF_FILE_MAX_BYTES} bytes`);
-  return readFileSync(file, "utf8");
+/** A branch that is another name of a branch has its tip. */
+function followNames(found: Map<string, string>, others: ReadonlyMap<string, string>): void {
+  for (const name of others.keys()) {
+    let at: string | undefined = name;
+    for (let n = 0; n < SYMBOLIC_STEPS_MAX && at !== undefined && others.has(at); n++) at = others.get(at);
+    const tip = at === undefined || others.has(at) ? undefined : found.get(at);
+    if (tip === undefined) found.delete(name);
+    else found.set(name, tip);
+  }
 }

@@ -20,6 +20,7 @@ export interface GitOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly output?: string;
+  readonly signal?: AbortSignal;
   readonly stdoutMax_bytes?: number;
 }
 
@@ -116,7 +117,9 @@ export async function mustGit(
 
 /** What git said last, in one line. */
 export function lastWords(result: ExecResult): string {
-  const lines = `${result.stderr}\n${result.stdout}`.split("\n").flatMap((line) => line.trim() || []);
+  // What the other side of a connection says comes with a 0 behind it, and no process can be told of that.
+  const said = `${result.stderr}\n${result.stdout}`.replaceAll(/[^\P{Cc}\n]/gu, " ");
+  const lines = said.split("\n").flatMap((line) => line.trim() || []);
   const telling = lines.filter((line) => /^(fatal|error|remote|!|hint)\b/.test(line));
   return (telling.length > 0 ? telling : lines).slice(-4).join(" | ") || `git exited with ${result.code ?? "a signal"}`;
 }

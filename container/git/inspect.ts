@@ -2,17 +2,19 @@
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import type { InspectAnswer, InspectRequest } from "../../src/wire/container.ts";
-import { CONFLICT_FILES_MAX, HEADS_NAMED_MAX, SENTENCE_MAX_CHARS } from "../limits.ts";
+import { HEADS_NAMED_MAX, SENTENCE_MAX_CHARS } from "../limits.ts";
 import { Refusal } from "../refusal.ts";
+import { changedFiles, conflictMarkers, listed, mergeBase, nestedIn } from "./content.ts";
 import { lookAt } from "./files-of.ts";
-import { type Foreign, readClone } from "./foreign.ts";
-import { type Git, GitFailure, isAncestor, lastWords, mustGit, revision } from "./git.ts";
+import { type Foreign, faultOf, readClone } from "./foreign.ts";
+import { type Git, isAncestor, lastWords, mustGit, revision } from "./git.ts";
 import { keepLfs, uploadLfs } from "./lfs.ts";
-import { type AgentFolders, REFS, type RigFolders, agentFoldersOf } from "./layout.ts";
+import { type AgentFolders, REFS, type RigFolders, agentFoldersOf, isRealFolder } from "./layout.ts";
 import { deepenFor } from "./modes.ts";
-import { fetchFrom } from "./reader.ts";
+import { Unsound, fetchFrom } from "./reader.ts";
 import type { Remote } from "./remotes.ts";
 import { type CloneState, readState, writeState } from "./state.ts";
+import { Untidy } from "./untidy.ts";
 import { emptyTree, isComplete, keepNumbered, numbered, pushKept, remoteTip } from "./store.ts";
 
 export interface InspectContext {
@@ -65,18 +67,36 @@ export async function inspect(
     const before = state?.handedIn;
     if (before !== undefined && before.dispatchId === request.dispatchId)
       return accepted(request, before.commit, context);
+    if (state?.phase === "ready" && foreign === null && isRealFolder(mine.clone) && isComplete(folders.store))
+      return broken(`cannot be read any more (${faultOf(mine.clone)})`);
     return {
       result: "lost",
       sentence: `the clone of ${agentId} is gone, and nothing of ${request.dispatchId} was kept`,
     };
   }
-  const sight = await see(agentId, request, mine, state, foreign, context);
-  const verdict = request.asIs === null ? await judge(sight, context) : await judgeAsIs(request.asIs, sight, context);
+  const verdict = await judged(agentId, request, mine, state, foreign, context).catch((error: unknown) => {
+    if (error instanceof Untidy) return broken(error.message);
+    if (error instanceof Unsound) return broken(`has commits that cannot be taken (${error.message})`);
+    throw error;
+  });
   if (typeof verdict !== "string") return { ...verdict, sentence: clipped(verdict.sentence) };
   await keepLfs(context.git, folders, mine.clone, verdict);
   const answer = await accepted(request, verdict, context);
   writeState(mine.state, { ...state, handedIn: { dispatchId: request.dispatchId, commit: verdict } });
   return answer;
+}
+
+/** It is there, and no git can work with it. */
+function broken(what: string): Refused {
+  const sentence = `Your clone ${what}. Put it in order, or end: the next start has a fresh clone, and this one is kept aside.`;
+  return { result: "refused", code: "broken_clone", sentence: clipped(sentence), commit: null };
+}
+
+async function judged(
+  ...[agentId, request, mine, state, foreign, context]: Parameters<typeof see>
+): Promise<string | Refused> {
+  const sight = await see(agentId, request, mine, state, foreign, context);
+  return request.asIs === null ? judge(sight, context) : judgeAsIs(request.asIs, sight, context);
 }
 
 async function see(
@@ -88,12 +108,14 @@ async function see(
   { git, folders }: InspectContext,
 ): Promise<Sight> {
   const { store } = folders;
-  const tip = foreign.heads.get(request.branch) ?? null;
-  const head = foreign.head.commit;
+  const named = { tip: foreign.heads.get(request.branch) ?? null, head: foreign.head.commit };
   const wanted = new Map<string, string>();
-  if (tip !== null) wanted.set(REFS.seen(agentId, "tip"), tip);
-  if (head !== null) wanted.set(REFS.seen(agentId, "head"), head);
+  if (named.tip !== null) wanted.set(REFS.seen(agentId, "tip"), named.tip);
+  if (named.head !== null) wanted.set(REFS.seen(agentId, "head"), named.head);
   await fetchFrom(git, folders, store, foreign.objects, wanted);
+  // A branch may be made to name a tag, which is no parent of a merge.
+  const tip = named.tip === null ? null : await revision(git, store, named.tip);
+  const head = named.head === null ? null : await revision(git, store, named.head);
   const target = (await remoteTip(git, store, request.targetBranch)) ?? state.base;
   if (tip !== null) await deepenFor(git, store, target, tip);
   const ahead = async (commit: string | null): Promise<string | null> =>
@@ -120,6 +142,8 @@ async function judge(sight: Sight, context: InspectContext): Promise<string | Re
       `A ${foreign.operation} is not finished in your clone. Finish or abort it, then hand in again.`,
     );
   }
+  if (own !== null && (await mergeBase(git, folders.store, target, own)) === null)
+    return refuse("unrelated", unrelated(request, folders));
   const where = foreign.head.branch === null ? "a detached HEAD" : `the branch ${foreign.head.branch}`;
   if (head !== null && head === own && (tip === null || !(await isAncestor(git, folders.store, head, tip)))) {
     return refuse(
@@ -154,6 +178,14 @@ async function judge(sight: Sight, context: InspectContext): Promise<string | Re
   return judgeContent(sight, context, refuse, tip);
 }
 
+/** As after `rm -rf .git; git init`. */
+function unrelated({ branch, targetBranch }: InspectRequest, { store }: RigFolders): string {
+  return (
+    `Your commits share no history with ${targetBranch}, so they cannot be merged. Put your files on top of it ` +
+    `(git fetch ${store} ${targetBranch} && git reset --soft FETCH_HEAD), commit on ${branch}, then hand in again.`
+  );
+}
+
 async function judgeContent(
   { request, target }: Sight,
   { git, folders: { store } }: InspectContext,
@@ -161,6 +193,14 @@ async function judgeContent(
   tip: string,
 ): Promise<string | Refused> {
   const base = (await mergeBase(git, store, target, tip)) ?? target;
+  const nested = await nestedIn(git, store, base, tip);
+  if (nested.length > 0) {
+    return refuse(
+      "dirty",
+      `${listed(nested)} is a git repository of its own, so nothing in it is in your commit. ` +
+        "Remove its .git and add its files, or name it in .gitmodules.",
+    );
+  }
   const markers = await conflictMarkers(git, store, base, tip);
   if (markers.length > 0) {
     return refuse(
@@ -250,46 +290,6 @@ async function commitsElsewhere(
   return null;
 }
 
-/** Files with a whole conflict in the lines that were added. */
-async function conflictMarkers(git: Git, store: string, base: string, tip: string): Promise<string[]> {
-  const settings = [
-    "-c",
-    "core.whitespace=-blank-at-eol,-blank-at-eof,-space-before-tab",
-    "-c",
-    "core.quotePath=false",
-  ];
-  const said = await git(store, [...settings, "diff", "--check", "--no-ext-diff", "--no-textconv", base, tip]);
-  const suspects = new Set(
-    said.stdout.split("\n").flatMap((line) => /^(.+):\d+: leftover conflict marker$/.exec(line)?.[1] ?? []),
-  );
-  if (suspects.size === 0) return [];
-  const paths = [...suspects].slice(0, CONFLICT_FILES_MAX).map((name) => `:(literal,top)${unquoted(name)}`);
-  // A line of seven = alone underlines a heading.
-  const both = ["--all-match", "-E", "-e", "^<{7}( |$)", "-e", "^>{7}( |$)"];
-  const found = await git(store, ["grep", "-l", "-z", "-I", ...both, tip, "--", ...paths]);
-  return found.stdout.split("\0").flatMap((name) => name.slice(tip.length + 1) || []);
-}
-
-function unquoted(name: string): string {
-  if (!name.startsWith('"')) return name;
-  try {
-    return JSON.parse(name) as string;
-  } catch {
-    return name;
-  }
-}
-
-async function changedFiles(git: Git, store: string, base: string, tip: string, more: string[]): Promise<string[]> {
-  const result = await git(store, ["diff", "--name-only", "-z", "--no-ext-diff", ...more, base, tip]);
-  if (result.code !== 0) throw new GitFailure("git diff failed", result);
-  return result.stdout.split("\0").filter((name) => name !== "");
-}
-
-async function mergeBase(git: Git, store: string, one: string, other: string): Promise<string | null> {
-  const result = await git(store, ["merge-base", one, other]);
-  return result.code === 0 ? result.stdout.trim() : null;
-}
-
 /** A person decided: only that it is a commit of this agent, with something in it, is looked at. */
 async function judgeAsIs(asIs: string, sight: Sight, { git, folders }: InspectContext): Promise<string | Refused> {
   const { request, head, tip, target, own, foreign, agentId } = sight;
@@ -304,9 +304,10 @@ async function judgeAsIs(asIs: string, sight: Sight, { git, folders }: InspectCo
     return refuse("unknown_branch", `${asIs.slice(0, 12)} is no tip of a branch in the clone of ${agentId} any more.`);
   }
   await fetchFrom(git, folders, folders.store, foreign.objects, new Map([[REFS.seen(agentId, "other"), asIs]]));
-  return (await isAncestor(git, folders.store, asIs, target))
-    ? refuse("no_commits", `${request.targetBranch} contains ${asIs.slice(0, 12)} already.`)
-    : asIs;
+  if (await isAncestor(git, folders.store, asIs, target))
+    return refuse("no_commits", `${request.targetBranch} contains ${asIs.slice(0, 12)} already.`);
+  const related = await mergeBase(git, folders.store, target, asIs);
+  return related === null ? refuse("unrelated", unrelated(request, folders)) : asIs;
 }
 
 /** Keeps the commit, durably, and only then says so. The same commit again is the same pin. */
@@ -363,11 +364,6 @@ export async function fetchHandedIn(git: Git, store: string, beadId: string, com
     if ((await revision(git, store, commit)) !== null) return true;
   }
   return false;
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length > 5 ? ` and ${names.length - 5} more` : "";
-  return `${names.slice(0, 5).join(", ")}${more}`;
 }
 
 function clipped(sentence: string): string {

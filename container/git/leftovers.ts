@@ -6,12 +6,13 @@ import path from "node:path";
 import type { SetAside } from "../../src/wire/container.ts";
 import { type Git, isAncestor, lastWords, mustGit, revision } from "./git.ts";
 import type { Foreign } from "./foreign.ts";
-import { Untidy, lookAt, treeOf } from "./files-of.ts";
+import { lookAt, treeOf } from "./files-of.ts";
 import { keepLfs } from "./lfs.ts";
 import { REFS, type RigFolders } from "./layout.ts";
 import { keepNumbered, lending, numbered } from "./store.ts";
 import { mergeTree } from "./merge-tree.ts";
 import { fetchFrom } from "./reader.ts";
+import { Untidy } from "./untidy.ts";
 
 export interface Source {
   readonly agentId: string;
@@ -33,7 +34,8 @@ export interface Taken {
   readonly spoilt: string | null;
 }
 
-function whySpoilt({ operation, lock }: Foreign, nested: readonly string[]): string | null {
+function whySpoilt({ operation, lock, head }: Foreign, nested: readonly string[]): string | null {
+  if (!head.sound) return "has a HEAD that git cannot read";
   if (nested.length > 0) return `has a git repository of its own in ${nested[0]}`;
   if (operation !== null) return `is in the middle of a ${operation}`;
   return lock === null ? null : `has the lock file ${lock} of a git that was killed`;
@@ -101,7 +103,9 @@ export async function lookAtLeft(
 }
 
 const whereOf = ({ foreign }: Source): string =>
-  foreign.operation === null ? (foreign.head.branch ?? "a detached HEAD") : `the middle of a ${foreign.operation}`;
+  foreign.operation === null
+    ? `on ${foreign.head.branch ?? "a detached HEAD"}`
+    : `in the middle of a ${foreign.operation}`;
 
 async function wrap(
   git: Git,
@@ -113,7 +117,7 @@ async function wrap(
   // Files from the middle of a merge or of another line of commits would not fit: they are named, and given back by hand.
   const giveBack = dirty && !stray && foreign.operation === null;
   const message = [
-    `Left by ${agentId} on ${whereOf(source)}`,
+    `Left by ${agentId} ${whereOf(source)}`,
     "",
     `${GIVE_BACK}: ${giveBack ? "yes" : "no"}`,
     // A git that was killed may not have written every file yet.
@@ -130,7 +134,7 @@ export function wordsOf(source: Source, { files, stray }: Left): string {
     ...(stray ? [`commits that are not on ${source.branch}`] : []),
     ...(files > 0 ? [`${files} uncommitted ${files === 1 ? "file" : "files"}`] : []),
   ].join(" and ");
-  return `${what} on ${whereOf(source)}`;
+  return `${what} ${whereOf(source)}`;
 }
 
 async function countFiles(git: Git, store: string, from: string, to: string): Promise<number> {

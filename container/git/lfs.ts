@@ -70,7 +70,11 @@ export async function fetchLfs(git: Git, store: string, commit: string): Promise
   if (!hasLfs(git)) return "the repository keeps large files with git-lfs, which is not installed: they stay pointers";
   const fetched = await git(store, ["lfs", "fetch", "origin", commit], { timeout_ms: git.place.clone_timeout_ms });
   if (fetched.code === 0) return null;
-  throw new Refusal(422, "remote_unreachable", `the large files could not be fetched: ${lastWords(fetched)}`);
+  throw new Refusal(
+    422,
+    "remote_unreachable",
+    `the large files could not be fetched: ${lastWords(fetched)}. Where they are nowhere, set the rig's lfs to off: they stay pointers`,
+  );
 }
 
 /** The large files of all commits that are new with this one: the digest of each content. */

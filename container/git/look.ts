@@ -8,9 +8,9 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LookAnswer, LookRequest, LookWarning } from "../../src/wire/container.ts";
 import type { Config } from "../config.ts";
-import { BRANCHES_NAMED_MAX, GIT_LOOK_TIMEOUT_MS } from "../limits.ts";
+import { BRANCHES_NAMED_MAX, GIT_LOOK_TIMEOUT_MS, GIT_REFS_MAX_BYTES } from "../limits.ts";
 import { redactorOf, secretsIn } from "../redact.ts";
-import { GIVE_LOGIN, causeOf } from "./causes.ts";
+import { GIVE_LOGIN, causeOf, otherFormat } from "./causes.ts";
 import { TICKTOWN_IDENTITY, createGit } from "./git.ts";
 import { type Remote, parseRemote } from "./remotes.ts";
 import { credentialArgs } from "./store.ts";
@@ -23,7 +23,13 @@ export type Ask = (
 
 /** What no agent could work on, in words that say what to do. */
 export class Unfit extends Error {
-  readonly code: "not_found" | "not_a_repository" | "unreadable" | "empty_repository" | "no_such_branch";
+  readonly code:
+    | "not_found"
+    | "not_a_repository"
+    | "unreadable"
+    | "empty_repository"
+    | "no_such_branch"
+    | "object_format";
 
   constructor(code: Unfit["code"], message: string) {
     super(message);
@@ -55,6 +61,7 @@ export async function headsOf({ ask, options = [], login }: Asking, url: string)
       "unreadable",
       `git cannot read ${url}: ${causeOf(asked.stderr, url, login) ?? lastLine(asked.stderr)}`,
     );
+  if (/^[0-9a-f]{64}\t/m.test(asked.stdout)) throw new Unfit("object_format", otherFormat(url));
   const branches = [...asked.stdout.matchAll(/^[0-9a-f]+\trefs\/heads\/(.+)$/gm)].flatMap(([, branch]) => branch ?? []);
   const head = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(asked.stdout)?.[1] ?? null;
   return { branches, head: head !== null && branches.includes(head) ? head : null };
@@ -117,7 +124,8 @@ export async function look({ gitUrl, targetBranch, envVars = {} }: LookRequest, 
   const remote = parseRemote(gitUrl, envVars);
   const redact = redactorOf(secretsIn(envVars, remote.credentials ? [remote.credentials.token] : []));
   const git = createGit(config, TICKTOWN_IDENTITY, redact, remote);
-  const ask: Ask = (cwd, args) => git(cwd, args, { timeout_ms: GIT_LOOK_TIMEOUT_MS });
+  const ask: Ask = (cwd, args) =>
+    git(cwd, args, { timeout_ms: GIT_LOOK_TIMEOUT_MS, stdoutMax_bytes: GIT_REFS_MAX_BYTES });
   try {
     const folder = folderOf(remote);
     return folder === null
@@ -168,7 +176,7 @@ async function lookAway(ask: Ask, remote: Remote, branch: string): Promise<LookA
     whyNoPush(asking, remote.url),
   ]);
   if (heads instanceof Error) {
-    if (!(heads instanceof Unfit)) throw heads;
+    if (!(heads instanceof Unfit) || heads.code === "object_format") throw heads;
     return { result: "ok", warnings: [{ code: "unreadable", sentence: heads.message }] };
   }
   checkBranch(heads, remote.url, branch, "");

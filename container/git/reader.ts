@@ -4,10 +4,12 @@
  */
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { GIT_COPY_TIMEOUT_MS } from "../limits.ts";
+import { GIT_COPY_TIMEOUT_MS, GIT_REFS_MAX_BYTES } from "../limits.ts";
+import type { ExecResult } from "../processes/exec.ts";
 import { type Git, GitFailure } from "./git.ts";
 import { type RigFolders, scratchName } from "./layout.ts";
 import { isPartial, isShallow, shallowFileOf } from "./modes.ts";
+import { waryGit } from "./untidy.ts";
 
 /** A bare git folder without a template, and so without hooks. */
 export function writeBareSkeleton(
@@ -39,8 +41,8 @@ async function withReader<T>(
   const ours = path.join(store, "objects");
   const [partial, shallow] = [isPartial(store), isShallow(store)];
   try {
-    // Where history ends is for the store to say: what an agent's copy has not, the store may have by now.
-    writeBareSkeleton(reader, objects === ours || !shallow ? [objects] : [objects, ours]);
+    // What an agent's clone does not borrow any more, and what its copy has not, is the store's.
+    writeBareSkeleton(reader, objects === ours ? [objects] : [objects, ours]);
     if (shallow) copyFileSync(shallowFileOf(store), shallowFileOf(reader));
     // Work may name contents that nobody here has: a revert brings back a file without reading it.
     if (partial) writeFileSync(path.join(reader, "config"), readFileSync(path.join(store, "config"), "utf8"));
@@ -51,12 +53,61 @@ async function withReader<T>(
   }
 }
 
+/** The commits that were asked for are not all there, or git finds a fault in them. */
+export class Unsound extends GitFailure {}
+
+/** It took too long, or there is no room for it. */
+function isOurs({ code, stderr }: ExecResult): boolean {
+  return (
+    code === null || /No space left|Disk quota|Read-only file system|Permission denied|out of memory/i.test(stderr)
+  );
+}
+
 const FETCH = ["fetch", "--quiet", "--atomic", "--no-tags", "--no-write-fetch-head"];
 
 /**
- * Copies commits, with all that they need, from somewhere into the store.
+ * What a repository may have had for years, and harms nobody who does not look for it. All else that git finds wrong, which is folders
+ * that nobody can check out, keeps work out.
+ */
+const TOLERATED = [
+  "gitmodulesBlob",
+  "gitmodulesLarge",
+  "gitmodulesMissing",
+  "gitmodulesName",
+  "gitmodulesParse",
+  "gitmodulesPath",
+  "gitmodulesSymlink",
+  "gitmodulesUpdate",
+  "gitmodulesUrl",
+  "gitattributesBlob",
+  "gitattributesLarge",
+  "gitattributesLineLength",
+  "gitattributesMissing",
+  "zeroPaddedFilemode",
+  "missingEmail",
+  "missingNameBeforeEmail",
+  "missingSpaceBeforeEmail",
+  "missingSpaceBeforeDate",
+  "badDate",
+  "badDateOverflow",
+  "badEmail",
+  "badName",
+  "badTimezone",
+  "zeroPaddedDate",
+  "multipleAuthors",
+  "badFilemode",
+].flatMap((fault) => ["-c", `fetch.fsck.${fault}=ignore`]);
+
+/** Of a blobless store git would fetch each file that a new folder names, to look whether it is one. */
+function checked(store: string): string[] {
+  return isPartial(store) ? [] : ["-c", "fetch.fsckObjects=true", ...TOLERATED];
+}
+
+/**
+ * Copies commits, with all that they need, from somewhere into the store. A file `.git` in one of them would keep everybody from
+ * checking it out, so their objects are checked first.
  * @param wanted ref in the store -> commit. Either all of the refs are written, or none.
- * @throws GitFailure when the objects are not all there
+ * @throws Unsound; GitFailure when it says nothing of the commits; Untidy
  */
 export async function fetchFrom(
   git: Git,
@@ -64,17 +115,18 @@ export async function fetchFrom(
   store: string,
   objects: string,
   wanted: ReadonlyMap<string, string>,
+  checks: readonly string[] = checked(store),
 ): Promise<void> {
   if (wanted.size === 0) return;
   const refs = [...wanted].map(([to, sha], n) => ({ sha, from: `refs/wanted/${n}`, to }));
   const shown = new Map(refs.map(({ from, sha }) => [from, sha]));
   const result = await withReader(folders, store, objects, shown, (reader) =>
-    git(store, ["-c", "core.fsync=all", ...FETCH, "--stdin", reader], {
+    waryGit(git, path.dirname(objects))(store, ["-c", "core.fsync=all", ...checks, ...FETCH, "--stdin", reader], {
       timeout_ms: GIT_COPY_TIMEOUT_MS,
       input: refs.map(({ from, to }) => `+${from}:${to}\n`).join(""),
     }),
   );
-  if (result.code !== 0) throw new GitFailure("git fetch failed", result);
+  if (result.code !== 0) throw new (isOurs(result) ? GitFailure : Unsound)("git fetch failed", result);
 }
 
 /**
@@ -82,7 +134,9 @@ export async function fetchFrom(
  */
 export async function copyInto(git: Git, folders: RigFolders, clone: string, start: string | null): Promise<void> {
   const { store } = folders;
-  const listed = await git(store, ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"]);
+  const listed = await git(store, ["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"], {
+    stdoutMax_bytes: GIT_REFS_MAX_BYTES,
+  });
   const refs = listed.stdout.split("\n").flatMap((line): [string, string][] => {
     const [sha = "", name = ""] = line.split(" ");
     return name === "" ? [] : [[name, sha]];

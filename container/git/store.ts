@@ -6,6 +6,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { ExecResult } from "../processes/exec.ts";
 import { causeOf } from "./causes.ts";
+import { GIT_REFS_MAX_BYTES } from "../limits.ts";
 import { readRefs } from "./foreign.ts";
 import { type Git, lastWords, mustGit, revision } from "./git.ts";
 import { REFS, type RigFolders, isRealFolder, liesThere, moveAside, moveTo, scratchName } from "./layout.ts";
@@ -96,7 +97,8 @@ async function takeOldCommits(git: Git, folders: RigFolders, making: string): Pr
     ...remotes.map(([name, sha]) => [`refs/heads/${name}`, sha] as const),
     ...heads.map(([name, sha]) => [REFS.work(name), sha] as const),
   ]);
-  await fetchFrom(git, folders, making, path.join(repo, "objects"), wanted);
+  // All of its history comes with it, whatever is in there.
+  await fetchFrom(git, folders, making, path.join(repo, "objects"), wanted, []);
   return wanted.size > 0;
 }
 
@@ -165,7 +167,9 @@ export function lending(store: string): Record<string, string> {
 
 /** Branch names of the remote as of the last fetch. */
 export async function remoteBranches(git: Git, store: string): Promise<string[]> {
-  const out = await mustGit(git, store, ["for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"]);
+  const out = await mustGit(git, store, ["for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"], {
+    stdoutMax_bytes: GIT_REFS_MAX_BYTES,
+  });
   return out.split("\n").filter((name) => name !== "");
 }
 

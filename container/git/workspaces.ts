@@ -25,6 +25,7 @@ import { takeOldWorktrees } from "./old-layout.ts";
 import type { Remote } from "./remotes.ts";
 import { type CloneState, leftoverKeyOf, readState, writeState } from "./state.ts";
 import { nameSubmodules } from "./submodules.ts";
+import { Untidy, waryGit } from "./untidy.ts";
 import { type FetchResult, isComplete, refreshStore, remoteBranches, remoteTip } from "./store.ts";
 import { UNTRACKED_REMEMBERED_MAX } from "../limits.ts";
 
@@ -195,8 +196,9 @@ async function vacate(other: string, request: WorkspaceRequest): Promise<SetAsid
   const theirs = agentFoldersOf(folders, other);
   const state = readState(theirs.state);
   if (state === null) return [];
-  const { setAside, kept } = await empty(other, theirs, state, request);
-  if (kept) writeState(theirs.state, { ...state, phase: "spent" });
+  const { setAside } = await empty(other, theirs, state, request);
+  // Also where its folder was moved aside: that is told once.
+  writeState(theirs.state, { ...state, phase: "spent" });
   return setAside;
 }
 
@@ -227,7 +229,7 @@ async function empty(
   };
   try {
     const foreign = readClone(agent.clone);
-    if (foreign === null) throw new Error("is not a plain clone any more");
+    if (foreign === null) throw new Untidy("is not a plain clone any more");
     const { setAside, spoilt } = await takeOut(git, folders, {
       agentId,
       work: agent.clone,
@@ -243,7 +245,8 @@ async function empty(
     return { setAside: setAside === null ? [] : [setAside], kept: spoilt === null };
   } catch (error) {
     // Whatever it is, it must not stop a start, and nothing of it may be lost.
-    const sentence = outOfTheWay(messageOf(error));
+    const why = error instanceof Untidy ? error.message : `could not be looked at (${messageOf(error)})`;
+    const sentence = outOfTheWay(why);
     const lost = { beadId: state.key, agentId, ref: null, commit: null, files: 0, givenBack: false, sentence };
     return { setAside: [lost], kept: false };
   }
@@ -270,7 +273,7 @@ async function judge(mine: AgentFolders, request: WorkspaceRequest, setAside: Se
   if (state.phase === "spent") return foreign === null ? "nothing" : "reuse";
   const sameBead = state.branch === branch && state.key === leftoverKeyOf(beadId, branch);
   const sameBranch = state.branch === branch && (sameBead || state.key === leftoverKeyOf(undefined, branch));
-  if (sameBranch && foreign !== null && foreign.lock === null) return "resume";
+  if (sameBranch && foreign !== null && foreign.lock === null && foreign.head.sound) return "resume";
   const { setAside: out, kept } = await empty(agentId, mine, state, request);
   setAside.push(...out);
   return kept ? "reuse" : "nothing";
@@ -283,9 +286,9 @@ async function resume(mine: AgentFolders, request: WorkspaceRequest): Promise<vo
   const foreign = readClone(mine.clone);
   if (state === null || foreign === null) throw new Error(`the clone of ${agentId} was changed while it was looked at`);
   if (state.gaveBack !== null) await markGivenBack(git, folders, state.gaveBack);
-  const place: ClonePlace = { git, folders, mine, remote };
+  const place: ClonePlace = { git: waryGit(git, mine.clone), folders, mine, remote };
   configureClone(place);
-  if (git.place.submodules === "init") await nameSubmodules(git, mine.clone, remote);
+  if (git.place.submodules === "init") await nameSubmodules(place.git, mine.clone, remote);
   ensureInbox(folders, mine);
   await updateClone(place, null).catch((error: unknown) =>
     warn(`the clone of ${agentId} could not be brought up to date: ${messageOf(error)}`),
@@ -337,7 +340,7 @@ async function startOf({ git, folders, branch, defaultBranch }: WorkspaceRequest
 async function reuse(place: ClonePlace, request: WorkspaceRequest, start: string): Promise<void> {
   const { agentId, branch, warn, folders } = request;
   try {
-    await reuseClone(place, branch, start);
+    await reuseClone({ ...place, git: waryGit(place.git, place.mine.clone) }, branch, start);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     const kept = moveAside(folders, place.mine.clone, agentId);

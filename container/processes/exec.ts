@@ -19,6 +19,8 @@ export interface ExecOptions {
   readonly input?: string;
   /** A file that takes what it prints, byte by byte. */
   readonly output?: string;
+  /** Stops the child before its time. */
+  readonly signal?: AbortSignal;
   /** A child that prints more is stopped. */
   readonly stdoutMax_bytes?: number;
 }
@@ -67,6 +69,7 @@ export function exec(command: string, args: readonly string[], options: ExecOpti
       note = why;
       if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
     };
+    options.signal?.addEventListener("abort", () => kill("was stopped"), { once: true });
     const timer = setTimeout(
       () => kill(`took longer than ${options.timeout_ms / 1000} s and was stopped`),
       options.timeout_ms,

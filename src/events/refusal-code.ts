@@ -11,5 +11,7 @@ export const RefusalCode = z.enum([
   "bad_name",
   "another_agents_branch",
   "too_many_deletions",
+  "broken_clone",
+  "unrelated",
 ]);
 export type RefusalCode = z.infer<typeof RefusalCode>;

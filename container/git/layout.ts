@@ -1,8 +1,9 @@
 /** Where things lie on disk, and how they are called among git's refs. */
 import { createHash } from "node:crypto";
-import { copyFileSync, lstatSync, mkdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import { chmodSync, copyFileSync, lstatSync, mkdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import path from "node:path";
 import { REF_PART_MAX_CHARS } from "../limits.ts";
+import { removeTree } from "../place/remove.ts";
 import { noteStep } from "../processes/exec.ts";
 
 export interface RigFolders {
@@ -103,9 +104,20 @@ export function liesThere(file: string): boolean {
 export function moveTo(from: string, to: string): void {
   mkdirSync(path.dirname(to), { recursive: true });
   noteStep({ what: `rename ${from} ${to}`, phase: "begun" });
-  renameSync(from, to);
+  rename(from, to);
   noteStep({ what: `rename ${from} ${to}`, phase: "done" });
 }
+
+/** A folder that its maker made read-only, as caches of packages are, keeps its mode; whoever is not root could not move it. */
+function rename(from: string, to: string): void {
+  const { mode } = lstatSync(from);
+  const isLocked = isRealFolder(from) && (mode & OWNER_WRITES) === 0;
+  if (isLocked) chmodSync(from, mode | OWNER_WRITES);
+  renameSync(from, to);
+  if (isLocked) chmodSync(to, mode);
+}
+
+const OWNER_WRITES = 0o200;
 
 let counter = 0;
 
@@ -120,7 +132,11 @@ export function discard(folders: RigFolders, file: string): void {
   if (!liesThere(file)) return;
   const doomed = scratchName(folders, "doomed");
   moveTo(file, doomed);
-  rmSync(doomed, { recursive: true, force: true });
+  try {
+    rmSync(doomed, { recursive: true, force: true });
+  } catch {
+    void removeTree(doomed);
+  }
 }
 
 /** Out of the way, for somebody to look at. @returns where it is now */

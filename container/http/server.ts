@@ -1,6 +1,6 @@
 /** Puts the parts together: recover what an earlier server left, listen, and drain on the way out. */
 import { randomUUID } from "node:crypto";
-import { realpathSync, readdirSync, rmSync } from "node:fs";
+import { realpathSync, readdirSync } from "node:fs";
 import type { Server } from "node:http";
 import path from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
@@ -84,7 +84,7 @@ export async function startControlServer(
   const lost = await agents.recover();
   if (resumed + lost > 0) log(`after a restart: ${resumed} callbacks to deliver, ${lost} dispatches reported as lost`);
   await removeUnfinished(config.workDir);
-  places.resume();
+  await places.resume();
 
   const app = createApp({
     agents,
@@ -144,7 +144,7 @@ async function removeUnfinished(workDir: string): Promise<void> {
   makePrivateDir(rigs);
   for (const rigId of readdirSync(rigs)) {
     const { merges, scratch } = foldersOf(workDir, rigId);
-    for (const folder of [merges, scratch]) rmSync(folder, { recursive: true, force: true });
+    for (const folder of [merges, scratch]) await removeTree(folder);
   }
 }
 

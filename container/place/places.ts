@@ -13,6 +13,7 @@ import { redactorOf, secretsIn } from "../redact.ts";
 import { type Space, bytesIn } from "./disk.ts";
 import type { Trains } from "../train/trains.ts";
 import { type Pushed, firstDue, removePushed } from "./pushed.ts";
+import { removeTree } from "./remove.ts";
 import { forgetRig, isForgotten, markForgotten, tidyRig } from "./tidy.ts";
 
 export interface Places {
@@ -21,7 +22,7 @@ export interface Places {
   readonly forget: (rigId: string) => void;
   readonly disk: () => DiskUse;
   /** Goes on with what a server before was forgetting. */
-  readonly resume: () => void;
+  readonly resume: () => Promise<void>;
 }
 
 export interface PlacesOptions {
@@ -95,11 +96,14 @@ export function createPlaces({ config, agents, trains, repoMutex, space, log, no
       forgetNow(rigId).catch((error: unknown) => log(`rig ${rigId} could not be forgotten yet: ${messageOf(error)}`));
     },
     disk: () => ({ ...space(workDir), rigs_bytes: [...used.values()].reduce((sum, bytes) => sum + bytes, 0) }),
-    resume: () => {
-      rmSync(path.join(workDir, "doomed"), { recursive: true, force: true });
+    resume: async () => {
       const rigs = path.join(workDir, "rigs");
       for (const rigId of existsSync(rigs) ? readdirSync(rigs) : [])
-        if (isForgotten(path.join(rigs, rigId))) rmSync(path.join(rigs, rigId), { recursive: true, force: true });
+        if (isForgotten(path.join(rigs, rigId)))
+          await forgetRig(workDir, rigId).catch((error: unknown) =>
+            log(`rig ${rigId} could not be forgotten yet: ${messageOf(error)}`),
+          );
+      await removeTree(path.join(workDir, "doomed"));
     },
   };
 }

@@ -1,6 +1,5 @@
 /** Gives disk back: clones, refs and folders of what the rig says is over, once they were kept long enough. */
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import type { TidyAnswer, TidyRequest } from "../../src/wire/container.ts";
@@ -12,6 +11,7 @@ import { isComplete } from "../git/store.ts";
 import { emptyClone } from "../git/workspaces.ts";
 import { messageOf } from "../log.ts";
 import { maintain } from "./maintain.ts";
+import { removeTree } from "./remove.ts";
 
 export interface TidyContext {
   readonly git: Git;
@@ -145,7 +145,7 @@ async function removeAside(folders: RigFolders, before: number): Promise<number>
 async function remove(folders: RigFolders, file: string): Promise<void> {
   const doomed = scratchName(folders, "doomed");
   moveTo(file, doomed);
-  await rm(doomed, { recursive: true, force: true });
+  await removeTree(doomed);
 }
 
 /** Written first, so that a server which is killed meanwhile goes on with it when it starts again. */
@@ -166,5 +166,5 @@ export async function forgetRig(workDir: string, rigId: string): Promise<void> {
   const doomed = path.join(workDir, "doomed", `${rigId}-${Date.now().toString(36)}`);
   mkdirSync(path.dirname(doomed), { recursive: true });
   moveTo(rig, doomed);
-  await rm(doomed, { recursive: true, force: true });
+  await removeTree(doomed);
 }

@@ -1,12 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { createGit } from "../../container/git/git.ts";
 import { foldersOf } from "../../container/git/layout.ts";
 import { maintain } from "../../container/place/maintain.ts";
 import { readConfig } from "../../container/config.ts";
-import { TidyAnswer } from "../../src/wire/container.ts";
+import { DEFAULT_PLACE, TidyAnswer } from "../../src/wire/container.ts";
 import {
+  type Client,
   type Control,
   commitFile,
   createOrigin,
@@ -15,9 +17,11 @@ import {
   git,
   hostEnv,
   isRunning,
+  spawnControl,
   startBody,
   startControl,
   storeOf,
+  tempDir,
   worktreeOf,
 } from "./world.ts";
 
@@ -31,7 +35,7 @@ async function work(control: Control, url: string, n: number, script = WORK): Pr
   await control.ended(agentId);
 }
 
-async function tidy(control: Control, more: Record<string, unknown> = {}): Promise<TidyAnswer> {
+async function tidy(control: Client, more: Record<string, unknown> = {}): Promise<TidyAnswer> {
   const reply = await control.post("/rigs/rig1/tidy", { agents: [], beads: [], keepDays: 7, ...more });
   expect(reply.status).toBe(200);
   return TidyAnswer.parse(reply.body);
@@ -151,4 +155,44 @@ test("maintenance with five borrowers after a forced remote takes nothing from a
     expect(git(borrower, "show", "HEAD:old.txt")).toBe("old");
   }
   expect(Number(/packs: (\d+)/.exec(git(store, "count-objects", "-v"))?.[1])).toBeLessThanOrEqual(2);
+});
+
+/** Root may write in any folder; what goes wrong for everybody else is tried as nobody. */
+const NOBODY = process.getuid?.() === 0 ? 65_534 : undefined;
+
+test("F-205c folders that are read-only, as caches of packages are, are moved, given back, and keep no server from starting", async () => {
+  const workDir = tempDir();
+  const { url } = createOrigin();
+  const own = (...folders: string[]): void => {
+    for (const folder of NOBODY === undefined ? [] : folders)
+      execFileSync("chown", ["-R", `${NOBODY}:${NOBODY}`, folder]);
+  };
+  own(workDir, path.dirname(url));
+  const env = { WORK_DIR: workDir, HOME: workDir };
+  const first = await spawnControl(env, NOBODY);
+  const setUp = async (n: number, command: string): Promise<void> => {
+    const setup = { command, cache_keys: [], cache_dirs: ["cache"], timeout_ms: 60_000 };
+    const body = startBody(url, "ls cache", { dispatchId: `a1:${n}`, place: { ...DEFAULT_PLACE, setup } });
+    const started = await first.post("/agents/start", body);
+    expect([started.status, started.body.error]).toEqual([201, undefined]);
+    await first.ended("a1");
+  };
+  const fill = (name: string): string =>
+    `mkdir -p cache; chmod -R u+w cache; mkdir -p cache/${name}; echo > cache/${name}/f; chmod -R a-w cache`;
+  await setUp(1, fill("one"));
+  await setUp(2, fill("two"));
+  await setUp(3, fill("one"));
+  expect(await first.lines("a1")).toEqual(["one", "one", "two", "one"]);
+  await tidy(first, { agents: [], keepDays: 0 });
+  expect(readdirSync(path.join(workDir, "rigs/rig1/agents"))).toEqual([]);
+  expect(readdirSync(path.join(workDir, "rigs/rig1/scratch"))).toEqual([]);
+  const left = path.join(workDir, "rigs/rig1/scratch/doomed/cache");
+  mkdirSync(left, { recursive: true });
+  writeFileSync(path.join(left, "f"), "");
+  chmodSync(left, 0o555);
+  own(workDir);
+  first.kill("SIGKILL");
+  await first.exited;
+  expect(await (await spawnControl(env, NOBODY)).get("/health")).toMatchObject({ status: 200 });
+  expect(existsSync(left)).toBe(false);
 });

@@ -269,7 +269,7 @@ const ENDINGS = [
 ] as const;
 
 /** The control server as it runs in production: a process of its own, which can be killed. */
-export async function spawnControl(env: Record<string, string>): Promise<ControlProcess> {
+export async function spawnControl(env: Record<string, string>, uid?: number): Promise<ControlProcess> {
   const child = spawn(process.execPath, [path.join(CONTAINER_DIR, "main.ts")], {
     env: {
       ...hostEnv(),
@@ -281,6 +281,7 @@ export async function spawnControl(env: Record<string, string>): Promise<Control
       ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   let stderr = "";
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));

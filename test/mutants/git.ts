@@ -208,4 +208,12 @@ export const GIT_MUTANTS: readonly Mutant[] = [
     'state?.phase === "ready" && foreign === null',
     'state?.phase === "spent" && foreign === null',
   ),
+  one(
+    "F-205c",
+    "what is read-only can be moved and given back",
+    "a folder is moved as it is",
+    "git/layout.ts",
+    "if (isLocked) chmodSync(from, mode | OWNER_WRITES);",
+    "",
+  ),
 ];

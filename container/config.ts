@@ -12,6 +12,12 @@ export interface Config {
   readonly workDir: string;
   /** Run with `sh -c` in the agent's clone; null: every start is refused with agent_command_missing. */
   readonly agentCommand: string | null;
+  /** What an agent hears of messages: lines on its stdin, or nothing, since many a command reads an open stdin to its end first. */
+  readonly agentInput: "messages" | "none";
+  /** Who says done: the agent itself, or this server for it when its command ends with 0 and nobody has said it. */
+  readonly handsIn: "itself" | "at_exit";
+  /** Names of the host's environment that agents see beside the allow-list, such as that of a key for their model. */
+  readonly agentPass: readonly string[];
   /** Where the rig API is, unless a request's envVars say otherwise. */
   readonly apiUrl: string | null;
   /** Every route but /health asks for it; null only on a socket. */
@@ -48,6 +54,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     socket: socketPath(env["LISTEN_SOCKET"]),
     workDir: path.resolve(env["WORK_DIR"] || "/var/lib/ticktown"),
     agentCommand: env["AGENT_COMMAND"]?.trim() || null,
+    agentInput: oneOf(env, "AGENT_INPUT", ["messages", "none"]),
+    handsIn: oneOf(env, "AGENT_HANDS_IN", ["itself", "at_exit"]),
+    agentPass: (env["AGENT_PASS"] ?? "").split(",").flatMap((name) => name.trim() || []),
     apiUrl: env["GASTOWN_API_URL"] || null,
     controlToken: env["CONTROL_TOKEN"] || null,
     heartbeat_ms: integer(env, "HEARTBEAT_MS", 30_000, 10, 3_600_000),
@@ -56,16 +65,22 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     startFetchPatience_ms: integer(env, "START_FETCH_PATIENCE_MS", START_FETCH_PATIENCE_MS, 0, 3_600_000),
     ephemeral: env["EPHEMERAL_DISK"] === "true",
     minFree_bytes: integer(env, "MIN_FREE_BYTES", MIN_FREE_BYTES, 0, Number.MAX_SAFE_INTEGER),
-    box: boxSetting(env["BOX"]),
+    box: oneOf(env, "BOX", ["auto", "none"]),
     boxVisible: (env["BOX_VISIBLE"] ?? "").split(path.delimiter).filter((file) => path.isAbsolute(file)),
     hostEnv: env,
   };
 }
 
-function boxSetting(text = ""): Config["box"] {
-  if (text === "" || text === "auto") return "auto";
-  if (text === "none") return "none";
-  throw new Error(`BOX is "${text}"; it must be auto or none`);
+/** @returns the first where nothing is set */
+function oneOf<const T extends string>(
+  env: Readonly<Record<string, string | undefined>>,
+  name: string,
+  words: readonly [T, ...T[]],
+): T {
+  const text = env[name] || words[0];
+  const word = words.find((one) => one === text);
+  if (word === undefined) throw new Error(`${name} is "${text}"; it must be ${words.join(" or ")}`);
+  return word;
 }
 
 function socketPath(file: string | undefined): string | null {

@@ -158,6 +158,10 @@ export const ATTRIBUTE_FILES_MAX = 200;
 export const HEADS_NAMED_MAX = 20;
 /** What a refused hand-in is told; the wire takes no more. */
 export const SENTENCE_MAX_CHARS = 500;
+/** How long a done is repeated that is said for a plain command, while the rig does not answer. */
+export const HAND_IN_PATIENCE_MS = 120_000;
+/** How long one of them waits for what comes of it; the rig allows a minute. */
+export const HAND_IN_WAIT_MS = 30_000;
 
 /** What a setup command printed last goes into the reason of the start that it stopped. */
 export const SETUP_WORDS_LINES = 5;

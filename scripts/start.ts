@@ -3,6 +3,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Check } from "../src/events/gate.ts";
 import type { Setup } from "../src/events/place.ts";
+import { agentCommandOf } from "./stack/agent-command.ts";
 import { messageOf, StackError } from "./stack/errors.ts";
 import { guessedCache } from "./stack/guessed-cache.ts";
 import { checksOf } from "./stack/named-checks.ts";
@@ -10,7 +11,7 @@ import { inspectRepository, type Repository } from "./stack/repository.ts";
 import { linkToBoard } from "./stack/link.ts";
 import { quoted } from "./stack/quoted.ts";
 import { askedToStop } from "./stack/signals.ts";
-import { DEMO_AGENT, type Stack, startStack } from "./stack/stack.ts";
+import { DEMO_AGENT, type Stack, type StackOptions, startStack } from "./stack/stack.ts";
 
 const HELP = `Usage: npm start -- [options]
 
@@ -26,7 +27,10 @@ const HELP = `Usage: npm start -- [options]
   --setup COMMAND     what a clone needs before anybody can work in it, such as "npm ci"; a setting of the rig
   --check COMMAND     what must end with 0 on the merged files before anything is pushed, such as "npm test"; may be given
                       again; a setting of the rig, in place of the checks it has
-  --agent COMMAND     what to run as an agent, by sh -c in its clone (a demo agent without a model)
+  --agent NAME        what to run as an agent: claude, codex, opencode, kilo or gemini, or any command, which is run by
+                      sh -c in its clone (without it a demo agent without a model). It may commit and end with 0: its
+                      work is handed in then
+  --messages          that command reads messages, one line of JSON each, on its stdin, which is empty otherwise
   --help              show this
 
 When the API answers, one line \`ready http://127.0.0.1:PORT\` is printed on stdout; all else goes to stderr.
@@ -49,7 +53,8 @@ interface Options {
   readonly setup: string | null;
   /** Empty: those that the rig has. */
   readonly checks: readonly string[];
-  readonly agentCommand: string | null;
+  readonly agent: string | null;
+  readonly messages: boolean;
 }
 
 /** As a client says it in its Host header. */
@@ -72,6 +77,7 @@ function readOptions(args: readonly string[]): Options | "help" {
       target: text,
       "update-instead": { type: "boolean" },
       agent: text,
+      messages: { type: "boolean" },
       setup: text,
       check: { type: "string", multiple: true },
       help: { type: "boolean", short: "h" },
@@ -100,7 +106,8 @@ function readOptions(args: readonly string[]): Options | "help" {
     updateInstead: values["update-instead"] === true,
     setup: values.setup ?? null,
     checks: values.check ?? [],
-    agentCommand: values.agent ?? null,
+    agent: values.agent ?? null,
+    messages: values.messages === true,
   };
 }
 
@@ -116,7 +123,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  if (options.containerUrl !== null && options.agentCommand !== null)
+  if (options.containerUrl !== null && options.agent !== null)
     say("--agent is not used: the control server at --container has its own AGENT_COMMAND");
 
   // What is half started has nothing to hand back, and ends with this process.
@@ -132,12 +139,7 @@ async function main(): Promise<number> {
       ? null
       : await inspectRepository(options.repo, calledFrom, { ...options, token: process.env["TICKTOWN_REPO_TOKEN"] });
   if (repository !== null && repository.caution !== null) say(repository.caution);
-  const stack = await startStack({
-    ...options,
-    agentCommand: options.agentCommand ?? DEMO_AGENT,
-    environment: process.env,
-    say,
-  });
+  const stack = await startStack({ ...options, ...agentOf(options), say });
   isUp = true;
   try {
     if (repository !== null) await introduce(stack, repository, options);
@@ -156,10 +158,19 @@ async function main(): Promise<number> {
   return 0;
 }
 
+/** @throws StackError when what is named is not there */
+function agentOf({ agent, messages }: Options): Pick<StackOptions, "agentCommand" | "environment"> {
+  if (agent === null) return { agentCommand: DEMO_AGENT, environment: process.env };
+  const { command, input, handsIn, passes, sets, says } = agentCommandOf(agent, calledFrom, process.env, messages);
+  for (const line of says) say(line);
+  const settings = { AGENT_INPUT: input, AGENT_HANDS_IN: handsIn, AGENT_PASS: passes.join(",") };
+  return { agentCommand: command, environment: { ...process.env, ...sets, ...settings } };
+}
+
 async function introduce(
   stack: Stack,
   repository: Repository,
-  { agentCommand, containerUrl, setup, checks }: Options,
+  { agent, containerUrl, setup, checks }: Options,
 ): Promise<void> {
   const { rig, isNew } = await stack.api.rigFor(repository);
   // A token that was made anew is meant to be used.
@@ -177,7 +188,7 @@ async function introduce(
   if (repository.warning !== null) say(repository.warning);
   if (setup !== null) await setSetup(stack, rig.id, setup);
   if (checks.length > 0) await setChecks(stack, rig.id, checks);
-  if (agentCommand === null && containerUrl === null)
+  if (agent === null && containerUrl === null)
     say("agents are the demo agent, which only writes lines into work/; give your own with --agent");
   say(
     `sling the first bead:\n  curl -H "Authorization: Bearer $(cat ${quoted(stack.tokenFile)})" -H 'content-type: application/json' ${stack.url}/api/rigs/${rig.id}/sling -d '{"title":"Say hello","body":"Write a greeting into HELLO.md"}'`,

@@ -26,8 +26,10 @@ export interface Agents {
   readonly start: (request: StartAgentRequest) => Promise<StartResult>;
   /** Answers once signalled. @returns false when a newer dispatch runs, which is left alone @throws Refusal 404 */
   readonly stop: (agentId: string, request: StopRequest) => boolean;
-  /** @throws Refusal 404 unknown or not running, 409 still starting, 429 the agent does not read */
+  /** @throws Refusal 404 unknown or not running, 409 still starting, 422 it reads no messages, 429 it does not read them */
   readonly message: (agentId: string, request: MessageRequest) => void;
+  /** Somebody has said done for this dispatch. */
+  readonly noteHandIn: (agentId: string, dispatchId: string) => void;
   /** @throws Refusal 404 */
   readonly status: (agentId: string) => AgentStatus;
   readonly statuses: () => AgentStatus[];
@@ -88,6 +90,10 @@ export function createAgents(options: AgentsOptions): Agents {
       else setTimeout(end, lingerMs).unref();
       return true;
     },
+    noteHandIn: (agentId, dispatchId) => {
+      const run = roster.get(agentId)?.run;
+      if (run !== undefined && run.dispatchId === dispatchId) run.saidDone = true;
+    },
     message: (agentId, request) => sendMessage(roster.known(agentId), request),
     status: (agentId) => statusOf(roster.known(agentId).run),
     statuses: () => roster.runs().map(statusOf),
@@ -135,6 +141,8 @@ function sendMessage({ run, ring }: KnownAgent, { prompt }: MessageRequest): voi
     throw new Refusal(409, "starting", `${agentId} has no process yet; send the message again in a moment`);
   if (run.status !== "running" || run.process === null)
     throw new Refusal(404, "not_running", `${agentId} is not running (${run.exitReason ?? run.status})`);
+  if (!run.process.hasInput)
+    throw new Refusal(422, "hears_nothing", `the command of ${agentId} is one that reads no messages`);
   if (!run.process.send(JSON.stringify({ type: "message", prompt }))) {
     throw new Refusal(429, "stdin_full", `${agentId} does not read its stdin; the message was not delivered`);
   }

@@ -19,7 +19,7 @@ export function agentEnvironment(
   const apiUrl = config.apiUrl;
   const who = identityOf(request);
   const env: Record<string, string> = {
-    ...hostEnvForAgents(config.hostEnv),
+    ...hostEnvForAgents(config.hostEnv, config.agentPass),
     ...(apiUrl === null ? {} : { GASTOWN_API_URL: apiUrl }),
     GIT_AUTHOR_NAME: who.name,
     GIT_AUTHOR_EMAIL: who.email,

@@ -10,6 +10,7 @@ import type { PidFiles } from "../processes/pidfiles.ts";
 import { Refusal } from "../refusal.ts";
 import { type EndRun, type ReportEnd, askedToEnd } from "./ending.ts";
 import { withSetAside } from "./environment.ts";
+import { handInFor } from "./hand-in-for.ts";
 import { startHeartbeat } from "./heartbeats.ts";
 import type { EventRing } from "./output.ts";
 import type { Roster } from "./roster.ts";
@@ -66,6 +67,7 @@ export function createLaunch(options: LaunchOptions): Launch {
       env: withSetAside(workspace.env, prepared.setAside),
       mark: markOf(mark, randomUUID()),
       redact: workspace.redact,
+      hasInput: config.agentInput === "messages",
       onLine: (stream, line) => noteLine(run, ring, stream, line),
     }).catch((error: unknown) => {
       throw new Refusal(422, "spawn_failed", `the operating system did not start the agent: ${messageOf(error)}`);
@@ -117,6 +119,7 @@ async function untilReported({ config, pidFiles, report }: LaunchOptions, launch
     if (failures === 1) ring.append("heartbeat_failed", { error: workspace.redact(messageOf(error)) });
   });
   const exit = await process.gone;
+  if (config.handsIn === "at_exit" && exit.code === 0) await handInFor(run, request.branch, ring, workspace.redact);
   stopHeartbeat();
   await keepCommits(request, workspace, config).catch((error: unknown) =>
     ring.append("git_warning", { message: `the commits are in the agent's clone alone: ${messageOf(error)}` }),

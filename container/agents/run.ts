@@ -24,6 +24,8 @@ export interface Run {
   process: AgentProcess | null;
   /** Ends the setup that runs before there is a process. */
   stopSetup: ((signal: NodeJS.Signals) => void) | null;
+  /** Its work was looked at, because somebody has said that it is done. */
+  saidDone: boolean;
   /** What its start found in the way and kept, or gave back. */
   setAside: readonly SetAside[];
   /** Set once somebody asked for the end. */
@@ -63,6 +65,7 @@ export function newRun(request: StartAgentRequest, config: Config): Run {
     activeTools: new Set(),
     process: null,
     stopSetup: null,
+    saidDone: false,
     setAside: [],
     ending: null,
     stated: null,
@@ -90,6 +93,7 @@ export function lostRun(record: ProcessRecord): Run {
     activeTools: new Set(),
     process: null,
     stopSetup: null,
+    saidDone: false,
     setAside: [],
     ending: null,
     stated: null,

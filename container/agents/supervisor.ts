@@ -18,6 +18,8 @@ export interface AgentProcess {
   readonly gone: Promise<Exit>;
   /** Signals the group now and kills what is left of it after the grace. Repeating it does not extend the grace. */
   readonly stop: (signal: NodeJS.Signals, grace_ms: number) => void;
+  /** Whether it has a stdin that anything can be said on. */
+  readonly hasInput: boolean;
   /** One line to stdin. @returns false when the agent does not read and too much is waiting, or stdin is closed */
   readonly send: (line: string) => boolean;
   /** Nothing more is said to it: who reads its stdin finds the end. */
@@ -33,6 +35,8 @@ export interface SpawnOptions {
   /** What its process and everything that it starts is known by: see processes/marks.ts. */
   readonly mark: string;
   readonly redact: Redact;
+  /** false: its stdin is empty from the beginning. */
+  readonly hasInput?: boolean;
   readonly onLine: (stream: "stdout" | "stderr", line: Line) => void;
   /** All that it prints, as it is. */
   readonly onBytes?: (chunk: Buffer) => void;
@@ -54,7 +58,7 @@ export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
     cwd: options.cwd,
     env: { ...options.env, [MARK]: options.mark },
     detached: true, // Its own group, so that a stop reaches everything it starts, and a Ctrl-C on us does not.
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: [options.hasInput === false ? "ignore" : "pipe", "pipe", "pipe"],
   });
   if (child.pid !== undefined) running.set(child.pid, options.mark);
   const output = readOutput(child, options);
@@ -93,6 +97,7 @@ export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
   return {
     pid,
     gone: untilGone(),
+    hasInput: child.stdin !== null,
     stop: (signal, grace_ms) => {
       if (over) return; // From here on the pid may belong to somebody else.
       // Found before anybody is told: what an agent starts to save its work, once it was told, is left alone.

@@ -138,11 +138,13 @@ function routeGit(app: Hono, { merges, trains }: AppOptions): void {
   app.get("/git/train/:id", (c) => c.json(trains.state(c.req.param("id"))));
 }
 
-function routeHandIns(app: Hono, { handIns, capabilities }: AppOptions): void {
+function routeHandIns(app: Hono, { agents, handIns, capabilities }: AppOptions): void {
   app.get("/capabilities", (c) => c.json(capabilities));
-  app.post("/agents/:id/inspect", async (c) =>
-    c.json(await handIns.inspect(c.req.param("id"), await read(c, InspectRequest))),
-  );
+  app.post("/agents/:id/inspect", async (c) => {
+    const request = await read(c, InspectRequest);
+    agents.noteHandIn(c.req.param("id"), request.dispatchId);
+    return c.json(await handIns.inspect(c.req.param("id"), request));
+  });
 }
 
 function routePlaces(app: Hono, places: Places): void {

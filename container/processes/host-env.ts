@@ -35,8 +35,9 @@ const FOR_GIT = [
 
 type HostEnv = Readonly<Record<string, string | undefined>>;
 
-export function hostEnvForAgents(host: HostEnv): Record<string, string> {
-  return pick(host, FOR_AGENTS);
+/** @param more names beside the list */
+export function hostEnvForAgents(host: HostEnv, more: readonly string[] = []): Record<string, string> {
+  return pick(host, [...FOR_AGENTS, ...more]);
 }
 
 export function hostEnvForGit(host: HostEnv): Record<string, string> {

@@ -1,6 +1,11 @@
 /** Where on the rig API things are reported. */
 
-export function agentUrl(apiUrl: string, rigId: string, agentId: string, what: "heartbeat" | "completed"): string {
+export function agentUrl(
+  apiUrl: string,
+  rigId: string,
+  agentId: string,
+  what: "heartbeat" | "completed" | "done",
+): string {
   return `${base(apiUrl)}/api/rigs/${encodeURIComponent(rigId)}/agents/${encodeURIComponent(agentId)}/${what}`;
 }
 

@@ -101,6 +101,8 @@ function told(rig: TestRig, { path, body }: Recorded): void {
       reason: String(body["reason"]),
       resetAt: null,
     });
+  if (kind === "agents" && what === "done")
+    rig.run({ type: "done", agentId: id, branch: String(body["branch"]), prUrl: null, summary: null }, as(rig, id));
   if (kind === "review-queue" && what === "complete")
     rig.run({
       type: "complete_review",

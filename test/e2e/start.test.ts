@@ -32,14 +32,14 @@ const filesIn = (folder: string): string[] =>
 const rigIn = (program: Program): string => /rig (rig-\S+)/.exec(program.stderr())?.[1] ?? "no rig";
 
 /** What people copy from there must work: the script, and how it is named when Ticktown is started in a folder beside it. */
-function agentOfTheReadme(): { readonly script: string; readonly command: string } {
+function agentOfTheReadme(): { readonly script: string; readonly command: string; readonly cwd: string } {
   const readme = readFileSync(path.join(PROJECT, "README.md"), "utf8");
   const script = /```sh\n(# agent\.sh\n[^`]+)```/.exec(readme)?.[1];
   const argument = /^npm start -- --repo \S+ --agent (.+)$/m.exec(readme)?.[1];
   if (script === undefined || argument === undefined) throw new Error("README.md has no agent.sh any more");
   const cwd = path.join(dir, "ticktown");
   mkdirSync(cwd);
-  return { script, command: execFileSync("sh", ["-c", `printf %s ${argument}`], { cwd, encoding: "utf8" }) };
+  return { script, cwd, command: execFileSync("sh", ["-c", `printf %s ${argument}`], { cwd, encoding: "utf8" }) };
 }
 
 async function get<T>(url: string, state: string): Promise<T> {
@@ -102,7 +102,8 @@ test("npm start: one ready line, an own agent, one town per state folder, a clea
   const bin = path.join(dir, "bin");
   mkdirSync(bin);
   writeFileSync(path.join(bin, "my-coding-agent"), `#!/bin/sh\nprintf '%s\\n' "$1" > TOLD.md\n`, { mode: 0o755 });
-  const env = { PATH: `${bin}:${process.env["PATH"]}` };
+  // As npm says where it was called.
+  const env = { PATH: `${bin}:${process.env["PATH"]}`, INIT_CWD: agent.cwd };
   const state = path.join(dir, "state");
   const port = await freePort();
   const rules = ["--setup", "true", "--check", "test -s TOLD.md", "--check", "grep -q HELLO TOLD.md"];

@@ -1,0 +1,90 @@
+/** What `--agent` names: a preset, or a command as it was typed. Looked at before anything is started. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { StackError } from "./errors.ts";
+import { keysFound, type Preset, PRESETS, presetNamed, versionOf } from "./presets.ts";
+import { quoted } from "./quoted.ts";
+
+export interface AgentCommand {
+  /** As the control server runs it, from any folder. */
+  readonly command: string;
+  readonly input: "messages" | "none";
+  readonly handsIn: "itself" | "at_exit";
+  /** Names in the environment that it sees as well. */
+  readonly passes: readonly string[];
+  /** Set for it. */
+  readonly sets: Readonly<Record<string, string>>;
+  /** For people: what was found. */
+  readonly says: readonly string[];
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * @param from the folder in which it was typed
+ * @param messages whether it reads messages on its stdin
+ * @throws StackError when its program or script is not there
+ */
+export function agentCommandOf(typed: string, from: string, env: Env, messages: boolean): AgentCommand {
+  const preset = presetNamed(typed.trim());
+  if (preset !== undefined) return ofPreset(preset, env);
+  const command = fromAnywhere(typed, from);
+  checkProgram(command, typed, env);
+  return {
+    command,
+    input: messages ? "messages" : "none",
+    handsIn: "at_exit",
+    passes: [],
+    sets: {},
+    says: [],
+  };
+}
+
+function ofPreset(preset: Preset, env: Env): AgentCommand {
+  const { name, program, command, sets, login } = preset;
+  const version = versionOf(program, env);
+  if (version === null)
+    throw new StackError(`--agent ${name}: the program ${program} is not on the PATH, or does not say its version`);
+  const found = keysFound(preset, env);
+  const key =
+    found.length > 0
+      ? `it sees ${found.join(", ")}`
+      : `none of ${preset.keys.join(", ")} is set: ${login}, or it can do nothing`;
+  return {
+    command,
+    input: "none",
+    handsIn: "at_exit",
+    passes: [...found, ...Object.keys(sets)],
+    sets,
+    says: [`agents are ${program} ${version}; ${key}`],
+  };
+}
+
+/** A path that begins with ./ or ../ is meant from where it was typed, and agents run in clones of their own. */
+function fromAnywhere(typed: string, from: string): string {
+  return typed.replaceAll(/(^|[\s;&|(])(\.{1,2}\/[^\s'"|&;<>()$`\\]+)/g, (_, before: string, file: string) => {
+    const whole = path.resolve(from, file);
+    if (!existsSync(whole)) throw new StackError(`--agent: there is no ${whole}; ${file} is meant from ${from}`);
+    return `${before}${quoted(whole)}`;
+  });
+}
+
+/** Asked of a shell in an empty folder, as an agent's would be. */
+function checkProgram(command: string, typed: string, env: Env): void {
+  const [, program] = /^\s*(?:exec\s+)?([A-Za-z0-9_][^\s'"|&;<>()$`\\=]*)(?=\s|$)/.exec(command) ?? [];
+  if (program === undefined) return; // An assignment, a quote, a group: the shell will say.
+  const scratch = mkdtempSync(path.join(tmpdir(), "ticktown-agent-"));
+  try {
+    execFileSync("sh", ["-c", 'command -v -- "$1"', "sh", program], { cwd: scratch, env, stdio: "ignore" });
+  } catch {
+    const preset = PRESETS.map(({ name }) => name).join(", ");
+    throw new StackError(
+      `--agent "${typed}": there is no program ${program}. Agents run in clones of their own: name a script by ./ or ../ from here, ` +
+        `or by its full path; by name there are ${preset}`,
+    );
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}

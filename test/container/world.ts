@@ -268,9 +268,16 @@ const ENDINGS = [
   ["SIGKILL", 10_000],
 ] as const;
 
-/** The control server as it runs in production: a process of its own, which can be killed. */
-export async function spawnControl(env: Record<string, string>, uid?: number): Promise<ControlProcess> {
-  const child = spawn(process.execPath, [path.join(CONTAINER_DIR, "main.ts")], {
+/**
+ * The control server as it runs in production: a process of its own, which can be killed.
+ * @param within a program that runs it, with its arguments
+ */
+export async function spawnControl(
+  env: Record<string, string>,
+  within: readonly string[] = [],
+): Promise<ControlProcess> {
+  const [program = "", ...args] = [...within, process.execPath, path.join(CONTAINER_DIR, "main.ts")];
+  const child = spawn(program, args, {
     env: {
       ...hostEnv(),
       AGENT_COMMAND: RUN_SCRIPT,
@@ -281,7 +288,6 @@ export async function spawnControl(env: Record<string, string>, uid?: number): P
       ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],
-    ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   let stderr = "";
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));

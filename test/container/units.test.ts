@@ -85,6 +85,7 @@ test("a demo plan takes what it knows from the body and has a default for the re
     rate_limit_ms: 0,
     hang: false,
     forget: false,
+    todo: false,
   });
   const body =
     "Please write it.\n- steps: 5\nstep_ms: 10\nfile: docs/x.md\nhelp: Which colour: red or blue?\nfail: 2\nhang: once\ncolour: red";
@@ -97,6 +98,7 @@ test("a demo plan takes what it knows from the body and has a default for the re
     rate_limit_ms: 0,
     hang: true,
     forget: false,
+    todo: false,
   });
 });
 

@@ -37,7 +37,8 @@ export interface SpawnOptions {
   readonly redact: Redact;
   /** false: its stdin is empty from the beginning. */
   readonly hasInput?: boolean;
-  readonly onLine: (stream: "stdout" | "stderr", line: Line) => void;
+  /** Without it nothing is cut into lines and redacted, which takes its time where there are millions. */
+  readonly onLine?: (stream: "stdout" | "stderr", line: Line) => void;
   /** All that it prints, as it is. */
   readonly onBytes?: (chunk: Buffer) => void;
 }
@@ -135,12 +136,12 @@ function readOutput(child: ChildProcess, { redact, onLine, onBytes }: SpawnOptio
     (["stdout", "stderr"] as const).map(
       (name) =>
         new Promise<void>((resolve) => {
-          const splitter = createLineSplitter(redact, (line) => onLine(name, line));
+          const splitter = onLine && createLineSplitter(redact, (line) => onLine(name, line));
           if (onBytes !== undefined) child[name]?.on("data", onBytes);
-          child[name]?.on("data", splitter.push);
+          if (splitter !== undefined) child[name]?.on("data", splitter.push);
           child[name]?.on("error", () => {});
           child[name]?.once("close", () => {
-            splitter.end();
+            splitter?.end();
             resolve();
           });
         }),

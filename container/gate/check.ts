@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Check, CheckRun, RedWhy } from "../../src/wire/train.ts";
 import { spawnAgent, type Exit } from "../agents/supervisor.ts";
-import { CHECK_LINES_KEPT } from "../limits.ts";
+import { CHECK_LINES_KEPT, CHECK_WORDS_MAX_BYTES, SECRET_MAX_CHARS } from "../limits.ts";
 import { messageOf } from "../log.ts";
 import { markOf } from "../processes/marks.ts";
 import type { Redact } from "../redact.ts";
@@ -39,7 +39,7 @@ export async function runCheck(job: CheckJob): Promise<CheckRun> {
     exit,
     ms: Math.round(performance.now() - started),
     outputDigest: output.digest(),
-    words: why === null ? "" : lastOf(sentence, output.lines),
+    words: why === null ? "" : lastOf(sentence, output.lines(job.redact)),
   });
   let late = false;
   const program = await spawnAgent({
@@ -49,7 +49,6 @@ export async function runCheck(job: CheckJob): Promise<CheckRun> {
     env: { ...job.env },
     mark: markOf(job.mark, randomUUID()),
     redact: job.redact,
-    onLine: (_, { text }) => output.line(text),
     onBytes: output.bytes,
   }).catch((error: unknown) => messageOf(error));
   if (typeof program === "string") return done(null, "missing_command", `it could not be started: ${program}`);
@@ -87,28 +86,30 @@ function judge({ code, signal }: Exit): [Why | null, string] {
 }
 
 interface Output {
-  readonly lines: string[];
-  readonly line: (text: string) => void;
+  /** The last ones. */
+  readonly lines: (redact: Redact) => string[];
   readonly bytes: (chunk: Buffer) => void;
   readonly digest: () => string;
   readonly wasExpected: () => boolean;
 }
 
-/** All of it is looked through and counted in; only the last lines are kept. */
+/** What is kept of the end while it runs: more than is told, since empty lines and escapes are not told. */
+const END_MAX_BYTES = 16 * CHECK_WORDS_MAX_BYTES;
+
+/** All of it is looked through and counted in; only its end is kept, so that a check may print as much as it likes. */
 function listen(expected: string | null): Output {
   const hash = createHash("sha256");
   const wanted = expected === null ? null : Buffer.from(expected);
-  const lines: string[] = [];
+  let end = Buffer.alloc(0);
+  let isCut = false;
   let tail = Buffer.alloc(0);
   let found = wanted === null;
   return {
-    lines,
-    line: (text) => {
-      lines.push(text);
-      if (lines.length > CHECK_LINES_KEPT) lines.shift();
-    },
+    lines: (redact) => linesOf(end.toString("utf8"), isCut, redact),
     bytes: (chunk) => {
       hash.update(chunk);
+      isCut ||= end.length + chunk.length > END_MAX_BYTES;
+      end = Buffer.concat([end, chunk]).subarray(-END_MAX_BYTES);
       if (found || wanted === null) return;
       const text = Buffer.concat([tail, chunk]);
       found = text.includes(wanted);
@@ -118,6 +119,14 @@ function listen(expected: string | null): Output {
     digest: () => hash.copy().digest("hex"),
     wasExpected: () => found,
   };
+}
+
+/** Where its beginning is gone, so is the line that begins there: of half a secret nobody would know that it is one. */
+function linesOf(text: string, isCut: boolean, redact: Redact): string[] {
+  const cut = text.indexOf("\n");
+  const clean = redact(isCut && cut !== -1 ? text.slice(cut + 1) : text);
+  const whole = isCut && cut === -1 ? clean.slice(SECRET_MAX_CHARS) : clean;
+  return whole.replace(/\n$/, "").split("\n").slice(-CHECK_LINES_KEPT);
 }
 
 export const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex");

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { lookAt } from "../git/files-of.ts";
-import { mustGit } from "../git/git.ts";
+import { lastWords } from "../git/git.ts";
 import { copyIndex } from "../git/layout.ts";
 import { fetchLfs, filterLines } from "../git/lfs.ts";
 import { fetchContents } from "../git/modes.ts";
@@ -12,6 +12,7 @@ import { initSubmodules } from "../git/submodules.ts";
 import { GIT_CHECKOUT_TIMEOUT_MS } from "../limits.ts";
 import { messageOf } from "../log.ts";
 import { removeTree } from "../place/remove.ts";
+import { isPassing, whyFailed } from "../train/classify.ts";
 import { type TrainContext, passing } from "../train/context.ts";
 
 export interface Copy {
@@ -28,12 +29,15 @@ export interface Copy {
   readonly remove: () => Promise<void>;
 }
 
+/** git cannot make files of the commit: no disk would take them. */
+export class NoFiles extends Error {}
+
 /** Where copies lie; nothing in it outlives the server that made it. */
 export const gatesOf = (workDir: string): string => path.join(workDir, "gates");
 
 let counter = 0;
 
-/** @throws Stopped when the remote does not give what it needs; Refusal submodules_failed; GitFailure, or the disk's error */
+/** @throws Stopped when the remote does not give what it needs; NoFiles; Refusal submodules_failed; GitFailure, or the disk's error */
 export async function makeCopy(context: TrainContext, gates: string, commit: string): Promise<Copy> {
   const { git, folders } = context;
   const root = path.join(gates, `${process.pid}-${Date.now().toString(36)}-${++counter}`);
@@ -75,11 +79,14 @@ async function checkOut({ git, folders, remote }: TrainContext, tree: string, co
     throw passing("remote_unreachable", messageOf(error));
   }
   await copyOne(git, folders, tree, commit);
-  await mustGit(git, tree, ["checkout", "--quiet", "--force", "--detach", commit], {
+  const result = await git(tree, ["checkout", "--quiet", "--force", "--detach", commit], {
     timeout_ms: GIT_CHECKOUT_TIMEOUT_MS,
     // Large files are taken from the store.
     env: lending(store),
   });
+  if (result.code !== 0 && isPassing(result.stderr))
+    throw whyFailed(result.stderr, "the tree could not be checked out", "internal");
+  if (result.code !== 0) throw new NoFiles(`the tree cannot be checked out: ${lastWords(result)}`);
   if (git.place.submodules === "init") await initSubmodules(git, tree, remote);
 }
 

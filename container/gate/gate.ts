@@ -5,6 +5,8 @@ import type { Setup } from "../../src/wire/container.ts";
 import type { CheckRun, GateRun, RedWhy } from "../../src/wire/train.ts";
 import type { Box } from "../box/box.ts";
 import type { Config } from "../config.ts";
+import { GitFailure } from "../git/git.ts";
+import { Untidy } from "../git/untidy.ts";
 import { messageOf } from "../log.ts";
 import type { KeyedMutex } from "../mutex.ts";
 import { refuseWhenFull } from "../place/disk.ts";
@@ -15,7 +17,7 @@ import { Refusal } from "../refusal.ts";
 import { type TrainContext, checkGoesOn, listed, passing } from "../train/context.ts";
 import { treeOf } from "../train/landed.ts";
 import { digestOf, runCheck } from "./check.ts";
-import { type Copy, gatesOf, makeCopy } from "./copy.ts";
+import { type Copy, NoFiles, gatesOf, makeCopy } from "./copy.ts";
 import { boxOf, checkEnvironment, setupEnvironment } from "./environment.ts";
 import type { Rules } from "./rules.ts";
 import { type StoreState, stateOf, whatWasTouched } from "./store-watch.ts";
@@ -41,6 +43,7 @@ export interface GateJob {
 }
 
 type Why = z.infer<typeof RedWhy>;
+type Dirt = Awaited<ReturnType<Copy["dirt"]>>;
 
 /** @throws Stopped when it says nothing of the tree; GitFailure, or the disk's error */
 export async function runGate(room: GateRoom, context: TrainContext, job: GateJob): Promise<GateRun> {
@@ -61,7 +64,7 @@ export async function runGate(room: GateRoom, context: TrainContext, job: GateJo
   const lost = await lostPointer(context, room.config, target, commit);
   if (lost !== null) return told("red", [redRun("submodule", "", "submodule", lost)]);
   return withCopy(room, context, commit, async (copy) => {
-    const watched = room.box.kind === "none" ? await stateOf(git, folders.store) : null;
+    const watched = room.box.kind === "none" ? await stateOf(git, folders) : null;
     const prepared = await prepare(room, context, rules.setup, copy, commit === target);
     if ("why" in prepared) {
       // Whose matter that is, the target tells: without a cache, in case what it needs is away now.
@@ -72,25 +75,31 @@ export async function runGate(room: GateRoom, context: TrainContext, job: GateJo
     const checks = await runChecks(room, context, job, copy, { watched, before: new Set(prepared.untracked) });
     return told(checks.every(({ verdict }) => verdict === "green") ? "green" : "red", checks);
   }).catch(async (error: unknown) => {
-    if (!(error instanceof Refusal)) throw error;
+    if (!isUnmakeable(error)) throw error;
     await blameOrStop(room, context, commit === target ? null : target, error);
-    return told("red", [redRun("submodule", "", "submodule", error.message)]);
+    const why = error instanceof NoFiles ? "checkout" : "submodule";
+    return told("red", [redRun(why, "", why, error.message)]);
   });
 }
 
-/** Submodules that cannot be checked out are the work's matter only where those of the target can. @throws Stopped otherwise */
+/** No copy can be made of such a tree, as of one with a submodule that is away. */
+const isUnmakeable = (error: unknown): error is Refusal | NoFiles =>
+  error instanceof Refusal || error instanceof NoFiles;
+
+/** What cannot be checked out is the work's matter only where the target can. @throws Stopped otherwise */
 async function blameOrStop(
   room: GateRoom,
   context: TrainContext,
   target: string | null,
-  error: Refusal,
+  error: Refusal | NoFiles,
 ): Promise<void> {
   const fails = (): Promise<boolean> =>
     withCopy(room, context, target ?? "", async () => false).catch((other: unknown) => {
-      if (other instanceof Refusal) return true;
+      if (isUnmakeable(other)) return true;
       throw other;
     });
-  if (target === null || (await fails())) throw passing("remote_unreachable", error.message);
+  if (target === null || (await fails()))
+    throw passing(error instanceof NoFiles ? "internal" : "remote_unreachable", error.message);
 }
 
 /** @throws Stopped disk_full: a check that finds no room would be red for nothing */
@@ -168,11 +177,27 @@ async function afterwards(
   born: () => Promise<ReadonlySet<string>>,
 ): Promise<CheckRun> {
   if (run.verdict === "red") return run;
-  const { changed, untracked } = await copy.dirt();
+  const left = await dirtOf(copy, born);
+  if (typeof left === "string") return spoilt(run, "dirty", left);
+  const { changed, untracked } = left;
   const fresh = changed.length === 0 ? new Set<string>() : await born();
   const dirt = [...changed.filter((name) => !fresh.has(name)), ...untracked.filter((name) => !before.has(name))];
   return dirt.length === 0 ? run : spoilt(run, "dirty", `it left the tree dirty: ${listed(dirt)}`);
 }
+
+/** @returns a sentence where what was left of the tree cannot be listed, as when it is gone, or has a million files more */
+async function dirtOf(copy: Copy, born: () => Promise<unknown>): Promise<Dirt | string> {
+  try {
+    return await copy.dirt();
+  } catch (error) {
+    if (!(error instanceof Untidy || error instanceof GitFailure)) throw error;
+    // Where that of an untouched copy cannot be listed either it is nobody's doing.
+    await born();
+    return `what it left of the tree cannot be listed: ${messageOf(error).slice(0, DIRT_WORDS_MAX_CHARS)}`;
+  }
+}
+
+const DIRT_WORDS_MAX_CHARS = 300;
 
 /** Files that git calls changed in any checkout of it, as those with line ends that its attributes forbid. */
 function bornDirty(room: GateRoom, context: TrainContext, { commit }: Copy): Promise<ReadonlySet<string>> {
@@ -233,8 +258,11 @@ async function prepare(
   } finally {
     context.signal.removeEventListener("abort", end);
   }
-  const { changed, untracked } = await copy.dirt();
-  const fresh = changed.length === 0 ? new Set<string>() : await bornDirty(room, context, copy);
+  const born = (): ReturnType<typeof bornDirty> => bornDirty(room, context, copy);
+  const left = await dirtOf(copy, born);
+  if (typeof left === "string") return { why: left };
+  const { changed, untracked } = left;
+  const fresh = changed.length === 0 ? new Set<string>() : await born();
   const own = changed.filter((name) => !fresh.has(name));
   if (own.length === 0) return { untracked };
   return { why: `the setup command changed ${listed(own)}, so what would be checked is not what would be merged` };

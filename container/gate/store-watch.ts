@@ -2,11 +2,11 @@
  * Without a box a check could write the rig's store. What it may not change is compared before and after; what others change there
  * meanwhile, as a fetch or a hand-in, is told apart from it.
  */
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { GIT_REFS_MAX_BYTES } from "../limits.ts";
 import { type Git, isAncestor, mustGit } from "../git/git.ts";
-import { REFS } from "../git/layout.ts";
+import { REFS, type RigFolders } from "../git/layout.ts";
 import { refreshStore, remoteTip } from "../git/store.ts";
 import type { TrainContext } from "../train/context.ts";
 
@@ -14,13 +14,15 @@ export interface StoreState {
   /** Files that decide what git does there. */
   readonly files: string;
   readonly refs: ReadonlyMap<string, string>;
+  /** What trains have written down of their pushes, by its file: receipts, until the rig has them. */
+  readonly pushes: ReadonlyMap<string, string>;
 }
 
 const FILES = ["config", "HEAD", "info/grafts", "info/attributes", "objects/info/alternates"];
 /** Written all the time by fetches, and for agents that work beside the gate; nothing is merged by these names. */
 const BUSY = /^refs\/(tags|ticktown\/(work|pins|seen|leftovers|given-back))\//;
 
-export async function stateOf(git: Git, store: string): Promise<StoreState> {
+export async function stateOf(git: Git, { store, pushes }: RigFolders): Promise<StoreState> {
   const out = await mustGit(git, store, ["for-each-ref", "--format=%(refname) %(objectname)"], {
     stdoutMax_bytes: GIT_REFS_MAX_BYTES,
   });
@@ -34,14 +36,19 @@ export async function stateOf(git: Git, store: string): Promise<StoreState> {
   };
   const hooks = path.join(store, "hooks");
   const files = [...FILES.map(read), ...(existsSync(hooks) ? readdirSync(hooks).sort() : [])];
-  return { files: JSON.stringify(files), refs: new Map(refs) };
+  const written = existsSync(pushes) ? readdirSync(pushes).map((name) => path.join(pushes, name)) : [];
+  return {
+    files: JSON.stringify(files),
+    refs: new Map(refs),
+    pushes: new Map(written.map((file) => [file, lstatSync(file).isFile() ? readFileSync(file, "utf8") : ""])),
+  };
 }
 
 /** @returns what somebody changed who may not; it is put back as it was, as far as it are refs. null: nothing */
 export async function whatWasTouched(context: TrainContext, before: StoreState): Promise<string | null> {
   const { git, folders } = context;
   const { store } = folders;
-  const after = await stateOf(git, store);
+  const after = await stateOf(git, folders);
   const names = [...new Set([...before.refs.keys(), ...after.refs.keys()])].filter(
     (name) => before.refs.get(name) !== after.refs.get(name),
   );
@@ -55,6 +62,10 @@ export async function whatWasTouched(context: TrainContext, before: StoreState):
     await mustGit(git, store, ["update-ref", "--stdin"], {
       input: back.map((name) => orderFor(name, before.refs.get(name))).join(""),
     });
+  // The rig's answer takes one away at any time; none is written while a gate runs.
+  const forged = [...after.pushes].filter(([file, text]) => before.pushes.get(file) !== text);
+  for (const [file] of forged) rmSync(file, { recursive: true, force: true });
+  if (forged.length > 0) touched.push("the receipts that wait for the rig");
   if (before.files !== after.files) touched.push("its configuration");
   return touched.length === 0 ? null : touched.slice(0, 5).join(", ");
 }

@@ -70,6 +70,8 @@ export const RedWhy = z.enum([
   "store_touched",
   /** The commit that a submodule points to is nowhere. */
   "submodule",
+  /** Its files cannot be written to a disk, as one with a name that is too long, or `.git/config`. */
+  "checkout",
 ]);
 export type RedWhy = z.infer<typeof RedWhy>;
 

@@ -6,6 +6,7 @@
 
 import { CLOUD_MUTANTS } from "./cloud.ts";
 import { DOOR_MUTANTS } from "./door.ts";
+import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
 import { QUEUE_MUTANTS } from "./queue.ts";
@@ -223,6 +224,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...GIT_MUTANTS,
   ...HAND_IN_MUTANTS,
   ...QUEUE_MUTANTS,
+  ...GATE_MUTANTS,
   ...TRAIN_MUTANTS,
   ...VERIFY_MUTANTS,
 ];

@@ -1,0 +1,33 @@
+/** The mutants of the gate against who means ill with it. Their tests are in test/container/gate-odd.test.ts. */
+import { edit, mutant, type Mutant } from "./mutant.ts";
+
+export const GATE_MUTANTS: readonly Mutant[] = [
+  mutant(
+    "GATE-checkout",
+    "a tree that cannot be checked out is red where the target can",
+    "it stops the queue, and is tried again for ever",
+    edit(
+      "container/gate/gate.ts",
+      "error instanceof Refusal || error instanceof NoFiles;",
+      "error instanceof Refusal;",
+    ),
+  ),
+  mutant(
+    "GATE-left",
+    "a check after which there is nothing to look at is red",
+    "it stops the queue, and is tried again for ever",
+    edit("container/gate/gate.ts", "if (!(error instanceof Untidy ||", "if (error instanceof Untidy || !("),
+  ),
+  mutant(
+    "GATE-end",
+    "what is told of a check's output has no half of a secret",
+    "it begins wherever the bytes that are kept begin",
+    edit("container/gate/check.ts", "isCut && cut !== -1 ?", "isCut && cut === 0 ?"),
+  ),
+  mutant(
+    "GATE-forged",
+    "what trains wrote down of their pushes is not a check's to write",
+    "nobody looks",
+    edit("container/gate/store-watch.ts", "if (forged.length > 0)", "if (forged.length < 0)"),
+  ),
+];

@@ -144,6 +144,8 @@ export const UNTRACKED_REMEMBERED_MAX = 1000;
 /** A git in an agent's clone that takes longer is looked after: a pipe may lie in its way. */
 export const PIPE_PATIENCE_MS = 3 * SECOND_MS;
 export const PIPE_SEARCH_TIMEOUT_MS = 1 * MINUTE_MS;
+/** Changed files that are compared byte for byte, because git's attributes may make them look changed. */
+export const NORMALISED_FILES_MAX = 500;
 /** The user's and the agent's lists of ignored files, each. */
 export const EXCLUDES_MAX_BYTES = 256 * KIB;
 /** One push of an agent into its inbox, and the inbox as a whole. */

@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { readPlain } from "../files.ts";
-import { EXCLUDES_MAX_BYTES, GIT_CHECKOUT_TIMEOUT_MS, LEFTOVER_MAX_BYTES } from "../limits.ts";
+import { EXCLUDES_MAX_BYTES, GIT_CHECKOUT_TIMEOUT_MS, LEFTOVER_MAX_BYTES, NORMALISED_FILES_MAX } from "../limits.ts";
 import { type Git, GitFailure, mustGit } from "./git.ts";
 import { filterArgs } from "./lfs.ts";
 import { Untidy, waryGit } from "./untidy.ts";
@@ -70,9 +70,15 @@ export async function lookAt(
     close();
     throw error;
   }
+  let untouched: readonly Entry[] = [];
   return {
-    files: async () =>
-      filesIn(await must(["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"])),
+    files: async () => {
+      const said = await must(["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"]);
+      const { changed, untracked } = filesIn(said);
+      untouched = await untouchedOf(work, changed, must);
+      const names = new Set(untouched.map(({ name }) => name));
+      return { changed: changed.filter((name) => !names.has(name)), untracked };
+    },
     snapshot: async () => {
       const listed = await run(["ls-files", "--others", "--exclude-standard", "-z"]);
       if (listed.code === null) throw new Untidy("has more untracked files than can be kept");
@@ -83,6 +89,8 @@ export async function lookAt(
       const files = untracked.filter((name) => !name.endsWith("/"));
       checkSize(work, files);
       await must(["add", "--update", "."]);
+      const entries = untouched.map(({ mode, id, name }) => `${mode} ${id}\t${name}\0`);
+      if (entries.length > 0) await must(["update-index", "-z", "--index-info"], entries.join(""));
       if (files.length > 0)
         await must(["update-index", "--add", "-z", "--stdin"], files.map((name) => `${name}\0`).join(""));
       return { tree: (await must(["write-tree"])).trim(), nested };
@@ -98,6 +106,35 @@ function filesIn(status: string): Files {
     changed: entries.filter((entry) => !entry.startsWith("??") && entry[1] !== " ").map((entry) => entry.slice(3)),
     untracked: entries.filter((entry) => entry.startsWith("??")).map((entry) => entry.slice(3)),
   };
+}
+
+interface Entry {
+  readonly mode: string;
+  readonly id: string;
+  readonly name: string;
+}
+
+/**
+ * Files that git would store otherwise than they are committed, as those with CRLF where an attribute says `text`: git says that they are
+ * changed as soon as it has to read them. What is byte for byte as it was committed was changed by nobody.
+ */
+async function untouchedOf(
+  work: string,
+  changed: readonly string[],
+  must: (args: readonly string[], input?: string) => Promise<string>,
+): Promise<Entry[]> {
+  const isPlain = (name: string): boolean =>
+    !name.includes("\n") && (lstatSync(path.join(work, name), { throwIfNoEntry: false })?.isFile() ?? false);
+  const names = changed.filter(isPlain);
+  if (names.length === 0 || names.length > NORMALISED_FILES_MAX) return [];
+  const listed = await must(["ls-files", "--stage", "-z", "--", ...names.map((name) => `:(top,literal)${name}`)]);
+  const ids = (await must(["hash-object", "--no-filters", "--stdin-paths"], `${names.join("\n")}\n`)).split("\n");
+  const now = new Map(names.map((name, n) => [name, ids[n]]));
+  return listed.split("\0").flatMap((line) => {
+    const [, mode = "", id = "", name = ""] = /^(\d+) (\w+) 0\t(.+)$/s.exec(line) ?? [];
+    const runs = name !== "" && (lstatSync(path.join(work, name)).mode & 0o100) !== 0;
+    return id !== "" && now.get(name) === id && mode === (runs ? "100755" : "100644") ? [{ mode, id, name }] : [];
+  });
 }
 
 function checkSize(work: string, files: readonly string[]): void {

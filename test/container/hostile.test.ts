@@ -186,6 +186,30 @@ test("F-210 a repository inside that .gitmodules names is handed in, and one tha
   expect(await handIn(control, url, { dispatchId: "a1:2" })).toMatchObject({ result: "accepted", ahead: 2 });
 });
 
+test("F-212 a file with CRLF that git would normalise is no change of the agent's, and one that it changed is", async () => {
+  const control = await startControl();
+  const { url, clone } = createOrigin();
+  writeFileSync(path.join(clone, "crlf.txt"), "one\r\ntwo\r\n");
+  git(clone, "add", "--all");
+  git(clone, "commit", "--quiet", "-m", "crlf");
+  writeFileSync(path.join(clone, ".gitattributes"), "*.txt text\n");
+  git(clone, "add", ".gitattributes");
+  git(clone, "commit", "--quiet", "-m", "attributes");
+  git(clone, "push", "--quiet", "origin", "main");
+  await run(control, url, `echo draft > draft; ${COMMIT}; touch -d 2001-01-01 crlf.txt`);
+  expect(await handIn(control, url)).toMatchObject({ code: "dirty", sentence: expect.stringMatching(/: draft\. /) });
+  // Not given back either, where something else is.
+  const told = await run(control, url, "true", { agentId: "a2" });
+  expect(told).toMatchObject([{ files: 1, givenBack: true }]);
+  await run(control, url, "rm -f draft; touch crlf.txt", { dispatchId: "a1:2" });
+  expect(await handIn(control, url, { dispatchId: "a1:2" })).toMatchObject({ result: "accepted", files: 1 });
+  await run(control, url, "printf more >> crlf.txt; chmod +x README.md", { dispatchId: "a1:3" });
+  expect(await handIn(control, url, { dispatchId: "a1:3" })).toMatchObject({
+    code: "dirty",
+    sentence: expect.stringContaining("Not committed: README.md, crlf.txt."),
+  });
+});
+
 test("a repository of SHA-256 is said to be one before anything is paid for, and by a start", async () => {
   const control = await startControl();
   const folder = tempDir();

@@ -216,4 +216,12 @@ export const GIT_MUTANTS: readonly Mutant[] = [
     "if (isLocked) chmodSync(from, mode | OWNER_WRITES);",
     "",
   ),
+  one(
+    "F-212",
+    "what is byte for byte as it was committed is no change",
+    "git's attributes say what was changed",
+    "git/files-of.ts",
+    "untouched = await untouchedOf(work, changed, must);",
+    "untouched = await untouchedOf(work, [], must);",
+  ),
 ];

@@ -56,12 +56,13 @@ async function withReader<T>(
 /** The commits that were asked for are not all there, or git finds a fault in them. */
 export class Unsound extends GitFailure {}
 
-/** It took too long, or there is no room for it. */
+/** It took too long, or this machine lacks something: what an agent made unreadable is not among it. */
 function isOurs({ code, stderr }: ExecResult): boolean {
-  return (
-    code === null || /No space left|Disk quota|Read-only file system|Permission denied|out of memory/i.test(stderr)
-  );
+  return code === null || OURS.test(stderr);
 }
+
+const OURS =
+  /No space left|Disk quota|Read-only file system|insufficient permission|Too many open files|out of memory|allocate memory|Resource temporarily/i;
 
 const FETCH = ["fetch", "--quiet", "--atomic", "--no-tags", "--no-write-fetch-head"];
 

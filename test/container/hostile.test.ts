@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { LookAnswer, InspectAnswer } from "../../src/wire/container.ts";
 import {
   type Client,
+  LIKE_ANYBODY,
   SOAK,
   createOrigin,
   git,
@@ -184,6 +185,14 @@ test("F-210 a repository inside that .gitmodules names is handed in, and one tha
   expect(await handIn(control, url)).toMatchObject({ result: "refused", code: "dirty" });
   await run(control, url, `${named}; git add .gitmodules; git commit -qm named`, { dispatchId: "a1:2" });
   expect(await handIn(control, url, { dispatchId: "a1:2" })).toMatchObject({ result: "accepted", ahead: 2 });
+});
+
+test("a commit that may not be read is refused in words as well, and is not asked for again for ever", async () => {
+  const { url } = createOrigin();
+  const control = await spawnControl({ WORK_DIR: tempDir() }, LIKE_ANYBODY);
+  await run(control, url, `${COMMIT}; chmod 000 ${BLOB}`);
+  expect(await handIn(control, url)).toMatchObject({ result: "refused", code: "broken_clone" });
+  expect(await run(control, url, "true", { agentId: "a2" })).toMatchObject([{ agentId: "a1", givenBack: false }]);
 });
 
 test("F-212 a file with CRLF that git would normalise is no change of the agent's, and one that it changed is", async () => {

@@ -9,6 +9,7 @@ import { DEFAULT_PLACE, TidyAnswer } from "../../src/wire/container.ts";
 import {
   type Client,
   type Control,
+  LIKE_ANYBODY,
   commitFile,
   createOrigin,
   eventually,
@@ -155,10 +156,6 @@ test("maintenance with five borrowers after a forced remote takes nothing from a
   }
   expect(Number(/packs: (\d+)/.exec(git(store, "count-objects", "-v"))?.[1])).toBeLessThanOrEqual(2);
 });
-
-/** Root may write in any folder, unless it gives that up. */
-const LIKE_ANYBODY =
-  process.getuid?.() === 0 ? ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"] : [];
 
 test("F-205c folders that are read-only, as caches of packages are, are moved, given back, and keep no server from starting", async () => {
   const workDir = tempDir();

@@ -160,6 +160,10 @@ export const ATTRIBUTE_FILES_MAX = 200;
 export const HEADS_NAMED_MAX = 20;
 /** What a refused hand-in is told; the wire takes no more. */
 export const SENTENCE_MAX_CHARS = 500;
+/** The end of an agent's output that its rig keeps; the rig takes no more. */
+export const ATTEMPT_TAIL_MAX_CHARS = 16_384;
+/** One line of it. */
+export const TAIL_LINE_MAX_CHARS = 2_000;
 /** How long a done is repeated that is said for a plain command, while the rig does not answer. */
 export const HAND_IN_PATIENCE_MS = 120_000;
 /** How long one of them waits for what comes of it; the rig allows a minute. */

@@ -15,6 +15,7 @@ import { startHeartbeat } from "./heartbeats.ts";
 import type { EventRing } from "./output.ts";
 import type { Roster } from "./roster.ts";
 import { type Run, exitReasonOf, isLive, noteLine } from "./run.ts";
+import { tailOf } from "./tail.ts";
 import { type AgentProcess, type Exit, spawnAgent } from "./supervisor.ts";
 import { type Workspace, keepCommits, leaveBehind, prepare, prepareSetup } from "./workspace.ts";
 
@@ -131,6 +132,8 @@ async function untilReported({ config, pidFiles, report }: LaunchOptions, launch
   report(run, {
     status: completed ? "completed" : "failed",
     reason,
+    ...(request.beadId === undefined ? {} : { bead_id: request.beadId }),
+    tail: tailOf(ring),
     ...(resetAt ? { reset_at: resetAt } : {}),
     ...(setAside.length === 0 ? {} : { set_aside: setAside }),
   });

@@ -32,6 +32,8 @@ import { needs } from "./needs.ts";
 import * as queries from "./queries.ts";
 import { reviewQueue } from "./review-queue.ts";
 import type { ReviewQueue } from "../wire/queue.ts";
+import { attemptsOf, keepAttempt } from "./attempts.ts";
+import type { Attempt } from "../wire/attempts.ts";
 import type { HandInAnswer, Needs } from "../wire/schemas.ts";
 import { isDestroyed, reasonOf, wake } from "./alarm.ts";
 import { archive, eraseArchive, replayFromArchive, stateAsOf } from "./archive.ts";
@@ -188,13 +190,15 @@ export class RigDO extends DurableObject<Env> {
       reason: string | null;
       resetAt: number | null;
       dispatchId: string | null;
+      beadId?: string | null;
+      tail?: string | null;
       setAside?: LeftBehind[];
     },
     caller: Caller,
     key: IdempotencyKey | null = null,
   ): Reply {
     const { outcome, resetAt } = outcomeOf(report.status, report.reason, report.resetAt);
-    return this.execute(
+    const reply = this.execute(
       {
         type: "exited",
         agentId,
@@ -207,6 +211,8 @@ export class RigDO extends DurableObject<Env> {
       caller,
       key,
     );
+    if (reply.ok) keepAttempt(this.#open, { ...report, agentId });
+    return reply;
   }
 
   appendEvent(
@@ -256,6 +262,9 @@ export class RigDO extends DurableObject<Env> {
   }
   beads(filter: queries.BeadFilter, page: queries.Page): WireBead[] {
     return queries.beads(this.#open, filter, page);
+  }
+  attempts(beadId: string): Attempt[] {
+    return attemptsOf(this.#open, beadId);
   }
   agent(id: string): WireAgent | null {
     return queries.agent(this.#open, id);

@@ -187,7 +187,10 @@ function writeActor(sql: Sql, world: World, kind: Kind, id: string, first: numbe
 const PROJECTIONS: { readonly [T in KeptType]: (sql: Sql, fact: RecordedOf<T>) => void } = {
   "bead.created": (sql, { beadId, title, body, labels, metadata, createdBy }) =>
     writeContent(sql, "bead", beadId, { title, body, labels, metadata, createdBy }),
-  "bead.deleted": (sql, { beadId }) => deleteContent(sql, "bead", beadId),
+  "bead.deleted": (sql, { beadId }) => {
+    deleteContent(sql, "bead", beadId);
+    deleteContent(sql, "attempts", beadId);
+  },
   "escalation.joined": joinEscalation,
   "agent.checkpointed": (sql, { agentId, data }) => writeContent(sql, "checkpoint", agentId, data),
   "agent.done": (sql, { agentId }) => deleteContent(sql, "checkpoint", agentId),
@@ -228,7 +231,7 @@ export const undeliveredMail = (sql: Sql, agentId: string): number =>
       .toArray()[0]?.n ?? 0,
   );
 
-type ContentKind = "bead" | "checkpoint";
+type ContentKind = "bead" | "checkpoint" | "attempts";
 
 export function writeContent(sql: Sql, kind: ContentKind, id: string, body: JsonValue): void {
   sql.exec("INSERT OR REPLACE INTO content VALUES (?, ?, ?)", kind, id, JSON.stringify(body));

@@ -17,6 +17,9 @@ export const LIMITS = {
   mail_body_chars: 65_536,
   /** What an agent says of itself for people (400): one line of a list. */
   status_chars: 200,
+  /** The end of what an agent printed, and how many ends of one bead are kept. */
+  attempt_tail_chars: 16_384,
+  attempts_kept: 20,
   /** Undelivered mail per agent (429): nobody reads a thousand letters. */
   undelivered_mail: 1_000,
   /** The same in characters of their bodies (429). */

@@ -297,13 +297,15 @@ const OF_PLACE: readonly string[] = ["setup_failed", "disk_full", "submodules_fa
 export const isOfPlace = (text: string): boolean =>
   OF_PLACE.some((code) => text === code || text.startsWith(`${code}:`));
 
-/** POST {rig API}/agents/:id/completed. */
+/** POST {rig API}/agents/:id/completed. `bead_id` is whose work it was, `tail` the end of what it printed. */
 export const CompletedReport = z.object({
   status: z.enum(["completed", "failed"]),
   reason: z.string().optional(),
   /** When a rate limit ends, if the agent knew. */
   reset_at: z.string().optional(),
   dispatch_id: z.string().optional(),
+  bead_id: z.string().optional(),
+  tail: z.string().optional(),
   /** What was left in a container whose disk does not last, and what became of it. */
   set_aside: z.array(SetAside).optional(),
 });

@@ -297,6 +297,9 @@ export const Completed = z.object({
   reason: z.string().max(10_000).nullish(),
   reset_at: Time.nullish(),
   dispatch_id: z.string().max(200).nullish(),
+  /** Ticktown: the bead that was worked on, and the end of what was printed. */
+  bead_id: z.string().max(200).nullish(),
+  tail: z.string().max(LIMITS.attempt_tail_chars).nullish(),
   set_aside: z.array(LeftBehind).max(LIMITS.set_aside_told).nullish(),
 });
 export const Checkpoint = z.object({ data: Json });

@@ -87,6 +87,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "GET /api/rigs/:rigId/needs": isFor("read"),
   "GET /api/rigs/:rigId/agents/:id/why": isFor("read"),
   "GET /api/rigs/:rigId/beads/:id/why": isFor("read"),
+  "GET /api/rigs/:rigId/beads/:beadId/attempts": isFor("read"),
   "GET /api/rigs/:rigId/state": isFor("read"),
   "POST /api/rigs/:rigId/replay": isFor("read"),
   "GET /api/rigs/:rigId/export": isFor("read"),

@@ -96,3 +96,21 @@ test("a rig that does not answer is asked again; one that refuses is not", async
   expect(rig.to("/agents/a2/done")).toHaveLength(1);
   expect(await eventsOf(control, "a2", "hand_in_failed")).toEqual([{ error: "HTTP 409: HTTP 409" }]);
 });
+
+test("its end is told with whose work it was and the end of what it printed, without secrets, however much that was", async () => {
+  const rig = await createFakeRig();
+  const control = await startControl({ GASTOWN_API_URL: rig.url, ...PLAIN });
+  const { url } = createOrigin();
+  const script = `seq -f "this is line %g of many" 1 3000; echo '{"type":"result","cost":3}'; echo "token $GASTOWN_SESSION_TOKEN" >&2; exit 3`;
+  await control.post("/agents/start", startBody(url, script, { beadId: "b1" }));
+  await control.ended("a1");
+  const report = await eventually("it is told", () => rig.to("/agents/a1/completed")[0]);
+  const { tail, ...said } = report.body as { tail: string };
+  expect(said).toEqual({ status: "failed", reason: "exit 3", bead_id: "b1" });
+  expect(tail.length).toBeLessThanOrEqual(16_384);
+  expect(tail.length).toBeGreaterThan(16_000);
+  expect(tail.split("\n")).toEqual(
+    expect.arrayContaining(["this is line 3000 of many", '{"type":"result","cost":3}', "token [redacted]"]),
+  );
+  expect(tail).not.toContain("session-token-1");
+});

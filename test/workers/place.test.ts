@@ -54,3 +54,28 @@ test("a remote that is away says nothing of the work: its merge is asked for aga
   }
   expect((await http.get(`/beads/${data.bead.id}`)).data.status).toBe("in_review");
 });
+
+test("how each dispatch of a bead ended, and what it printed last, can be asked for, also after a restart of its agent", async () => {
+  const { http: rig } = await newTown();
+  const { data } = await rig.post("/sling", { title: "work" });
+  const [beadId, agentId]: [string, string] = [data.bead.id, data.agent.id];
+  const dispatch_id = `${agentId}:1`;
+  await eventually(async () =>
+    expect((await rig.get(`/events?bead_id=${beadId}`)).data.map((event: any) => event.event_type)).toContain(
+      "agent_spawned",
+    ),
+  );
+  const ended = {
+    status: "failed",
+    reason: "exit 1",
+    dispatch_id,
+    bead_id: beadId,
+    tail: "Error: no such file\n    at line 3",
+  };
+  expect((await rig.post(`/agents/${agentId}/completed`, ended)).status).toBe(200);
+  expect((await rig.get(`/beads/${beadId}/attempts`)).data).toMatchObject([
+    { dispatch_id, agent_id: agentId, status: "failed", reason: "exit 1", tail: ended.tail },
+  ]);
+  expect((await rig.get("/beads/none/attempts")).status).toBe(404);
+  expect((await rig.post(`/agents/${agentId}/completed`, { ...ended, tail: "x".repeat(16_385) })).status).toBe(400);
+});

@@ -191,6 +191,8 @@ export const agentRoutes: Route[] = [
         reason: body.reason ?? null,
         resetAt: body.reset_at == null ? null : Date.parse(body.reset_at),
         dispatchId: body.dispatch_id ?? null,
+        beadId: body.bead_id ?? null,
+        tail: body.tail ?? null,
         setAside: body.set_aside ?? [],
       };
       accepted(await rig().completed(params["agentId"] ?? "", report, caller, key));

@@ -14,6 +14,7 @@ import {
   HandInSettle,
   Sling,
 } from "../../wire/schemas.ts";
+import { Attempt } from "../../wire/attempts.ts";
 import { BeadsRetry, Revert } from "../../wire/queue.ts";
 
 const access = ["agent", "operator"] as const;
@@ -112,6 +113,19 @@ export const beadRoutes: Route[] = [
     answer: Bead,
     handle: async ({ rig, params }) =>
       found(await rig().bead(params["beadId"] ?? ""), `bead ${params["beadId"]} in this rig`),
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/beads/:beadId/attempts",
+    summary: "How each dispatch of a bead ended, and the end of what it printed",
+    tag,
+    access: ["operator"],
+    answer: z.array(Attempt),
+    handle: async ({ rig, params }) => {
+      const beadId = params["beadId"] ?? "";
+      found(await rig().bead(beadId), `bead ${beadId} in this rig`);
+      return rig().attempts(beadId);
+    },
   }),
   route({
     method: "PATCH",

@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { attemptsOf, keepAttempt } from "../../src/do/attempts.ts";
+import { LIMITS } from "../../src/events/limits.ts";
+import { agentOf, exits, MINUTE, slung, town } from "./incidents/words.ts";
+
+/** What is kept of each end of a bead's dispatches, for people. */
+
+const FAILED = { status: "failed", reason: "exit 1" } as const;
+
+test("each end is kept once, oldest first, whoever tells it again; and only of dispatches that the bead has had", async () => {
+  const rig = town();
+  const { beadId, agentId } = await slung(rig);
+  const tell = (dispatchId: string | null, tail: string, more = {}) =>
+    keepAttempt(rig.rig, { agentId, dispatchId, beadId, tail, ...FAILED, ...more });
+  tell(`${agentId}:1`, "one");
+  tell(`${agentId}:2`, "never started");
+  tell(`someone:1`, "another's");
+  tell(null, "no dispatch");
+  tell(`${agentId}:1`, "no bead", { beadId: null });
+  tell(`${agentId}:1`, "another bead", { beadId: "bead-9" });
+  expect(attemptsOf(rig.rig, beadId).map(({ tail }) => tail)).toEqual(["one"]);
+  tell(`${agentId}:1`, "told again", { status: "completed", reason: null });
+  expect(attemptsOf(rig.rig, beadId)).toEqual([
+    {
+      dispatch_id: `${agentId}:1`,
+      agent_id: agentId,
+      ended_at: new Date(rig.now).toISOString(),
+      status: "completed",
+      reason: "completed",
+      tail: "told again",
+    },
+  ]);
+  expect(attemptsOf(rig.rig, "bead-9")).toEqual([]);
+  rig.reopen();
+  expect(attemptsOf(rig.rig, beadId)).toHaveLength(1);
+  rig.run({ type: "delete_bead", beadId });
+  expect(attemptsOf(rig.rig, beadId)).toEqual([]);
+});
+
+test("as many ends are kept as the limit says, and of each the end of what was printed, without controls", async () => {
+  const rig = town();
+  rig.run({ type: "set_settings", settings: { max_attempts: 50, breaker_failures: 500, backoff_max_ms: 1_000 } });
+  const { beadId, agentId } = await slung(rig);
+  for (let n = 1; n <= LIMITS.attempts_kept + 1; n++) {
+    expect(agentOf(rig, agentId).context.dispatchN).toBe(n);
+    await exits(rig, agentId, "failed");
+    const tail = `${"x".repeat(LIMITS.attempt_tail_chars)}\u001b[31m${n}`;
+    keepAttempt(rig.rig, { agentId, beadId, dispatchId: `${agentId}:${n}`, tail, ...FAILED });
+    await rig.advance(rig.now + MINUTE);
+  }
+  const kept = attemptsOf(rig.rig, beadId);
+  expect(kept.map(({ dispatch_id }) => dispatch_id)).toEqual(
+    Array.from({ length: LIMITS.attempts_kept }, (_, n) => `${agentId}:${n + 2}`),
+  );
+  expect(kept.every(({ tail }) => tail.length === LIMITS.attempt_tail_chars)).toBe(true);
+  expect(kept[0]?.tail.endsWith("2")).toBe(true);
+  expect(JSON.stringify(kept)).not.toContain("\\u001b");
+});

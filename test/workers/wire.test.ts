@@ -257,8 +257,9 @@ describe("fencing through the token", () => {
     await eventually(async () =>
       expect((await http.get(`/agents/${agentId}`)).data).toMatchObject({ status: "working", dispatch_attempts: 1 }),
     );
+    await http.post(`/agents/${agentId}/heartbeat`, {}, await tokenOf(2));
     const state = async () => JSON.stringify((await http.get("/state")).data.actors);
-    const before = await state();
+    const before = await state(); // The newer dispatch has been heard.
     const reports: [string, unknown, number][] = [
       [`/agents/${agentId}/heartbeat`, {}, 200],
       // Its agent is to know that what it did is not taken.

@@ -124,21 +124,31 @@ async function commit(
   authorOf: string | null = null,
 ): Promise<string> {
   const args = ["commit-tree", tree, ...parents.flatMap((parent) => ["-p", parent]), "-F", "-"];
-  const env = authorOf === null ? {} : await author({ git, folders }, authorOf);
-  return mustGit(git, folders.store, args, { input: message, env });
+  const authors = authorOf === null ? [] : await authorsOf({ git, folders }, authorOf);
+  for (const env of authors) {
+    const result = await git(folders.store, args, { input: message, env });
+    if (result.code === 0) return result.stdout.trim();
+  }
+  return mustGit(git, folders.store, args, { input: message });
 }
 
-async function author({ git, folders }: Pick<Place, "git" | "folders">, of: string): Promise<Record<string, string>> {
+/** Whom to name as the author, in the order in which it is tried: a commit may have a date or a name that git itself would not write. */
+async function authorsOf(
+  { git, folders }: Pick<Place, "git" | "folders">,
+  of: string,
+): Promise<Record<string, string>[]> {
   const out = await mustGit(git, folders.store, ["log", "-1", "--format=%an%x00%ae%x00%ad", "--date=raw", of]);
   const [name = "", email = "", date = ""] = out.split("\0");
   // Made by hand it may have none, and git makes no commit of nobody.
-  if (name.trim() === "") return {};
-  return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_AUTHOR_DATE: date };
+  if (name.trim() === "") return [];
+  const named = { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email };
+  // Without the sign git takes few seconds for a day or a year.
+  return [{ ...named, GIT_AUTHOR_DATE: `@${date}` }, named];
 }
 
 /** The bead's title, as one line, and whose it is. */
 function messageOf(member: TrainMember, trailers: readonly string[], body: readonly string[] = []): string {
-  const title = member.title.replaceAll(/\s+/g, " ").trim() || `Merge ${member.branch}`;
+  const title = member.title.replaceAll(/[\s\p{Cc}]+/gu, " ").trim() || `Merge ${member.branch}`;
   const last = [`Bead: ${member.beadId}`, ...trailers].join("\n");
   return `${[title, ...(body.length === 0 ? [] : [body.join("\n")]), last].join("\n\n")}\n`;
 }

@@ -46,6 +46,9 @@ export async function openRepository(folder: string): Promise<Repository> {
   if (asked.code !== 0) throw new BadInput(`${folder} is not a repository: ${asked.stderr.trim() || "git says so"}`);
   if (asked.stdout.trim() === "true")
     throw new BadInput(`${folder} has only a part of the history: run \`git fetch --unshallow\` there first`);
+  const renamed = await renamedTrailer(root);
+  if (renamed !== null)
+    throw new BadInput(`in ${folder} git is told to read trailers by other names: unset ${renamed} first`);
   return {
     target: (branch, gitUrl, isSaid) => findTarget(root, folder, branch, gitUrl, isSaid),
     line: (tip) => readLine(root, tip),
@@ -56,6 +59,17 @@ export async function openRepository(folder: string): Promise<Repository> {
       return new Set(lines.map((line) => line.split(" ")[1] ?? "").filter((hash) => hash !== ""));
     },
   };
+}
+
+const OURS = ["bead", "handed-in"];
+
+/** A setting by which git reads a trailer of Ticktown's as another one; there is none that would undo it. */
+async function renamedTrailer(root: string): Promise<string | null> {
+  const { stdout } = await git(root, ["config", "-z", "--get-regexp", "^trailer\\."]);
+  const isOurs = (text: string): boolean => OURS.some((own) => text.toLowerCase().startsWith(own));
+  const entries = stdout.split("\0").map((entry) => entry.split("\n"));
+  const found = entries.find(([name = "", value = ""]) => isOurs(name.slice("trailer.".length)) || isOurs(value));
+  return found?.[0] ?? null;
 }
 
 async function findTarget(
@@ -175,7 +189,13 @@ async function walk(
 }
 
 /** Overrides that win over the repository's configuration: what is stored beside the objects is not believed. */
-const CONFIG = ["core.commitGraph=false", "trailer.separators=:", "core.fsmonitor=false", "core.useReplaceRefs=false"];
+const CONFIG = [
+  "core.commitGraph=false",
+  "trailer.separators=:",
+  "core.commentChar=#",
+  "core.fsmonitor=false",
+  "core.useReplaceRefs=false",
+];
 
 /** @param onData what it prints, in place of a result's stdout */
 function git(

@@ -27,9 +27,22 @@ export async function look(
       `nothing that the journal of rig ${known.rigId} says of its target is on ${target.ref} of ${folder}: ` +
         "it is the journal of another rig, or of another branch, or the history was written anew",
     );
-  const line = whole.slice(0, sinceBegan(whole, known));
+  const line = whole.slice(0, await since(repository, whole, known));
   const verdict = await verdictOf(repository, line, known);
   return { known, target, verdict, noted: await repository.noted() };
+}
+
+/** Of the line, so many commits are of the rig's time: also those that brought in what was handed in, whenever they say that they were made. */
+async function since(repository: Repository, whole: readonly Commit[], known: Known): Promise<number> {
+  const began = sinceBegan(whole, known);
+  // What was handed in was not on the target then, and came onto it above where its agent began.
+  const base = whole.findLastIndex(({ hash }) => known.bases.has(hash));
+  const [tip, below] = [whole[0], whole[base]];
+  if (base <= began || tip === undefined || below === undefined) return began;
+  const hashes = whole.slice(0, base).map(({ hash }) => hash);
+  const { found, push } = carriers(hashes, new Set(known.handIns.keys()));
+  await repository.walk(tip.hash, below.hash, push);
+  return Math.max(began, hashes.findLastIndex((hash) => found.has(hash)) + 1);
 }
 
 async function read(journal: AsyncIterable<string> | Iterable<string>): Promise<Known> {

@@ -100,6 +100,7 @@ test("VERIFY-own what lies beside the objects changes no answer: replacements, g
   for (const [name, value] of [
     ["log.showSignature", "true"],
     ["trailer.separators", "%"],
+    ["core.commentChar", "B"],
     ["log.date", "relative"],
   ] as const)
     git(url, "config", name, value);
@@ -109,6 +110,15 @@ test("VERIFY-own what lies beside the objects changes no answer: replacements, g
   });
   expect(said).toMatchObject({ code: 1, error: "" });
   expect(said.last).toBe("8 commits, 7 covered by receipts, 1 NOT COVERED, 1 of them unchecked");
+  for (const [name, value] of [
+    ["trailer.Beads.key", "Work: "],
+    ["trailer.x.key", "handed-in by"],
+  ] as const) {
+    git(url, "config", name, value);
+    expect(await verify(url, facts)).toMatchObject({ code: 2, error: expect.stringContaining(`unset ${name} first`) });
+    git(url, "config", "--unset", name);
+  }
+  expect(await verify(url, facts)).toMatchObject({ code: 1 });
 });
 
 test("VERIFY-target in a clone of what the rig works on the target is what was fetched, elsewhere the branch itself; --branch names another", async () => {

@@ -289,3 +289,20 @@ test("VERIFY-elsewhere receipts of commits that are not on the line are told: th
   expect(said).toMatchObject({ code: 0, last: "6 commits, 6 covered by receipts" });
   expect(said.out).toContain(`the receipt of train 5 is of ${pushed[4]?.to.slice(0, 12)}, which is not on this line`);
 });
+
+test("VERIFY-older who brings in what an agent handed in needs a receipt, also before any train and with a date of before the rig", async () => {
+  const { url, facts, began, pushed } = await history();
+  const base = pushed[0]?.from as string;
+  const before = Math.floor(began / 1_000) - 1_000;
+  git(url, "update-ref", "refs/heads/main", base);
+  const commit = work(url);
+  const body = { agentId: "a1", dispatchId: "a1:1", beadId: "bead-x", commit, base };
+  const known = [...facts.slice(0, 1), { at: began + 1_000, type: "hand_in.accepted", body }];
+  expect(await verify(url, known)).toMatchObject({ code: 0, last: "0 commits, 0 covered by receipts" });
+  onTop(url, { date: before });
+  const merge = onTop(url, { date: before, parents: [commit] });
+  onTop(url, { date: before });
+  const said = await verify(url, known);
+  expect(said).toMatchObject({ code: 1, last: "2 commits, 0 covered by receipts, 1 NOT COVERED, 1 foreign" });
+  expect(rows(said, "UNCOVERED")[0]).toContain(merge.slice(0, 12));
+});

@@ -1,4 +1,4 @@
-/** The mutants of the gate against who means ill with it. Their tests are in test/container/gate-odd.test.ts. */
+/** The mutants of the gate and the train against who means ill with them. Their tests are in test/container/*-odd.test.ts. */
 import { edit, mutant, type Mutant } from "./mutant.ts";
 
 export const GATE_MUTANTS: readonly Mutant[] = [
@@ -29,5 +29,15 @@ export const GATE_MUTANTS: readonly Mutant[] = [
     "what trains wrote down of their pushes is not a check's to write",
     "nobody looks",
     edit("container/gate/store-watch.ts", "if (forged.length > 0)", "if (forged.length < 0)"),
+  ),
+  mutant(
+    "TRAIN-author",
+    "work whose author git would not write down holds up nobody",
+    "it stops the queue, and is tried again for ever",
+    edit(
+      "container/train/commits.ts",
+      "if (result.code === 0) return result.stdout.trim();",
+      "return result.stdout.trim();",
+    ),
   ),
 ];

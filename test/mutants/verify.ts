@@ -148,6 +148,18 @@ export const VERIFY_MUTANTS: readonly Mutant[] = [
     edit(REPOSITORY, ', "core.useReplaceRefs=false"', ""),
   ),
   mutant(
+    "VERIFY-own",
+    "no commit is made to look like another",
+    "the repository says what is a comment",
+    edit(REPOSITORY, ', "core.commentChar=#"', ""),
+  ),
+  mutant(
+    "VERIFY-older",
+    "what was handed in is looked for also where a commit says that it is older than the rig",
+    "only the rig's time is looked at",
+    edit("scripts/verify/run.ts", "return Math.max(began, ", "return Math.min(began, "),
+  ),
+  mutant(
     "VERIFY-target",
     "in a clone of what the rig works on the target is what was fetched",
     "it is the clone's own branch",

@@ -7,6 +7,7 @@ import { agentCommandOf } from "./stack/agent-command.ts";
 import { messageOf, StackError } from "./stack/errors.ts";
 import { guessedCache } from "./stack/guessed-cache.ts";
 import { checksOf } from "./stack/named-checks.ts";
+import { tellNews } from "./stack/news.ts";
 import { inspectRepository, type Repository } from "./stack/repository.ts";
 import { linkToBoard } from "./stack/link.ts";
 import { quoted } from "./stack/quoted.ts";
@@ -186,6 +187,7 @@ async function introduce(
       `the branch to merge into would be ${repository.defaultBranch} now; this rig goes on with ${rig.default_branch}`,
     );
   if (repository.warning !== null) say(repository.warning);
+  void tellNews(stack.api, rig.id, say);
   if (setup !== null) await setSetup(stack, rig.id, setup);
   if (checks.length > 0) await setChecks(stack, rig.id, checks);
   if (agent === null && containerUrl === null)

@@ -125,6 +125,8 @@ test("npm start: one ready line, an own agent, one town per state folder, a clea
   await until("the agent's work is merged", isClosed);
   expect(repository.git("show", "trunk:TOLD.md")).toContain("Write a greeting into HELLO.md");
   expect(first.stderr()).toContain("before this is green on it: test -s TOLD.md, grep -q HELLO TOLD.md");
+  await until("it is told", () => first.stderr().includes('ticktown: merged: "Say hello" as '));
+  expect(first.stderr()).toMatch(/^ticktown: polecat-1 works on "Say hello"$/m);
   const receipts = await receiptsOf(`${url}/api/rigs/${rigId}/export`, state);
   expect(receipts.map(({ checks }) => checks.map(({ name, exit }) => [name, exit]))).toEqual([
     [

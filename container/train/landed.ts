@@ -17,9 +17,7 @@ export async function landingsOn(git: Git, store: string, target: string): Promi
     mustGit(git, store, ["log", "--first-parent", `--grep=${grep}`, `--format=${format}`, ...range]);
   const landed = await log(`^${HANDED_IN}: `, `%H %(trailers:key=${HANDED_IN},valueonly,separator=%x20)`);
   if (landed === "") return new Map();
-  const takenBack = new Set(
-    Array.from((await log(REVERTS, "%b")).matchAll(/^This reverts commit ([0-9a-f]{40,64})\.$/gm), ([, sha]) => sha),
-  );
+  const takenBack = await takenBackOn(git, store, target);
   const found = new Map<string, string>();
   for (const line of landed.split("\n")) {
     const [commit = "", source = ""] = line.split(" ");
@@ -29,7 +27,18 @@ export async function landingsOn(git: Git, store: string, target: string): Promi
   return found;
 }
 
-const REVERTS = "^This reverts commit ";
+/** Commits of the target that were taken back since, without those whose taking back was taken back. */
+export async function takenBackOn(git: Git, store: string, target: string): Promise<ReadonlySet<string>> {
+  const args = ["log", "--first-parent", `-n${LANDINGS_SEARCHED_MAX}`, "--grep=^This reverts commit "];
+  const log = await mustGit(git, store, [...args, "--format=%x00%H%n%b", target]);
+  const found = new Set<string>();
+  // The newest comes first.
+  for (const said of log.split("\0")) {
+    if (found.has(said.slice(0, said.indexOf("\n")))) continue;
+    for (const [, sha = ""] of said.matchAll(/^This reverts commit ([0-9a-f]{40,64})\.$/gm)) found.add(sha);
+  }
+  return found;
+}
 
 /** The first commit of the target, along its first parents, that contains an ancestor of it. */
 export async function firstWith(git: Git, store: string, target: string, source: string): Promise<string> {

@@ -7,7 +7,7 @@ import { messageOf } from "../log.ts";
 import { isPassing, whyFailed } from "./classify.ts";
 import { type Applied, apply, isThere, revert } from "./commits.ts";
 import { type TrainContext, checkGoesOn, leaves, listed } from "./context.ts";
-import { addsNothing, firstWith, isContainedByPatch, landingsOn, treeOf } from "./landed.ts";
+import { addsNothing, firstWith, isContainedByPatch, landingsOn, takenBackOn, treeOf } from "./landed.ts";
 import { protectedChanges } from "./protect.ts";
 
 export interface Stacked {
@@ -104,7 +104,15 @@ export async function lookFor(
     leaves(member, "contained", `${request.targetBranch} already contains ${member.branch}`, { commit });
   const base = await git(store, ["merge-base", target, source]);
   const fork = base.code === 0 ? base.stdout.trim() : null;
-  if (fork === source) return contained(await firstWith(git, store, target, source));
+  if (fork === source) {
+    const carrier = await firstWith(git, store, target, source);
+    if (!(await takenBackOn(git, store, target)).has(carrier)) return contained(carrier);
+    return leaves(
+      member,
+      "missing",
+      `${request.targetBranch} had ${member.branch} and took it back; git brings the same commits only once, so its work needs new ones`,
+    );
+  }
   const landed = landings.get(source);
   if (landed !== undefined) return contained(landed);
   const { strategy } = request.gate;

@@ -46,3 +46,20 @@ test("a title is one line of a commit, whatever is in it, and names no other bea
     titles.map(({ subject }, n) => `${subject}|bead-t${n}`).join("\n"),
   );
 });
+
+test("TRAIN-taken_back what was merged and taken back is not on the target: the same commit again is no second merge, unless the taking back was taken back", async () => {
+  const w = await world();
+  const a = member(w, "a", { "a.txt": "a" });
+  let n = 0;
+  const go = (one: Record<string, unknown>): ReturnType<typeof ran> =>
+    ran(w, trainBody(w.url, [one], { trainId: `rig1:${++n}` }));
+  const tip = async (one: Record<string, unknown>): Promise<string> => (await go(one)).pushed?.to ?? "";
+  const back = async (reverts: string): Promise<string> => tip({ ...a, entryId: "back", commit: undefined, reverts });
+  const again = async (): Promise<unknown> => (await go(a)).left[0];
+  const landed = await tip(a);
+  const first = await back(landed);
+  expect(await again()).toMatchObject({ why: "missing", message: expect.stringContaining("took it back") });
+  await back(first);
+  expect(git(w.url, "show", "main:a.txt")).toBe("a");
+  expect(await again()).toMatchObject({ why: "contained", commit: landed });
+});

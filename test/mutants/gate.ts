@@ -40,4 +40,14 @@ export const GATE_MUTANTS: readonly Mutant[] = [
       "return result.stdout.trim();",
     ),
   ),
+  mutant(
+    "TRAIN-taken_back",
+    "what was taken back is not said to be on the target",
+    "an ancestor is an ancestor",
+    edit(
+      "container/train/stack.ts",
+      ").has(carrier)) return contained(carrier);",
+      ").has(source)) return contained(carrier);",
+    ),
+  ),
 ];

@@ -48,6 +48,19 @@ interface StatedReason {
   readonly resetAt: string | null;
 }
 
+/** What is so before anything has happened to it. */
+const nothingYet = () => ({
+  messageCount: 0,
+  activeTools: new Set<string>(),
+  process: null,
+  stopSetup: null,
+  saidDone: false,
+  setAside: [],
+  ending: null,
+  stated: null,
+  gone: Promise.resolve(),
+});
+
 export function newRun(request: StartAgentRequest, config: Config): Run {
   const now = Date.now();
   return {
@@ -61,15 +74,7 @@ export function newRun(request: StartAgentRequest, config: Config): Run {
     lastActivityAt_ms: now,
     status: "starting",
     exitReason: null,
-    messageCount: 0,
-    activeTools: new Set(),
-    process: null,
-    stopSetup: null,
-    saidDone: false,
-    setAside: [],
-    ending: null,
-    stated: null,
-    gone: Promise.resolve(),
+    ...nothingYet(),
   };
 }
 
@@ -89,15 +94,7 @@ export function lostRun(record: ProcessRecord): Run {
     lastActivityAt_ms: record.startedAt_ms,
     status: "failed",
     exitReason: LOST_REASON,
-    messageCount: 0,
-    activeTools: new Set(),
-    process: null,
-    stopSetup: null,
-    saidDone: false,
-    setAside: [],
-    ending: null,
-    stated: null,
-    gone: Promise.resolve(),
+    ...nothingYet(),
   };
 }
 

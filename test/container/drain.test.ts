@@ -29,8 +29,8 @@ test("SIGTERM hands the work back: leaves it in the clone, reports it as evicted
   expect(pids.map(isRunning)).toEqual([false, false]);
   expect(rig.to("/completed").map(({ body }) => body)).toEqual(
     expect.arrayContaining([
-      { status: "failed", reason: "evicted", dispatch_id: "a1:1" },
-      { status: "failed", reason: "evicted", dispatch_id: "a2:1" },
+      { status: "failed", reason: "evicted", dispatch_id: "a1:1", tail: `pid ${pids[0]}` },
+      { status: "failed", reason: "evicted", dispatch_id: "a2:1", tail: `pid ${pids[1]}` },
     ]),
   );
   expect(rig.to("/completed")).toHaveLength(2);
@@ -56,7 +56,7 @@ test("while draining, agents get their grace and may save, and new starts are re
   expect(await control.exited).toBe(0);
   expect(rig.to("/saved")).toHaveLength(1);
   expect(rig.to("/completed").map(({ body }) => body)).toEqual([
-    { status: "failed", reason: "evicted", dispatch_id: "a1:1" },
+    { status: "failed", reason: "evicted", dispatch_id: "a1:1", tail: expect.stringMatching(/^ready/) },
   ]);
 });
 
@@ -78,6 +78,7 @@ test("an eviction that the rig could not be told is told by the next server", as
     status: "failed",
     reason: "evicted",
     dispatch_id: "a1:1",
+    tail: "",
   });
 });
 

@@ -151,7 +151,7 @@ test.each([
   await control.post("/agents/start", startBody(createOrigin().url, script, { dispatchId: "a1:2" }));
   const report = await eventually("the report", () => rig.to("/completed")[0]);
   expect(report).toMatchObject({ path: "/api/rigs/rig1/agents/a1/completed", token: "session-token-1" });
-  expect(report.body).toEqual({ ...expected, dispatch_id: "a1:2" });
+  expect(report.body).toEqual({ ...expected, dispatch_id: "a1:2", tail: expect.any(String) });
   expect(await control.status("a1")).toMatchObject({ exitReason: expected.reason });
   expect(rig.to("/completed")).toHaveLength(1);
 });
@@ -181,6 +181,7 @@ test("a stop ends an agent that obeys SIGTERM, answers at once and may be repeat
   expect((await eventually("the report", () => rig.to("/completed")[0])).body).toEqual({
     status: "failed",
     reason: "stopped",
+    tail: expect.stringMatching(/^ready/),
   });
 });
 
@@ -282,7 +283,7 @@ test("a stop with evict leaves what is uncommitted in the clone and reports the 
   await eventually("it is ready", async () => (await control.lines("a1")).includes("ready"));
   await control.post("/agents/a1/stop", { evict: true });
   const report = await eventually("the report", () => rig.to("/completed")[0]);
-  expect(report.body).toEqual({ status: "failed", reason: "evicted", dispatch_id: "a1:1" });
+  expect(report.body).toEqual({ status: "failed", reason: "evicted", dispatch_id: "a1:1", tail: "ready" });
   expect(git(worktreeOf(control.workDir), "status", "--porcelain")).toBe("?? draft.txt");
   expect(git(worktreeOf(control.workDir), "log", "-1", "--format=%s")).toBe("write README.md");
 });

@@ -52,17 +52,18 @@ export async function runCheck(job: CheckJob): Promise<CheckRun> {
     onBytes: output.bytes,
   }).catch((error: unknown) => messageOf(error));
   if (typeof program === "string") return done(null, "missing_command", `it could not be started: ${program}`);
-  const stop = (): void => program.stop("SIGTERM", job.grace_ms);
   const timer = setTimeout(() => {
     late = true;
-    stop();
+    program.stop("SIGTERM", job.grace_ms);
   }, check.timeout_ms);
-  signal.addEventListener("abort", stop);
-  if (signal.aborted) stop();
+  // A box that is asked to end while it is being made may not hear it; whoever ends this server waits for one grace, and wants the report in it.
+  const interrupt = (): void => program.stop("SIGTERM", job.grace_ms / 2);
+  signal.addEventListener("abort", interrupt);
+  if (signal.aborted) interrupt();
   program.endInput();
   const exit = await program.gone;
   clearTimeout(timer);
-  signal.removeEventListener("abort", stop);
+  signal.removeEventListener("abort", interrupt);
   if (late) return done(null, "timeout", `it took longer than ${check.timeout_ms / 1000} s and was stopped`);
   const [why, sentence] = judge(exit);
   if (why !== null) return done(exit.code, why, sentence);

@@ -14,6 +14,8 @@ export interface StoreState {
   /** Files that decide what git does there. */
   readonly files: string;
   readonly refs: ReadonlyMap<string, string>;
+  /** No full store becomes one: git then takes its history to end somewhere, and fetches nothing more. */
+  readonly isShallow: boolean;
   /** What trains have written down of their pushes, by its file: receipts, until the rig has them. */
   readonly pushes: ReadonlyMap<string, string>;
 }
@@ -21,6 +23,8 @@ export interface StoreState {
 const FILES = ["config", "HEAD", "info/grafts", "info/attributes", "objects/info/alternates"];
 /** Written all the time by fetches, and for agents that work beside the gate; nothing is merged by these names. */
 const BUSY = /^refs\/(tags|ticktown\/(work|pins|seen|leftovers|given-back))\//;
+
+const shallowOf = (store: string): string => path.join(store, "shallow");
 
 export async function stateOf(git: Git, { store, pushes }: RigFolders): Promise<StoreState> {
   const out = await mustGit(git, store, ["for-each-ref", "--format=%(refname) %(objectname)"], {
@@ -40,6 +44,7 @@ export async function stateOf(git: Git, { store, pushes }: RigFolders): Promise<
   return {
     files: JSON.stringify(files),
     refs: new Map(refs),
+    isShallow: existsSync(shallowOf(store)),
     pushes: new Map(written.map((file) => [file, lstatSync(file).isFile() ? readFileSync(file, "utf8") : ""])),
   };
 }
@@ -67,6 +72,10 @@ export async function whatWasTouched(context: TrainContext, before: StoreState):
   for (const [file] of forged) rmSync(file, { recursive: true, force: true });
   if (forged.length > 0) touched.push("the receipts that wait for the rig");
   if (before.files !== after.files) touched.push("its configuration");
+  if (after.isShallow && !before.isShallow) {
+    touched.push("shallow");
+    rmSync(shallowOf(store), { recursive: true, force: true });
+  }
   return touched.length === 0 ? null : touched.slice(0, 5).join(", ");
 }
 

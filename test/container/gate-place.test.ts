@@ -141,6 +141,8 @@ test("GATE-store without a box, a check that edits the rig's store or forges a r
   });
   expect(await why(`${store} config core.fsmonitor 'touch /tmp/x'`)).toMatchObject(seen);
   expect(await why(`${store} update-ref refs/replace/$(${store} rev-parse main) main`)).toMatchObject(seen);
+  const cut = `${store} rev-parse main > ${storeOf(w.control.workDir)}/shallow`;
+  expect(await why(cut)).toMatchObject({ ...seen, words: "it changed shallow in the rig's own store" });
   const pushed = await gated(w, [member(w, "a", { "a.txt": "a" })], sh("true"));
   expect(pushed).toMatchObject({ pushed: { from: main, boxed: false } });
   await eventually("the note", () => git(w.url, "for-each-ref", "refs/notes/ticktown") !== "");

@@ -11,7 +11,7 @@ const COMMIT = "echo work > $GASTOWN_AGENT_ID.txt; git add --all; git commit --q
 const eventsOf = async (control: Control, agentId: string, type: string): Promise<unknown[]> =>
   (await control.events(agentId)).filter((event) => event.type === type).map(({ data }) => data);
 
-test("a plain command that commits and ends with 0 is handed in and merged; nobody but Ticktown has said done", async () => {
+test("PLAIN-done a plain command that commits and ends with 0 is handed in and merged; nobody but Ticktown has said done", async () => {
   const { url } = createOrigin();
   const { rig, until, worked } = await joined(url, `cat; ${COMMIT}`, PLAIN);
   const { beadId, agentId } = await worked("one");
@@ -20,7 +20,7 @@ test("a plain command that commits and ends with 0 is handed in and merged; nobo
   expect(facts(rig, "work.handed_in")).toHaveLength(1);
 });
 
-test("its stdin is at its end from the beginning, and a message to it is refused and not counted", async () => {
+test("PLAIN-hears its stdin is at its end from the beginning, and a message to it is refused and not counted", async () => {
   const rig = await createFakeRig();
   const control = await startControl({ GASTOWN_API_URL: rig.url, ...PLAIN });
   const { url } = createOrigin();
@@ -52,7 +52,7 @@ test("done is said with the branch when it ends with 0, and what came of it is a
   expect(rig.to("/agents/a2/done")).toEqual([]);
 });
 
-test("who has said done itself is not spoken for, nor who was stopped", async () => {
+test("PLAIN-said who has said done itself is not spoken for, nor who was stopped", async () => {
   const rig = await createFakeRig();
   const control = await startControl({ GASTOWN_API_URL: rig.url, ...PLAIN });
   const { url } = createOrigin();
@@ -97,7 +97,7 @@ test("a rig that does not answer is asked again; one that refuses is not", async
   expect(await eventsOf(control, "a2", "hand_in_failed")).toEqual([{ error: "HTTP 409: HTTP 409" }]);
 });
 
-test("its end is told with whose work it was and the end of what it printed, without secrets, however much that was", async () => {
+test("PLAIN-tail its end is told with whose work it was and the end of what it printed, without secrets, however much that was", async () => {
   const rig = await createFakeRig();
   const control = await startControl({ GASTOWN_API_URL: rig.url, ...PLAIN });
   const { url } = createOrigin();

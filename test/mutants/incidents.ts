@@ -9,6 +9,7 @@ import { DOOR_MUTANTS } from "./door.ts";
 import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
+import { PLAIN_MUTANTS } from "./plain.ts";
 import { QUEUE_MUTANTS } from "./queue.ts";
 import { edit, mutant, type Mutant } from "./mutant.ts";
 import { TRAIN_MUTANTS } from "./train.ts";
@@ -225,6 +226,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...HAND_IN_MUTANTS,
   ...QUEUE_MUTANTS,
   ...GATE_MUTANTS,
+  ...PLAIN_MUTANTS,
   ...TRAIN_MUTANTS,
   ...VERIFY_MUTANTS,
 ];

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
-import { attemptsOf, keepAttempt } from "../../src/do/attempts.ts";
-import { LIMITS } from "../../src/events/limits.ts";
-import { agentOf, exits, MINUTE, slung, town } from "./incidents/words.ts";
+import { attemptsOf, keepAttempt } from "../../../src/do/attempts.ts";
+import { LIMITS } from "../../../src/events/limits.ts";
+import { agentOf, exits, MINUTE, slung, town } from "./words.ts";
 
 /** What is kept of each end of a bead's dispatches, for people. */
 
 const FAILED = { status: "failed", reason: "exit 1" } as const;
 
-test("each end is kept once, oldest first, whoever tells it again; and only of dispatches that the bead has had", async () => {
+test("PLAIN-attempts each end is kept once, oldest first, whoever tells it again; and only of dispatches that the bead has had", async () => {
   const rig = town();
   const { beadId, agentId } = await slung(rig);
   const tell = (dispatchId: string | null, tail: string, more = {}) =>

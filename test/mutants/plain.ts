@@ -1,0 +1,39 @@
+/** The mutants of agents that are plain commands. Their tests are in test/container/plain.test.ts and test/unit/incidents/attempts-kept.test.ts. */
+import { edit, mutant, type Mutant } from "./mutant.ts";
+
+export const PLAIN_MUTANTS: readonly Mutant[] = [
+  mutant(
+    "PLAIN-done",
+    "a command that ends with 0 and has said nothing is handed in",
+    "its work is charged as a crash, and done again",
+    edit(
+      "container/agents/launch.ts",
+      'config.handsIn === "at_exit" && exit.code === 0',
+      'config.handsIn === "itself" && exit.code === 0',
+    ),
+  ),
+  mutant(
+    "PLAIN-hears",
+    "a command that does not ask for messages has an empty stdin, and is told nothing",
+    "it waits for ever for the end of its stdin",
+    edit("container/agents/launch.ts", 'hasInput: config.agentInput === "messages",', "hasInput: true,"),
+  ),
+  mutant(
+    "PLAIN-said",
+    "who has said done itself, or was stopped, is not spoken for",
+    "done is said a second time, and is refused a second time",
+    edit("container/agents/hand-in-for.ts", "!run.saidDone && askedToEnd(run) === null && ", ""),
+  ),
+  mutant(
+    "PLAIN-tail",
+    "what is told of an end is the end, within what the rig takes",
+    "it is the beginning, or more than the rig takes",
+    edit("container/agents/tail.ts", "if (chars > ATTEMPT_TAIL_MAX_CHARS) break;", ""),
+  ),
+  mutant(
+    "PLAIN-attempts",
+    "an end is kept only of a dispatch that the bead has had",
+    "what a report says of itself is believed",
+    edit("src/do/attempts.ts", "beadId == null || !wasGranted(rig, beadId, dispatchId)", "beadId == null"),
+  ),
+];

@@ -6,20 +6,25 @@ import { openBox } from "../container/box/box.ts";
 import { messageOf } from "../src/events/message-of.ts";
 import { ensureProgram, programFolders } from "./debian.ts";
 
-/** @throws Error that says what to install */
-export async function requireBox(): Promise<void> {
+/** @returns why no box works here; empty: one does */
+export async function whyNoBox(pathVariable: string): Promise<string> {
   const folder = mkdtempSync(path.join(tmpdir(), "ticktown-box-"));
   try {
     const secret = path.join(folder, "secret");
     writeFileSync(secret, "");
-    const { why } = await openBox({ path: process.env["PATH"] ?? "", hidden: [homedir()], secret });
-    if (why !== "")
-      throw new Error(
-        `the tests of the box need one that works, and ${why}. Install bubblewrap (on Debian: apt-get install bubblewrap) on a kernel that lets users make namespaces`,
-      );
+    return (await openBox({ path: pathVariable, hidden: [homedir()], secret })).why;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** @throws Error that says what to install */
+export async function requireBox(): Promise<void> {
+  const why = await whyNoBox(process.env["PATH"] ?? "");
+  if (why !== "")
+    throw new Error(
+      `the tests of the box need one that works, and ${why}. Install bubblewrap (on Debian: apt-get install bubblewrap) on a kernel that lets users make namespaces`,
+    );
 }
 
 const find = (): string | null =>

@@ -1,13 +1,12 @@
 /** What a machine has of what Ticktown needs, one line each: found by trying, never guessed. */
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import path from "node:path";
-import { openBox } from "../../container/box/box.ts";
 import { MIN_FREE_BYTES } from "../../container/limits.ts";
 import { messageOf } from "../../src/events/message-of.ts";
+import { whyNoBox } from "../box.ts";
 import { agentCommandOf } from "./agent-command.ts";
-import { keysFound, type Preset, PRESETS, versionOf } from "./presets.ts";
+import { keysFound, type Preset, PRESETS, presetNamed, versionOf } from "./presets.ts";
 
 export interface Finding {
   /** `missing` keeps Ticktown from working, `less` takes something away, `ok` and `none` need nobody. */
@@ -63,17 +62,10 @@ function lfsOf(env: Asked["env"]): Finding {
 
 async function boxOf(env: Asked["env"]): Promise<Finding> {
   const what = "box";
-  const folder = mkdtempSync(path.join(tmpdir(), "ticktown-doctor-"));
-  try {
-    const secret = path.join(folder, "secret");
-    writeFileSync(secret, "");
-    const { why } = await openBox({ path: env["PATH"] ?? "", hidden: [homedir()], secret });
-    return why === ""
-      ? { level: "ok", what, says: "bubblewrap works: checks see the merged files and the system, and nothing else" }
-      : { level: "less", what, says: `none (${why}): checks run with your rights; install bubblewrap` };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const why = await whyNoBox(env["PATH"] ?? "");
+  return why === ""
+    ? { level: "ok", what, says: "bubblewrap works: checks see the merged files and the system, and nothing else" }
+    : { level: "less", what, says: `none (${why}): checks run with your rights; install bubblewrap` };
 }
 
 function diskOf(stateDir: string): Finding {
@@ -119,7 +111,7 @@ function presetOf(preset: Preset, env: Asked["env"]): Finding {
 
 function agentOf(agent: string, from: string, env: Asked["env"]): Finding {
   const what = "agent";
-  const preset = PRESETS.find(({ name }) => name === agent.trim());
+  const preset = presetNamed(agent.trim());
   try {
     const { command, says } = agentCommandOf(agent, from, env, false);
     if (preset !== undefined) return { ...presetOf(preset, env), what };

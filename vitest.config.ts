@@ -5,9 +5,13 @@ import { containerBinding } from "./test/support/container-binding.ts";
 /** As many as the least machine has cores; the default leaves one of two idle. */
 const WORKERS = 2;
 
+/** How long a test waits for what it polls: what never comes fails later, and a busy machine fails nothing (the default is 1 s). */
+const PATIENCE = { poll: { timeout: 60_000, interval: 20 } };
+
 export default defineConfig({
   test: {
     maxWorkers: WORKERS,
+    reporters: ["default", "./test/support/flaky-reporter.ts"],
     projects: [
       {
         test: {
@@ -15,6 +19,7 @@ export default defineConfig({
           environment: "node",
           include: ["test/unit/**/*.test.ts", "test/container/**/*.test.ts", "test/sim/**/*.test.ts"],
           testTimeout: 120_000,
+          expect: PATIENCE,
         },
       },
       {
@@ -35,6 +40,7 @@ export default defineConfig({
           name: "workers",
           include: ["test/workers/**/*.test.ts"],
           testTimeout: 120_000,
+          expect: PATIENCE,
           // All of them take a minute and a half, and are a part of `npm run soak`; the core walks all of them in the unit tests.
           provide: { everyPath: Number(process.env["EVERY_PATH"] ?? 10) },
         },
@@ -46,6 +52,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["./test/e2e/dashboard/build.ts"],
           testTimeout: 120_000,
+          expect: PATIENCE,
           hookTimeout: 120_000,
         },
       },

@@ -19,15 +19,12 @@ const seqOf = async (rig: Rig): Promise<number> => (await rig.get("/board")).dat
 const named = (list: any[], type: string, variant = "") =>
   list.find((one) => one.fact.type === type && one.variant === variant);
 
+/** A bead whose agent runs: its container has answered that it was started. */
 async function working(rig: Rig) {
   const { bead, agent } = (await rig.post("/sling", { title: "throw a pot" })).data;
   await expect
-    .poll(async () =>
-      (await rig.get(`/actors/agent/${agent.id}/possible`)).data.some(
-        (one: { fact: { type: string } }) => one.fact.type === "agent.heard",
-      ),
-    )
-    .toBe(true);
+    .poll(async () => (await rig.get("/board")).data.actors.find((one: { id: string }) => one.id === agent.id)?.value)
+    .toMatchObject({ working: { process: "running" } });
   return { bead, agent };
 }
 

@@ -41,7 +41,13 @@ export const RULES: readonly Rule[] = [
   {
     folder: "src/wire/container.ts",
     what: "the contract with the control server: with what it may import all of `src` that is in the container's image",
-    may: ["src/events/place.ts", "src/events/refusal-code.ts"],
+    may: ["src/events/place.ts", "src/events/refusal-code.ts", "src/wire/agent-reports.ts"],
+    packages: ["zod"],
+  },
+  {
+    folder: "src/wire/agent-reports.ts",
+    what: "its part about agents and what they say, in the image as well",
+    may: ["src/events/ending.ts"],
     packages: ["zod"],
   },
   {
@@ -61,7 +67,7 @@ export const RULES: readonly Rule[] = [
   {
     folder: "container",
     what: "the control server and the demo agent; a Node program, no part of the Worker",
-    may: ["src/wire/container.ts", "src/wire/train.ts", "src/wire/env-names.ts"],
+    may: ["src/wire/agent-reports.ts", "src/wire/container.ts", "src/wire/train.ts", "src/wire/env-names.ts"],
     packages: ["node:", "hono", "@hono/node-server", "ws", "zod"],
   },
   {

@@ -5,6 +5,24 @@
 import * as z from "zod";
 import { Place as PlaceSettings, Setup } from "../events/place.ts";
 import { RefusalCode } from "../events/refusal-code.ts";
+import { AgentStatus, RuntimeName, Session } from "./agent-reports.ts";
+
+export {
+  AgentProcessStatus,
+  AgentStatus,
+  AnswerAnswer,
+  AnswerRequest,
+  AskedReport,
+  CompletedReport,
+  Ending,
+  HeartbeatReport,
+  RuntimeName,
+  SAID,
+  Session,
+  SetAside,
+  Usage,
+  Waiting,
+} from "./agent-reports.ts";
 
 /** Ids become folder names in the container, so they must not be able to say `..` or `/`. */
 export const Id = z
@@ -80,42 +98,12 @@ export const StartAgentRequest = z.object({
   beadId: Id.optional(),
   place: Place.optional(),
   sealKey: SealKey.optional(),
+  /** Ticktown: go on with this conversation, if it can still be found. */
+  session: Session.optional(),
+  /** Ticktown: which agent program; absent: the container's own. */
+  runtime: RuntimeName.optional(),
 });
 export type StartAgentRequest = z.infer<typeof StartAgentRequest>;
-
-export const AgentProcessStatus = z.enum(["starting", "running", "stopping", "exited", "failed"]);
-export type AgentProcessStatus = z.infer<typeof AgentProcessStatus>;
-
-/** Ticktown: what an agent had left that is on no branch, and where it is now. */
-export const SetAside = z.object({
-  beadId: z.string(),
-  /** Who left it. */
-  agentId: z.string(),
-  /** In the rig's store; null: in the folder that the sentence names. */
-  ref: z.string().nullable(),
-  commit: z.string().nullable(),
-  /** How many files were uncommitted. */
-  files: z.number().int(),
-  /** Whether it lies, uncommitted, in the clone of the dispatch that this is an answer to. */
-  givenBack: z.boolean(),
-  sentence: z.string(),
-});
-export type SetAside = z.infer<typeof SetAside>;
-
-export const AgentStatus = z.object({
-  agentId: z.string(),
-  status: AgentProcessStatus,
-  startedAt: z.string(),
-  lastActivityAt: z.string(),
-  activeTools: z.array(z.string()),
-  messageCount: z.number().int(),
-  exitReason: z.string().nullable(),
-  /** Ticktown: the dispatch that this status is about. */
-  dispatchId: z.string().optional(),
-  /** Ticktown: what its start found in the way and kept, or gave back. */
-  setAside: z.array(SetAside).optional(),
-});
-export type AgentStatus = z.infer<typeof AgentStatus>;
 
 /**
  * Ticktown: names one run of the control server. Another one than before means that what the one before had taken on, and
@@ -296,30 +284,6 @@ const OF_PLACE: readonly string[] = ["setup_failed", "disk_full", "submodules_fa
 /** @param text a code, or a reason that begins with one */
 export const isOfPlace = (text: string): boolean =>
   OF_PLACE.some((code) => text === code || text.startsWith(`${code}:`));
-
-/** POST {rig API}/agents/:id/completed. `bead_id` is whose work it was, `tail` the end of what it printed. */
-export const CompletedReport = z.object({
-  status: z.enum(["completed", "failed"]),
-  reason: z.string().optional(),
-  /** When a rate limit ends, if the agent knew. */
-  reset_at: z.string().optional(),
-  dispatch_id: z.string().optional(),
-  bead_id: z.string().optional(),
-  tail: z.string().optional(),
-  /** What was left in a container whose disk does not last, and what became of it. */
-  set_aside: z.array(SetAside).optional(),
-});
-export type CompletedReport = z.infer<typeof CompletedReport>;
-
-/** POST {rig API}/agents/:id/heartbeat. */
-export const HeartbeatReport = z.object({
-  dispatch_id: z.string().optional(),
-  status: AgentProcessStatus.optional(),
-  last_activity_at: z.string().optional(),
-  active_tools: z.array(z.string()).optional(),
-  message_count: z.number().int().optional(),
-});
-export type HeartbeatReport = z.infer<typeof HeartbeatReport>;
 
 export const MergeFailure = z.enum([
   "branch_missing",

@@ -8,6 +8,8 @@ import { RefusalCode } from "../events/refusal-code.ts";
 import { BEAD_EVENT_TYPES, KINDS } from "../events/row.ts";
 import { isProtocolName } from "./env-names.ts";
 
+export { Answer, Asked, Completed, Heartbeat, LeftBehind } from "./reports.ts";
+
 /**
  * The messages of the Worker API: one schema each, used to check requests, to write the OpenAPI document and, in the contract
  * test, to check answers. Unknown keys are ignored. Times are ISO 8601 UTC strings.
@@ -286,22 +288,6 @@ export const HandInSettle = z.object({
   decision: HandInDecision,
   note: z.string().max(LIMITS.mail_body_chars).nullish(),
 });
-/** What an agent left, and what became of it. */
-export const LeftBehind = z.object({
-  ref: z.string().max(400).nullable(),
-  files: z.int().min(0),
-  sentence: z.string().max(10_000),
-});
-export const Completed = z.object({
-  status: z.enum(["completed", "failed"]),
-  reason: z.string().max(10_000).nullish(),
-  reset_at: Time.nullish(),
-  dispatch_id: z.string().max(200).nullish(),
-  /** Ticktown: the bead that was worked on, and the end of what was printed. */
-  bead_id: z.string().max(200).nullish(),
-  tail: z.string().max(LIMITS.attempt_tail_chars).nullish(),
-  set_aside: z.array(LeftBehind).max(LIMITS.set_aside_told).nullish(),
-});
 export const Checkpoint = z.object({ data: Json });
 /** One line: it is shown in a list. */
 export const StatusSay = z.object({
@@ -311,7 +297,6 @@ export const StatusSay = z.object({
     .max(LIMITS.status_chars)
     .regex(/^(?=.*\S)[^\p{Cc}\p{Zl}\p{Zp}]*$/u, "must be one line that is not blank"),
 });
-export const Heartbeat = z.looseObject({ dispatch_id: z.string().max(200).nullish() });
 export const AgentEventCreate = z.object({
   agent_id: Id,
   event_type: z.string().min(1).max(200),
@@ -338,7 +323,6 @@ export const Escalation = z.object({
   priority: Priority.default("high"),
   metadata: Metadata.nullish().transform((value) => value ?? {}),
 });
-export const Answer = z.object({ answer: z.string().min(1) });
 export const TownCreate = z.object({ name: Title });
 /** A rig's secrets by name; none may be called like what each start says itself. An old one of such a name can still be taken away. */
 const noneIsOurs = (secrets: Readonly<Record<string, string | null>>): boolean =>

@@ -61,6 +61,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "POST /api/rigs/:rigId/agents/:agentId/status": isFor("operate", "own", "own", "own", "own"),
   "GET /api/rigs/:rigId/agents/:agentId/mail": isFor("operate", "own", "own", "own", "own"),
   "POST /api/rigs/:rigId/agents/:agentId/heartbeat": isFor("operate", "own", "own", "own", "own"),
+  "POST /api/rigs/:rigId/agents/:agentId/asked": isFor("operate", "own", "own", "own", "own"),
   "POST /api/rigs/:rigId/agents/:agentId/sync": isFor("operate", "own", "own", "own", "own"),
   "POST /api/rigs/:rigId/agents/:agentId/unblock": isFor("operate"),
   "POST /api/rigs/:rigId/agent-events": isFor("operate", "own", "own", "own", "own"),

@@ -188,6 +188,7 @@ function bodyOf(
     "POST /api/rigs/:rigId/agents/:agentId/checkpoint": { data: 1 },
     "POST /api/rigs/:rigId/agents/:agentId/status": { status: "reading" },
     "POST /api/rigs/:rigId/agents/:agentId/unblock": { answer: "yes" },
+    "POST /api/rigs/:rigId/agents/:agentId/asked": { ask_id: "1", kind: "question", text: "t" },
     "POST /api/rigs/:rigId/agent-events": { agent_id: it.agentId, event_type: "x" },
     "POST /api/rigs/:rigId/mail": mail,
     "POST /api/rigs/:rigId/review-queue": { agent_id: who.agentId, bead_id: it.beadId, branch: "b" },

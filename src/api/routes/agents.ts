@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { JsonValue } from "../../events/json.ts";
+import { LIMITS } from "../../events/limits.ts";
 import { speaksFor } from "../auth.ts";
 import { HttpError } from "../errors.ts";
 import { accepted, agentOf, count, found, page, refused } from "../respond.ts";
@@ -13,6 +14,7 @@ import {
   AgentGetOrCreate,
   AgentQuery,
   Answer,
+  Asked,
   Checkpoint,
   Completed,
   Done,
@@ -260,6 +262,34 @@ export const agentRoutes: Route[] = [
   }),
   route({
     method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/asked",
+    summary: "The agent waits for a person's answer to a question, or for a permission; the same again changes nothing",
+    tag,
+    access,
+    isCheckedByRig: true,
+    body: Asked,
+    text: "reported",
+    answer: z.object({ asked: z.literal(true) }),
+    handle: async ({ execute, rig, params, body, caller }) => {
+      const agentId = params["agentId"] ?? "";
+      const { kind, text, command, options } = body;
+      const reply =
+        kind === "permission"
+          ? rig().appendEvent(agentId, "permission.asked", { text, command: command ?? null, options }, caller)
+          : execute({
+              type: "escalate",
+              title: text.slice(0, LIMITS.title_chars) || "a question without words",
+              body: text,
+              priority: "high",
+              metadata: { options: options.map(({ label }) => label) },
+              agentId,
+            });
+      accepted(await reply);
+      return { asked: true };
+    },
+  }),
+  route({
+    method: "POST",
     path: "/api/rigs/:rigId/agent-events",
     summary: "Append to an agent's events; a sign of progress",
     tag,
@@ -325,6 +355,8 @@ export const agentRoutes: Route[] = [
     body: Answer,
     answer: Agent,
     handle: async ({ execute, params, body }) =>
-      agentOf(await execute({ type: "answer", agentId: params["agentId"] ?? "", answer: body.answer })),
+      agentOf(
+        await execute({ type: "answer", agentId: params["agentId"] ?? "", answer: body.answer ?? body.option ?? "" }),
+      ),
   }),
 ];

@@ -1,0 +1,169 @@
+/**
+ * What the control server tells the rig of an agent's process, when it is asked and by itself. A part of the contract in container.ts.
+ * Whatever only a driver of the agent can know is optional: a process without one says none of it.
+ */
+import * as z from "zod";
+import { Ending } from "../events/ending.ts";
+
+export { Ending } from "../events/ending.ts";
+
+export const AgentProcessStatus = z.enum(["starting", "running", "stopping", "exited", "failed"]);
+export type AgentProcessStatus = z.infer<typeof AgentProcessStatus>;
+
+/** Limits of what is said of an agent, in characters and pieces. */
+export const SAID = {
+  driver_chars: 64,
+  session_chars: 200,
+  model_chars: 200,
+  runtime_chars: 64,
+  ask_id_chars: 64,
+  ask_text_chars: 4_000,
+  ask_command_chars: 8_000,
+  ask_options: 8,
+  option_id_chars: 64,
+  option_label_chars: 200,
+  answer_chars: 65_536,
+} as const;
+
+/** Ticktown: the agent's conversation, by which its driver can take it up again. */
+export const Session = z.object({
+  driver: z.string().min(1).max(SAID.driver_chars),
+  id: z.string().min(1).max(SAID.session_chars),
+});
+export type Session = z.infer<typeof Session>;
+
+/** Name of a preset: which agent program runs, and how. */
+export const RuntimeName = z
+  .string()
+  .min(1)
+  .max(SAID.runtime_chars)
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:-]*$/,
+    "must begin with a letter or digit and hold only letters, digits, and . _ : -",
+  );
+
+const amount = z.int().min(0);
+
+/** Ticktown: what a conversation has used so far, from its beginning. In one that goes on, no number ever gets smaller. */
+export const Usage = z.object({
+  /** Id of the conversation. */
+  session: z.string().min(1).max(SAID.session_chars),
+  input_tokens: amount,
+  /** Of the input, what the provider had in its cache. */
+  cached_tokens: amount,
+  output_tokens: amount,
+  model: z.string().max(SAID.model_chars).nullable().default(null),
+  /** Millionths of a dollar; null: nobody says what it costs. */
+  cost_microdollars: amount.nullable().default(null),
+});
+export type Usage = z.infer<typeof Usage>;
+
+/** Ticktown: the agent has asked its model and was not answered yet. `until`: when it tries again, if it says so. */
+export const Waiting = z.object({
+  for: z.literal("model"),
+  since: z.iso.datetime({ offset: true }),
+  until: z.iso.datetime({ offset: true }).nullable().default(null),
+});
+export type Waiting = z.infer<typeof Waiting>;
+
+/** Ticktown: what an agent had left that is on no branch, and where it is now. */
+export const SetAside = z.object({
+  beadId: z.string(),
+  /** Who left it. */
+  agentId: z.string(),
+  /** In the rig's store; null: in the folder that the sentence names. */
+  ref: z.string().nullable(),
+  commit: z.string().nullable(),
+  /** How many files were uncommitted. */
+  files: z.number().int(),
+  /** Whether it lies, uncommitted, in the clone of the dispatch that this is an answer to. */
+  givenBack: z.boolean(),
+  sentence: z.string(),
+});
+export type SetAside = z.infer<typeof SetAside>;
+
+export const AgentStatus = z.object({
+  agentId: z.string(),
+  status: AgentProcessStatus,
+  startedAt: z.string(),
+  lastActivityAt: z.string(),
+  activeTools: z.array(z.string()),
+  messageCount: z.number().int(),
+  exitReason: z.string().nullable(),
+  /** Ticktown: the dispatch that this status is about. */
+  dispatchId: z.string().optional(),
+  /** Ticktown: what its start found in the way and kept, or gave back. */
+  setAside: z.array(SetAside).optional(),
+  /** Ticktown: when this dispatch last ended a tool or said something new. */
+  progressAt: z.string().optional(),
+  session: Session.optional(),
+  usage: Usage.optional(),
+  waiting: Waiting.nullable().optional(),
+});
+export type AgentStatus = z.infer<typeof AgentStatus>;
+
+/** POST {rig API}/agents/:id/completed. `bead_id` is whose work it was, `tail` the end of what it printed. */
+export const CompletedReport = z.object({
+  status: z.enum(["completed", "failed"]),
+  reason: z.string().optional(),
+  /** When a rate limit ends, if the agent knew. */
+  reset_at: z.string().optional(),
+  dispatch_id: z.string().optional(),
+  bead_id: z.string().optional(),
+  tail: z.string().optional(),
+  /** What was left in a container whose disk does not last, and what became of it. */
+  set_aside: z.array(SetAside).optional(),
+  ending: Ending.optional(),
+  /** What ran. */
+  runtime: RuntimeName.optional(),
+});
+export type CompletedReport = z.infer<typeof CompletedReport>;
+
+/** POST {rig API}/agents/:id/heartbeat. Sent early when session or waiting change. */
+export const HeartbeatReport = z.object({
+  dispatch_id: z.string().optional(),
+  status: AgentProcessStatus.optional(),
+  last_activity_at: z.string().optional(),
+  active_tools: z.array(z.string()).optional(),
+  message_count: z.number().int().optional(),
+  /** When this dispatch last ended a tool or said something new. */
+  progress_at: z.string().optional(),
+  session: Session.optional(),
+  usage: Usage.optional(),
+  /** Null: it waits for nothing, or goes on. */
+  waiting: Waiting.nullable().optional(),
+});
+export type HeartbeatReport = z.infer<typeof HeartbeatReport>;
+
+export const AskId = z.string().min(1).max(SAID.ask_id_chars);
+export const AskOption = z.object({
+  id: z.string().min(1).max(SAID.option_id_chars),
+  label: z.string().min(1).max(SAID.option_label_chars),
+});
+export type AskOption = z.infer<typeof AskOption>;
+
+/** POST {rig API}/agents/:id/asked: somebody must answer before the agent goes on. The same again changes nothing. */
+export const AskedReport = z.object({
+  dispatch_id: z.string().max(200).nullish(),
+  /** Unique within the dispatch. */
+  ask_id: AskId,
+  kind: z.enum(["question", "permission"]),
+  text: z.string().max(SAID.ask_text_chars),
+  /** Exactly what would be run. */
+  command: z.string().max(SAID.ask_command_chars).nullish(),
+  options: z.array(AskOption).max(SAID.ask_options).default([]),
+});
+export type AskedReport = z.infer<typeof AskedReport>;
+
+/** POST /agents/:id/answer: what was decided of an ask. 404 when nobody waits for it. */
+export const AnswerRequest = z.object({
+  dispatchId: z.string().max(160),
+  askId: AskId,
+  /** Which of the options that came with it. */
+  optionId: z.string().min(1).max(SAID.option_id_chars).optional(),
+  text: z.string().max(SAID.answer_chars).optional(),
+});
+export type AnswerRequest = z.infer<typeof AnswerRequest>;
+
+export const AnswerAnswer = z.object({ answered: z.literal(true) });
+export type AnswerAnswer = z.infer<typeof AnswerAnswer>;

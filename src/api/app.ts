@@ -7,7 +7,7 @@ import { bodyOf, queryOf, readBody } from "./body.ts";
 import { HttpError, TooMuch, WrongKey } from "./errors.ts";
 import { guard, isEmpty, NOT_JSON } from "./guard.ts";
 import type { Call, Route } from "./route.ts";
-import { isOnceInRegistry, onceInRegistry } from "./once.ts";
+import { onceInRegistry } from "./once.ts";
 import { addressOf, countWrongKey, keyHolderOf, takeBytes, takeTurn } from "./rate-limit.ts";
 import { ROUTES } from "./routes/index.ts";
 import { Id } from "../wire/schemas.ts";
@@ -60,7 +60,7 @@ for (const entry of ROUTES) {
       });
       return data instanceof Response ? data : c.json({ success: true, data }, entry.status ?? 200);
     };
-    return key !== null && isOnceInRegistry(entry) ? onceInRegistry(c.env, key, answer) : answer();
+    return key !== null && entry.once === "registry" ? onceInRegistry(c.env, key, answer) : answer();
   });
 }
 

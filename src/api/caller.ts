@@ -1,5 +1,6 @@
 import type { Principal } from "./auth.ts";
 import { holderOf } from "./rate-limit.ts";
+import { STREAM_HEADER, type StreamKind } from "../do/streams.ts";
 import { CALLER_HEADER } from "../wire/container.ts";
 
 /**
@@ -11,9 +12,10 @@ export const streamHolderOf = (principal: Principal): string =>
     ? holderOf({ kind: "operator", id: principal.root ?? principal.id })
     : holderOf(principal);
 
-/** The same request in the caller's name. What a client says of itself in that header is overwritten. */
-export function inTheNameOfCaller(request: Request, holder: string): Request {
+/** The same request in the caller's name, for a stream of a kind. What a client says of either in these headers is overwritten. */
+export function inTheNameOfCaller(request: Request, holder: string, kind: StreamKind = "feed"): Request {
   const headers = new Headers(request.headers);
   headers.set(CALLER_HEADER, holder);
+  headers.set(STREAM_HEADER, kind);
   return new Request(request, { headers });
 }

@@ -2,18 +2,12 @@ import type { Env } from "../do/env.ts";
 import type { IdempotencyKey } from "../do/idempotency.ts";
 import { DIRECTORY } from "../do/user-do.ts";
 import { HttpError } from "./errors.ts";
-import type { Route } from "./route.ts";
 
 /**
  * An Idempotency-Key on what is not one rig's command: towns, rigs, the container, a tick. The rig keeps the keys of its commands in
  * the commit itself (src/do/idempotency.ts); here the work is done by several objects, so the key is taken first, and the
  * answer kept when it is there. A request that dies between leaves its key taken for two minutes, not for ever.
  */
-
-/** A heartbeat changes nothing twice; a replay and a what-if change nothing at all. */
-export const isOnceInRegistry = (entry: Route): boolean =>
-  entry.method === "POST" &&
-  (entry.path.endsWith("/tick") || (!entry.path.startsWith("/api/rigs/") && !entry.path.startsWith("/api/mayor/")));
 
 export async function onceInRegistry(
   env: Env,

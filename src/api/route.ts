@@ -56,6 +56,11 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly beside?: Readonly<Record<string, ZodType>>;
   /** The answer holds a secret that is not kept. */
   readonly answersSecret?: boolean;
+  /**
+   * Where the answer to an Idempotency-Key is kept. Not said: by the rig, with the command that the handler runs. `registry`: beside the
+   * work, which is no rig's command. `nowhere`: asked twice, it changes nothing twice.
+   */
+  readonly once?: "registry" | "nowhere";
   /** Answers without the envelope. */
   readonly bare?: boolean;
   readonly status?: 200 | 201;

@@ -2,7 +2,17 @@ import { DOOR, LIMITS } from "../events/limits.ts";
 import { CALLER_HEADER } from "../wire/container.ts";
 import { inspection, type Inspection } from "./inspect.ts";
 import type { Rig } from "./rig.ts";
-import { encodeFeed, eventStream, isOver, OVER, pumpAll, type Attachment, type Socket } from "./streams.ts";
+import {
+  encodeFeed,
+  eventStream,
+  isOver,
+  OVER,
+  pumpAll,
+  STREAM_HEADER,
+  StreamKind,
+  type Attachment,
+  type Socket,
+} from "./streams.ts";
 
 /** Everybody who follows a rig live: boards by WebSocket or event stream, and inspectors. */
 export interface Audience {
@@ -32,7 +42,7 @@ export function createAudience(ctx: DurableObjectState): Audience {
     );
   };
 
-  const accept = (rig: Rig, kind: Attachment["kind"], after: number, request: Request): Response => {
+  const accept = (rig: Rig, kind: StreamKind, after: number, request: Request): Response => {
     const { 0: client, 1: server } = new WebSocketPair();
     ctx.acceptWebSocket(server, [kind, tagOf(callerOf(request))]);
     const until = rig.ports.now() + DOOR.stream_life_ms;
@@ -76,12 +86,12 @@ export function createAudience(ctx: DurableObjectState): Audience {
         return tooMany(
           `${LIMITS.sockets_per_caller} boards and debuggers of yours follow this rig; close some of them first`,
         );
-      const { pathname, searchParams } = new URL(request.url);
+      const { searchParams } = new URL(request.url);
       const after = Math.min(
         Number(searchParams.get("after") ?? request.headers.get("last-event-id") ?? 0) || 0,
         rig.world.seq,
       );
-      const kind = pathname.endsWith("/inspect") ? "inspect" : "feed";
+      const kind = StreamKind.catch("feed").parse(request.headers.get(STREAM_HEADER));
       if (kind === "feed" && request.headers.get("upgrade") !== "websocket") {
         return listen(rig, after, caller);
       }

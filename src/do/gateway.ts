@@ -1,5 +1,6 @@
 import { messageOf } from "../events/message-of.ts";
 import type { EffectOf } from "../events/effects.ts";
+import { stopsAs } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import type { Answer, Answered, ContainerPort, InspectOrder, Observed } from "./ports.ts";
 import * as z from "zod";
@@ -23,13 +24,8 @@ export interface Fetcher {
 
 const ERROR_CHARS = 300;
 
-/** Reasons of a stop after which nothing is left to do but to end. */
-const ENDED_WELL: ReadonlySet<string> = new Set([
-  "agent.done",
-  "hand_in.accepted",
-  "hand_in.unseen",
-  "hand_in.no_change",
-]);
+/** What the two ways to be stopped that are not plain add to the request. */
+const STOPS_AS = { evicted: { evict: true }, done: { lingerMs: LIMITS.done_linger_ms } } as const;
 
 type Statuses = Answered & { readonly agents: Observed[] };
 type Call = (path: string, timeout_ms: number, body?: unknown) => Promise<Response>;
@@ -74,12 +70,13 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
         ownVars: Object.keys(order.envVars),
         checkpoint: order.checkpoint ?? undefined,
       }),
-    stop: (effect: EffectOf<"container.stop">, timeout_ms) =>
-      ask(`/agents/${encodeURIComponent(effect.agentId)}/stop`, timeout_ms, {
-        dispatchId: effect.dispatchId,
-        ...(effect.reason === "rig.draining" ? { evict: true } : {}),
-        ...(ENDED_WELL.has(effect.reason) ? { lingerMs: LIMITS.done_linger_ms } : {}),
-      }),
+    stop: ({ agentId, dispatchId, reason }: EffectOf<"container.stop">, timeout_ms) => {
+      const how = stopsAs(reason);
+      return ask(`/agents/${encodeURIComponent(agentId)}/stop`, timeout_ms, {
+        dispatchId,
+        ...(how === null ? {} : STOPS_AS[how]),
+      });
+    },
     message: (effect: EffectOf<"container.message">, timeout_ms) =>
       ask(`/agents/${encodeURIComponent(effect.agentId)}/message`, timeout_ms, { prompt: effect.prompt }),
     merge: (order, timeout_ms) => ask("/git/merge", timeout_ms, order),

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { DOOR } from "../events/limits.ts";
 import type { JournalEntry } from "../core/journal.ts";
 import { readJournal } from "./store.ts";
@@ -13,9 +14,14 @@ const PAGE = 500;
 /** Entries sent to one socket before others get their turn. */
 const BURST = 2_000;
 
+/** What a stream tells: each fact, or the inspection protocol. The route that opens one says it in this header. */
+export const STREAM_HEADER = "x-ticktown-stream";
+export const StreamKind = z.enum(["feed", "inspect"]);
+export type StreamKind = z.infer<typeof StreamKind>;
+
 /** What a socket remembers while its object sleeps. */
 export interface Attachment {
-  readonly kind: "feed" | "inspect";
+  readonly kind: StreamKind;
   /** Seq of the last entry that was sent. */
   after: number;
   /** From then on it is told nothing more; its token may have ended meanwhile. */

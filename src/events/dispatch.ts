@@ -217,6 +217,7 @@ export const DISPATCH_FACTS = [
     {
       to: ["agent", "rig"],
       arms: true,
+      stopsAs: "done",
       kept: true,
       example: { ...DISPATCH, beadId: AN.beadId, ...HANDED_IN },
       ignored: { rig: OF_THE_PROBE },

@@ -9,7 +9,7 @@ import { MAIL_FACTS } from "./mail.ts";
 import { REVIEW_FACTS } from "./review.ts";
 import { RIG_FACTS } from "./rig.ts";
 import { TRAIN_FACTS } from "./trains.ts";
-import type { Commanded, Kind, Receiver, Ref, Told, Variant } from "./row.ts";
+import type { Commanded, Kind, Receiver, Ref, StopsAs, Told, Variant } from "./row.ts";
 
 /**
  * Facts: what happened. A fact carries every id and time that a machine needs, because a machine may look at nothing else.
@@ -69,6 +69,7 @@ export interface FactRow {
   readonly removes?: Kind;
   readonly arms?: true;
   readonly kept?: true;
+  readonly stopsAs?: StopsAs;
   readonly isSignOfLife?: true;
   readonly about?: (fact: Fact) => readonly Ref[];
   readonly timeline?: (fact: Fact) => Told;
@@ -87,6 +88,10 @@ export const rowOf = (type: FactType): FactRow => BY_TYPE[type];
 /** Facts whose row answers the question with yes. */
 export const factsThat = (asked: (row: FactRow) => boolean): ReadonlySet<FactType> =>
   new Set(FACT_TYPES.filter((type) => asked(BY_TYPE[type])));
+
+/** How a process is told to end; null: plainly. @param reason why it is stopped: the type of a fact, or the words of a TICK */
+export const stopsAs = (reason: string): StopsAs | null =>
+  (Object.hasOwn(BY_TYPE, reason) && rowOf(reason as FactType).stopsAs) || null;
 
 /** The bead that a fact is about, for its timeline. */
 export const beadOf = (fact: Fact): string | null => ("beadId" in fact ? fact.beadId : null);

@@ -58,6 +58,7 @@ export const HAND_IN_FACTS = [
     },
     {
       to: ["agent"],
+      stopsAs: "done",
       timeline: ({ agentId, commit, ahead, files }) =>
         told("status_changed", agentId, "in_progress", "in_progress", seen("accepted", { commit, ahead, files })),
       example: {
@@ -102,7 +103,7 @@ export const HAND_IN_FACTS = [
   fact(
     "hand_in.no_change",
     { ...ofDispatch, ...ofBead, note },
-    { to: ["agent"], example: { ...ABOUT, note: TEXT }, ignored: { agent: TOO_LATE } },
+    { to: ["agent"], stopsAs: "done", example: { ...ABOUT, note: TEXT }, ignored: { agent: TOO_LATE } },
   ),
   /** The container knows no way to look: found out when it was first asked. */
   fact(
@@ -110,6 +111,7 @@ export const HAND_IN_FACTS = [
     { ...ofDispatch, ...ofBead },
     {
       to: ["agent"],
+      stopsAs: "done",
       timeline: ({ agentId }) => told("status_changed", agentId, "in_progress", "in_progress", seen("unseen", {})),
       example: ABOUT,
       ignored: { agent: TOO_LATE },

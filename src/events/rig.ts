@@ -100,6 +100,7 @@ export const RIG_FACTS = [
     { by: id },
     {
       to: ["rig", "every agent"],
+      stopsAs: "evicted",
       example: { by: BY },
       ignored: {
         agent:

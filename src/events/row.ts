@@ -93,6 +93,9 @@ export interface Variant<F> {
   readonly fields?: Partial<F>;
 }
 
+/** What is told to a process that is stopped; see `Row.stopsAs`. */
+export type StopsAs = "evicted" | "done";
+
 /** A fact's own fields, as they are written down once and changed by nobody. */
 type Fields<S extends z.ZodRawShape> = {
   readonly [K in keyof z.infer<z.ZodObject<S>>]: z.infer<z.ZodObject<S>>[K] extends readonly (infer E)[]
@@ -112,6 +115,11 @@ export interface Row<S extends z.ZodRawShape> {
   readonly arms?: true;
   /** Something of it that no machine needs is kept in rows of its own: see PROJECTIONS in src/do/store.ts. */
   readonly kept?: true;
+  /**
+   * How the process is told to end that is stopped for it, where not plainly: `evicted`, so that its work is handed back, or `done`, so
+   * that it may hear of that and end by itself.
+   */
+  readonly stopsAs?: StopsAs;
   /** It is a sign of life of its agent that people see. */
   readonly isSignOfLife?: true;
   /** Actors that it names besides those that `agentId`, `beadId` and `reviewId` name. */

@@ -1,3 +1,4 @@
+import { stopsAs } from "../../src/events/facts.ts";
 import { agentCaller } from "../support/callers.ts";
 import type { Observed, StartOrder, MergeOrder } from "../../src/do/ports.ts";
 import { inspection, type Inspection } from "./inspection.ts";
@@ -311,7 +312,7 @@ export function createTown(sim: Simulation, id: string): Town {
       if (process.n > n || !isLive(process)) return { kind: "accepted" };
       process.status = "stopping";
       queue.after(luck.between(200, sim.has("container") && luck.chance(0.1) ? 120_000 : 5_000), () => {
-        if (reason === "rig.draining") end(process, "failed", "evicted", true);
+        if (stopsAs(reason) === "evicted") end(process, "failed", "evicted", true);
         else end(process, "failed", "stopped", true);
       });
       return { kind: "accepted" };

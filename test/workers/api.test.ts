@@ -4,6 +4,7 @@ import { openApi } from "../../src/api/openapi.ts";
 import type { Route } from "../../src/api/route.ts";
 import { ROUTES } from "../../src/api/routes/index.ts";
 import { replayFile } from "../../src/core/journal-file.ts";
+import { STREAM_HEADER } from "../../src/do/streams.ts";
 import { DOOR, LIMITS } from "../../src/events/limits.ts";
 import { api, call, OPERATOR } from "./client.ts";
 
@@ -11,7 +12,10 @@ test("the feed resumes from a seq without gap or double", async () => {
   const rig = api("rig-feed");
   for (let i = 0; i < 5; i++) await rig.post("/beads", { type: "issue", title: `bead ${i}` });
   const response = await exports.default.fetch(
-    new Request("http://localhost/api/rigs/rig-feed/feed?after=2", { headers: { ...OPERATOR, upgrade: "websocket" } }),
+    new Request("http://localhost/api/rigs/rig-feed/feed?after=2", {
+      // What a client says in the name of the Worker is not believed.
+      headers: { ...OPERATOR, upgrade: "websocket", [STREAM_HEADER]: "inspect" },
+    }),
   );
   const socket = response.webSocket;
   if (!socket) throw new Error("no socket");
@@ -176,4 +180,14 @@ test("an Idempotency-Key is offered by every POST but those that answer with a s
   expect(offers(route({}))).toBe(true);
   expect(offers(route({ answersSecret: true }))).toBe(false);
   expect(offers(route({ method: "PUT" }))).toBe(false);
+});
+
+test("every POST has its answer kept under an Idempotency-Key, or says where else it is, or that none is needed", () => {
+  const posts = ROUTES.filter(({ method }) => method === "POST");
+  expect(posts.length).toBeGreaterThan(40);
+  const isRigs = ({ handle }: Route): boolean => /\bexecute\b|\bkey\b/.test(String(handle));
+  const unsaid = posts.filter((entry) => entry.once === undefined && entry.answersSecret !== true && !isRigs(entry));
+  expect(unsaid.map(({ path }) => path)).toEqual([]);
+  const idle = ROUTES.filter((entry) => entry.once !== undefined && (entry.method !== "POST" || isRigs(entry)));
+  expect(idle.map(({ path }) => path)).toEqual([]);
 });

@@ -250,6 +250,7 @@ export const agentRoutes: Route[] = [
     summary: "A sign of life",
     tag,
     access,
+    once: "nowhere",
     isCheckedByRig: true,
     body: Heartbeat,
     text: "reported",
@@ -335,6 +336,7 @@ export const agentRoutes: Route[] = [
     summary: "Bring what the agent's clone calls `origin` up to date with the remote; the agent then fetches from it",
     tag,
     access,
+    once: "nowhere",
     answer: z.object({
       synced: z.literal(true),
       /** The target branch's commit at the remote. */

@@ -98,6 +98,7 @@ export const containerRoutes: Route[] = [
     summary: "Start a process outside of the rig's schedule (a mayor, for instance)",
     tag,
     access: ["operator"],
+    once: "registry",
     scope: "admin",
     body: StartAgentRequest,
     answer: AgentStatus,
@@ -116,6 +117,7 @@ export const containerRoutes: Route[] = [
     summary: "Stop a process",
     tag,
     access: ["operator"],
+    once: "registry",
     body: StopRequest,
     answer: StopAnswer,
     handle: (call) => ask(call, "POST", agentPath(call, "stop"), call.body),
@@ -126,6 +128,7 @@ export const containerRoutes: Route[] = [
     summary: "Say something to a process",
     tag,
     access,
+    once: "registry",
     body: MessageRequest,
     answer: MessageAnswer,
     handle: (call) => ask(call, "POST", agentPath(call, "message"), call.body),
@@ -160,6 +163,8 @@ export const containerRoutes: Route[] = [
     summary: "A ticket for one stream, valid once and for 60 s",
     tag,
     access: ["self", "mayor", "operator"],
+    // A ticket is a secret: it is given anew, not kept.
+    once: "nowhere",
     scope: "read",
     answer: StreamTicket,
     handle: async (call) => {

@@ -88,6 +88,7 @@ export const debugRoutes: Route[] = [
     summary: "What a fact would do to the rig now, or as of a seq: tried on a copy, nothing is kept",
     tag,
     access,
+    once: "nowhere",
     scope: "read",
     body: WhatIfBody,
     answer: z.looseObject({
@@ -111,7 +112,7 @@ export const debugRoutes: Route[] = [
     handle: async ({ rig, context, principal }) => {
       if (context.req.header("upgrade") !== "websocket")
         throw new HttpError(426, "this route speaks WebSocket only: point a Stately inspector at it");
-      return rig().fetch(inTheNameOfCaller(context.req.raw, streamHolderOf(principal)));
+      return rig().fetch(inTheNameOfCaller(context.req.raw, streamHolderOf(principal), "inspect"));
     },
   }),
 ];

@@ -117,6 +117,7 @@ export const rigRoutes: Route[] = [
     summary: "Run one TICK now; answers with what it changed",
     tag,
     access,
+    once: "registry",
     answer: z.object({ facts: z.array(z.unknown()), effects: z.array(z.unknown()), error: z.string().nullable() }),
     handle: async ({ rig }) => {
       const { entries, error } = await rig().tick();
@@ -207,6 +208,7 @@ export const rigRoutes: Route[] = [
     summary: "Fold the whole journal again and name the first difference, if there is any",
     tag,
     access,
+    once: "nowhere",
     scope: "read",
     answer: z.object({
       facts: z.int(),

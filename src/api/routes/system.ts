@@ -46,6 +46,7 @@ export const systemRoutes = (routes: () => readonly Route[]): Route[] => [
       "Wake every rig, so that one whose alarm was lost arms it again; where there is no cron trigger, a timer calls this",
     tag: "system",
     access: ["operator"],
+    once: "registry",
     scope: "admin",
     answer: z.object({ rigs: z.number().int(), failed: z.number().int() }),
     handle: ({ env }) => pokeRigs(env),

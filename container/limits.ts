@@ -188,3 +188,29 @@ export const PACKS_MAX = 30;
 export const MIN_FREE_BYTES = 1024 * MIB;
 /** Adding up the files of a rig. */
 export const DISK_MEASURE_TIMEOUT_MS = 1 * MINUTE_MS;
+
+/** One line of an agent's protocol: a file that it has read, or a picture, comes as one. A longer one is skipped to its end. */
+export const DRIVER_LINE_MAX_BYTES = 16 * MIB;
+/** Calls of ours that an agent has not answered. */
+export const DRIVER_CALLS_MAX = 100;
+/** Tools that are open in one conversation, and those that have ended and are still known. */
+export const DRIVER_TOOLS_MAX = 1000;
+/** Asks that wait for a person, of one agent. */
+export const DRIVER_ASKS_MAX = 20;
+/** Names of tools go into heartbeats, titles into events. */
+export const TOOL_NAME_MAX_CHARS = 100;
+export const TOOL_TITLE_MAX_CHARS = 500;
+/** What the rig takes of an ask. */
+export const ASK_TEXT_MAX_CHARS = 4_000;
+export const ASK_COMMAND_MAX_CHARS = 8_000;
+export const ASK_OPTIONS_MAX = 8;
+/** From its start to an open conversation: the programs take up to 40 s on a busy machine. */
+export const DRIVER_OPEN_MS = 5 * MINUTE_MS;
+/** A turn in which nothing is said for so long while no tool runs waits for its model. */
+export const MODEL_SILENCE_MS = 2 * MINUTE_MS;
+/** How often a turn that has ended without done is told to go on, or to say done; then the dispatch has ended. */
+export const NUDGES_MAX = 2;
+/** Messages that wait for the end of a turn, of one agent; more are refused. */
+export const MESSAGES_HELD_MAX = 20;
+/** Words of an agent become an event when there are so many, or something else happens. */
+export const WORDS_EVENT_MAX_CHARS = 2_000;

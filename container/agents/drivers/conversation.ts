@@ -1,0 +1,315 @@
+/**
+ * One conversation with an agent, from its opening to its end: what is said to it and when, and what is known of it. It starts no
+ * process and has no clock: lines, time and what the rig thinks are given to it.
+ */
+import {
+  ACTIVE_TOOLS_MAX,
+  DRIVER_LINE_MAX_BYTES,
+  DRIVER_OPEN_MS,
+  MESSAGES_HELD_MAX,
+  MODEL_SILENCE_MS,
+  NUDGES_MAX,
+  REASON_MAX_CHARS,
+} from "../../limits.ts";
+import { createDriver } from "./drivers.ts";
+import { shortened } from "./json.ts";
+import { wholeLines } from "./lines.ts";
+import type { Answer, Ask, Driver, DriverEvent, DriverKind, DriverWorld, EndingKind, Usage } from "./vocabulary.ts";
+import { type Words, collectWords } from "./words.ts";
+
+/** How it ended; null: its work is handed in. */
+export interface ConversationEnd {
+  readonly kind: EndingKind;
+  /** ISO */
+  readonly until: string | null;
+  readonly says: string;
+}
+
+/** What becomes of a turn that has ended, as the host sees it. */
+export type AfterTurn =
+  /** Its work was taken: it may go. */
+  | { readonly kind: "handed_in" }
+  /** Its work was not taken, and this is what it is told. */
+  | { readonly kind: "refused"; readonly text: string }
+  /** Somebody was asked something: the answer begins the next turn. */
+  | { readonly kind: "waits" }
+  | { readonly kind: "nothing" };
+
+export interface Waiting {
+  readonly for: "model";
+  /** ms */
+  readonly since: number;
+  /** ISO; null: nobody knows. */
+  readonly until: string | null;
+}
+
+export interface Facts {
+  readonly session: string | null;
+  readonly usage: Usage | null;
+  /** When a tool ended or new words were said last, ms; null: not yet. */
+  readonly progressAt: number | null;
+  readonly waiting: Waiting | null;
+  readonly activeTools: readonly string[];
+  /** Messages that are in the conversation. */
+  readonly messages: number;
+  /** Lines that were longer than the limit. */
+  readonly skippedLines: number;
+}
+
+export interface ConversationWorld extends Omit<DriverWorld, "emit"> {
+  readonly kind: DriverKind;
+  /** Something for people to read. */
+  readonly tell: (type: string, data: Readonly<Record<string, unknown>>) => void;
+  /** The first prompt. @param resumed whether the agent remembers what was before */
+  readonly firstPrompt: (resumed: boolean) => string;
+  /** Said to an agent that has stopped without done. */
+  readonly nudge: string;
+  readonly afterTurn: (stop: "finished" | "cancelled" | "failed") => AfterTurn | Promise<AfterTurn>;
+  readonly onAsk: (ask: Ask) => void;
+  readonly onUsage: (session: string, usage: Usage) => void;
+  /** Session or waiting are others than before. */
+  readonly onChange: () => void;
+  /** Said once. Nothing more is said to it: its input may be closed. `lost`: its old conversation cannot be gone on in, and the program has none. */
+  readonly onOver: (end: ConversationEnd | null, lost: boolean) => void;
+}
+
+export interface Conversation {
+  readonly open: (session: string | null) => void;
+  /** What the program printed on its standard output. */
+  readonly heard: (chunk: Buffer) => void;
+  /** `held`: told when the turn is over. @returns refused when too many are held, or it is over */
+  readonly message: (text: string) => "said" | "held" | "refused";
+  readonly answer: (askId: string, answer: Answer) => boolean;
+  readonly cancel: () => void;
+  /** Looks at the deadlines. */
+  readonly tick: () => void;
+  /** The program has gone. */
+  readonly gone: () => void;
+  /** What others have seen of its model, such as a limit. The first end is the one. */
+  readonly end: (end: ConversationEnd) => void;
+  readonly facts: () => Facts;
+  readonly isOver: () => boolean;
+}
+
+interface State {
+  readonly world: ConversationWorld;
+  readonly driver: Driver;
+  readonly words: Words;
+  readonly openedAt: number;
+  readonly tools: Map<string, string>;
+  readonly asks: Set<string>;
+  readonly held: string[];
+  session: string | null;
+  wanted: string | null;
+  usage: Usage | null;
+  progressAt: number | null;
+  waiting: Waiting | null;
+  heardAt: number;
+  /** That it waits for its model was concluded from its silence. */
+  isSilent: boolean;
+  inTurn: boolean;
+  /** The host thinks about the end of a turn. */
+  thinking: boolean;
+  messages: number;
+  nudges: number;
+  over: boolean;
+}
+
+export function createConversation(world: ConversationWorld): Conversation {
+  const driver = createDriver(world.kind, { ...world, emit: (event) => happened(state, event) });
+  const state: State = {
+    world,
+    driver,
+    words: collectWords((text) => world.tell("text", { text })),
+    openedAt: world.now(),
+    tools: new Map(),
+    asks: new Set(),
+    held: [],
+    session: null,
+    wanted: null,
+    usage: null,
+    progressAt: null,
+    waiting: null,
+    heardAt: world.now(),
+    isSilent: false,
+    inTurn: false,
+    thinking: false,
+    messages: 0,
+    nudges: 0,
+    over: false,
+  };
+  const lines = wholeLines(
+    DRIVER_LINE_MAX_BYTES,
+    (line) => {
+      state.heardAt = world.now();
+      if (state.isSilent) setWaiting(state, null);
+      if (line.trim() !== "") driver.line(line);
+    },
+    (bytes) => world.tell("line_skipped", { bytes, limit_bytes: DRIVER_LINE_MAX_BYTES }),
+  );
+  return {
+    open: (session) => {
+      state.wanted = session;
+      driver.open(session);
+    },
+    heard: lines.push,
+    message: (text) => message(state, text),
+    answer: (askId, answer) => !state.over && driver.answer(askId, answer),
+    cancel: driver.cancel,
+    tick: () => tick(state),
+    gone: () => {
+      lines.end();
+      state.words.flush();
+      const says = state.session === null ? "it ended before its conversation was open" : "it ended in mid-turn";
+      finish(state, { kind: "crashed", until: null, says }, state.session === null && state.wanted !== null);
+    },
+    end: (end) => finish(state, end),
+    facts: () => ({
+      session: state.session,
+      usage: state.usage,
+      progressAt: state.progressAt,
+      waiting: state.waiting,
+      activeTools: [...new Set(state.tools.values())].slice(0, ACTIVE_TOOLS_MAX),
+      messages: state.messages,
+      skippedLines: lines.skipped(),
+    }),
+    isOver: () => state.over,
+  };
+}
+
+function happened(state: State, event: DriverEvent): void {
+  const { world } = state;
+  if (event.type !== "output" && event.type !== "usage" && event.type !== "waiting") setWaiting(state, null);
+  if (event.type !== "text") state.words.flush();
+  switch (event.type) {
+    case "session":
+      return opened(state, event.id, event.resumed);
+    case "session_lost":
+      world.tell("session_lost", { says: shortened(event.says, REASON_MAX_CHARS) });
+      // Claude cannot begin another one by itself: a new process does.
+      if (world.kind === "claude") finish(state, { kind: "crashed", until: null, says: event.says }, true);
+      return;
+    case "text":
+      state.progressAt = world.now();
+      return state.words.add(event.text);
+    case "tool_start":
+      state.tools.set(event.id, event.name);
+      return world.tell("tool_start", { name: event.name, title: event.title });
+    case "tool_end":
+      state.tools.delete(event.id);
+      state.progressAt = world.now();
+      return world.tell("tool_end", { name: event.name, ok: event.ok });
+    case "usage":
+      state.usage = event.usage;
+      return world.onUsage(state.session ?? "", event.usage);
+    case "asks":
+      state.asks.add(event.ask.id);
+      world.tell("asks", { ...event.ask });
+      return world.onAsk(event.ask);
+    case "asks_no_more":
+      state.asks.delete(event.askId);
+      return;
+    case "waiting":
+      world.tell("waiting", { until: event.until, says: shortened(event.says, REASON_MAX_CHARS) });
+      return setWaiting(state, { for: "model", since: state.waiting?.since ?? world.now(), until: event.until });
+    case "turn_end":
+      state.inTurn = false;
+      world.tell("turn_end", { stop: event.stop });
+      return void afterTurn(state, event.stop);
+    case "ended":
+      return finish(state, event);
+    case "unsaid":
+      state.held.push(event.text);
+      state.messages -= 1;
+      if (!state.inTurn) next(state);
+      return;
+    default:
+      world.tell("output", { stream: "stdout", line: event.line });
+  }
+}
+
+function opened(state: State, id: string, resumed: boolean): void {
+  const isFirst = state.session === null;
+  state.session = id;
+  state.world.tell("session", { id, resumed });
+  state.world.onChange();
+  if (isFirst) prompt(state, state.world.firstPrompt(resumed));
+}
+
+function setWaiting(state: State, waiting: Waiting | null): void {
+  const before = state.waiting;
+  state.waiting = waiting;
+  state.isSilent = false;
+  if (before?.since !== waiting?.since || before?.until !== waiting?.until) state.world.onChange();
+}
+
+function prompt(state: State, text: string): void {
+  state.inTurn = true;
+  state.heardAt = state.world.now();
+  if (state.driver.prompt(text)) return;
+  finish(state, { kind: "crashed", until: null, says: "it does not read what is said to it" });
+}
+
+/** What was held back begins a turn. @returns whether there was something */
+function next(state: State): boolean {
+  if (state.over || state.inTurn || state.thinking || state.session === null || state.held.length === 0) return false;
+  const all = state.held.splice(0);
+  state.messages += all.length;
+  prompt(state, all.join("\n\n"));
+  return true;
+}
+
+function message(state: State, text: string): "said" | "held" | "refused" {
+  if (state.over) return "refused";
+  if (state.inTurn && state.driver.message(text)) {
+    state.messages += 1;
+    return "said";
+  }
+  if (state.held.length >= MESSAGES_HELD_MAX) return "refused";
+  state.held.push(text);
+  return next(state) ? "said" : "held";
+}
+
+async function afterTurn(state: State, stop: "finished" | "cancelled" | "failed"): Promise<void> {
+  if (state.over || next(state)) return;
+  state.thinking = true;
+  const after = await state.world.afterTurn(stop);
+  state.thinking = false;
+  if (state.over) return;
+  if (after.kind === "handed_in") return finish(state, null);
+  if (next(state) || after.kind === "waits") return;
+  if (state.nudges >= NUDGES_MAX) {
+    const says = after.kind === "refused" ? after.text : `it stopped ${state.nudges + 1} times without saying done`;
+    return finish(state, { kind: "ended_without_done", until: null, says });
+  }
+  state.nudges += 1;
+  prompt(state, after.kind === "refused" ? after.text : state.world.nudge);
+}
+
+function tick(state: State): void {
+  const now = state.world.now();
+  state.words.flush();
+  if (state.over) return;
+  if (state.session === null) {
+    if (now - state.openedAt >= DRIVER_OPEN_MS) {
+      const says = `its conversation was not open after ${DRIVER_OPEN_MS / 1000} s`;
+      finish(state, { kind: "crashed", until: null, says });
+    }
+    return;
+  }
+  const mayBeSilent = state.inTurn && state.tools.size === 0 && state.asks.size === 0 && state.waiting === null;
+  if (!mayBeSilent || now - state.heardAt < MODEL_SILENCE_MS) return;
+  setWaiting(state, { for: "model", since: state.heardAt, until: null });
+  state.isSilent = true;
+}
+
+function finish(state: State, end: ConversationEnd | null, lost = false): void {
+  if (state.over) return;
+  state.over = true;
+  state.inTurn = false;
+  state.words.flush();
+  state.tools.clear();
+  setWaiting(state, null);
+  if (state.held.length > 0) state.world.tell("messages_undelivered", { count: state.held.length });
+  state.world.onOver(end === null ? null : { ...end, says: shortened(end.says, REASON_MAX_CHARS) }, lost);
+}

@@ -67,7 +67,14 @@ export const RULES: readonly Rule[] = [
   {
     folder: "container",
     what: "the control server and the demo agent; a Node program, no part of the Worker",
-    may: ["src/wire/agent-reports.ts", "src/wire/container.ts", "src/wire/train.ts", "src/wire/env-names.ts"],
+    may: [
+      "src/events/backoff.ts",
+      "src/events/dispatch-id.ts",
+      "src/wire/agent-reports.ts",
+      "src/wire/container.ts",
+      "src/wire/train.ts",
+      "src/wire/env-names.ts",
+    ],
     packages: ["node:", "hono", "@hono/node-server", "ws", "zod"],
   },
   {

@@ -1,13 +1,12 @@
 /** Which of two starts is the newer one. Pure. */
+import { dispatchNumber } from "../../src/events/dispatch-id.ts";
 import { Refusal } from "../refusal.ts";
 
-/** `<agent id>:<n>` -> n. @throws Refusal 400 dispatch_refused when it names another agent */
-export function dispatchNumber(dispatchId: string, agentId: string): number {
-  const n = dispatchId.slice(agentId.length + 1);
-  if (!dispatchId.startsWith(`${agentId}:`) || !/^\d{1,15}$/.test(n)) {
-    throw new Refusal(400, "dispatch_refused", `dispatchId "${dispatchId}" is not ${agentId}:<number>`);
-  }
-  return Number(n);
+/** @throws Refusal 400 dispatch_refused when it names another agent */
+function numberOf(agentId: string, dispatchId: string): number {
+  const n = dispatchNumber(agentId, dispatchId);
+  if (n === null) throw new Refusal(400, "dispatch_refused", `dispatchId "${dispatchId}" is not ${agentId}:<number>`);
+  return n;
 }
 
 export interface LastStart {
@@ -23,9 +22,9 @@ export type Verdict = "same" | "older" | "newer";
 
 export function judgeStart(agentId: string, dispatchId: string | null, last: LastStart | null): Verdict {
   if (dispatchId === null) return last?.live ? "same" : "newer";
-  const asked = dispatchNumber(dispatchId, agentId);
+  const asked = numberOf(agentId, dispatchId);
   if (last === null || last.dispatchId === null) return "newer";
-  const known = dispatchNumber(last.dispatchId, agentId);
+  const known = numberOf(agentId, last.dispatchId);
   if (asked !== known) return asked < known ? "older" : "newer";
   // A start that failed before a process existed may be tried again; one that ran may not.
   return last.live || last.spawned ? "same" : "newer";

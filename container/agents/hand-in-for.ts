@@ -1,6 +1,6 @@
 /** Says done for an agent that is a plain command: it ended with 0, and nobody has said anything. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoff } from "../backoff.ts";
+import { exponential } from "../../src/events/backoff.ts";
 import {
   CALLBACK_BACKOFF_BASE_MS,
   CALLBACK_BACKOFF_MAX_MS,
@@ -21,7 +21,7 @@ export async function handInFor(run: Run, branch: string, ring: EventRing, redac
   for (let attempt = 0; !run.saidDone && askedToEnd(run) === null && run.apiUrl !== null; attempt++) {
     const said = await sayDone(run, run.apiUrl, branch);
     if (said.kind === "told") return void ring.append("hand_in", { code: said.code, sentence: redact(said.sentence) });
-    const pause_ms = backoff(attempt, CALLBACK_BACKOFF_BASE_MS, CALLBACK_BACKOFF_MAX_MS);
+    const pause_ms = exponential(attempt + 1, CALLBACK_BACKOFF_BASE_MS, CALLBACK_BACKOFF_MAX_MS);
     if (said.kind === "refused" || Date.now() + pause_ms >= deadline)
       return void ring.append("hand_in_failed", { error: redact(said.error) });
     await sleep(pause_ms);

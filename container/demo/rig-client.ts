@@ -1,5 +1,5 @@
 /** The rig API as an agent sees it, with patience for an API that is away for a moment. */
-import { backoff } from "../backoff.ts";
+import { exponential } from "../../src/events/backoff.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Bead {
@@ -64,7 +64,7 @@ export function createRigClient(env: Readonly<Record<string, string | undefined>
     for (let attempt = 0; ; attempt++) {
       const answer = await tryOnce(method, url, body, more.key);
       if (answer.ok) return answer.data as T;
-      const pause = backoff(attempt, BACKOFF_BASE_MS, BACKOFF_MAX_MS);
+      const pause = exponential(attempt + 1, BACKOFF_BASE_MS, BACKOFF_MAX_MS);
       if (!answer.transient || Date.now() + pause >= deadline)
         throw new Error(`${method} ${new URL(url).pathname}: ${answer.error}`);
       await sleep(pause);

@@ -1,7 +1,8 @@
 /**
  * One program per folder. Whoever wants the lock writes a claim of its own beside it, whole or not at all, and then looks: it has
  * the lock if nobody else who is alive has a claim. Of many that start in the same moment at most one finds itself alone, and
- * the last one that looks does; no claim is ever replaced, so a dead holder cannot be replaced by two.
+ * the last one that looks does; no claim is ever replaced, so a dead holder cannot be replaced by two. (One file that is opened with
+ * `wx` would be shorter, but a dead holder's must be removed first, and of two that do so one removes the other's.)
  */
 import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";

@@ -2,7 +2,7 @@
  * What the rig must hear about, delivered at least once: each callback is a private file until the API has answered it,
  * so a restart of this server goes on where it stopped.
  */
-import { backoff } from "../backoff.ts";
+import { exponential } from "../../src/events/backoff.ts";
 import { createHash } from "node:crypto";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -170,5 +170,5 @@ function reasonOf(error: unknown): string {
 
 /** 500 ms, doubling up to 30 s; jitter keeps a fleet from coming back all at once. */
 function pauseAfter(attempt: number): number {
-  return backoff(attempt, CALLBACK_BACKOFF_BASE_MS, CALLBACK_BACKOFF_MAX_MS) * (0.5 + Math.random() / 2);
+  return exponential(attempt + 1, CALLBACK_BACKOFF_BASE_MS, CALLBACK_BACKOFF_MAX_MS) * (0.5 + Math.random() / 2);
 }

@@ -1,5 +1,5 @@
 /** A program that is started again whenever it ends by itself. */
-import { backoff } from "../../container/backoff.ts";
+import { exponential } from "../../src/events/backoff.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Child } from "./children.ts";
 import { messageOf, StackError } from "./errors.ts";
@@ -66,7 +66,7 @@ export function supervise(options: SuperviseOptions): Supervised {
         );
         return;
       }
-      const pause_ms = backoff(failures, RESTART_BASE_MS, RESTART_MAX_MS);
+      const pause_ms = exponential(failures + 1, RESTART_BASE_MS, RESTART_MAX_MS);
       say(`${name} ${how}; starting it again in ${pause_ms} ms (its log: ${child.log.path})`);
       await clock.wait(pause_ms, stopWaiting.signal);
       if (stopping) return;

@@ -2,7 +2,7 @@ import { claimId } from "../events/dispatch-id.ts";
 import { assertNever, type Effect, type EffectOf } from "../events/effects.ts";
 import { clip, type Fact } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
-import { exponential } from "../machines/event.ts";
+import { exponential } from "../events/backoff.ts";
 import type { JsonValue } from "../events/json.ts";
 import type { Answer } from "./ports.ts";
 import { promptFor, SYSTEM_PROMPT } from "./prompt.ts";

@@ -27,6 +27,4 @@ export function expect<T extends FactType>(event: MachineEvent, ...types: T[]): 
   return event as unknown as EventOf<T>;
 }
 
-/** `base * 2^(n-1)`, at most `max`; 0 for n < 1. Milliseconds. */
-export const exponential = (n: number, base_ms: number, max_ms: number): number =>
-  n < 1 ? 0 : Math.min(max_ms, base_ms * 2 ** Math.min(n - 1, 40));
+export { exponential } from "../events/backoff.ts";

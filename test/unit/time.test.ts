@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { exponential } from "../../src/machines/event.ts";
+import { exponential } from "../../src/events/backoff.ts";
 import { earliest, isOver, plus } from "../../src/machines/time.ts";
 
 test("a deadline is over from its very millisecond on; one that is not set never is", () => {

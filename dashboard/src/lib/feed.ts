@@ -1,4 +1,5 @@
 import type { JournalEntry } from "../../../src/core/journal.ts";
+import { exponential } from "../../../src/events/backoff.ts";
 import { openSocket, rigPath } from "./api.ts";
 
 /** How the line to the rig is. Only `live` may be trusted to be now. */
@@ -60,7 +61,7 @@ export function follow(options: FeedOptions): { close(): void; retryNow(): void 
     options.onLine("stale");
     options.onTrouble(tries);
     // Half of the wait is chance, so that a thousand boards do not come back together.
-    const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (tries - 1));
+    const wait = exponential(tries, FIRST_RETRY_MS, LONGEST_RETRY_MS);
     timer = setTimeout(connect, wait / 2 + (Math.random() * wait) / 2);
   };
 

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import type { AgentEvent as WireAgentEvent } from "../../../../src/wire/schemas.ts";
 import type { AgentSnapshot } from "../../../../src/machines/agent.ts";
 import { concerns } from "../../../../src/core/explain.ts";
+import { exponential } from "../../../../src/events/backoff.ts";
 import { get, openSocket, post, rigPath } from "../../lib/api.ts";
 import { timeOfDay } from "../../lib/time.ts";
 import { useStore, useWorld } from "../../lib/use-rig.ts";
@@ -114,7 +115,7 @@ function usePrinted(rigId: string, agentId: string, dispatch: number, isAlive: b
     let after = 0;
     let tries = 0;
     const later = () => {
-      if (!isGone) timer = setTimeout(() => void open(), Math.min(RECONNECT_MOST_MS, RECONNECT_MS * 2 ** tries++));
+      if (!isGone) timer = setTimeout(() => void open(), exponential(++tries, RECONNECT_MS, RECONNECT_MOST_MS));
     };
     const open = async () => {
       try {

@@ -52,6 +52,10 @@ export const BRANCHES_NAMED_MAX = 10;
 export const GIT_COPY_TIMEOUT_MS = 10 * MINUTE_MS;
 /** Agents run git in their worktrees while we do; wait for their ref locks instead of failing. */
 export const GIT_LOCK_WAIT_MS = 5 * SECOND_MS;
+/** A lock that is older than the longest that any git may run, by this much, belongs to one that was killed. */
+export const GIT_LOCK_MARGIN_MS = MINUTE_MS;
+/** Files and folders among the refs of one repository that are looked at for locks that were left. */
+export const LOCK_SEARCH_MAX = 200_000;
 /** Lines of the operator's git configuration that are taken over; more is a file that a program fills. */
 export const GIT_CONFIG_LINES_MAX = 2000;
 export const GIT_STDOUT_MAX_BYTES = 4 * MIB;

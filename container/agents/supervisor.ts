@@ -122,6 +122,14 @@ export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
   };
 }
 
+/**
+ * Ends a program for somebody who waits for one grace, and wants what is to be said of it within that: it has half of it. A box that
+ * is asked to end while it is being made may not hear it.
+ */
+export function interrupt(program: AgentProcess, signal: NodeJS.Signals, grace_ms: number): void {
+  program.stop(signal, grace_ms / 2);
+}
+
 /** Those in the group and those that have left it, until the deadline (ms since epoch). */
 async function untilNothingIsLeft(pid: number, mark: string, deadline: number): Promise<void> {
   while ((await waitForGroupToGo(pid, deadline)) && markedProcesses(mark).length > 0) {

@@ -1,7 +1,7 @@
 /** One check: `sh -c` in a copy, in a process group of its own, until its end or its time is over. Whatever is not plainly good is red. */
 import { createHash, randomUUID } from "node:crypto";
 import type { Check, CheckRun, RedWhy } from "../../src/wire/train.ts";
-import { spawnAgent, type Exit } from "../agents/supervisor.ts";
+import { type Exit, interrupt, spawnAgent } from "../agents/supervisor.ts";
 import { CHECK_LINES_KEPT, CHECK_WORDS_MAX_BYTES, SECRET_MAX_CHARS } from "../limits.ts";
 import { messageOf } from "../log.ts";
 import { markOf } from "../processes/marks.ts";
@@ -56,14 +56,13 @@ export async function runCheck(job: CheckJob): Promise<CheckRun> {
     late = true;
     program.stop("SIGTERM", job.grace_ms);
   }, check.timeout_ms);
-  // A box that is asked to end while it is being made may not hear it; whoever ends this server waits for one grace, and wants the report in it.
-  const interrupt = (): void => program.stop("SIGTERM", job.grace_ms / 2);
-  signal.addEventListener("abort", interrupt);
-  if (signal.aborted) interrupt();
+  const end = (): void => interrupt(program, "SIGTERM", job.grace_ms);
+  signal.addEventListener("abort", end);
+  if (signal.aborted) end();
   program.endInput();
   const exit = await program.gone;
   clearTimeout(timer);
-  signal.removeEventListener("abort", interrupt);
+  signal.removeEventListener("abort", end);
   if (late) return done(null, "timeout", `it took longer than ${check.timeout_ms / 1000} s and was stopped`);
   const [why, sentence] = judge(exit);
   if (why !== null) return done(exit.code, why, sentence);

@@ -4,6 +4,7 @@ import path from "node:path";
 import { GIT_CHECKOUT_TIMEOUT_MS, GIT_REFS_MAX_BYTES, INBOX_MAX_BYTES } from "../limits.ts";
 import { type Git, GitFailure, mustGit } from "./git.ts";
 import { type AgentFolders, type RigFolders, copyIndex, discard, liesThere, moveTo, scratchName } from "./layout.ts";
+import { removeLocksOf } from "./locks.ts";
 import { filterLines, hasLfs } from "./lfs.ts";
 import { isPartial, partialLines } from "./modes.ts";
 import { copyInto, mustCopy, writeBareSkeleton } from "./reader.ts";
@@ -90,9 +91,15 @@ export function configureClone(
     replace(path.join(gitDir, "objects", "info", "alternates"), `${path.join(folders.store, "objects")}\n`);
 }
 
-/** The bare repository that the agent's pushes land in. It borrows as well, so that a push carries what is new. */
+/**
+ * The bare repository that the agent's pushes land in. It borrows as well, so that a push carries what is new. Made before the agent
+ * runs: a push that was killed with its last process has left no lock then.
+ */
 export function ensureInbox(folders: RigFolders, mine: AgentFolders): void {
-  if (liesThere(path.join(mine.inbox, "HEAD"))) return;
+  if (liesThere(path.join(mine.inbox, "HEAD"))) {
+    removeLocksOf(mine.inbox);
+    return;
+  }
   const making = scratchName(folders, "inbox");
   writeBareSkeleton(
     making,

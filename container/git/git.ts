@@ -6,6 +6,7 @@ import { hostEnvForGit } from "../processes/host-env.ts";
 import { GIT_LOCK_WAIT_MS, GIT_TIMEOUT_MS } from "../limits.ts";
 import type { Redact } from "../redact.ts";
 import type { Remote } from "./remotes.ts";
+import { removeLockThatFailed } from "./locks.ts";
 import { ensureGitConfig, gitConfigFile } from "./user-config.ts";
 
 /** Runs `git ...args` in a folder. Non-zero exits are results, not exceptions; what comes back is redacted. */
@@ -89,7 +90,9 @@ export function createGit(
     { timeout_ms = GIT_TIMEOUT_MS, env: more = {}, ...rest }: GitOptions = {},
   ): Promise<ExecResult> => {
     await ensureGitConfig(config.workDir, config.hostEnv);
-    const result = await exec("git", args, { cwd, env: { ...env, ...more }, timeout_ms, ...rest });
+    const once = (): Promise<ExecResult> => exec("git", args, { cwd, env: { ...env, ...more }, timeout_ms, ...rest });
+    const first = await once();
+    const result = removeLockThatFailed(first, cwd, place, Date.now()) ? await once() : first;
     return { code: result.code, stdout: redact(result.stdout), stderr: redact(result.stderr) };
   };
   return Object.assign(run, { place });

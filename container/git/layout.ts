@@ -37,10 +37,15 @@ export interface AgentFolders {
   readonly index: string;
 }
 
+const STORE = "store.git";
+
+/** Whether a folder is some rig's store. */
+export const isStore = (folder: string): boolean => path.basename(folder) === STORE;
+
 export function foldersOf(workDir: string, rigId: string): RigFolders {
   const rig = path.join(workDir, "rigs", rigId);
   return {
-    store: path.join(rig, "store.git"),
+    store: path.join(rig, STORE),
     agents: path.join(rig, "agents"),
     merges: path.join(rig, "merges"),
     aside: path.join(rig, "aside"),

@@ -14,6 +14,7 @@ import { makePrivateDir } from "../files.ts";
 import { FLUSH_MS, START_ANSWER_MS } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { lockWorkDir } from "../processes/lock.ts";
+import { removeLocks } from "../git/locks.ts";
 import { createHandIns } from "../git/hand-ins.ts";
 import { MARK, identityOf, markOf, openMark } from "../processes/marks.ts";
 import { createMerges } from "../git/merges.ts";
@@ -83,7 +84,7 @@ export async function startControlServer(
   const resumed = callbacks.resume();
   const lost = await agents.recover();
   if (resumed + lost > 0) log(`after a restart: ${resumed} callbacks to deliver, ${lost} dispatches reported as lost`);
-  await removeUnfinished(config.workDir);
+  await removeUnfinished(config.workDir, log);
   await places.resume();
 
   const app = createApp({
@@ -138,7 +139,7 @@ async function boxFor({ box, workDir, hostEnv }: Config, log: Log): Promise<Box>
 }
 
 /** What a crash cut off: nothing in these folders is complete, or anybody's. */
-async function removeUnfinished(workDir: string): Promise<void> {
+async function removeUnfinished(workDir: string, log: Log): Promise<void> {
   await removeTree(gatesOf(workDir));
   const rigs = path.join(workDir, "rigs");
   makePrivateDir(rigs);
@@ -146,6 +147,9 @@ async function removeUnfinished(workDir: string): Promise<void> {
     const { merges, scratch } = foldersOf(workDir, rigId);
     for (const folder of [merges, scratch]) await removeTree(folder);
   }
+  // Where processes cannot be found by their mark, a git of the server before may still run; there a lock goes when it is too old.
+  const locks = process.platform === "linux" ? removeLocks(workDir) : [];
+  if (locks.length > 0) log(`${locks.length} lock files of a git that was killed are removed`);
 }
 
 const callbacksOf = ({ workDir, callbackMax_ms }: Config, log: Log): Callbacks =>

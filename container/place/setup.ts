@@ -1,6 +1,6 @@
 /** The command that makes a clone fit to work in: run before its agent, by itself, with an end, and once per set of keys. */
 import type { Setup } from "../../src/wire/container.ts";
-import { spawnAgent } from "../agents/supervisor.ts";
+import { interrupt, spawnAgent } from "../agents/supervisor.ts";
 import type { Line } from "../agents/output.ts";
 import { SETUP_WORDS_LINES, SETUP_WORDS_MAX_CHARS } from "../limits.ts";
 import { messageOf } from "../log.ts";
@@ -83,7 +83,7 @@ async function runCommand(job: SetupJob): Promise<void> {
     late = true;
     process.stop("SIGTERM", grace_ms);
   }, setup.timeout_ms);
-  job.onProcess((signal) => process.stop(signal, grace_ms));
+  job.onProcess((signal) => interrupt(process, signal, grace_ms));
   // It has nobody to ask.
   process.endInput();
   const exit = await process.gone;

@@ -10,6 +10,7 @@ import { bringBack, sendAway } from "../../container/git/away.ts";
 import { collectBranch } from "../../container/git/collect.ts";
 import { TICKTOWN_IDENTITY, createGit } from "../../container/git/git.ts";
 import { agentFoldersOf, foldersOf } from "../../container/git/layout.ts";
+import { removeLocks } from "../../container/git/locks.ts";
 import { parseRemote } from "../../container/git/remotes.ts";
 import { prepareWorkspace } from "../../container/git/workspaces.ts";
 import { onStep } from "../../container/processes/exec.ts";
@@ -25,6 +26,7 @@ const config = readConfig({
 const remote = parseRemote(url, {});
 const git = createGit(config, TICKTOWN_IDENTITY, (text) => text, remote);
 const folders = foldersOf(workDir, "rig1");
+removeLocks(workDir); // As the control server does when it has taken its folder.
 const place = { git, folders, rigId: "rig1", sealKey: "5e".repeat(32) };
 const branch = "ticktown/b1";
 

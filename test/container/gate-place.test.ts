@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
+import { DEFAULT_PLACE } from "../../src/wire/container.ts";
 import { expect, test } from "vitest";
 import type { TrainReport } from "../../src/wire/train.ts";
 import { gatesOf } from "../../container/gate/copy.ts";
@@ -126,6 +127,26 @@ test("GATE-drain on the way out a check is ended and says nothing: the train is 
   expect(w.rig.to("/trains/rig1%3A1/complete").map(({ body }) => body)).toMatchObject([
     { runs: [], pushed: null, stopped: { class: "passing", code: "interrupted" } },
   ]);
+});
+
+test("GATE-drain_deaf a check, or a setup, that does not hear the signal is gone within half of the grace, and the train is reported within it", async () => {
+  const w = await world();
+  const deaf = `trap '' TERM; sleep ${SECONDS}`;
+  const env = { WORK_DIR: tempDir(), GASTOWN_API_URL: w.rig.url, STOP_GRACE_MS: "12000", BOX: "none" };
+  const control = await spawnControl(env);
+  const setup = { command: deaf, cache_keys: [], cache_dirs: [], timeout_ms: 60_000 };
+  const gates = [{ gate: { checks: sh(deaf) } }, { gate: { checks: sh("true") }, place: { ...DEFAULT_PLACE, setup } }];
+  for (const [n, more] of gates.entries()) {
+    const body = trainBody(w.url, [member(w, `a${n}`, { "a.txt": "a" })], more);
+    await control.post("/git/train", { ...body, rigId: `rig${n}`, trainId: `rig${n}:1` });
+  }
+  await eventually("both are deaf", () => sleepers().length === 2);
+  control.kill("SIGTERM");
+  expect(await control.exited).toBe(0);
+  for (const n of gates.keys())
+    expect(w.rig.to(`/trains/rig${n}%3A1/complete`).map(({ body }) => body)).toMatchObject([
+      { pushed: null, stopped: { class: "passing", code: "interrupted" } },
+    ]);
 });
 
 test("GATE-store without a box, a check that edits the rig's store or forges a receipt is red, and nothing of it is kept", async () => {

@@ -96,7 +96,7 @@ test("killed at any step of keeping leftovers at the remote, or of taking them u
   };
   const [toLeave, toTake] = [stepsOf("leave", tempDir()), stepsOf("take", tempDir())];
   expect(Math.min(toLeave, toTake)).toBeGreaterThan(15);
-  const every = Math.min(EVERY, 7);
+  const every = Math.min(EVERY, 11);
   for (let step = every; step <= Math.max(toLeave, toTake); step += every) {
     git(url, "update-ref", "-d", "refs/ticktown/left/b1");
     const [first, second, trace] = [tempDir(), tempDir(), path.join(tempDir(), "trace")];

@@ -10,6 +10,7 @@ import { TICKTOWN_IDENTITY, createGit } from "../../container/git/git.ts";
 import { inspect } from "../../container/git/inspect.ts";
 import { agentFoldersOf, foldersOf } from "../../container/git/layout.ts";
 import { merge } from "../../container/git/merge.ts";
+import { removeLocks } from "../../container/git/locks.ts";
 import { parseRemote } from "../../container/git/remotes.ts";
 import { prepareWorkspace } from "../../container/git/workspaces.ts";
 import { DEFAULT_PLACE } from "../../src/wire/container.ts";
@@ -27,6 +28,7 @@ const remote = parseRemote(url, {});
 const place = { ...DEFAULT_PLACE, clone };
 const git = createGit(config, TICKTOWN_IDENTITY, (text) => text, remote, place);
 const folders = foldersOf(workDir, "rig1");
+removeLocks(workDir); // As the control server does when it has taken its folder.
 
 const CHANGES =
   /^rename|^mark|^git (-c \S+ )*(fetch|checkout|clean|update-ref|restore|push|commit-tree|add|update-index|write-tree)/;

@@ -325,4 +325,10 @@ export const TRAIN_MUTANTS: readonly Mutant[] = [
     "it sees this machine's processes",
     edit("container/box/bwrap.ts", "--unshare-pid --unshare-ipc", "--unshare-ipc"),
   ),
+  mutant(
+    "GATE-drain_deaf",
+    "what does not hear that it is to end is gone early enough for its report",
+    "it has the whole grace",
+    edit("container/agents/supervisor.ts", "program.stop(signal, grace_ms / 2);", "program.stop(signal, grace_ms);"),
+  ),
 ];

@@ -218,3 +218,56 @@ export const NUDGES_MAX = 2;
 export const MESSAGES_HELD_MAX = 20;
 /** Words of an agent become an event when there are so many, or something else happens. */
 export const WORDS_EVENT_MAX_CHARS = 2_000;
+
+/** Agents speak to their door on loopback: some connections each for RUNNING_AGENTS_MAX, and some for whoever else knocks. */
+export const DOOR_CONNECTIONS_MAX = 2000;
+/** From a connection's first moment to the end of a request's headers. */
+export const DOOR_HEADERS_TIMEOUT_MS = 10 * SECOND_MS;
+/** To the end of its body: it comes from this machine. */
+export const DOOR_REQUEST_TIMEOUT_MS = 60 * SECOND_MS;
+/** A connection on which nothing is asked. */
+export const DOOR_IDLE_MS = 75 * SECOND_MS;
+/** A conversation with pictures; providers take 32 MB at most. */
+export const MODEL_BODY_MAX_BYTES = 64 * MIB;
+/** Of a request this much is read before any of it is sent on, so that its model is known. */
+export const MODEL_HEAD_MAX_BYTES = 64 * KIB;
+/** Requests of one dispatch that are with a model at once. */
+export const MODEL_IN_FLIGHT_MAX = 32;
+/** A model that thinks before it says anything, without a stream. */
+export const MODEL_FIRST_BYTE_MS = 15 * MINUTE_MS;
+/** Between two bytes of an answer; providers send a sign of life more often. */
+export const ANSWER_SILENCE_MS = 5 * MINUTE_MS;
+/** One answer as a whole. */
+export const MODEL_ANSWER_MAX_MS = 60 * MINUTE_MS;
+export const MODEL_ANSWER_MAX_BYTES = 256 * MIB;
+/** An error is some lines, and is over at once. */
+export const MODEL_ERROR_MS = 30 * SECOND_MS;
+/** One event of a stream, or an answer without one, is read for its usage up to this size; more of it is passed on unread. */
+export const MODEL_READ_MAX_BYTES = 8 * MIB;
+/** What an error says is read this far, and told in so many characters. */
+export const MODEL_ERROR_MAX_BYTES = 64 * KIB;
+export const MODEL_WORDS_MAX_CHARS = 300;
+/** Models that one dispatch's use is told of one by one; the others are one row. */
+export const MODELS_PER_DISPATCH_MAX = 50;
+export const MODEL_NAME_MAX_CHARS = 200;
+/** A number of tokens in one answer that is larger is a mistake. */
+export const TOKENS_MAX = 1_000_000_000;
+/** Said as waiting once nothing has come for so long. */
+export const MODEL_WAITING_MS = 2 * SECOND_MS;
+/** No limit lasts longer. */
+export const RESET_MAX_MS = 31 * 24 * 60 * MINUTE_MS;
+
+/** One call of a tool: a note, a question, a summary. */
+export const TOOL_BODY_MAX_BYTES = 1 * MIB;
+/** Calls of one dispatch's tools that run at once. */
+export const TOOLS_IN_FLIGHT_MAX = 8;
+/** Messages in one request of an older protocol. */
+export const TOOL_BATCH_MAX = 10;
+/** What a tool answers; a model reads no more of it. */
+export const TOOL_ANSWER_MAX_CHARS = 64 * KIB;
+/** Questions of one dispatch that have no answer; the rig allows an agent as many. */
+export const ASKS_OPEN_MAX = 20;
+/** How long a tool tries to reach the rig; CLIs give a tool a minute. */
+export const TOOL_PATIENCE_MS = 50 * SECOND_MS;
+/** How much of the rig's answer to a tool is read. */
+export const RIG_ANSWER_MAX_BYTES = 8 * MIB;

@@ -14,6 +14,7 @@ import type { PidFiles } from "../processes/pidfiles.ts";
 import { Refusal } from "../refusal.ts";
 import type { Callbacks } from "../reports/callbacks.ts";
 import { judgeStart } from "./dispatch.ts";
+import type { AgentDoor } from "./door/door.ts";
 import { createEndRun, createReportEnd } from "./ending.ts";
 import { createLaunch } from "./launch.ts";
 import type { EventRing } from "./output.ts";
@@ -58,6 +59,8 @@ export interface AgentsOptions {
   readonly startAnswer_ms: number;
   /** Bytes that are free where the clones are. */
   readonly freeBytes: () => number;
+  /** Where agents reach their models and Ticktown's tools. */
+  readonly door: AgentDoor;
 }
 
 export function createAgents(options: AgentsOptions): Agents {

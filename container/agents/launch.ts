@@ -8,6 +8,7 @@ import { startTimeOf } from "../processes/groups.ts";
 import { markOf } from "../processes/marks.ts";
 import type { PidFiles } from "../processes/pidfiles.ts";
 import { Refusal } from "../refusal.ts";
+import type { AgentDoor } from "./door/door.ts";
 import { type EndRun, type ReportEnd, askedToEnd } from "./ending.ts";
 import { withSetAside } from "./environment.ts";
 import { handInFor } from "./hand-in-for.ts";
@@ -31,6 +32,8 @@ export interface LaunchOptions {
   readonly report: ReportEnd;
   /** @throws Refusal 503 when this container takes no more work */
   readonly refuseWhileDraining: () => void;
+  /** Where agents reach their models and Ticktown's tools. */
+  readonly door: AgentDoor;
 }
 
 /** Makes the worktree and starts the agent in it. @throws Refusal, git's failure or the system's: then nothing runs */

@@ -5,6 +5,7 @@ import type { Server } from "node:http";
 import path from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { type Agents, createAgents } from "../agents/agents.ts";
+import { createAgentDoor } from "../agents/door/door.ts";
 import { createApp } from "./app.ts";
 import { type Callbacks, createCallbacks } from "../reports/callbacks.ts";
 import { foldersOf } from "../git/layout.ts";
@@ -16,6 +17,7 @@ import type { Log } from "../log.ts";
 import { lockWorkDir } from "../processes/lock.ts";
 import { removeLocks } from "../git/locks.ts";
 import { createHandIns } from "../git/hand-ins.ts";
+import { proxiesOf } from "../processes/host-env.ts";
 import { MARK, identityOf, markOf, openMark } from "../processes/marks.ts";
 import { createMerges } from "../git/merges.ts";
 import { createRepositories } from "../git/repositories.ts";
@@ -70,7 +72,8 @@ export async function startControlServer(
   const pidFiles = createPidFiles(pidsOf(config.workDir), mark, log);
   const repoMutex = createKeyedMutex();
   const freeBytes = (): number => space(config.workDir).free_bytes;
-  const agents = createAgents({ config, mark, callbacks, pidFiles, repoMutex, log, startAnswer_ms, freeBytes });
+  const door = createAgentDoor({ log, proxyEnv: proxiesOf(config.hostEnv) });
+  const agents = createAgents({ config, mark, callbacks, pidFiles, repoMutex, log, startAnswer_ms, freeBytes, door });
   const box = await boxFor(config, log);
   const setupMutex = createKeyedMutex();
   const checker = createChecker({ config, mark, box, setupMutex, freeBytes });
@@ -122,7 +125,8 @@ export async function startControlServer(
         grace_ms: config.stopGrace_ms,
         flush_ms,
         log,
-      }).finally(() => {
+      }).finally(async () => {
+        await door.close();
         leave();
         unlock();
       })),

@@ -20,18 +20,10 @@ const FOR_AGENTS = [
   "NODE_EXTRA_CA_CERTS",
 ] as const;
 
+const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"] as const;
+
 /** Our own git also needs the host's ways to reach and log in to a remote. */
-const FOR_GIT = [
-  MARK,
-  "SSH_AUTH_SOCK",
-  "GIT_SSH_COMMAND",
-  "HTTP_PROXY",
-  "HTTPS_PROXY",
-  "NO_PROXY",
-  "http_proxy",
-  "https_proxy",
-  "no_proxy",
-] as const;
+const FOR_GIT = [MARK, "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", ...PROXIES] as const;
 
 type HostEnv = Readonly<Record<string, string | undefined>>;
 
@@ -42,6 +34,11 @@ export function hostEnvForAgents(host: HostEnv, more: readonly string[] = []): R
 
 export function hostEnvForGit(host: HostEnv): Record<string, string> {
   return pick(host, [...FOR_AGENTS, ...FOR_GIT]);
+}
+
+/** By which this server itself reaches others. */
+export function proxiesOf(host: HostEnv): Record<string, string> {
+  return pick(host, PROXIES);
 }
 
 function pick(host: HostEnv, names: readonly string[]): Record<string, string> {

@@ -4,6 +4,7 @@
  * file exactly once no longer applies, and says so.
  */
 
+import { AGENT_DOOR_MUTANTS } from "./agent-door.ts";
 import { CLOUD_MUTANTS } from "./cloud.ts";
 import { DOOR_MUTANTS } from "./door.ts";
 import { GATE_MUTANTS } from "./gate.ts";
@@ -28,6 +29,7 @@ const WORLD = "src/core/world.ts";
 const NEEDS = "src/core/needs.ts";
 
 export const MUTANTS: readonly Mutant[] = [
+  ...AGENT_DOOR_MUTANTS,
   ...CLOUD_MUTANTS,
   mutant(
     "GT-1971",

@@ -5,8 +5,12 @@ import { containerBinding } from "./test/support/container-binding.ts";
 /** As many as the least machine has cores; the default leaves one of two idle. */
 const WORKERS = 2;
 
-/** How long a test waits for what it polls: what never comes fails later, and a busy machine fails nothing (the default is 1 s). */
-const PATIENCE = { poll: { timeout: 60_000, interval: 20 } };
+/** How long a test, its set-up and what it polls may take: what never comes fails later, and a busy machine fails nothing (a poll's default is 1 s). */
+const PATIENT = {
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 60_000, interval: 20 } },
+};
 
 export default defineConfig({
   test: {
@@ -18,8 +22,7 @@ export default defineConfig({
           name: "unit",
           environment: "node",
           include: ["test/unit/**/*.test.ts", "test/container/**/*.test.ts", "test/sim/**/*.test.ts"],
-          testTimeout: 120_000,
-          expect: PATIENCE,
+          ...PATIENT,
         },
       },
       {
@@ -39,8 +42,7 @@ export default defineConfig({
         test: {
           name: "workers",
           include: ["test/workers/**/*.test.ts"],
-          testTimeout: 120_000,
-          expect: PATIENCE,
+          ...PATIENT,
           // All of them take a minute and a half, and are a part of `npm run soak`; the core walks all of them in the unit tests.
           provide: { everyPath: Number(process.env["EVERY_PATH"] ?? 10) },
         },
@@ -51,9 +53,7 @@ export default defineConfig({
           environment: "node",
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["./test/e2e/dashboard/build.ts"],
-          testTimeout: 120_000,
-          expect: PATIENCE,
-          hookTimeout: 120_000,
+          ...PATIENT,
         },
       },
     ],

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { WithIds } from "./dispatch-id.ts";
 import { Resolution, sha } from "./hand-in.ts";
 import { LIMITS } from "./limits.ts";
 import { Boarded, TRAIN_MEMBERS_MAX } from "./train.ts";
@@ -64,7 +65,7 @@ export const Effect = z.discriminatedUnion("kind", [
     beadId: id.nullable(),
   }),
 ]);
-export type Effect = z.infer<typeof Effect>;
+export type Effect = WithIds<z.infer<typeof Effect>>;
 export type EffectKind = Effect["kind"];
 export type EffectOf<K extends EffectKind> = Extract<Effect, { kind: K }>;
 

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { AGENT_FACTS } from "./agent.ts";
 import { BEAD_FACTS } from "./bead.ts";
+import type { WithIds } from "./dispatch-id.ts";
 import { DISPATCH_FACTS } from "./dispatch.ts";
 import { HAND_IN_FACTS } from "./hand-in.ts";
 import { LIMITS } from "./limits.ts";
@@ -43,7 +44,7 @@ export {
 type Rows = typeof ROWS;
 type Schemas<R extends readonly { readonly schema: z.ZodObject }[]> = { readonly [I in keyof R]: R[I]["schema"] };
 export const Fact = z.discriminatedUnion("type", ROWS.map(({ schema }) => schema) as unknown as Schemas<Rows>);
-export type Fact = z.infer<typeof Fact>;
+export type Fact = WithIds<z.infer<typeof Fact>>;
 export type FactType = Fact["type"];
 export type FactOf<T extends FactType> = Extract<Fact, { type: T }>;
 

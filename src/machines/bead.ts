@@ -1,4 +1,5 @@
 import { and, assign, not, setup, type SnapshotFrom } from "xstate";
+import type { BeadId } from "../events/dispatch-id.ts";
 import type { Effect } from "../events/effects.ts";
 import { clip, type BeadType, type Fact, type Priority } from "../events/facts.ts";
 import type { RefusalCode } from "../events/refusal-code.ts";
@@ -10,7 +11,7 @@ import { expect, type MachineEvent } from "./event.ts";
 export const BEAD_VERSION = 1;
 
 export interface BeadContext {
-  readonly id: string;
+  readonly id: BeadId;
   readonly seq: number;
   readonly type: BeadType;
   readonly priority: Priority;

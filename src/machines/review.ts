@@ -1,5 +1,5 @@
 import { and, assign, setup, type SnapshotFrom } from "xstate";
-import { claimId } from "../events/dispatch-id.ts";
+import { claimId, type AgentId, type BeadId, type ReviewId } from "../events/dispatch-id.ts";
 import type { Effect } from "../events/effects.ts";
 import { clip, type Fact } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
@@ -11,10 +11,10 @@ import { earliest, isOver } from "./time.ts";
 export const REVIEW_VERSION = 1;
 
 export interface ReviewContext {
-  readonly id: string;
+  readonly id: ReviewId;
   readonly seq: number;
-  readonly beadId: string;
-  readonly agentId: string;
+  readonly beadId: BeadId;
+  readonly agentId: AgentId;
   readonly branch: string;
   /** Exactly what was handed in; absent where nobody looked. */
   readonly commit?: string | undefined;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { claimId, dispatchId, dispatchNumber } from "../../src/events/dispatch-id.ts";
+import { claimId, claimNumber, dispatchId, dispatchNumber, type DispatchId } from "../../src/events/dispatch-id.ts";
 import { assertNever } from "../../src/events/effects.ts";
-import { clip } from "../../src/events/facts.ts";
+import { clip, type FactOf } from "../../src/events/facts.ts";
 import { LIMITS } from "../../src/events/limits.ts";
 import { NEWEST_RULES } from "../../src/events/rules.ts";
 import { factVersion, NewerError, readFact, type Upcasting } from "../../src/events/upcast.ts";
@@ -120,4 +120,17 @@ describe("a text that is too long for a fact", () => {
 
 test("a value that a closed union does not have is named", () => {
   expect(() => assertNever({ type: "new" } as never)).toThrow('unexpected value: {"type":"new"}');
+});
+
+test("an id of one kind does not pass for that of another: two that are swapped are an error of tsc", () => {
+  const done: { agentId: FactOf<"agent.done">["agentId"]; dispatchId: DispatchId } = {
+    agentId: "a",
+    dispatchId: "a:1",
+  };
+  expect(dispatchNumber(done.agentId, done.dispatchId)).toBe(1);
+  // @ts-expect-error: the dispatch's id is not an agent's, nor the other way round
+  expect(dispatchNumber(done.dispatchId, done.agentId)).toBe(null);
+  // @ts-expect-error: a claim is no dispatch
+  expect(dispatchNumber("r", claimId("r", 2))).toBe(2);
+  expect(claimNumber("r", claimId("r", 2))).toBe(2);
 });

@@ -1,4 +1,4 @@
-import { dispatchId, dispatchNumber } from "../../events/dispatch-id.ts";
+import { claimId, claimNumber } from "../../events/dispatch-id.ts";
 import { clip, type Fact } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { get, type World } from "../world.ts";
@@ -37,7 +37,7 @@ function completeReview(world: World, command: CommandOf<"complete_review">, aro
   const { reviewId, verdict, permanent, message, commitSha } = command;
   const review = get(world, "review", reviewId);
   if (!review) return refuse(404, `no review ${reviewId} in this rig`);
-  const claim = command.claimId === null ? review.context.claim : dispatchNumber(reviewId, command.claimId);
+  const claim = command.claimId === null ? review.context.claim : claimNumber(reviewId, command.claimId);
   if (claim !== review.context.claim) {
     return accept(
       [
@@ -46,7 +46,7 @@ function completeReview(world: World, command: CommandOf<"complete_review">, aro
           agentId: review.context.agentId,
           dispatchId: clip(command.claimId ?? "", LIMITS.id_chars) || null,
           report: "merge",
-          current: dispatchId(reviewId, review.context.claim),
+          current: claimId(reviewId, review.context.claim),
           about: review.context.beadId,
         },
       ],

@@ -1,4 +1,4 @@
-import { dispatchId } from "../../events/dispatch-id.ts";
+import { dispatchId, type AgentId } from "../../events/dispatch-id.ts";
 import type { Outcome, Role } from "../../events/facts.ts";
 import type { Resolution } from "../../events/hand-in.ts";
 import type { RefusalCode } from "../../events/refusal-code.ts";
@@ -26,7 +26,7 @@ export interface HandIn {
 export const isUndecided = ({ handIn }: AgentContext): boolean => handIn?.refused?.isLast === true;
 
 export interface AgentContext {
-  readonly id: string;
+  readonly id: AgentId;
   readonly role: Role;
   readonly name: string;
   readonly identity: string;

@@ -12,7 +12,7 @@ export interface StoredActor {
   readonly value: string;
   /** JSON. */
   readonly context: string;
-  /** Why it is quarantined, or null. */
+  /** What damaged it, or null. */
   readonly error: string | null;
 }
 
@@ -52,7 +52,7 @@ export interface Cut {
   readonly seq: number;
   readonly at: number;
   readonly actors: readonly StoredActor[];
-  /** Quarantined actors that have no readable state. */
+  /** Damaged actors that have no readable state. */
   readonly broken: readonly (readonly [string, string])[];
 }
 

@@ -85,7 +85,7 @@ export interface Taken {
 }
 
 /**
- * One fact goes to each actor it is routed to. An actor that throws is quarantined with its error; the others go on. What its
+ * One fact goes to each actor it is routed to. An actor that throws is damaged from then on, with its error; the others go on. What its
  * transitions say is answered, not taken: whoever follows a journal, as a page does, meets that with the facts to come.
  * @param changed takes the actors that it changed.
  */

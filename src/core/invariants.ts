@@ -1,6 +1,6 @@
 /**
  * What must be true after every commit: of one state (`violations`), and of two with the journal between them
- * (`transitionViolations`). Pure, and cheap enough to be asked in production. An actor that is quarantined, or whose row
+ * (`transitionViolations`). Pure, and cheap enough to be asked in production. An actor that is damaged, or whose row
  * could not be read, is excused, and whoever depends on it with it: a person was told.
  */
 export { glance, transitionViolations, type Glance } from "./invariants/commits.ts";

@@ -6,7 +6,7 @@ import { restore, type AnySnapshot, type Kind } from "./step.ts";
 import { actorKey, get, inOrder, markRepaired, put, type World } from "./world.ts";
 
 /**
- * The repair of an actor that was quarantined. It took no facts meanwhile, so what it agreed about with others may no longer be
+ * The repair of an actor that was damaged. It took no facts meanwhile, so what it agreed about with others may no longer be
  * so: whoever disagrees with it lets go, and work that was theirs alone is ready again.
  */
 

@@ -179,7 +179,7 @@ const isSameRow = (is: StoredActor, row: StoredActor): boolean =>
   is.value === row.value &&
   (is.context === row.context || sameJson(JSON.parse(is.context), JSON.parse(row.context)));
 
-/** Compares stored rows with the world. A quarantined actor's row is evidence of what broke it, and excused. */
+/** Compares stored rows with the world. A damaged actor's row is evidence of what broke it, and excused. */
 export function compareRows(world: World, rows: Iterable<StoredActor>): Divergence | null {
   const seen = new Set<string>();
   let any = false;

@@ -105,7 +105,7 @@ export function schedule(world: World, causeSeq: number): Fact[] {
   return facts;
 }
 
-/** Whether anybody is a reason for the fast cadence. Who is quarantined is none: a person was told. */
+/** Whether anybody is a reason for the fast cadence. Who is damaged is none: a person was told. */
 function isActive(world: World): boolean {
   if (world.broken.size === 0) return world.index.active.size > 0;
   for (const key of world.index.active) if (!world.broken.has(key)) return true;

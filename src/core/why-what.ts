@@ -7,6 +7,7 @@ export const REASONS = [
   "deferred_until",
   "backing_off_until",
   "quarantined_until",
+  "damaged",
   "paused",
   "breaker_open",
   "over_budget",

@@ -68,7 +68,7 @@ export function nearestOf(rig: Rig, folded: Folded, now: number): number {
 /** Facts that arm the alarm within arm_delay_ms, a hook, a done and an exit report among them; a health check does the same (see health.ts). */
 const ARMING = factsThat(({ arms }) => arms === true);
 
-/** The next deadline of one actor, ms, or null. A quarantined actor has none: no TICK moves it, so its alarm would ring for ever. */
+/** The next deadline of one actor, ms, or null. A damaged actor has none: no TICK moves it, so its alarm would ring for ever. */
 export function deadlineOf(world: World, kind: Kind, id: string, now: number): number | null {
   if (world.broken.size > 0 && world.broken.has(actorKey(kind, id))) return null;
   const { settings } = world.rig.context;

@@ -286,7 +286,7 @@ export function stateAsOf(rig: Rig, seq: number): Cut | null {
 const stateSince = (rig: Rig, base: number, seq: number): Cut =>
   stateAt(seq === base ? [] : journalOf(rig), seq, baseWorld(rig.ports.sql));
 
-/** What an actor that is quarantined was before; see `Surroundings.stateBefore`. */
+/** What an actor that is damaged was before; see `Surroundings.stateBefore`. */
 export function stateBefore(rig: Rig, kind: Kind, id: string): Stored | null | undefined {
   const lost = rig.ports.sql
     .exec<{ batch: number; cause: number | null }>(

@@ -49,7 +49,7 @@ export interface Rig {
 }
 
 /**
- * Opens the rig from its rows; quarantines rows that cannot be read; takes a rig of older rules over; re-arms what a crash may have
+ * Opens the rig from its rows; says of rows that cannot be read that they are damaged; takes a rig of older rules over; re-arms what a crash may have
  * left asleep.
  * @throws NewerError when a newer Ticktown wrote the rows; then nothing was written.
  */

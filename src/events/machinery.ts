@@ -33,7 +33,7 @@ export const MACHINERY_FACTS = [
     { kind: AnyKind, id, error: reason },
     {
       to: ["rig"],
-      about: (quarantined) => [quarantined],
+      about: (damaged) => [damaged],
       example: { kind: "agent", id: AN.agentId, error: TEXT },
       ignored: { rig: "Of interest only as the end of the probe: nobody can hear its agent any more." },
     },

@@ -153,7 +153,7 @@ export const BoardActor = z.object({
   v: z.int(),
   value: z.unknown(),
   context: z.unknown(),
-  /** Why it is quarantined, or null. */
+  /** What damaged it, or null. */
   error: z.string().nullable(),
 });
 export type BoardActor = Readonly<z.infer<typeof BoardActor>>;

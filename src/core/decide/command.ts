@@ -210,7 +210,7 @@ export interface Surroundings {
   /** The container is known to look at nothing that is handed in: a done is believed, and shown as not looked at. */
   readonly isUnseeing?: boolean;
   /**
-   * Of a quarantined actor: the state before its row was lost, null when it is held and only threw, undefined when nothing
+   * Of a damaged actor: the state before its row was lost, null when it is held and only threw, undefined when nothing
    * tells it any more.
    */
   stateBefore(kind: Kind, id: string): Stored | null | undefined;

@@ -33,6 +33,6 @@ export type Rule = keyof typeof RULES;
 /** Takes a violation that was found. */
 export type Report = (rule: Rule, actor: string, text: string) => void;
 
-/** Whoever is quarantined, or could not be read, is excused: a person was told. */
+/** Whoever is damaged is excused: a person was told. */
 export const isExcused = (world: World, kind: "agent" | "bead" | "review" | "queue", id: string): boolean =>
   world.broken.size > 0 && world.broken.has(actorKey(kind, id));

@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { applied } from "../test/mutants/apply.ts";
 import { findTests } from "../test/mutants/find.ts";
@@ -33,11 +33,14 @@ interface Result {
 
 const SETTINGS = ["package.json", "tsconfig.base.json", "vitest.config.ts", "wrangler.toml"];
 
+/** The agents that `npm run test:agents` has installed are some hundred megabytes. */
+const isOurs = (file: string): boolean => basename(file) !== "node_modules";
+
 /** A copy of everything that these tests read; the packages are linked. */
 function workshop(): string {
   const folder = mkdtempSync(join(tmpdir(), "ticktown-mutants-"));
   for (const part of ["src", "container", "scripts", "test", ...SETTINGS])
-    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter: isOurs });
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   return folder;
 }

@@ -37,7 +37,9 @@ interface Report {
 
 export function openWorkshop(root: string): Workshop {
   const folder = mkdtempSync(path.join(tmpdir(), "ticktown-sample-"));
-  for (const part of PARTS) cpSync(path.join(root, part), path.join(folder, part), { recursive: true });
+  // The agents that `npm run test:agents` has installed are some hundred megabytes.
+  const filter = (file: string): boolean => path.basename(file) !== "node_modules";
+  for (const part of PARTS) cpSync(path.join(root, part), path.join(folder, part), { recursive: true, filter });
   symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"));
   const report = path.join(folder, "report.json");
 

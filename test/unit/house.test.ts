@@ -15,7 +15,8 @@ const filesOf = (...endings: string[]): string[] =>
   FOLDERS.flatMap((folder) =>
     readdirSync(path.join(root, folder), { withFileTypes: true, recursive: true })
       .filter((entry) => entry.isFile() && endings.some((ending) => entry.name.endsWith(ending)))
-      .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name))),
+      .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)))
+      .filter((file) => !file.includes("node_modules")),
   );
 const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
 

@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+/** Real coding agents against the scripted model. Not in `npm test`: they are installed by scripts/test-agents.ts. */
+export default defineConfig({
+  test: {
+    name: "agents",
+    environment: "node",
+    root: import.meta.dirname,
+    include: ["*.test.ts"],
+    // One file after the other: a stack and some CLIs are as much as two cores take.
+    fileParallelism: false,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 120_000, interval: 100 } },
+  },
+});

@@ -10,8 +10,12 @@ export interface Config {
   readonly socket: string | null;
   /** Clones, clones, checkpoints, pid files and pending callbacks live here. */
   readonly workDir: string;
-  /** Run with `sh -c` in the agent's clone; null: every start is refused with agent_command_missing. */
+  /** Run with `sh -c` in the agent's clone; null: a start that names no coding agent is refused with agent_command_missing. */
   readonly agentCommand: string | null;
+  /** The coding agent that runs where a start names none: a preset's name, or `acp:` and a command. null: `agentCommand` does. */
+  readonly agentRuntime: string | null;
+  /** Whether a coding agent asks a person before it does something that it would ask its user for. */
+  readonly agentAsks: boolean;
   /** What an agent hears of messages: lines on its stdin, or nothing, since many a command reads an open stdin to its end first. */
   readonly agentInput: "messages" | "none";
   /** Who says done: the agent itself, or this server for it when its command ends with 0 and nobody has said it. */
@@ -54,6 +58,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     socket: socketPath(env["LISTEN_SOCKET"]),
     workDir: path.resolve(env["WORK_DIR"] || "/var/lib/ticktown"),
     agentCommand: env["AGENT_COMMAND"]?.trim() || null,
+    agentRuntime: env["AGENT_RUNTIME"]?.trim() || null,
+    agentAsks: env["AGENT_ASKS"] === "true",
     agentInput: oneOf(env, "AGENT_INPUT", ["messages", "none"]),
     handsIn: oneOf(env, "AGENT_HANDS_IN", ["itself", "at_exit"]),
     agentPass: (env["AGENT_PASS"] ?? "").split(",").flatMap((name) => name.trim() || []),

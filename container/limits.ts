@@ -211,13 +211,25 @@ export const ASK_OPTIONS_MAX = 8;
 /** From its start to an open conversation: the programs take up to 40 s on a busy machine. */
 export const DRIVER_OPEN_MS = 5 * MINUTE_MS;
 /** A turn in which nothing is said for so long while no tool runs waits for its model. */
-export const MODEL_SILENCE_MS = 2 * MINUTE_MS;
+export const TURN_SILENCE_MS = 2 * MINUTE_MS;
 /** How often a turn that has ended without done is told to go on, or to say done; then the dispatch has ended. */
 export const NUDGES_MAX = 2;
 /** Messages that wait for the end of a turn, of one agent; more are refused. */
 export const MESSAGES_HELD_MAX = 20;
 /** Words of an agent become an event when there are so many, or something else happens. */
 export const WORDS_EVENT_MAX_CHARS = 2_000;
+/** A program whose conversation is over ends by itself in this time, with its last words on the bill, or is asked to. */
+export const DRIVER_LEAVE_MS = 10 * SECOND_MS;
+/** How often a conversation looks at its deadlines. */
+export const DRIVER_TICK_MS = 1 * SECOND_MS;
+/** An agent's own home, with its conversations in it; a larger one is emptied before its next dispatch. */
+export const AGENT_HOME_MAX_BYTES = 1024 * MIB;
+/** A model that is to be asked again only after so long ends the dispatch at once: the rig starts it again then. */
+export const LIMIT_PATIENCE_MS = 5 * MINUTE_MS;
+/** Changes of session and waiting are told at once, but not more often than this. */
+export const EARLY_HEARTBEAT_MS = 1 * SECOND_MS;
+/** Of a checkpoint, what a conversation that does not remember it is told. */
+export const CHECKPOINT_TOLD_MAX_CHARS = 16 * KIB;
 
 /** Agents speak to their door on loopback: some connections each for RUNNING_AGENTS_MAX, and some for whoever else knocks. */
 export const DOOR_CONNECTIONS_MAX = 2000;

@@ -28,9 +28,11 @@ const HELP = `Usage: npm start -- [options]
   --setup COMMAND     what a clone needs before anybody can work in it, such as "npm ci"; a setting of the rig
   --check COMMAND     what must end with 0 on the merged files before anything is pushed, such as "npm test"; may be given
                       again; a setting of the rig, in place of the checks it has
-  --agent NAME        what to run as an agent: claude, codex, opencode, kilo or gemini, or any command, which is run by
-                      sh -c in its clone (without it a demo agent without a model). It may commit and end with 0: its
-                      work is handed in then
+  --agent NAME        what to run as an agent: claude, codex, opencode, kilo or gemini, acp: and the command of any other
+                      agent that speaks ACP, or any command, which is run by sh -c in its clone (without it a demo agent
+                      without a model). A command may commit and end with 0: its work is handed in then
+  --ask               a coding agent by name asks a person before it does what it would ask its user for, as to run a
+                      command; without it, it asks nobody
   --messages          that command reads messages, one line of JSON each, on its stdin, which is empty otherwise
   --help              show this
 
@@ -56,6 +58,8 @@ interface Options {
   readonly checks: readonly string[];
   readonly agent: string | null;
   readonly messages: boolean;
+  /** A coding agent asks for permission. */
+  readonly asks: boolean;
 }
 
 /** As a client says it in its Host header. */
@@ -79,6 +83,7 @@ function readOptions(args: readonly string[]): Options | "help" {
       "update-instead": { type: "boolean" },
       agent: text,
       messages: { type: "boolean" },
+      ask: { type: "boolean" },
       setup: text,
       check: { type: "string", multiple: true },
       help: { type: "boolean", short: "h" },
@@ -109,6 +114,7 @@ function readOptions(args: readonly string[]): Options | "help" {
     checks: values.check ?? [],
     agent: values.agent ?? null,
     messages: values.messages === true,
+    asks: values.ask === true,
   };
 }
 
@@ -160,12 +166,16 @@ async function main(): Promise<number> {
 }
 
 /** @throws StackError when what is named is not there */
-function agentOf({ agent, messages }: Options): Pick<StackOptions, "agentCommand" | "environment"> {
+function agentOf({ agent, messages, asks }: Options): Pick<StackOptions, "agentCommand" | "environment"> {
   if (agent === null) return { agentCommand: DEMO_AGENT, environment: process.env };
-  const { command, input, handsIn, passes, sets, says } = agentCommandOf(agent, calledFrom, process.env, messages);
+  const { command, runtime, input, handsIn, says } = agentCommandOf(agent, calledFrom, process.env, messages);
   for (const line of says) say(line);
-  const settings = { AGENT_INPUT: input, AGENT_HANDS_IN: handsIn, AGENT_PASS: passes.join(",") };
-  return { agentCommand: command, environment: { ...process.env, ...sets, ...settings } };
+  const settings = {
+    AGENT_INPUT: input,
+    AGENT_HANDS_IN: handsIn,
+    ...(runtime === null ? {} : { AGENT_RUNTIME: runtime, AGENT_ASKS: String(asks) }),
+  };
+  return { agentCommand: command, environment: { ...process.env, ...settings } };
 }
 
 async function introduce(

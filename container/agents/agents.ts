@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type {
   AgentEvent,
   AgentStatus,
+  AnswerRequest,
   MessageRequest,
   StartAgentRequest,
   StopRequest,
@@ -29,6 +30,8 @@ export interface Agents {
   readonly stop: (agentId: string, request: StopRequest) => boolean;
   /** @throws Refusal 404 unknown or not running, 409 still starting, 422 it reads no messages, 429 it does not read them */
   readonly message: (agentId: string, request: MessageRequest) => void;
+  /** What was decided of an ask. @throws Refusal 404 nobody_waits */
+  readonly answer: (agentId: string, request: AnswerRequest) => void;
   /** Somebody has said done for this dispatch. */
   readonly noteHandIn: (agentId: string, dispatchId: string) => void;
   /** @throws Refusal 404 */
@@ -98,6 +101,7 @@ export function createAgents(options: AgentsOptions): Agents {
       if (run !== undefined && run.dispatchId === dispatchId) run.saidDone = true;
     },
     message: (agentId, request) => sendMessage(roster.known(agentId), request),
+    answer: (agentId, request) => answerAsk(roster.known(agentId), request),
     status: (agentId) => statusOf(roster.known(agentId).run),
     statuses: () => roster.runs().map(statusOf),
     events: (agentId, after) => roster.get(agentId)?.ring.since(after) ?? [],
@@ -144,6 +148,13 @@ function sendMessage({ run, ring }: KnownAgent, { prompt }: MessageRequest): voi
     throw new Refusal(409, "starting", `${agentId} has no process yet; send the message again in a moment`);
   if (run.status !== "running" || run.process === null)
     throw new Refusal(404, "not_running", `${agentId} is not running (${run.exitReason ?? run.status})`);
+  if (run.talk !== null) {
+    if (run.talk.conversation.message(prompt) === "refused")
+      throw new Refusal(429, "not_heard", `${agentId} takes no more messages now; the message was not delivered`);
+    run.questions.clear(); // Whatever it is, it begins the next turn.
+    ring.append("message_sent", { count: run.talk.conversation.facts().messages });
+    return;
+  }
   if (!run.process.hasInput)
     throw new Refusal(422, "hears_nothing", `the command of ${agentId} is one that reads no messages`);
   if (!run.process.send(JSON.stringify({ type: "message", prompt }))) {
@@ -151,4 +162,20 @@ function sendMessage({ run, ring }: KnownAgent, { prompt }: MessageRequest): voi
   }
   run.messageCount += 1;
   ring.append("message_sent", { count: run.messageCount });
+}
+
+function answerAsk({ run, ring }: KnownAgent, { dispatchId, askId, optionId, text }: AnswerRequest): void {
+  const answer = { optionId, text };
+  const { talk } = run;
+  const isHeard =
+    run.dispatchId === dispatchId &&
+    talk !== null &&
+    (talk.conversation.answer(askId, answer) || talk.answerQuestion(askId, answer));
+  if (!isHeard)
+    throw new Refusal(
+      404,
+      "nobody_waits",
+      `${run.agentId} waits for no answer to ${askId}; it may have gone on, or ended`,
+    );
+  ring.append("answered", { askId });
 }

@@ -1,4 +1,4 @@
-/** Says done for an agent that is a plain command: it ended with 0, and nobody has said anything. */
+/** Says done for an agent that cannot: a plain command that has ended with 0, or a coding agent without tools that has stopped. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { exponential } from "../../src/events/backoff.ts";
 import {
@@ -15,17 +15,33 @@ import { askedToEnd } from "./ending.ts";
 import type { EventRing } from "./output.ts";
 import type { Run } from "./run.ts";
 
-/** Never throws: what came of it, or why nothing did, is among the agent's events. What is refused is told its next dispatch by the rig. */
-export async function handInFor(run: Run, branch: string, ring: EventRing, redact: Redact): Promise<void> {
+export interface HandedIn {
+  /** The rig's word for what came of it. */
+  readonly code: string;
+  readonly sentence: string;
+}
+
+/**
+ * Never throws: what came of it, or why nothing did, is among the agent's events. What is refused is told its next dispatch by the rig.
+ * @returns null when nobody has answered, or nothing was said: somebody has said done already, or it was asked to end
+ */
+export async function handInFor(run: Run, branch: string, ring: EventRing, redact: Redact): Promise<HandedIn | null> {
   const deadline = Date.now() + HAND_IN_PATIENCE_MS;
   for (let attempt = 0; !run.saidDone && askedToEnd(run) === null && run.apiUrl !== null; attempt++) {
     const said = await sayDone(run, run.apiUrl, branch);
-    if (said.kind === "told") return void ring.append("hand_in", { code: said.code, sentence: redact(said.sentence) });
+    if (said.kind === "told") {
+      const told = { code: said.code, sentence: redact(said.sentence) };
+      ring.append("hand_in", told);
+      return told;
+    }
     const pause_ms = exponential(attempt + 1, CALLBACK_BACKOFF_BASE_MS, CALLBACK_BACKOFF_MAX_MS);
-    if (said.kind === "refused" || Date.now() + pause_ms >= deadline)
-      return void ring.append("hand_in_failed", { error: redact(said.error) });
+    if (said.kind === "refused" || Date.now() + pause_ms >= deadline) {
+      ring.append("hand_in_failed", { error: redact(said.error) });
+      return null;
+    }
     await sleep(pause_ms);
   }
+  return null;
 }
 
 type Said =

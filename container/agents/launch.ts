@@ -1,14 +1,19 @@
 /** From a request that was found right to a process, and from its exit to the report. */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import type { StartAgentRequest } from "../../src/wire/container.ts";
 import type { Config } from "../config.ts";
 import { type Log, messageOf } from "../log.ts";
 import { type KeyedMutex, createKeyedMutex } from "../mutex.ts";
 import { startTimeOf } from "../processes/groups.ts";
-import { markOf } from "../processes/marks.ts";
+import { KILL_WAIT_MS } from "../limits.ts";
+import { markOf, markedProcesses, sweepMarked } from "../processes/marks.ts";
 import type { PidFiles } from "../processes/pidfiles.ts";
 import { Refusal } from "../refusal.ts";
+import type { Callbacks } from "../reports/callbacks.ts";
 import type { AgentDoor } from "./door/door.ts";
+import { startDriven } from "./driven/driven.ts";
+import type { ConversationEnd } from "./drivers/conversation.ts";
+import type { Runtime } from "./runtimes/runtime.ts";
 import { type EndRun, type ReportEnd, askedToEnd } from "./ending.ts";
 import { withSetAside } from "./environment.ts";
 import { handInFor } from "./hand-in-for.ts";
@@ -26,14 +31,15 @@ export interface LaunchOptions {
   readonly mark: string;
   readonly pidFiles: PidFiles;
   readonly repoMutex: KeyedMutex;
+  readonly callbacks: Callbacks;
+  /** Where coding agents reach their models and Ticktown's tools. */
+  readonly door: AgentDoor;
   readonly log: Log;
   readonly roster: Roster;
   readonly endRun: EndRun;
   readonly report: ReportEnd;
   /** @throws Refusal 503 when this container takes no more work */
   readonly refuseWhileDraining: () => void;
-  /** Where agents reach their models and Ticktown's tools. */
-  readonly door: AgentDoor;
 }
 
 /** Makes the worktree and starts the agent in it. @throws Refusal, git's failure or the system's: then nothing runs */
@@ -50,8 +56,9 @@ export function createLaunch(options: LaunchOptions): Launch {
     const prepared = await prepare(request, workspace, config, repoMutex, (id) => isLive(roster.get(id)?.run), warn);
     run.setAside = prepared.setAside;
     refuseWhileDraining();
+    const newMark = await freshMarks(mark, run, ring);
     await prepareSetup(request, workspace, config, {
-      mark: markOf(mark, randomUUID()),
+      mark: newMark(),
       mayCache: prepared.isPristine,
       oneAtATime: setupMutex,
       onLine: (stream, { text }) => {
@@ -65,26 +72,105 @@ export function createLaunch(options: LaunchOptions): Launch {
     refuseWhileDraining();
     if (askedToEnd(run)) throw new Refusal(409, "stopped", `${run.agentId} was stopped before its process was started`);
 
-    const process = await spawnAgent({
-      command: workspace.command,
-      cwd: workspace.worktree,
-      env: withSetAside(workspace.env, prepared.setAside),
-      mark: markOf(mark, randomUUID()),
-      redact: workspace.redact,
-      hasInput: config.agentInput === "messages",
-      onLine: (stream, line) => noteLine(run, ring, stream, line),
-    }).catch((error: unknown) => {
-      throw new Refusal(422, "spawn_failed", `the operating system did not start the agent: ${messageOf(error)}`);
-    });
-    run.process = process;
-    run.status = "running";
-    recordProcess(options, run, process);
-    ring.append("agent_started", { pid: process.pid, dispatchId: run.dispatchId });
-    run.gone = untilReported(options, { request, run, process, workspace, ring });
+    const launched: Launched = { request, run, workspace, ring, beat: { soon: () => {} } };
+    const env = withSetAside(workspace.env, prepared.setAside);
+    const running = await (workspace.runtime === null
+      ? startPlain(options, launched, env, newMark())
+      : startTalking(options, launched, env, newMark, workspace.runtime));
+    run.gone = untilReported(options, launched, running.gone);
     // Asked for while the process was being made, when there was nothing to signal yet.
     const ending = askedToEnd(run);
     if (ending !== null) endRun(run, ending, "SIGTERM");
   };
+}
+
+/** How a run ended. `end`: how its conversation did; undefined where there was none. */
+interface Gone {
+  readonly exit: Exit;
+  readonly end?: ConversationEnd | null;
+}
+
+interface Running {
+  readonly gone: Promise<Gone>;
+}
+
+/** A plain command, run by sh. @throws Refusal spawn_failed */
+async function startPlain(
+  options: LaunchOptions,
+  { run, ring, workspace }: Launched,
+  env: Record<string, string>,
+  mark: string,
+): Promise<Running> {
+  const process = await spawnAgent({
+    command: workspace.command,
+    cwd: workspace.worktree,
+    env,
+    mark,
+    redact: workspace.redact,
+    hasInput: options.config.agentInput === "messages",
+    onLine: (stream, line) => noteLine(run, ring, stream, line),
+  }).catch((error: unknown) => {
+    throw new Refusal(422, "spawn_failed", `the operating system did not start the agent: ${messageOf(error)}`);
+  });
+  isRunning(options, run, ring, process);
+  return { gone: process.gone.then((exit) => ({ exit })) };
+}
+
+/** A coding agent that is spoken with. @throws as startDriven */
+function startTalking(
+  options: LaunchOptions,
+  { request, run, workspace, ring, beat }: Launched,
+  env: Record<string, string>,
+  newMark: () => string,
+  runtime: Runtime,
+): Promise<Running> {
+  const { config, callbacks, door } = options;
+  run.runtime = runtime.name;
+  const onProcess = (process: AgentProcess): void => {
+    isRunning(options, run, ring, process);
+    const ending = askedToEnd(run);
+    if (ending !== null) process.stop("SIGTERM", config.stopGrace_ms);
+  };
+  const onChange = (): void => beat.soon();
+  return startDriven({
+    config,
+    callbacks,
+    door,
+    request,
+    run,
+    workspace,
+    runtime,
+    ring,
+    env,
+    newMark,
+    onProcess,
+    onChange,
+  });
+}
+
+function isRunning(options: LaunchOptions, run: Run, ring: EventRing, process: AgentProcess): void {
+  run.process = process;
+  run.status = "running";
+  recordProcess(options, run, process);
+  ring.append("agent_started", { pid: process.pid, dispatchId: run.dispatchId });
+}
+
+/**
+ * What an agent's processes are known by. Whatever of an earlier dispatch of this agent is still there, in whichever group or session, is
+ * ended first. @returns a mark for one more process
+ */
+async function freshMarks(mark: string, { rigId, agentId }: Run, ring: EventRing): Promise<() => string> {
+  const agent = createHash("sha256")
+    .update(JSON.stringify([rigId, agentId]))
+    .digest("hex")
+    .slice(0, 16);
+  const begin = markOf(mark, `${agent}.`);
+  const left = markedProcesses(begin).length;
+  if (left > 0) {
+    ring.append("agent_leftovers", { processes: left });
+    await sweepMarked(begin, Date.now() + KILL_WAIT_MS);
+  }
+  return () => `${begin}${randomUUID()}`;
 }
 
 function recordProcess({ pidFiles, log }: LaunchOptions, run: Run, process: AgentProcess): void {
@@ -110,44 +196,56 @@ function recordProcess({ pidFiles, log }: LaunchOptions, run: Run, process: Agen
 interface Launched {
   readonly request: StartAgentRequest;
   readonly run: Run;
-  readonly process: AgentProcess;
   readonly workspace: Workspace;
   readonly ring: EventRing;
+  /** How its heartbeat is told to hurry. */
+  readonly beat: { soon: () => void };
 }
 
-async function untilReported({ config, pidFiles, report }: LaunchOptions, launched: Launched): Promise<void> {
-  const { request, run, process, workspace, ring } = launched;
+async function untilReported(
+  { config, pidFiles, report }: LaunchOptions,
+  launched: Launched,
+  running: Promise<Gone>,
+): Promise<void> {
+  const { request, run, workspace, ring, beat } = launched;
   let failures = 0;
-  const stopHeartbeat = startHeartbeat(run, config.heartbeat_ms, (error) => {
+  const heartbeat = startHeartbeat(run, config.heartbeat_ms, (error) => {
     failures += 1;
     if (failures === 1) ring.append("heartbeat_failed", { error: workspace.redact(messageOf(error)) });
   });
-  const exit = await process.gone;
-  if (config.handsIn === "at_exit" && exit.code === 0) await handInFor(run, request.branch, ring, workspace.redact);
-  stopHeartbeat();
+  beat.soon = heartbeat.soon;
+  const { exit, end } = await running;
+  run.ended = end;
+  if (workspace.runtime === null && config.handsIn === "at_exit" && exit.code === 0)
+    await handInFor(run, request.branch, ring, workspace.redact);
+  heartbeat.end();
   await keepCommits(request, workspace, config).catch((error: unknown) =>
     ring.append("git_warning", { message: `the commits are in the agent's clone alone: ${messageOf(error)}` }),
   );
   const setAside = await leaveBehind(request, workspace, config);
   const reason = noteExit(launched, exit, failures);
-  const completed = exit.code === 0 && !run.ending?.evict;
-  const resetAt = run.ending === null ? run.stated?.resetAt : null;
+  const resetAt = run.ending === null ? (end?.until ?? run.stated?.resetAt) : null;
   report(run, {
-    status: completed ? "completed" : "failed",
+    status: isWell(run, exit) && !run.ending?.evict ? "completed" : "failed",
     reason,
     ...(request.beadId === undefined ? {} : { bead_id: request.beadId }),
     tail: tailOf(ring),
     ...(resetAt ? { reset_at: resetAt } : {}),
     ...(setAside.length === 0 ? {} : { set_aside: setAside }),
+    ...(end && run.ending === null ? { ending: end.kind } : {}),
+    ...(run.runtime === null ? {} : { runtime: run.runtime }),
   });
   // Only now: a crash in between reports twice, the other order would not report at all.
   pidFiles.remove(run.agentId);
 }
 
+/** A program that is spoken with is ended by us when its work is handed in: its exit code says nothing then. */
+const isWell = ({ ended }: Run, exit: Exit): boolean => (ended === undefined ? exit.code === 0 : ended === null);
+
 function noteExit({ run, workspace, ring }: Launched, exit: Exit, failedHeartbeats: number): string {
   const reason = workspace.redact(exitReasonOf(run, exit));
   run.exitReason = reason;
-  run.status = exit.code === 0 ? "exited" : "failed";
+  run.status = isWell(run, exit) ? "exited" : "failed";
   run.activeTools.clear();
   ring.append("agent_exited", {
     reason,

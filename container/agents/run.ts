@@ -4,6 +4,8 @@ import type { Config } from "../config.ts";
 import { ACTIVE_TOOLS_MAX, REASON_MAX_CHARS } from "../limits.ts";
 import { type EventRing, type Line, parseAgentLine } from "./output.ts";
 import type { ProcessRecord } from "../processes/pidfiles.ts";
+import type { ConversationEnd } from "./drivers/conversation.ts";
+import type { Talk } from "./driven/talk.ts";
 import type { AgentProcess, Exit } from "./supervisor.ts";
 
 export interface Run {
@@ -26,6 +28,16 @@ export interface Run {
   stopSetup: ((signal: NodeJS.Signals) => void) | null;
   /** Its work was looked at, because somebody has said that it is done. */
   saidDone: boolean;
+  /** The conversation with it; null: it is a plain command, or was not begun yet. */
+  talk: Talk | null;
+  /** What runs, by name; null: a plain command. */
+  runtime: string | null;
+  /** The rig has taken its work. */
+  handedIn: boolean;
+  /** Questions that it has put to a person by one of our tools, and that nobody has answered. */
+  readonly questions: Set<string>;
+  /** How its conversation ended; null: its work is handed in; undefined: there was none, or it has not ended. */
+  ended: ConversationEnd | null | undefined;
   /** What its start found in the way and kept, or gave back. */
   setAside: readonly SetAside[];
   /** Set once somebody asked for the end. */
@@ -55,6 +67,11 @@ const nothingYet = () => ({
   process: null,
   stopSetup: null,
   saidDone: false,
+  talk: null,
+  runtime: null,
+  handedIn: false,
+  questions: new Set<string>(),
+  ended: undefined,
   setAside: [],
   ending: null,
   stated: null,
@@ -108,16 +125,30 @@ export function wasSpawned(run: Run): boolean {
 }
 
 export function statusOf(run: Run): AgentStatus {
+  const facts = run.talk?.conversation.facts();
   return {
     agentId: run.agentId,
     status: run.status,
     startedAt: new Date(run.startedAt_ms).toISOString(),
     lastActivityAt: new Date(run.lastActivityAt_ms).toISOString(),
-    activeTools: [...run.activeTools],
-    messageCount: run.messageCount,
+    activeTools: [...(facts?.activeTools ?? run.activeTools)],
+    messageCount: facts?.messages ?? run.messageCount,
     exitReason: run.exitReason,
     ...(run.dispatchId === null ? {} : { dispatchId: run.dispatchId }),
     ...(run.setAside.length === 0 ? {} : { setAside: [...run.setAside] }),
+    ...(run.talk === null ? {} : saidByTalk(run.talk)),
+  };
+}
+
+/** What only who speaks with an agent can know. */
+function saidByTalk({ conversation, runtime, usage }: Talk): Partial<AgentStatus> {
+  const { session, progressAt, waiting } = conversation.facts();
+  const used = usage();
+  return {
+    ...(progressAt === null ? {} : { progressAt: new Date(progressAt).toISOString() }),
+    ...(session === null ? {} : { session: { driver: runtime.name, id: session } }),
+    ...(used === null || session === null ? {} : { usage: { session, ...used } }),
+    waiting: waiting === null ? null : { ...waiting, since: new Date(waiting.since).toISOString() },
   };
 }
 
@@ -143,6 +174,11 @@ export function noteLine(run: Run, ring: EventRing, stream: "stdout" | "stderr",
 /** In this order: what was asked of it, what it said itself, how the process ended. */
 export function exitReasonOf(run: Run, exit: Exit): string {
   if (run.ending !== null) return run.ending.reason;
+  if (run.ended === null) return "handed in";
+  if (run.ended !== undefined) {
+    const { kind, until, says } = run.ended;
+    return `${kind}${until === null ? "" : ` until ${until}`}: ${says}`.slice(0, REASON_MAX_CHARS);
+  }
   if (run.stated !== null)
     return run.stated.resetAt === null ? run.stated.reason : `${run.stated.reason} until ${run.stated.resetAt}`;
   return exit.signal === null ? `exit ${exit.code}` : `signal ${exit.signal}`;

@@ -39,8 +39,10 @@ export interface SpawnOptions {
   readonly hasInput?: boolean;
   /** Without it nothing is cut into lines and redacted, which takes its time where there are millions. */
   readonly onLine?: (stream: "stdout" | "stderr", line: Line) => void;
+  /** Only what it prints on stderr is cut into lines: its stdout is a protocol, which somebody else reads. */
+  readonly linesOfStderr?: boolean;
   /** All that it prints, as it is. */
-  readonly onBytes?: (chunk: Buffer) => void;
+  readonly onBytes?: (chunk: Buffer, stream: "stdout" | "stderr") => void;
 }
 
 /** Agents that may be alive. Whatever ends this server but a SIGKILL ends them too, also one that was made in that very moment. */
@@ -139,13 +141,17 @@ async function untilNothingIsLeft(pid: number, mark: string, deadline: number): 
 }
 
 /** Resolves when both pipes are closed. */
-function readOutput(child: ChildProcess, { redact, onLine, onBytes }: SpawnOptions): Promise<unknown> {
+function readOutput(
+  child: ChildProcess,
+  { redact, onLine, onBytes, linesOfStderr = false }: SpawnOptions,
+): Promise<unknown> {
   return Promise.all(
     (["stdout", "stderr"] as const).map(
       (name) =>
         new Promise<void>((resolve) => {
-          const splitter = onLine && createLineSplitter(redact, (line) => onLine(name, line));
-          if (onBytes !== undefined) child[name]?.on("data", onBytes);
+          const isCut = onLine !== undefined && (name === "stderr" || !linesOfStderr);
+          const splitter = isCut ? createLineSplitter(redact, (line) => onLine(name, line)) : undefined;
+          if (onBytes !== undefined) child[name]?.on("data", (chunk: Buffer) => onBytes(chunk, name));
           if (splitter !== undefined) child[name]?.on("data", splitter.push);
           child[name]?.on("error", () => {});
           child[name]?.once("close", () => {

@@ -3,7 +3,7 @@ import { ATTEMPT_TAIL_MAX_CHARS, TAIL_LINE_MAX_CHARS } from "../limits.ts";
 import type { EventRing } from "./output.ts";
 
 /** What is ours and not the agent's. */
-const OURS = /^(agent_|git_|heartbeat_|message_|setup$)/;
+const OURS = /^(agent_|git_|heartbeat_|home_|message_|session$|turn_end$|answered$|setup$)/;
 
 /** Of the newest dispatch. What it printed as JSON stands there as JSON again. */
 export function tailOf(ring: EventRing): string {
@@ -24,5 +24,7 @@ export function tailOf(ring: EventRing): string {
 function lineOf(type: string, data: unknown): string {
   const said = (data as { line?: unknown } | null)?.line;
   if (type === "output" && typeof said === "string") return said;
+  const words = (data as { text?: unknown } | null)?.text;
+  if (type === "text" && typeof words === "string") return words;
   return JSON.stringify({ type, ...(typeof data === "object" ? data : { data }) });
 }

@@ -14,6 +14,8 @@ import { type Redact, redactorOf, secretsIn } from "../redact.ts";
 import { Refusal } from "../refusal.ts";
 import { type Remote, parseRemote } from "../git/remotes.ts";
 import { readState } from "../git/state.ts";
+import type { Runtime } from "./runtimes/runtime.ts";
+import { RUNTIMES, runtimeNamed } from "./runtimes/runtimes.ts";
 import { type SetupJob, setUp } from "../place/setup.ts";
 import { setupCacheOf } from "../place/setup-cache.ts";
 import { ensureGitConfig } from "../git/user-config.ts";
@@ -21,6 +23,8 @@ import { type Prepared, checkBranchName, markSetUp, prepareWorkspace } from "../
 
 export interface Workspace {
   readonly command: string;
+  /** The coding agent that is spoken with; null: `command` is a plain one. */
+  readonly runtime: Runtime | null;
   readonly env: Record<string, string>;
   readonly redact: Redact;
   readonly git: Git;
@@ -30,14 +34,15 @@ export interface Workspace {
 
 /**
  * Everything that can be refused without touching a process or a repository.
- * @throws Refusal 400 git_url_refused, branch_refused; 422 agent_command_missing, environment_too_large
+ * @throws Refusal 400 git_url_refused, branch_refused; 422 agent_command_missing, runtime_unknown, environment_too_large
  */
 export async function checkStart(request: StartAgentRequest, config: Config): Promise<Workspace> {
-  if (config.agentCommand === null) {
+  const runtime = runtimeFor(request, config);
+  if (runtime === null && config.agentCommand === null) {
     throw new Refusal(
       422,
       "agent_command_missing",
-      "AGENT_COMMAND is not set in the container, so it does not know what to run",
+      "Neither AGENT_COMMAND nor AGENT_RUNTIME is set in the container, so it does not know what to run",
     );
   }
   const envVars = request.envVars ?? {};
@@ -54,13 +59,28 @@ export async function checkStart(request: StartAgentRequest, config: Config): Pr
     await checkBranchName(git, path.parse(config.workDir).root, branch);
   const checkpoint = hasCheckpoint(request) ? checkpointFileOf(config, request.agentId) : null;
   return {
-    command: config.agentCommand,
+    command: config.agentCommand ?? "",
+    runtime,
     env: agentEnvironment(request, config, remote, checkpoint),
     redact,
     git,
     remote,
     worktree: agentFoldersOf(foldersOf(config.workDir, request.rigId), request.agentId).clone,
   };
+}
+
+/** @throws Refusal 422 runtime_unknown */
+function runtimeFor({ runtime: asked }: StartAgentRequest, { agentRuntime }: Config): Runtime | null {
+  // A command of one's own is the container's to say, and nobody's from outside.
+  const known = asked === undefined ? agentRuntime : asked;
+  if (known === null) return null;
+  const runtime =
+    asked === undefined || RUNTIMES.some(({ name }) => name === asked) || asked === agentRuntime
+      ? runtimeNamed(known)
+      : undefined;
+  if (runtime !== undefined) return runtime;
+  const names = RUNTIMES.map(({ name }) => name).join(", ");
+  throw new Refusal(422, "runtime_unknown", `there is no coding agent ${known} here; there are ${names}`);
 }
 
 /** Store, clone, checkpoint. @throws as prepareWorkspace */

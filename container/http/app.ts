@@ -4,6 +4,8 @@ import { bodyLimit } from "hono/body-limit";
 import type * as z from "zod";
 import {
   type AgentStatusList,
+  type AnswerAnswer,
+  AnswerRequest,
   type Capabilities,
   type ControlError,
   type Health,
@@ -83,6 +85,11 @@ export function createApp(options: AppOptions): Hono {
   app.post("/agents/:id/message", async (c) => {
     agents.message(c.req.param("id"), await read(c, MessageRequest));
     return c.json({ sent: true });
+  });
+
+  app.post("/agents/:id/answer", async (c) => {
+    agents.answer(c.req.param("id"), await read(c, AnswerRequest));
+    return c.json({ answered: true } satisfies AnswerAnswer);
   });
 
   app.get("/agents/:id/status", (c) => c.json(agents.status(c.req.param("id"))));

@@ -4,7 +4,7 @@ export function agentUrl(
   apiUrl: string,
   rigId: string,
   agentId: string,
-  what: "heartbeat" | "completed" | "done",
+  what: "heartbeat" | "completed" | "done" | "asked",
 ): string {
   return `${base(apiUrl)}/api/rigs/${encodeURIComponent(rigId)}/agents/${encodeURIComponent(agentId)}/${what}`;
 }

@@ -4,18 +4,17 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { StackError } from "./errors.ts";
-import { keysFound, type Preset, PRESETS, presetNamed, versionOf } from "./presets.ts";
+import { acpCommandOf } from "../../container/agents/runtimes/runtimes.ts";
+import { credentialOf, doubtOf, type Preset, PRESETS, presetNamed, versionOf } from "./presets.ts";
 import { quoted } from "./quoted.ts";
 
 export interface AgentCommand {
-  /** As the control server runs it, from any folder. */
+  /** As the control server runs it, from any folder; empty for a coding agent that is spoken with. */
   readonly command: string;
+  /** The coding agent that is spoken with: a preset's name, or `acp:` and a command; null: `command` is a plain one. */
+  readonly runtime: string | null;
   readonly input: "messages" | "none";
   readonly handsIn: "itself" | "at_exit";
-  /** Names in the environment that it sees as well. */
-  readonly passes: readonly string[];
-  /** Set for it. */
-  readonly sets: Readonly<Record<string, string>>;
   /** For people: what was found. */
   readonly says: readonly string[];
 }
@@ -30,35 +29,33 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function agentCommandOf(typed: string, from: string, env: Env, messages: boolean): AgentCommand {
   const preset = presetNamed(typed.trim());
   if (preset !== undefined) return ofPreset(preset, env);
-  const command = fromAnywhere(typed, from);
+  const acp = acpCommandOf(typed.trim());
+  const command = fromAnywhere(acp ?? typed, from);
   checkProgram(command, typed, env);
+  if (acp !== null)
+    return { ...SPOKEN_WITH, runtime: `acp:${command}`, says: [`agents are ${command}, spoken with by ACP`] };
   return {
     command,
+    runtime: null,
     input: messages ? "messages" : "none",
     handsIn: "at_exit",
-    passes: [],
-    sets: {},
     says: [],
   };
 }
 
+/** What is said to it, and when it is done, is the conversation's. */
+const SPOKEN_WITH = { command: "", input: "none", handsIn: "itself" } as const;
+
 function ofPreset(preset: Preset, env: Env): AgentCommand {
-  const { name, program, command, sets, login } = preset;
+  const { name, program } = preset;
   const version = versionOf(program, env);
   if (version === null)
     throw new StackError(`--agent ${name}: the program ${program} is not on the PATH, or does not say its version`);
-  const found = keysFound(preset, env);
-  const key =
-    found.length > 0
-      ? `it sees ${found.join(", ")}`
-      : `none of ${preset.keys.join(", ")} is set: ${login}, or it can do nothing`;
+  const { says } = credentialOf(preset, env);
   return {
-    command,
-    input: "none",
-    handsIn: "at_exit",
-    passes: [...found, ...Object.keys(sets)],
-    sets,
-    says: [`agents are ${program} ${version}; ${key}`],
+    ...SPOKEN_WITH,
+    runtime: name,
+    says: [`agents are ${program} ${version}${doubtOf(preset, version)}; ${says}`],
   };
 }
 

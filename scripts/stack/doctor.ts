@@ -6,7 +6,7 @@ import { MIN_FREE_BYTES } from "../../container/limits.ts";
 import { messageOf } from "../../src/events/message-of.ts";
 import { whyNoBox } from "../box.ts";
 import { agentCommandOf } from "./agent-command.ts";
-import { keysFound, type Preset, PRESETS, presetNamed, versionOf } from "./presets.ts";
+import { credentialOf, doubtOf, type Preset, PRESETS, presetNamed, versionOf } from "./presets.ts";
 
 export interface Finding {
   /** `missing` keeps Ticktown from working, `less` takes something away, `ok` and `none` need nobody. */
@@ -103,10 +103,9 @@ function presetOf(preset: Preset, env: Asked["env"]): Finding {
   const what = `agent ${preset.name}`;
   const version = versionOf(preset.program, env);
   if (version === null) return { level: "none", what, says: `${preset.program} is not on the PATH` };
-  const found = keysFound(preset, env);
-  return found.length > 0
-    ? { level: "ok", what, says: `${version}, with ${found.join(", ")}` }
-    : { level: "less", what, says: `${version}, without a key in the environment: ${preset.login}` };
+  const { isThere, says } = credentialOf(preset, env);
+  const doubt = doubtOf(preset, version);
+  return { level: isThere && doubt === "" ? "ok" : "less", what, says: `${version}${doubt}, ${says}` };
 }
 
 function agentOf(agent: string, from: string, env: Asked["env"]): Finding {

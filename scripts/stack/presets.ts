@@ -1,71 +1,16 @@
 /**
- * Coding agents by name: `npm start -- --agent claude`. Each is a command line that works without a terminal and without asking, what it
- * needs of the environment, and where its key is looked for. Flags and variables are those of the versions in docs/agents.md.
+ * Coding agents by name, as they are found on this machine: `npm start -- --agent claude`. How each is started and spoken with is the
+ * control server's (container/agents/runtimes).
  */
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { isInRange, type Runtime } from "../../container/agents/runtimes/runtime.ts";
+import { RUNTIMES } from "../../container/agents/runtimes/runtimes.ts";
 
-export interface Preset {
-  readonly name: string;
-  /** What is looked for on the PATH. */
-  readonly program: string;
-  /** Run by `sh -c` in the agent's clone. */
-  readonly command: string;
-  /** Set for it, beside what every agent gets. */
-  readonly sets: Readonly<Record<string, string>>;
-  /** Names in the environment that may hold its key; it sees those that are set. */
-  readonly keys: readonly string[];
-  /** What to do where none of them is set. */
-  readonly login: string;
-}
+export type Preset = Runtime;
 
-const WHOLE_PROMPT = '"$TICKTOWN_SYSTEM_PROMPT\n\n$TICKTOWN_PROMPT"';
-/** OpenCode's and Kilo's own word for: do not ask. */
-const ALLOWED = JSON.stringify({ permission: { "*": "allow" } });
-
-export const PRESETS: readonly Preset[] = [
-  {
-    name: "claude",
-    program: "claude",
-    command:
-      'exec claude -p "$TICKTOWN_PROMPT" --append-system-prompt "$TICKTOWN_SYSTEM_PROMPT" --output-format stream-json --verbose --dangerously-skip-permissions',
-    // As root it refuses to skip permissions unless it is told that it is in a sandbox.
-    sets: { IS_SANDBOX: "1", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", DISABLE_AUTOUPDATER: "1" },
-    keys: ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"],
-    login: "set ANTHROPIC_API_KEY, or log in once with `claude`",
-  },
-  {
-    name: "codex",
-    program: "codex",
-    command: `exec codex exec --json --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox ${WHOLE_PROMPT}`,
-    sets: {},
-    keys: ["OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_HOME"],
-    login: "set OPENAI_API_KEY, or log in once with `codex login`",
-  },
-  {
-    name: "opencode",
-    program: "opencode",
-    command: `exec opencode run --format json ${WHOLE_PROMPT}`,
-    sets: { OPENCODE_CONFIG_CONTENT: ALLOWED, OPENCODE_DISABLE_AUTOUPDATE: "1" },
-    keys: ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "OPENCODE_CONFIG"],
-    login: "set the key of its provider, or log in once with `opencode auth login`",
-  },
-  {
-    name: "kilo",
-    program: "kilo",
-    command: `exec kilo run --format json ${WHOLE_PROMPT}`,
-    sets: { KILO_CONFIG_CONTENT: ALLOWED, KILO_DISABLE_AUTOUPDATE: "1" },
-    keys: ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "KILO_CONFIG"],
-    login: "set the key of its provider, or log in once with `kilo auth login`",
-  },
-  {
-    name: "gemini",
-    program: "gemini",
-    command: `exec gemini -p ${WHOLE_PROMPT} --yolo --output-format stream-json`,
-    sets: { GEMINI_CLI_TRUST_WORKSPACE: "true" },
-    keys: ["GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_API_KEY"],
-    login: "set GEMINI_API_KEY, or log in once with `gemini`",
-  },
-];
+export const PRESETS: readonly Preset[] = RUNTIMES;
 
 export const presetNamed = (name: string): Preset | undefined => PRESETS.find((preset) => preset.name === name);
 
@@ -88,3 +33,22 @@ export function versionOf(program: string, env: Env): string | null {
 
 /** Those of its keys that are set, by name: what they hold is nobody's to print. */
 export const keysFound = ({ keys }: Preset, env: Env): string[] => keys.filter((key) => (env[key] ?? "") !== "");
+
+/** Its own login in this person's home, if there is one: the first file of it. */
+export function loginFound({ logins }: Preset, env: Env): string | null {
+  const home = env["HOME"] ?? "";
+  return home === "" ? null : (logins.find((file) => existsSync(path.join(home, file))) ?? null);
+}
+
+/** For people: what it would be let in with. @returns `isThere` false: nothing was found */
+export function credentialOf(preset: Preset, env: Env): { readonly isThere: boolean; readonly says: string } {
+  const found = keysFound(preset, env);
+  if (found.some((name) => !name.endsWith("URL"))) return { isThere: true, says: `with ${found.join(", ")}` };
+  const login = loginFound(preset, env);
+  if (login !== null) return { isThere: true, says: `logged in by ~/${login}` };
+  return { isThere: false, says: `none of ${preset.keys.join(", ")} is set: ${preset.login}, or it can do nothing` };
+}
+
+/** For people: nothing where its version is one of those that were tried, or next to them. */
+export const doubtOf = ({ range, tried }: Preset, version: string): string =>
+  isInRange(version, range) ? "" : ` (tried was ${tried}, and nothing before ${range[0]} or from ${range[1]} on)`;

@@ -26,6 +26,8 @@ interface Acp {
   cancelled: boolean;
   over: boolean;
   cost: number | null;
+  /** It connects to tools over HTTP. */
+  takesTools: boolean;
   /** Tokens of the turns so far. */
   spent: { input: number; cached: number; output: number };
 }
@@ -52,6 +54,7 @@ export function createAcpDriver(world: DriverWorld): Driver {
     cancelled: false,
     over: false,
     cost: null,
+    takesTools: false,
     spent: { input: 0, cached: 0, output: 0 },
   };
   return {
@@ -91,7 +94,8 @@ function open(acp: Acp, wanted: string | null): void {
   const clientInfo = { name: "ticktown", version: "1" };
   acp.rpc.call("initialize", { protocolVersion: PROTOCOL_VERSION, clientCapabilities, clientInfo }, (answer) => {
     if (!answer.ok) return fail(acp, answer.error);
-    const { loadSession, sessionCapabilities } = part(answer.result, "agentCapabilities");
+    const { loadSession, sessionCapabilities, mcpCapabilities } = part(answer.result, "agentCapabilities");
+    acp.takesTools = part(mcpCapabilities)["http"] === true;
     const resumes = part(sessionCapabilities)["resume"] !== undefined;
     if (wanted === null) return begin(acp);
     if (loadSession !== true && !resumes) return lost(acp, "this program cannot go on in an old conversation");
@@ -119,7 +123,7 @@ function begin(acp: Acp): void {
 
 function opened(acp: Acp, id: string, resumed: boolean): void {
   acp.session = id;
-  const told = (): void => acp.world.emit({ type: "session", id, resumed });
+  const told = (): void => acp.world.emit({ type: "session", id, resumed, withoutTools: !acp.takesTools });
   const { mode } = acp.world;
   if (mode === undefined) return told();
   acp.rpc.call("session/set_mode", { sessionId: id, modeId: mode }, (set) => {
@@ -130,7 +134,7 @@ function opened(acp: Acp, id: string, resumed: boolean): void {
 
 function place(acp: Acp): Json {
   const { cwd, mcp } = acp.world;
-  const servers = mcp === null ? [] : [mcpServer(mcp)];
+  const servers = mcp === null || !acp.takesTools ? [] : [mcpServer(mcp)];
   return { cwd, mcpServers: servers };
 }
 

@@ -16,6 +16,7 @@ interface Claude {
   readonly asks: OpenAsks<Json>;
   session: string | null;
   resumed: boolean;
+  isOpen: boolean;
   /** Ids of what was said to it and not repeated by it: it has not taken it up yet. */
   readonly untaken: Set<string>;
   busy: boolean;
@@ -34,6 +35,7 @@ export function createClaudeDriver(world: DriverWorld): Driver {
     asks: openAsks<Json>(world.emit),
     session: null,
     resumed: false,
+    isOpen: false,
     untaken: new Set(),
     busy: false,
     cancelled: false,
@@ -137,13 +139,15 @@ function heard(claude: Claude, text: string): void {
 function opened(claude: Claude, response: Json): void {
   if (response["request_id"] !== OPENING) return;
   if (response["subtype"] === "error") return end(claude, textIn(response["error"]) || "it could not be opened", null);
+  if (claude.isOpen || claude.over) return;
+  claude.isOpen = true;
   claude.world.emit({ type: "session", id: claude.session ?? "", resumed: claude.resumed });
 }
 
 function system(claude: Claude, message: Json): void {
   if (message["subtype"] === "init") {
     const id = textIn(message["session_id"]);
-    if (id === "" || id === claude.session) return;
+    if (id === "" || id === claude.session || claude.over) return;
     claude.session = id;
     claude.world.emit({ type: "session", id, resumed: false });
     return;
@@ -213,7 +217,7 @@ function result(claude: Claude, message: Json): void {
   const text = textIn(message["result"]) || listIn(message["errors"]).join("; ") || textIn(message["subtype"]);
   if (isError && !claude.cancelled) {
     const status = numberIn(message["api_error_status"]) ?? statusIn(text);
-    if (!claude.busy && /no conversation found/i.test(errorsOf(message))) return lost(claude, errorsOf(message));
+    if (!claude.isOpen && claude.resumed) return lost(claude, errorsOf(message));
     return end(claude, text, status);
   }
   if (!claude.busy) return;

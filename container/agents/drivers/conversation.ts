@@ -7,7 +7,7 @@ import {
   DRIVER_LINE_MAX_BYTES,
   DRIVER_OPEN_MS,
   MESSAGES_HELD_MAX,
-  MODEL_SILENCE_MS,
+  TURN_SILENCE_MS,
   NUDGES_MAX,
   REASON_MAX_CHARS,
 } from "../../limits.ts";
@@ -60,10 +60,10 @@ export interface ConversationWorld extends Omit<DriverWorld, "emit"> {
   readonly kind: DriverKind;
   /** Something for people to read. */
   readonly tell: (type: string, data: Readonly<Record<string, unknown>>) => void;
-  /** The first prompt. @param resumed whether the agent remembers what was before */
-  readonly firstPrompt: (resumed: boolean) => string;
+  /** The first prompt. @param resumed whether the agent remembers what was before @param withoutTools it takes none of ours */
+  readonly firstPrompt: (resumed: boolean, withoutTools: boolean) => string;
   /** Said to an agent that has stopped without done. */
-  readonly nudge: string;
+  readonly nudge: () => string;
   readonly afterTurn: (stop: "finished" | "cancelled" | "failed") => AfterTurn | Promise<AfterTurn>;
   readonly onAsk: (ask: Ask) => void;
   readonly onUsage: (session: string, usage: Usage) => void;
@@ -81,6 +81,8 @@ export interface Conversation {
   readonly message: (text: string) => "said" | "held" | "refused";
   readonly answer: (askId: string, answer: Answer) => boolean;
   readonly cancel: () => void;
+  /** What others see of the requests to its model: since when the oldest has no answer; null: one has come. */
+  readonly noteWaiting: (waiting: Waiting | null) => void;
   /** Looks at the deadlines. */
   readonly tick: () => void;
   /** The program has gone. */
@@ -156,6 +158,9 @@ export function createConversation(world: ConversationWorld): Conversation {
     message: (text) => message(state, text),
     answer: (askId, answer) => !state.over && driver.answer(askId, answer),
     cancel: driver.cancel,
+    noteWaiting: (waiting) => {
+      if (!state.over) setWaiting(state, waiting);
+    },
     tick: () => tick(state),
     gone: () => {
       lines.end();
@@ -183,7 +188,7 @@ function happened(state: State, event: DriverEvent): void {
   if (event.type !== "text") state.words.flush();
   switch (event.type) {
     case "session":
-      return opened(state, event.id, event.resumed);
+      return opened(state, event.id, event.resumed, event.withoutTools === true);
     case "session_lost":
       world.tell("session_lost", { says: shortened(event.says, REASON_MAX_CHARS) });
       // Claude cannot begin another one by itself: a new process does.
@@ -228,12 +233,12 @@ function happened(state: State, event: DriverEvent): void {
   }
 }
 
-function opened(state: State, id: string, resumed: boolean): void {
+function opened(state: State, id: string, resumed: boolean, withoutTools: boolean): void {
   const isFirst = state.session === null;
   state.session = id;
   state.world.tell("session", { id, resumed });
   state.world.onChange();
-  if (isFirst) prompt(state, state.world.firstPrompt(resumed));
+  if (isFirst) prompt(state, state.world.firstPrompt(resumed, withoutTools));
 }
 
 function setWaiting(state: State, waiting: Waiting | null): void {
@@ -283,7 +288,7 @@ async function afterTurn(state: State, stop: "finished" | "cancelled" | "failed"
     return finish(state, { kind: "ended_without_done", until: null, says });
   }
   state.nudges += 1;
-  prompt(state, after.kind === "refused" ? after.text : state.world.nudge);
+  prompt(state, after.kind === "refused" ? after.text : state.world.nudge());
 }
 
 function tick(state: State): void {
@@ -293,12 +298,12 @@ function tick(state: State): void {
   if (state.session === null) {
     if (now - state.openedAt >= DRIVER_OPEN_MS) {
       const says = `its conversation was not open after ${DRIVER_OPEN_MS / 1000} s`;
-      finish(state, { kind: "crashed", until: null, says });
+      finish(state, { kind: "crashed", until: null, says }, state.wanted !== null);
     }
     return;
   }
   const mayBeSilent = state.inTurn && state.tools.size === 0 && state.asks.size === 0 && state.waiting === null;
-  if (!mayBeSilent || now - state.heardAt < MODEL_SILENCE_MS) return;
+  if (!mayBeSilent || now - state.heardAt < TURN_SILENCE_MS) return;
   setWaiting(state, { for: "model", since: state.heardAt, until: null });
   state.isSilent = true;
 }

@@ -50,7 +50,13 @@ export interface Answer {
 /** What a driver says has happened, in this order of a life: opened, turns with tools in them, ended. */
 export type DriverEvent =
   /** The conversation is open. `resumed`: it is the one that was asked for. */
-  | { readonly type: "session"; readonly id: string; readonly resumed: boolean }
+  | {
+      readonly type: "session";
+      readonly id: string;
+      readonly resumed: boolean;
+      /** It cannot be given Ticktown's tools in this way. */
+      readonly withoutTools?: boolean;
+    }
   /** The one that was asked for cannot be gone on in. Where the program can do so, a new one is opened, and `session` follows; else it ends. */
   | { readonly type: "session_lost"; readonly says: string }
   /** New words of the agent, not repeated ones. */

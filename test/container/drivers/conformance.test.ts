@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   DRIVER_OPEN_MS,
   MESSAGES_HELD_MAX,
-  MODEL_SILENCE_MS,
+  TURN_SILENCE_MS,
   NUDGES_MAX,
   WORDS_EVENT_MAX_CHARS,
 } from "../../../container/limits.ts";
@@ -50,7 +50,7 @@ describe.each(KINDS)("a driver of %s, with an agent that", (kind) => {
     const stage = openStage(kind);
     const since = stage.now;
     const before = stage.changes;
-    stage.now += MODEL_SILENCE_MS - 1;
+    stage.now += TURN_SILENCE_MS - 1;
     stage.conversation.tick();
     expect(stage.conversation.facts().waiting).toBeNull();
     stage.now += 1;
@@ -66,7 +66,7 @@ describe.each(KINDS)("a driver of %s, with an agent that", (kind) => {
   test("is silent while a tool runs: that is no waiting for a model", () => {
     const stage = openStage(kind);
     stage.fake.startsTool("t1");
-    stage.now += 10 * MODEL_SILENCE_MS;
+    stage.now += 10 * TURN_SILENCE_MS;
     stage.conversation.tick();
     expect(stage.conversation.facts().waiting).toBeNull();
   });
@@ -154,7 +154,7 @@ describe.each(KINDS)("a driver of %s, with an agent that", (kind) => {
   test("asks and waits: no silence of a model", () => {
     const stage = openStage(kind);
     stage.fake.asks("7", "ls");
-    stage.now += 10 * MODEL_SILENCE_MS;
+    stage.now += 10 * TURN_SILENCE_MS;
     stage.conversation.tick();
     expect(stage.conversation.facts().waiting).toBeNull();
   });

@@ -63,7 +63,10 @@ function acp(print: Print): Fake {
     receive: (line) => {
       const { id, method, params, result } = JSON.parse(line) as Message;
       if (method === "initialize")
-        say({ id, result: { protocolVersion: 1, agentCapabilities: { loadSession: true } } });
+        say({
+          id,
+          result: { protocolVersion: 1, agentCapabilities: { loadSession: true, mcpCapabilities: { http: true } } },
+        });
       if (method === "session/new" || method === "session/load") {
         opening = id;
         heard.push({ what: "open", session: params.sessionId ?? null });

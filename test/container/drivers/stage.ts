@@ -77,7 +77,7 @@ export function stageOf(kind: DriverKind, { asksPermission = true, takesMessages
     chosenSession: "chosen",
     tell: (type, data) => void told.push({ type, data }),
     firstPrompt: (resumed) => (resumed ? "Go on." : "Do the work."),
-    nudge: NUDGE,
+    nudge: () => NUDGE,
     afterTurn: () => stage.afterTurn(),
     onAsk: (ask) => void asked.push(ask),
     onUsage: (_, usage) => void usages.push(usage),

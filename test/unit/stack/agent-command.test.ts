@@ -32,7 +32,11 @@ describe("a command that is typed", () => {
   });
 
   test("hears nothing unless it asks for messages, and is handed in for when it ends with 0", () => {
-    expect(agentCommandOf("true", from, env, false)).toMatchObject({ input: "none", handsIn: "at_exit", passes: [] });
+    expect(agentCommandOf("true", from, env, false)).toMatchObject({
+      input: "none",
+      handsIn: "at_exit",
+      runtime: null,
+    });
     expect(agentCommandOf("true", from, env, true)).toMatchObject({ input: "messages", handsIn: "at_exit" });
   });
 
@@ -54,21 +58,37 @@ describe("a preset", () => {
         `the program ${program} is not on the PATH`,
       );
       const found = agentCommandOf(name, from, withProgram(program, `${program} 1.2.3`), false);
-      expect(found).toMatchObject({ input: "none", handsIn: "at_exit" });
-      expect(found.command).toContain("$TICKTOWN_PROMPT");
-      expect(found.says[0]).toMatch(new RegExp(`^agents are ${program} ${program} 1\\.2\\.3; none of .* is set: `));
+      expect(found).toMatchObject({ runtime: name, command: "", handsIn: "itself" });
+      expect(found.says[0]).toMatch(
+        new RegExp(`^agents are ${program} ${program} 1\\.2\\.3 \\(tried was .*\\); none of .* is set: `),
+      );
     },
   );
 
-  test("passes on the keys that are set, and prints their names alone", () => {
+  test("names the keys that are set, and prints no key", () => {
     const found = agentCommandOf(
       "claude",
       from,
-      { ...withProgram("claude", "2.0"), ANTHROPIC_API_KEY: "very-secret" },
+      { ...withProgram("claude", "2.1.197"), ANTHROPIC_API_KEY: "very-secret" },
       false,
     );
-    expect(found.passes).toEqual(expect.arrayContaining(["ANTHROPIC_API_KEY", "IS_SANDBOX"]));
-    expect(found.says).toEqual(["agents are claude 2.0; it sees ANTHROPIC_API_KEY"]);
+    expect(found.says).toEqual(["agents are claude 2.1.197; with ANTHROPIC_API_KEY"]);
     expect(JSON.stringify(found)).not.toContain("very-secret");
+  });
+
+  test("says by which login it would be let in, where there is no key", () => {
+    const home = mkdtempSync(path.join(dir, "home-"));
+    mkdirSync(path.join(home, ".claude"));
+    writeFileSync(path.join(home, ".claude/.credentials.json"), "very-secret");
+    const found = agentCommandOf("claude", from, { ...withProgram("claude", "2.1.197"), HOME: home }, false);
+    expect(found.says).toEqual(["agents are claude 2.1.197; logged in by ~/.claude/.credentials.json"]);
+  });
+});
+
+describe("any agent that speaks ACP", () => {
+  test("is named by its command, which is meant from where it was typed and looked for", () => {
+    const found = agentCommandOf("acp:sh ../agent.sh", from, env, false);
+    expect(found).toMatchObject({ runtime: `acp:sh ${path.join(dir, "agent.sh")}`, command: "" });
+    expect(() => agentCommandOf("acp:no-such-agent", from, env, false)).toThrow("no program no-such-agent");
   });
 });

@@ -27,7 +27,9 @@ test("an agent by name is looked for with its version and the names of its keys,
   const asked = { stateDir: path.join(dir, "state"), from: dir };
   const of = async (more: Record<string, string>, agent: string | null) =>
     (await examine({ ...asked, agent, env: { ...env, ...more } })).filter(({ what }) => what.startsWith("agent"));
-  expect(await of({}, "claude")).toMatchObject([{ level: "less", says: expect.stringContaining("without a key") }]);
+  expect(await of({}, "claude")).toMatchObject([
+    { level: "less", says: expect.stringContaining("none of ANTHROPIC_API_KEY") },
+  ]);
   const [found] = await of({ ANTHROPIC_API_KEY: "very-secret" }, "claude");
   expect(found).toMatchObject({ level: "ok", says: "2.1.197 (Claude Code), with ANTHROPIC_API_KEY" });
   expect(lineOf(found ?? { level: "none", what: "", says: "" })).not.toContain("very-secret");

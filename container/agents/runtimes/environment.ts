@@ -1,0 +1,60 @@
+/** The environment of a coding agent that is spoken with: nothing in it is worth anything to who reads it in a shell of its tools. */
+import type { ModelDoor, Runtime, RuntimePlan } from "./runtime.ts";
+import { RUNTIMES } from "./runtimes.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** What is said in the conversation, or by the control server in its place. */
+const NOT_ITS_OWN = [
+  "GASTOWN_SESSION_TOKEN",
+  "GIT_TOKEN",
+  "GIT_USERNAME",
+  "TICKTOWN_PROMPT",
+  "TICKTOWN_SYSTEM_PROMPT",
+] as const;
+
+/** Every name by which a key of a model, or the address of one, is known to a program here. */
+const KEYS: ReadonlySet<string> = new Set(RUNTIMES.flatMap(({ keys }) => keys));
+
+/** Keys that no gateway stands for: of a provider that it does not know. */
+const BESIDE_THE_DOOR: ReadonlySet<string> = new Set(["OPENROUTER_API_KEY"]);
+
+export interface AgentEnvironment {
+  readonly env: Record<string, string>;
+  /** Values in it that must not be printed. */
+  readonly secrets: readonly string[];
+}
+
+/**
+ * @param given what a plain command would get
+ * @param host the control server's own environment, of which the program sees its keys where no gateway has them
+ */
+export function environmentFor(
+  given: Readonly<Record<string, string>>,
+  host: Env,
+  runtime: Runtime,
+  plan: RuntimePlan,
+  door: ModelDoor | null,
+  home: string,
+): AgentEnvironment {
+  const hidden = new Set<string>([...NOT_ITS_OWN, ...KEYS]);
+  const kept = Object.fromEntries(Object.entries(given).filter(([name]) => !hidden.has(name)));
+  const throughDoor = door?.hasKey(runtime.provider) === true;
+  const keys = runtime.keys
+    .filter((name) => !throughDoor || BESIDE_THE_DOOR.has(name))
+    .flatMap((name) => {
+      const value = given[name] ?? host[name];
+      return value === undefined || value === "" ? [] : [[name, value] as const];
+    });
+  return {
+    env: { ...kept, ...Object.fromEntries(keys), ...plan.env, HOME: home },
+    secrets: [
+      ...keys.flatMap(([name, value]) => (name.endsWith("URL") ? [] : [value])),
+      ...(door === null ? [] : [door.token]),
+    ],
+  };
+}
+
+/** Whether it has something of its own to be let in with: then no login of a person is needed. */
+export const hasOwnKey = (runtime: Runtime, given: Env, host: Env): boolean =>
+  runtime.keys.some((name) => !name.endsWith("URL") && (given[name] ?? host[name] ?? "") !== "");

@@ -9,6 +9,7 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { container } from "./benches/container.ts";
 import { cost } from "./benches/cost.ts";
+import { door } from "./benches/door.ts";
 import { fanout } from "./benches/fanout.ts";
 import { growth } from "./benches/growth.ts";
 import { latency } from "./benches/latency.ts";
@@ -27,6 +28,7 @@ const BENCHES: Record<string, Bench> = {
   container,
   starts,
   trains,
+  door,
   steps,
   recovery,
   latency,

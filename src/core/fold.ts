@@ -45,7 +45,7 @@ export function fold(world: World, roots: readonly Fact[], at: number): Folded {
     const queue = facts.map((fact) => ({ fact, cause }));
     // Grows while it is read; taking the first off a long one would move all others.
     for (const next of queue) {
-      if (entries.length > limit)
+      if (entries.length >= limit)
         throw new Error(`fact ${first + 1} causes facts without end, the last a ${next.fact.type}`);
       const fact = { ...next.fact, seq: ++world.seq, at: world.at, cause: next.cause } as Recorded;
       const taken = take(world, fact, changed);

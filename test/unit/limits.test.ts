@@ -115,10 +115,9 @@ const COUNTED: Partial<Record<Limit, () => Promise<number>>> = {
 
 /** Tested by another file without their name, or by nothing, and why. */
 const ELSEWHERE: Partial<Record<Limit | keyof typeof DOOR, string>> = {
-  body_bytes: "test/workers/alarm.test.ts sends a body over it",
   live_token_ms: "test/workers/wire.test.ts goes past it",
   requests: "test/workers/access.test.ts asks more often",
-  derived_facts_per_actor: "no chart has a cycle of derived facts: nothing reaches it",
+  derived_facts_per_actor: "test/unit/without-end.test.ts has a chart with a cycle",
 };
 
 describe("limits", () => {

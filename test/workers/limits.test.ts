@@ -1,6 +1,7 @@
+import { exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { LIMITS } from "../../src/events/limits.ts";
-import { api } from "./client.ts";
+import { api, OPERATOR } from "./client.ts";
 
 /** Many requests, one after the other: a machine that does other things too takes its time. */
 const SLOW_MS = 120_000;
@@ -47,3 +48,21 @@ test(
   },
   SLOW_MS,
 );
+
+test("a request body has so many bytes, with a length that is said or without one, and not one more", async () => {
+  const send = (bytes: number, isSaid: boolean) => {
+    const bead = JSON.stringify({ type: "issue", title: "t" });
+    const text = bead + " ".repeat(bytes - bead.length);
+    return exports.default.fetch(
+      new Request("http://localhost/api/rigs/rig-bodies/beads", {
+        method: "POST",
+        headers: { ...OPERATOR, "content-type": "application/json" },
+        body: isSaid ? text : new Blob([text]).stream(),
+      }),
+    );
+  };
+  for (const isSaid of [true, false]) {
+    expect((await send(LIMITS.body_bytes, isSaid)).status).toBe(201);
+    expect((await send(LIMITS.body_bytes + 1, isSaid)).status).toBe(413);
+  }
+});

@@ -137,7 +137,8 @@ async function untouchedOf(
   });
 }
 
-function checkSize(work: string, files: readonly string[]): void {
+/** @throws Untidy when the files have more than LEFTOVER_MAX_BYTES together */
+export function checkSize(work: string, files: readonly string[]): void {
   let bytes = 0;
   for (const name of files) {
     bytes += lstatSync(path.join(work, name), { throwIfNoEntry: false })?.size ?? 0;

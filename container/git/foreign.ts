@@ -92,18 +92,28 @@ function lockIn(dir: string, names: readonly string[]): string | null {
 }
 
 /**
- * Refs below a prefix, without it. @throws Error when they are too many, or not plain files in plain folders
+ * Refs below a prefix, without it.
+ * @param most refs that are looked at, and files and folders of them
+ * @throws Error when they are too many, or not plain files in plain folders
  */
-export function readRefs(common: string, prefix: string): { found: Map<string, string>; lock: string | null } {
+export function readRefs(
+  common: string,
+  prefix: string,
+  most = FOREIGN_REFS_MAX,
+): { found: Map<string, string>; lock: string | null } {
   const found = new Map<string, string>();
   const others = new Map<string, string>();
   let lock: string | null = null;
   let seen = 0;
+  const checkNumber = (): void => {
+    if (seen > most || found.size > most) throw new Error(`more than ${most} refs`);
+  };
   const packed = path.join(common, "packed-refs");
   if (liesThere(packed)) {
     for (const line of readPlain(packed, GIT_REFS_MAX_BYTES).split("\n")) {
       const [sha = "", ref = ""] = line.split(" ");
       if (SHA.test(sha) && ref.startsWith(prefix)) found.set(ref.slice(prefix.length), sha);
+      checkNumber();
     }
   }
   const take = (dir: string, entry: Dirent, name: string): void => {
@@ -116,10 +126,11 @@ export function readRefs(common: string, prefix: string): { found: Map<string, s
   };
   const visit = (dir: string, name: string): void => {
     for (const entry of readdirSync(dir, { withFileTypes: true })) {
-      if (++seen > FOREIGN_REFS_MAX || found.size > FOREIGN_REFS_MAX)
-        throw new Error(`more than ${FOREIGN_REFS_MAX} refs`);
+      seen++;
+      checkNumber();
       if (entry.isDirectory()) visit(path.join(dir, entry.name), `${name}${entry.name}/`);
       else take(dir, entry, name + entry.name);
+      checkNumber();
     }
   };
   const loose = path.resolve(common, prefix);

@@ -91,8 +91,8 @@ async function make(git: Git, folders: RigFolders, remote: Remote): Promise<Fetc
 /** The version before had one clone for all: its branches are the agents' work. @returns whether it had any */
 async function takeOldCommits(git: Git, folders: RigFolders, making: string): Promise<boolean> {
   const { repo } = folders.old;
-  const heads = [...readRefs(repo, "refs/heads/").found];
-  const remotes = [...readRefs(repo, "refs/remotes/origin/").found].filter(([name]) => name !== "HEAD");
+  const heads = [...readRefs(repo, "refs/heads/", Infinity).found];
+  const remotes = [...readRefs(repo, "refs/remotes/origin/", Infinity).found].filter(([name]) => name !== "HEAD");
   const wanted = new Map([
     ...remotes.map(([name, sha]) => [`refs/heads/${name}`, sha] as const),
     ...heads.map(([name, sha]) => [REFS.work(name), sha] as const),

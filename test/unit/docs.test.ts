@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { LIMITS } from "../../src/events/limits.ts";
@@ -28,9 +28,22 @@ test("docs/limits.md names where the limits are, and tests that exist", () => {
   expect(text).toContain("`container/limits.ts`");
 });
 
-test("each bound of trains and gates has a row in docs/limits.md, with a test that names it", () => {
+test("each row of docs/limits.md names a test that is there", () => {
+  const rows = read("docs/limits.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| ") && !/^\| (what|---) /.test(line));
+  expect(rows.length).toBeGreaterThan(60);
+  for (const row of rows) {
+    const cells = row.split("|").map((cell) => cell.trim());
+    const tests = [...(cells.at(-2) ?? "").matchAll(/test\/[\w./-]+\.ts/g)].map(([file]) => file);
+    expect(tests, row).not.toEqual([]);
+    for (const file of tests) expect(existsSync(path.join(ROOT, file)), file).toBe(true);
+  }
+});
+
+test("each bound of trains, gates, and what a container takes has a row in docs/limits.md, with a test that names it", () => {
   const keys = read("container/limits.ts").match(
-    /(?<=^export const )(TRAINS?|UNTOLD|LEFT|CONFLICT|PUSH|LANDINGS|REBASE|NOTES|CHECKS?|SUBMODULES|BOX)_\w+/gm,
+    /(?<=^export const )(TRAINS?|UNTOLD|LEFT|CONFLICT|PUSH|LANDINGS|REBASE|NOTES|CHECKS?|SUBMODULES|BOX|FOREIGN_REFS|INBOX|LEFTOVER|GIT_CONFIG|MERGES_PENDING|RUNNING_AGENTS|DOOR_CONNECTIONS)_\w+/gm,
   );
   expect(keys).toContain("TRAINS_PENDING_MAX");
   const rows = read("docs/limits.md").split("\n");

@@ -3,7 +3,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Check } from "../src/events/gate.ts";
 import type { Setup } from "../src/events/place.ts";
-import { agentCommandOf } from "./stack/agent-command.ts";
+import { stackAgentOf } from "./stack/agent-command.ts";
 import { messageOf, StackError } from "./stack/errors.ts";
 import { guessedCache } from "./stack/guessed-cache.ts";
 import { checksOf } from "./stack/named-checks.ts";
@@ -168,14 +168,7 @@ async function main(): Promise<number> {
 /** @throws StackError when what is named is not there */
 function agentOf({ agent, messages, asks }: Options): Pick<StackOptions, "agentCommand" | "environment"> {
   if (agent === null) return { agentCommand: DEMO_AGENT, environment: process.env };
-  const { command, runtime, input, handsIn, says } = agentCommandOf(agent, calledFrom, process.env, messages);
-  for (const line of says) say(line);
-  const settings = {
-    AGENT_INPUT: input,
-    AGENT_HANDS_IN: handsIn,
-    ...(runtime === null ? {} : { AGENT_RUNTIME: runtime, AGENT_ASKS: String(asks) }),
-  };
-  return { agentCommand: command, environment: { ...process.env, ...settings } };
+  return stackAgentOf(agent, calledFrom, process.env, { messages, asks, say });
 }
 
 async function introduce(

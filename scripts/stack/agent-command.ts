@@ -46,6 +46,23 @@ export function agentCommandOf(typed: string, from: string, env: Env, messages: 
 /** What is said to it, and when it is done, is the conversation's. */
 const SPOKEN_WITH = { command: "", input: "none", handsIn: "itself" } as const;
 
+/** What a whole Ticktown is started with for it. @param asks whether a coding agent asks for permission @throws StackError as agentCommandOf */
+export function stackAgentOf(
+  typed: string,
+  from: string,
+  env: Env,
+  { messages, asks, say }: { readonly messages: boolean; readonly asks: boolean; readonly say: (line: string) => void },
+): { readonly agentCommand: string; readonly environment: Env } {
+  const { command, runtime, input, handsIn, says } = agentCommandOf(typed, from, env, messages);
+  for (const line of says) say(line);
+  const settings = {
+    AGENT_INPUT: input,
+    AGENT_HANDS_IN: handsIn,
+    ...(runtime === null ? {} : { AGENT_RUNTIME: runtime, AGENT_ASKS: String(asks) }),
+  };
+  return { agentCommand: command, environment: { ...env, ...settings } };
+}
+
 function ofPreset(preset: Preset, env: Env): AgentCommand {
   const { name, program } = preset;
   const version = versionOf(program, env);

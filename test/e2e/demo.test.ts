@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import path from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { nothingLeftIn, run, temporaryDir, until } from "./support.ts";
 
@@ -23,6 +24,34 @@ test("the demo runs to its end, says what it checked, and leaves nothing behind"
   expect(readdirSync(TMPDIR)).toEqual([]);
   expect(await nothingLeftIn(dir)).toEqual([]);
   expect(Number(/The demo took ([\d.]+) s/.exec(out)?.[1])).toBeLessThan(240);
+});
+
+test("the demo with an agent of one's own: three pieces of work are merged and looked at, and nothing is left behind", async () => {
+  const TMPDIR = `${dir}/own`;
+  mkdirSync(TMPDIR);
+  const program = path.join(import.meta.dirname, "../container/drivers/program.mjs");
+  const demo = run("demo.ts", ["--agent", `acp:node '${program}' acp`], {
+    TMPDIR,
+    AGENT_PASS: "FAKE_SHELL",
+    FAKE_SHELL: `page=$(printf %s "$FAKE_PROMPT" | grep -o "[A-Z]*[.]md" | head -1); echo hello > $page && git add $page && git commit -qm "Write $page"`,
+  });
+  const code = await demo.exited;
+  const out = demo.stdout();
+  expect(code, out).toBe(0);
+  expect(out).toContain("spoken with by ACP");
+  expect(out.match(/merged: /g)).toHaveLength(3);
+  expect(out).not.toContain("WRONG");
+  expect(out.match(/^ok {4}/gm)).toHaveLength(6);
+  expect(readdirSync(TMPDIR)).toEqual([]);
+  expect(await nothingLeftIn(dir)).toEqual([]);
+});
+
+test("the demo with an agent that is not there says so before anything is started", async () => {
+  const TMPDIR = `${dir}/none`;
+  mkdirSync(TMPDIR);
+  const demo = run("demo.ts", ["--agent", "no-such-agent"], { TMPDIR });
+  expect(await demo.exited).toBe(1);
+  expect(demo.stdout()).toContain("there is no program no-such-agent");
 });
 
 test("a demo that is interrupted says so, keeps its logs, and leaves nothing running", async () => {

@@ -1,4 +1,5 @@
 /** A conversation and its surroundings: the process that it is held with, the rig, the door, and the agent's home. */
+import { randomUUID } from "node:crypto";
 import { DRIVER_LEAVE_MS, DRIVER_TICK_MS } from "../../limits.ts";
 import type { Redact } from "../../redact.ts";
 import { agentUrl } from "../../reports/rig-api.ts";
@@ -54,6 +55,7 @@ export function talkWith(options: TalkOptions): { readonly talk: Talk; readonly 
     kind: runtime.driver,
     write: process.send,
     now: Date.now,
+    newId: randomUUID,
     cwd: workspace.worktree,
     model: options.model,
     mcp: plan.mcp,

@@ -78,7 +78,8 @@ const control = (claude: Claude, id: string, request: Json): boolean =>
 
 function say(claude: Claude, text: string): boolean {
   if (claude.untaken.size >= DRIVER_CALLS_MAX) return false;
-  const uuid = uuidOf(++claude.serial);
+  // One that it has had before, it takes for a repetition, and does nothing.
+  const uuid = claude.world.newId();
   claude.untaken.add(uuid);
   const message = { role: "user", content: [{ type: "text", text }] };
   if (send(claude, { type: "user", message, parent_tool_use_id: null, session_id: claude.session ?? "", uuid }))
@@ -86,9 +87,6 @@ function say(claude: Claude, text: string): boolean {
   claude.untaken.delete(uuid);
   return false;
 }
-
-/** Of one conversation; the program wants the form of one and nothing more. */
-const uuidOf = (serial: number): string => `00000000-0000-4000-8000-${serial.toString(16).padStart(12, "0")}`;
 
 function answer(claude: Claude, askId: string, { optionId, text }: Answer): boolean {
   const asked = claude.asks.peek(askId);
@@ -166,10 +164,14 @@ function limit(claude: Claude, info: Json): void {
   if (textIn(info["status"]) === "rejected" && resets > 0) claude.resetsAt = resets * SECOND_MS;
 }
 
-function assistant(claude: Claude, { content }: Json): void {
+/** What the program says in the model's place, as of an error: no words of the agent. */
+const SYNTHETIC = "<synthetic>";
+
+function assistant(claude: Claude, { content, model }: Json): void {
   for (const block of listIn(content)) {
     const text = textIn(block["text"]);
-    if (block["type"] === "text" && text !== "") claude.world.emit({ type: "text", text });
+    if (block["type"] === "text" && text !== "")
+      claude.world.emit(model === SYNTHETIC ? { type: "output", line: text } : { type: "text", text });
     if (block["type"] === "tool_use")
       claude.tools.start(textIn(block["id"]), textIn(block["name"]), commandOf(part(block, "input")) ?? "");
   }

@@ -107,6 +107,8 @@ export interface DriverWorld {
   readonly emit: (event: DriverEvent) => void;
   /** ms since epoch */
   readonly now: () => number;
+  /** A UUID that was never used before, also not in the conversation that is gone on in. */
+  readonly newId: () => string;
   /** Where the agent works. */
   readonly cwd: string;
   readonly model: string | null;

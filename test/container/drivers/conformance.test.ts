@@ -298,6 +298,17 @@ describe.each(KINDS)("a driver of %s, with an agent that", (kind) => {
     expect(stage.ends).toEqual([]);
   });
 
+  test("goes on in an old conversation: nothing of ours has a name that was used there", () => {
+    const idsOf = (): string[] => {
+      const stage = openStage(kind);
+      stage.conversation.message("Mail.");
+      return stage.written.flatMap((line) => /"uuid":"([^"]+)"/.exec(line)?.[1] ?? []);
+    };
+    const ids = [...idsOf(), ...idsOf()];
+    expect(ids).toHaveLength(kind === "claude" ? 4 : 0);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
   test("is spoken to while it works: it hears it in its turn", () => {
     const stage = openStage(kind);
     stage.fake.startsTool("t1");

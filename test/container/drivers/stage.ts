@@ -1,4 +1,5 @@
 /** A conversation with a fake agent: no process, no clock but the test's. */
+import { randomUUID } from "node:crypto";
 import {
   type AfterTurn,
   type Conversation,
@@ -18,6 +19,8 @@ export interface Stage {
   readonly usages: Usage[];
   readonly ends: (ConversationEnd | null)[];
   readonly lost: boolean[];
+  /** Lines of ours. */
+  readonly written: string[];
   /** How often session or waiting changed. */
   changes: number;
   now: number;
@@ -42,6 +45,7 @@ export function stageOf(kind: DriverKind, { asksPermission = true, takesMessages
   const usages: Usage[] = [];
   const ends: Stage["ends"] = [];
   const lost: boolean[] = [];
+  const written: string[] = [];
   const print = (text: string): void => conversation.heard(Buffer.from(text));
   const fake = FAKES[kind](print);
   const stage: Stage = {
@@ -54,6 +58,7 @@ export function stageOf(kind: DriverKind, { asksPermission = true, takesMessages
     usages,
     ends,
     lost,
+    written,
     changes: 0,
     now: Date.parse("2026-11-26T10:00:00.000Z"),
     afterTurn: () => ({ kind: "nothing" }),
@@ -65,10 +70,12 @@ export function stageOf(kind: DriverKind, { asksPermission = true, takesMessages
   const conversation = createConversation({
     kind,
     write: (line) => {
+      written.push(line);
       if (stage.reads) fake.receive(line);
       return stage.reads;
     },
     now: () => stage.now,
+    newId: randomUUID,
     cwd: "/clone",
     model: "m",
     mcp: null,

@@ -76,7 +76,8 @@ const isLock = (entry: Dirent): boolean => entry.isFile() && entry.name.endsWith
 const locksIn = (folder: string): string[] =>
   entriesOf(folder).flatMap((entry) => (isLock(entry) ? [path.join(folder, entry.name)] : []));
 
-function locksBelow(folder: string, counted: { seen: number }): string[] {
+/** Lock files below a folder. @param counted files and folders that were looked at before; past LOCK_SEARCH_MAX none is */
+export function locksBelow(folder: string, counted: { seen: number }): string[] {
   return entriesOf(folder).flatMap((entry) => {
     if (++counted.seen > LOCK_SEARCH_MAX) return [];
     const file = path.join(folder, entry.name);

@@ -8,6 +8,7 @@ import { ensureInbox } from "../../container/git/clone.ts";
 import { checkSize } from "../../container/git/files-of.ts";
 import { readGitDir } from "../../container/git/foreign.ts";
 import { agentFoldersOf, foldersOf } from "../../container/git/layout.ts";
+import { locksBelow } from "../../container/git/locks.ts";
 import { createMerges } from "../../container/git/merges.ts";
 import { ensureGitConfig, gitConfigFile } from "../../container/git/user-config.ts";
 import {
@@ -16,6 +17,7 @@ import {
   GIT_CONFIG_LINES_MAX,
   INBOX_MAX_BYTES,
   LEFTOVER_MAX_BYTES,
+  LOCK_SEARCH_MAX,
   MERGES_PENDING_MAX,
   RUNNING_AGENTS_MAX,
 } from "../../container/limits.ts";
@@ -64,6 +66,13 @@ test("LEFTOVER_MAX_BYTES: untracked files of so many bytes together are kept, an
   expect(() => checkSize(dir, ["large", "small", "more"])).toThrow(
     `has more than ${LEFTOVER_MAX_BYTES} bytes of untracked files`,
   );
+});
+
+test("LOCK_SEARCH_MAX: the last file that is looked at is found, and the one behind it is not", () => {
+  const dir = tempDir();
+  writeFileSync(path.join(dir, "main.lock"), "");
+  expect(locksBelow(dir, { seen: LOCK_SEARCH_MAX - 1 })).toEqual([path.join(dir, "main.lock")]);
+  expect(locksBelow(dir, { seen: LOCK_SEARCH_MAX })).toEqual([]);
 });
 
 test("GIT_CONFIG_LINES_MAX: so many lines of the operator's are taken over; of more the last, with a warning", async () => {

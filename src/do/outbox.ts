@@ -255,6 +255,7 @@ async function start(rig: Rig, effect: EffectOf<"container.start">): Promise<Ans
   return ports.container(config.townId).start(
     {
       agentId: effect.agentId,
+      beadId: effect.beadId,
       dispatchId: effect.dispatchId,
       rigId: config.rigId,
       townId: config.townId,

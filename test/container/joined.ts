@@ -2,6 +2,8 @@
  * A whole rig and a real control server, joined: the rig's own code with a clock that the test drives, real git, real
  * processes, and reports that come back by HTTP. What is not there is the Worker between them.
  */
+import { keepAttempt } from "../../src/do/attempts.ts";
+import { CompletedReport } from "../../src/wire/container.ts";
 import { forget } from "../../src/do/tidy.ts";
 import { TrainReport } from "../../src/wire/train.ts";
 import { containerGateway } from "../../src/do/gateway.ts";
@@ -92,15 +94,20 @@ function told(rig: TestRig, { path, body }: Recorded): void {
     const report = TrainReport.parse(body);
     rig.run({ type: "complete_train", trainId: report.trainId, report }, containerOf(report.trainId));
   }
-  if (kind === "agents" && what === "completed")
+  if (kind === "agents" && what === "completed") {
+    const report = CompletedReport.parse(body);
+    const dispatchId = report.dispatch_id ?? "";
     rig.run({
       type: "exited",
       agentId: id,
-      dispatchId: String(body["dispatch_id"]),
-      outcome: body["status"] === "completed" ? "completed" : "failed",
-      reason: String(body["reason"]),
+      dispatchId,
+      outcome: report.status,
+      reason: String(report.reason),
       resetAt: null,
     });
+    const { status, reason = null, tail, bead_id: beadId } = report;
+    keepAttempt(rig.rig, { agentId: id, dispatchId, beadId, status, reason, tail });
+  }
   if (kind === "agents" && what === "done")
     rig.run({ type: "done", agentId: id, branch: String(body["branch"]), prUrl: null, summary: null }, as(rig, id));
   if (kind === "review-queue" && what === "complete")

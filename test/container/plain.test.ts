@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { attemptsOf } from "../../src/do/attempts.ts";
 import { beadOf, facts } from "../unit/incidents/words.ts";
 import { joined } from "./joined.ts";
 import { createFakeRig, createOrigin, eventually, git, startBody, startControl, type Control } from "./world.ts";
@@ -18,6 +19,19 @@ test("PLAIN-done a plain command that commits and ends with 0 is handed in and m
   await until("it is merged", () => beadOf(rig, beadId).value === "closed");
   expect(git(url, "show", `main:${agentId}.txt`)).toBe("work");
   expect(facts(rig, "work.handed_in")).toHaveLength(1);
+});
+
+test("how a plain command ended is kept with its bead, with its last words", async () => {
+  const { url } = createOrigin();
+  const { rig, until, worked } = await joined(url, "echo my last words; exit 3", PLAIN);
+  const { beadId, agentId } = await worked("one");
+  await until("its end is kept", () => attemptsOf(rig.rig, beadId).length > 0);
+  expect(attemptsOf(rig.rig, beadId)[0]).toMatchObject({
+    dispatch_id: `${agentId}:1`,
+    status: "failed",
+    reason: "exit 3",
+    tail: "my last words",
+  });
 });
 
 test("PLAIN-hears its stdin is at its end from the beginning, and a message to it is refused and not counted", async () => {

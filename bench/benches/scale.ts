@@ -1,3 +1,4 @@
+import { DOOR } from "../../src/events/limits.ts";
 import { bill, PRICES, PRICES_AS_OF, type Month } from "../prices.ts";
 import type { Result } from "../report.ts";
 import type { Bench } from "../context.ts";
@@ -55,6 +56,32 @@ function monthOfOne(): Month & { alarms: number } {
   };
 }
 
+/** A board says `ping` this often (dashboard/src/lib/feed.ts), and connects anew when its stream is over. */
+const PING_S = 15;
+/** Of messages that come by WebSocket, this many are one request on the bill. */
+const MESSAGES_PER_REQUEST = 20;
+
+/** What one board that is open day and night adds to an idle rig in a month, by who answers its pings. */
+function boardOnIdleRig(): (string | number)[][] {
+  const pings = (DAYS * DAY_S) / PING_S;
+  const again = (DAYS * DAY_S * 1_000) / DOOR.stream_life_ms;
+  const row = (who: string, wakes: number, requests: number, awake_s: number) => {
+    const gb_s = 0.128 * awake_s;
+    const dollars = (requests * PRICES.object_requests.per_million + gb_s * PRICES.object_gb_s.per_million) / 1_000_000;
+    return [who, wakes, requests, gb_s, dollars];
+  };
+  return [
+    row("the platform (`setWebSocketAutoResponse`), as it is", again, again, again * AWAKE_S),
+    row(
+      "the object, which sleeps between them",
+      again + pings,
+      again + pings / MESSAGES_PER_REQUEST,
+      (again + pings) * AWAKE_S,
+    ),
+    row("the object, on a socket that keeps it awake", again, again + pings / MESSAGES_PER_REQUEST, DAYS * DAY_S),
+  ];
+}
+
 /** Arithmetic, no measurement: one rig, multiplied. */
 export const scale: Bench = async (): Promise<Result> => {
   const one = monthOfOne();
@@ -91,6 +118,11 @@ export const scale: Bench = async (): Promise<Result> => {
           ["object duration, $ per month", ...bills.map((each) => each.object_gb_s)],
           ["the brain, with the plan, $ per month", ...bills.map((each) => each.total + PRICES.plan)],
         ],
+      },
+      {
+        title: "One board, open day and night on an idle rig, a month; nothing of it taken as included in the plan",
+        columns: ["its pings are answered by", "wakes", "requests billed", "GB-s", "$"],
+        rows: boardOnIdleRig(),
       },
     ],
   };

@@ -1,6 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { scale } from "../../bench/benches/scale.ts";
+import type { Context } from "../../bench/context.ts";
+import { asText } from "../../bench/report.ts";
 import { LIMITS } from "../../src/events/limits.ts";
 import { DEFAULT_SETTINGS } from "../../src/events/settings.ts";
 import { restartBackoff } from "../../src/machines/agent.ts";
@@ -63,4 +66,10 @@ test("every limit of a rig is used by something other than its own file", () => 
     .map(read);
   const used = texts.join("\n");
   expect(Object.keys(LIMITS).filter((key) => !used.includes(`LIMITS.${key}`))).toEqual([]);
+});
+
+test("docs/scale.md prints what the scale bench works out", async () => {
+  const { tables } = await scale({} as Context);
+  const found = /<!-- scale -->\n([\s\S]*?)\n<!-- \/scale -->/.exec(read("docs/scale.md"))?.[1];
+  expect(found, "node bench/run.ts --write scale").toBe(tables.map(asText).join("\n").trimEnd());
 });

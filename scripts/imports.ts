@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { parseSync } from "vite";
 
 /** Who may import whom: the one table that test/unit/imports.test.ts checks and docs/architecture.md prints. */
 
@@ -22,7 +23,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     folder: "src/machines",
-    what: "the four charts, time, and `xstate.ts`, which alone knows xstate's inside",
+    what: "the charts, time, and `xstate.ts`, which alone knows xstate's inside",
     may: ["src/events"],
     packages: ["xstate"],
   },
@@ -110,19 +111,56 @@ const isIn = (file: string, folder: string): boolean => file === folder || file.
 export const ruleOf = (file: string): Rule | undefined =>
   RULES.filter(({ folder }) => isIn(file, folder)).sort((a, b) => b.folder.length - a.folder.length)[0];
 
-/** What a source imports, statically or not, types included. */
-export const importsOf = (source: string): string[] =>
-  Array.from(
-    source.matchAll(
-      /^(?:import|export)\b[^"';]*?from\s*["']([^"']+)["']|^import\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/gm,
-    ),
-    ([, from, bare, dynamic]) => from ?? bare ?? dynamic ?? "",
-  );
+interface Node {
+  readonly type: string;
+}
+const isNode = (value: unknown): value is Node =>
+  typeof value === "object" && value !== null && typeof (value as { type?: unknown }).type === "string";
+
+/** What is imported by a name that is worked out while the program runs: nobody can say what that is. */
+export const UNKNOWN = "(worked out at run time)";
+
+/** The text of a literal, also of one in backticks without anything in it. */
+function textOf(value: unknown): string {
+  const {
+    type,
+    value: text,
+    quasis,
+  } = value as { type: string; value?: unknown; quasis?: { value: { cooked: string } }[] };
+  if (type === "Literal" && typeof text === "string") return text;
+  if (type === "TemplateLiteral" && quasis?.length === 1) return quasis[0]?.value.cooked ?? UNKNOWN;
+  return type === "TSLiteralType" ? textOf((value as { literal: unknown }).literal) : UNKNOWN;
+}
+
+/** The source of a node that imports something, or null. */
+function sourceOf(node: Node): unknown {
+  const { source, expression, callee, arguments: given } = node as unknown as Record<string, unknown>;
+  if (/^(Import|ExportNamed|ExportAll)Declaration$|^(ImportExpression|TSImportType)$/.test(node.type))
+    return source ?? null;
+  if (node.type === "TSExternalModuleReference") return expression;
+  const isRequire = node.type === "CallExpression" && (callee as { name?: string }).name === "require";
+  return isRequire ? (given as unknown[])[0] : null;
+}
+
+/** What a source imports, statically or not, types included, however it is written. @param file its name, for its language */
+export function importsOf(source: string, file = "a.tsx"): string[] {
+  const found: string[] = [];
+  const walk = (value: unknown): void => {
+    if (Array.isArray(value)) for (const one of value) walk(one);
+    if (!isNode(value)) return;
+    const from = sourceOf(value);
+    if (from !== null && from !== undefined) found.push(textOf(from));
+    for (const inner of Object.values(value)) walk(inner);
+  };
+  walk(parseSync(file, source).program);
+  return found;
+}
 
 /** Why a file may not import something, or null. @param file its path from the project's root. */
 export function forbids(file: string, imported: string): string | null {
   const rule = ruleOf(file);
   if (rule === undefined) return `${file} is in no folder of scripts/imports.ts`;
+  if (imported === UNKNOWN && rule.packages !== null) return `${file} imports what nobody can know before it runs`;
   if (!imported.startsWith(".")) {
     const isKnown = rule.packages?.some((name) =>
       name.endsWith(":") ? imported.startsWith(name) : isIn(imported, name),
@@ -144,19 +182,24 @@ const listed = (names: readonly string[] | null): string =>
 /** Source files below a folder, as paths from the root. */
 export function sourcesIn(root: string, folder: string): string[] {
   return readdirSync(path.join(root, folder), { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.(ts|tsx|mjs)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.[cm]?[jt]sx?$/.test(entry.name))
     .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)).split(path.sep).join("/"))
     .filter((file) => !file.includes("node_modules/"))
     .sort();
 }
 
-/** All that is imported against the rules, in words. */
+/** Folders at the root that hold no sources of ours. */
+const NO_SOURCES = new Set(["node_modules", "dist", "out", "docs"]);
+
+/** All that is imported against the rules, and all sources that no rule is for, in words. */
 export function violations(root: string): string[] {
-  const folders = [...new Set(RULES.map(({ folder }) => folder.split("/")[0] ?? ""))];
-  return folders
-    .flatMap((folder) => sourcesIn(root, folder))
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith(".") && !NO_SOURCES.has(entry.name))
+    .flatMap(({ name }) => sourcesIn(root, name))
     .flatMap((file) =>
-      importsOf(readFileSync(path.join(root, file), "utf8")).map((imported) => forbids(file, imported)),
+      ruleOf(file) === undefined
+        ? [`${file} is in no folder of scripts/imports.ts`]
+        : importsOf(readFileSync(path.join(root, file), "utf8"), file).map((imported) => forbids(file, imported)),
     )
     .filter((said) => said !== null);
 }
@@ -165,7 +208,7 @@ export function violations(root: string): string[] {
 export function closureOf(root: string, entry: string, known = new Set<string>()): ReadonlySet<string> {
   if (known.has(entry) || !existsSync(path.join(root, entry))) return known;
   known.add(entry);
-  for (const imported of importsOf(readFileSync(path.join(root, entry), "utf8")))
+  for (const imported of importsOf(readFileSync(path.join(root, entry), "utf8"), entry))
     if (imported.startsWith(".")) closureOf(root, path.posix.join(path.posix.dirname(entry), imported), known);
   return known;
 }

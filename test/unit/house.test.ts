@@ -67,4 +67,18 @@ describe("the house", () => {
     const files = filesOf(".ts", ".tsx", ".mjs", ".css");
     expect(files.filter((file) => words.some((word) => read(file).includes(word)))).toEqual([]);
   });
+
+  test("nor by a configuration of a folder's own, nor is the compiler told to look away", () => {
+    const configs = readdirSync(root, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && FOLDERS.includes(entry.name))
+      .flatMap(({ name }) => readdirSync(path.join(root, name), { recursive: true, encoding: "utf8" }))
+      .filter((name) =>
+        /(^|\/)(\.oxlintrc|\.oxfmtrc|oxlint\.config|oxfmt\.config)\b|(^|\/)\.(prettier|eslint)/.test(name),
+      );
+    expect(configs).toEqual([]);
+    const words = ["nocheck", "ignore"].map((name) => `@ts-${name}`);
+    expect(filesOf(".ts", ".tsx", ".mjs").filter((file) => words.some((word) => read(file).includes(word)))).toEqual(
+      [],
+    );
+  });
 });

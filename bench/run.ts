@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { container } from "./benches/container.ts";
 import { cost } from "./benches/cost.ts";
 import { door } from "./benches/door.ts";
+import { drivers } from "./benches/drivers.ts";
 import { fanout } from "./benches/fanout.ts";
 import { growth } from "./benches/growth.ts";
 import { latency } from "./benches/latency.ts";
@@ -29,6 +30,7 @@ const BENCHES: Record<string, Bench> = {
   starts,
   trains,
   door,
+  drivers,
   steps,
   recovery,
   latency,

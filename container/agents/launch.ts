@@ -101,13 +101,14 @@ async function startPlain(
   env: Record<string, string>,
   mark: string,
 ): Promise<Running> {
+  const { config } = options;
   const process = await spawnAgent({
     command: workspace.command,
     cwd: workspace.worktree,
     env,
     mark,
     redact: workspace.redact,
-    hasInput: options.config.agentInput === "messages",
+    hasInput: config.agentInput === "messages",
     onLine: (stream, line) => noteLine(run, ring, stream, line),
   }).catch((error: unknown) => {
     throw new Refusal(422, "spawn_failed", `the operating system did not start the agent: ${messageOf(error)}`);

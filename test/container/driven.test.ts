@@ -1,80 +1,13 @@
 /** Coding agents that are spoken with, as processes of a control server: without a model, in each of the three protocols. */
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import {
-  type Control,
-  type FakeRig,
-  createFakeRig,
-  createOrigin,
-  eventually,
-  git,
-  isRunning,
-  startBody,
-  startControl,
-  tempDir,
-  worktreeOf,
-} from "./world.ts";
-
-const PROGRAM = path.join(import.meta.dirname, "drivers/program.mjs");
-const COMMIT = "echo hello > HELLO.md && git add HELLO.md && git commit -qm hello";
-
-interface World {
-  readonly control: Control;
-  readonly rig: FakeRig;
-  readonly note: string;
-  readonly url: string;
-  readonly start: (more?: Record<string, unknown>, fake?: Record<string, string>) => Promise<unknown>;
-  /** What the program noted. */
-  readonly noted: () => Record<string, string>[];
-}
-
-/** @param runtime `acp`, or a preset's name, whose program is ours */
-async function worldOf(runtime: string, env: Record<string, string> = {}): Promise<World> {
-  const bin = tempDir();
-  for (const name of ["claude", "codex"]) {
-    writeFileSync(path.join(bin, name), `#!/bin/sh\nexec "${process.execPath}" "${PROGRAM}" ${name} "$@"\n`);
-    chmodSync(path.join(bin, name), 0o755);
-  }
-  const rig = await createFakeRig();
-  rig.answer = ({ path: to }) =>
-    to.endsWith("/done")
-      ? { status: 200, data: { done: true, hand_in: { code: "accepted", sentence: "Your work was taken." } } }
-      : { status: 200 };
-  const control = await startControl({
-    AGENT_RUNTIME: runtime === "acp" ? `acp:"${process.execPath}" "${PROGRAM}" acp` : runtime,
-    GASTOWN_API_URL: rig.url,
-    HEARTBEAT_MS: "200",
-    PATH: `${bin}:${process.env["PATH"]}`,
-    ...env,
-  });
-  const { url } = createOrigin();
-  const note = path.join(tempDir(), "note");
-  const start = async (more: Record<string, unknown> = {}, fake: Record<string, string> = {}): Promise<unknown> => {
-    const envVars = { FAKE_SHELL: COMMIT, FAKE_NOTE: note, GIT_TOKEN: "git-token-value", ...fake };
-    const reply = await control.post(
-      "/agents/start",
-      startBody(url, "", { dispatchId: "a1:1", beadId: "b1", ...more, envVars }),
-    );
-    expect(reply.status, JSON.stringify(reply.body)).toBe(201);
-    return reply.body;
-  };
-  const noted = (): Record<string, string>[] =>
-    existsSync(note)
-      ? readFileSync(note, "utf8")
-          .trim()
-          .split("\n")
-          .map((line) => JSON.parse(line) as Record<string, string>)
-      : [];
-  return { control, rig, note, url, start, noted };
-}
-
-const completed = (rig: FakeRig): Promise<Record<string, unknown>> =>
-  eventually("the end is reported", () => rig.to("/completed").at(-1)?.body);
+import { COMMIT, completed, drivenWorld } from "./drivers/driven-world.ts";
+import { createOrigin, eventually, git, isRunning, startBody, startControl, worktreeOf } from "./world.ts";
 
 describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runtime) => {
   test("is prompted, works in its clone, stops, and is handed in or told to say done; the rest is reported", async () => {
-    const { control, rig, start, noted } = await worldOf(runtime);
+    const { control, rig, start, noted } = await drivenWorld(runtime);
     await start();
     const end = await completed(rig);
     const [opened, first] = noted();
@@ -101,13 +34,13 @@ describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runt
 
   test("goes on in its old conversation where the start names one; and in a new one, with its note, where that is lost", async () => {
     const old = runtime === "claude" ? "11111111-2222-4333-8444-555555555555" : "old-1";
-    const kept = await worldOf(runtime);
+    const kept = await drivenWorld(runtime);
     await kept.start({ session: { driver: runtime, id: old } });
     await completed(kept.rig);
     expect(kept.noted()[0]?.["opened"]).toBe(old);
     expect(kept.noted()[1]?.["prompt"]).toContain("You were interrupted");
 
-    const lost = await worldOf(runtime);
+    const lost = await drivenWorld(runtime);
     await lost.start(
       { session: { driver: runtime, id: old }, checkpoint: { step: "half of it" } },
       { FAKE_LOSES: "1" },
@@ -121,14 +54,14 @@ describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runt
   });
 
   test("another program's conversation is not asked for", async () => {
-    const { rig, start, noted } = await worldOf(runtime);
+    const { rig, start, noted } = await drivenWorld(runtime);
     await start({ session: { driver: "another", id: "x" } });
     await completed(rig);
     expect(noted()[0]?.["opened"]).toBe("new");
   });
 
   test("asks for a permission, is answered by its exact id, and does it", async () => {
-    const { control, rig, start } = await worldOf(runtime, { AGENT_ASKS: "true" });
+    const { control, rig, start } = await drivenWorld(runtime, { AGENT_ASKS: "true" });
     await start({}, { FAKE_ASK: "1", FAKE_SHELL: `${COMMIT}; echo secret is git-token-value` });
     const asked = (await eventually("it asks", () => rig.to("/asked")[0]?.body)) as Record<string, unknown>;
     expect(asked).toMatchObject({ dispatch_id: "a1:1", kind: "permission", ask_id: expect.any(String) });
@@ -155,20 +88,20 @@ describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runt
     ["401", "not_authorized"],
     ["500", "crashed"],
   ])("fails with %s of its model: it is ended, and reported as %s", async (status, ending) => {
-    const { rig, start } = await worldOf(runtime);
+    const { rig, start } = await drivenWorld(runtime);
     await start({}, { FAKE_ERROR: status });
     expect(await completed(rig)).toMatchObject({ status: "failed", ending, reason: expect.stringContaining(ending) });
   });
 
   test("dies in mid-turn: it has crashed, and its open tool is closed", async () => {
-    const { control, rig, start } = await worldOf(runtime);
+    const { control, rig, start } = await drivenWorld(runtime);
     await start({}, { FAKE_DIES: "1" });
     expect(await completed(rig)).toMatchObject({ status: "failed", ending: "crashed" });
     expect((await control.status("a1")).activeTools).toEqual([]);
   });
 
   test("is stopped: that is the reason, and no kind of end of its own", async () => {
-    const { control, rig, start } = await worldOf(runtime);
+    const { control, rig, start } = await drivenWorld(runtime);
     await start({}, { FAKE_SHELL: "sleep 600" });
     await eventually("its tool runs", async () => (await control.status("a1")).activeTools.length === 1);
     await control.post("/agents/a1/stop", {});
@@ -179,7 +112,7 @@ describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runt
 
   test("no token of the rig, of git, or of a model is in the environment of its tools", async () => {
     const keys = { ANTHROPIC_API_KEY: "model-key-1", OPENAI_API_KEY: "model-key-2", GEMINI_API_KEY: "model-key-3" };
-    const { control, rig, start } = await worldOf(runtime, keys);
+    const { control, rig, start } = await drivenWorld(runtime, keys);
     await start({}, { FAKE_SHELL: "env > environment" });
     await completed(rig);
     const seen = readFileSync(path.join(worktreeOf(control.workDir), "environment"), "utf8");
@@ -197,7 +130,7 @@ describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runt
   });
 
   test("leaves something running in a session of its own: it is ended with it", async () => {
-    const { control, rig, start } = await worldOf(runtime);
+    const { control, rig, start } = await drivenWorld(runtime);
     await start(
       {},
       { FAKE_SHELL: "setsid sleep 611 >/dev/null 2>&1 & echo $! > pid; sleep 0.3; pgrep -f 'sleep 611' > pids" },
@@ -213,7 +146,7 @@ describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runt
 });
 
 test("a message goes into the conversation while the agent works, and one that comes too late is refused", async () => {
-  const { control, rig, start, noted } = await worldOf("codex");
+  const { control, rig, start, noted } = await drivenWorld("codex");
   await start({}, { FAKE_SHELL: "true", FAKE_ASK: "1" });
   await eventually("its turn runs", () => noted().some(({ prompt }) => prompt !== undefined));
   await eventually(
@@ -229,7 +162,7 @@ test("a message goes into the conversation while the agent works, and one that c
 });
 
 test("what was refused is told in the same conversation, and mended there", async () => {
-  const { rig, start, noted } = await worldOf("acp");
+  const { rig, start, noted } = await drivenWorld("acp");
   const answers = [
     { code: "untracked_files", sentence: "notes.txt is not committed." },
     { code: "accepted", sentence: "Your work was taken." },
@@ -245,7 +178,7 @@ test("what was refused is told in the same conversation, and mended there", asyn
 });
 
 test("what a conversation has used is counted over its processes", async () => {
-  const { control, rig, start } = await worldOf("claude");
+  const { control, rig, start } = await drivenWorld("claude");
   await start();
   await completed(rig);
   const { session, usage } = await control.status("a1");
@@ -259,7 +192,7 @@ test("what a conversation has used is counted over its processes", async () => {
 });
 
 test("a start may name a coding agent; one that nobody knows is refused, and so is a command from outside", async () => {
-  const { control, rig, start, url } = await worldOf("acp");
+  const { control, rig, start, url } = await drivenWorld("acp");
   await start({ runtime: "codex" });
   expect(await completed(rig)).toMatchObject({ runtime: "codex" });
   for (const runtime of ["gremlin", "acp:id"]) {
@@ -281,7 +214,7 @@ test("a plain command runs as before where a coding agent is not named", async (
 });
 
 test("a program that is not there is said at the start", async () => {
-  const { control, url } = await worldOf("gemini", { PATH: "/usr/bin:/bin" });
+  const { control, url } = await drivenWorld("gemini", { PATH: "/usr/bin:/bin" });
   const reply = await control.post("/agents/start", startBody(url, ""));
   expect([reply.status, reply.body.code]).toEqual([422, "spawn_failed"]);
   expect(reply.body.error).toContain("gemini");

@@ -1,7 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const TESTS = ["test/unit/incidents", "test/container", "test/container/door", "test/workers"] as const;
+const TESTS = [
+  "test/unit/incidents",
+  "test/container",
+  "test/container/door",
+  "test/container/drivers",
+  "test/workers",
+] as const;
 
 /** Which file has an incident's tests. @throws Error when two have: then one of them would prove nothing */
 export function findTests(root: string): Map<string, string> {

@@ -11,6 +11,7 @@ import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
 import { PLAIN_MUTANTS } from "./plain.ts";
+import { TALK_MUTANTS } from "./talk.ts";
 import { QUEUE_MUTANTS } from "./queue.ts";
 import { edit, mutant, type Mutant } from "./mutant.ts";
 import { TRAIN_MUTANTS } from "./train.ts";
@@ -229,6 +230,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...QUEUE_MUTANTS,
   ...GATE_MUTANTS,
   ...PLAIN_MUTANTS,
+  ...TALK_MUTANTS,
   ...TRAIN_MUTANTS,
   ...VERIFY_MUTANTS,
 ];

@@ -101,7 +101,7 @@ function open(acp: Acp, wanted: string | null): void {
     if (loadSession !== true && !resumes) return lost(acp, "this program cannot go on in an old conversation");
     const method = loadSession === true ? "session/load" : "session/resume";
     acp.rpc.call(method, { ...place(acp), sessionId: wanted }, (loaded) => {
-      if (!loaded.ok) return lost(acp, loaded.error.message);
+      if (!loaded.ok) return lost(acp, wordsOf(loaded.error));
       opened(acp, wanted, true);
     });
   });
@@ -244,8 +244,12 @@ function count(acp: Acp, result: Json): void {
   });
 }
 
-function fail(acp: Acp, { code, message, data }: RpcFailure): void {
-  const text = `${message} ${data === undefined ? "" : JSON.stringify(data)}`.trim();
+const wordsOf = ({ message, data }: RpcFailure): string =>
+  data === undefined ? message : `${message} ${JSON.stringify(data)}`;
+
+function fail(acp: Acp, error: RpcFailure): void {
+  const { code } = error;
+  const text = wordsOf(error);
   const status = typeof code === "number" && code >= 400 && code < 600 ? code : statusIn(text);
   end(acp, code === AUTH_REQUIRED ? "not_authorized" : endingOf({ status, text }), text);
 }

@@ -1,0 +1,83 @@
+/** Rules of speaking with an agent that protect something: each is broken once by a mutant, and then fails here. */
+import { expect, test } from "vitest";
+import type { DriverKind } from "../../../container/agents/drivers/vocabulary.ts";
+import { environmentFor } from "../../../container/agents/runtimes/environment.ts";
+import { RUNTIMES } from "../../../container/agents/runtimes/runtimes.ts";
+import { DRIVER_LINE_MAX_BYTES, NUDGES_MAX, TURN_SILENCE_MS } from "../../../container/limits.ts";
+import { openStage, settled, stageOf } from "./stage.ts";
+
+const KINDS: readonly DriverKind[] = ["acp", "claude", "codex"];
+
+test("TALK-replay what an old conversation tells again is no progress", () => {
+  for (const kind of KINDS) {
+    const stage = stageOf(kind);
+    stage.conversation.open("old");
+    stage.fake.replays("old", "t0");
+    stage.conversation.tick();
+    expect([stage.conversation.facts().progressAt, stage.types()], kind).toEqual([null, ["session"]]);
+  }
+});
+
+test("TALK-line a line beyond the limit is skipped as a whole, and no part of it is taken for a message", () => {
+  const stage = openStage("claude");
+  const message = JSON.stringify({ type: "assistant", message: { content: [{ type: "text", text: "half" }] } });
+  stage.conversation.heard(Buffer.alloc(DRIVER_LINE_MAX_BYTES + 1, " "));
+  stage.print(`${message}\n`);
+  stage.conversation.tick();
+  expect(stage.types()).toEqual(["session", "line_skipped"]);
+});
+
+test("TALK-nudge an agent that never says done is told so a few times, and not for ever", async () => {
+  for (const kind of KINDS) {
+    const stage = openStage(kind);
+    for (let n = 0; n <= NUDGES_MAX + 2; n++) {
+      stage.fake.endsTurn();
+      await settled();
+    }
+    expect(stage.ends, kind).toMatchObject([{ kind: "ended_without_done" }]);
+  }
+});
+
+test("TALK-once an agent that was asked to wait for a person's answer is not told to go on", async () => {
+  const stage = openStage("codex");
+  stage.afterTurn = () => ({ kind: "waits" });
+  stage.fake.endsTurn();
+  await settled();
+  expect(stage.heard("prompt")).toHaveLength(1);
+});
+
+test("TALK-silence a tool that runs for long is no model that does not answer", () => {
+  const stage = openStage("codex");
+  stage.fake.startsTool("t1");
+  stage.now += 2 * TURN_SILENCE_MS;
+  stage.conversation.tick();
+  expect(stage.conversation.facts().waiting).toBeNull();
+});
+
+test("TALK-secrets no token of the rig or of git is in the environment of a coding agent", () => {
+  const given = {
+    GASTOWN_SESSION_TOKEN: "rig-token",
+    GIT_TOKEN: "git-token",
+    ANTHROPIC_API_KEY: "model-key",
+    KEPT: "x",
+  };
+  const door = { token: "t", modelUrl: () => "http://127.0.0.1:1", hasKey: () => true };
+  for (const runtime of RUNTIMES) {
+    const place = { home: "/h", model: null, systemPrompt: "", session: { id: "s", resume: false }, door, mcp: null };
+    const plan = runtime.plan({ ...place, asksPermission: false });
+    const { env } = environmentFor(given, {}, runtime, plan, door, "/h");
+    expect(JSON.stringify(env), runtime.name).not.toMatch(/rig-token|git-token|model-key/);
+    expect(env["KEPT"]).toBe("x");
+  }
+});
+
+test("TALK-ask the same ask asks once, and is answered once", () => {
+  for (const kind of KINDS) {
+    const stage = openStage(kind);
+    stage.fake.asks("7", "ls");
+    stage.fake.asks("7", "ls");
+    expect(stage.asked, kind).toHaveLength(1);
+    expect(stage.conversation.answer("permission-7", { text: "Allow" })).toBe(true);
+    expect(stage.conversation.answer("permission-7", { text: "Allow" })).toBe(false);
+  }
+});

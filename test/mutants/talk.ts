@@ -1,0 +1,51 @@
+/** The mutants of speaking with coding agents. Their tests are in test/container/drivers/rules.test.ts. */
+import { edit, mutant, type Mutant } from "./mutant.ts";
+
+const ACP = "container/agents/drivers/acp.ts";
+const BOOKS = "container/agents/drivers/books.ts";
+const CONVERSATION = "container/agents/drivers/conversation.ts";
+
+export const TALK_MUTANTS: readonly Mutant[] = [
+  mutant(
+    "TALK-replay",
+    "what an old conversation tells again is no progress",
+    "an agent that only repeats itself is taken for one that works",
+    edit(ACP, "if (!acp.replaying) say(", "say("),
+  ),
+  mutant(
+    "TALK-line",
+    "a line beyond the limit is skipped as a whole",
+    "its end is taken for a message of its own",
+    edit("container/agents/drivers/lines.ts", "length > max_bytes ? null :", "length < 0 ? null :"),
+  ),
+  mutant(
+    "TALK-nudge",
+    "an agent that never says done ends without it",
+    "it is told to go on for ever, and paid for",
+    edit(CONVERSATION, "state.nudges += 1;", ""),
+  ),
+  mutant(
+    "TALK-once",
+    "who waits for a person's answer is not told to go on",
+    "it goes on without the answer",
+    edit(CONVERSATION, ' || after.kind === "waits"', ""),
+  ),
+  mutant(
+    "TALK-silence",
+    "silence while a tool runs is no waiting for a model",
+    "a long build is told as a model that does not answer",
+    edit(CONVERSATION, "state.tools.size === 0 &&", ""),
+  ),
+  mutant(
+    "TALK-secrets",
+    "no token of the rig or of git is in a coding agent's environment",
+    "its model's shells have them",
+    edit("container/agents/runtimes/environment.ts", "([...NOT_ITS_OWN, ...KEYS])", "([...KEYS])"),
+  ),
+  mutant(
+    "TALK-ask",
+    "the same ask asks once",
+    "a person is asked as often as an agent repeats itself",
+    edit(BOOKS, "if (isNew) emit(", "emit("),
+  ),
+];

@@ -181,7 +181,13 @@ function agentNeed(world: World, agent: AgentSnapshot): { code: NeedCode; level:
     return { code: "agent_rests", level: "soon", until: agent.context.quarantinedUntil };
   const isStalled =
     agent.matches({ working: { progress: "escalated" } }) && !agent.matches({ working: { process: "draining" } });
-  const { progressAt } = agent.context;
+  const { progressAt, waiting, told } = agent.context;
+  if (agent.matches({ working: { progress: "overdue" } }) && !agent.matches({ working: { process: "draining" } }))
+    return { code: "model_silent", level: "soon", until: null };
+  if (agent.matches({ working: { process: "running" } })) {
+    if (told === "silent" && !isStalled) return { code: "no_output", level: "soon", until: null };
+    if (told === "busy" && !isStalled && waiting === undefined) return { code: "busy", level: "know", until: null };
+  }
   if (isStalled)
     return {
       code: "stalled",

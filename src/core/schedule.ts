@@ -79,6 +79,7 @@ const grant = (bead: BeadSnapshot, agentId: string, n: number, probe: boolean): 
   branch: branchOf(bead),
   rework: bead.context.reworks > 0,
   probe,
+  ...(bead.context.expectMs === undefined ? {} : { expectMs: bead.context.expectMs }),
 });
 
 export const hook = (bead: BeadSnapshot, agentId: string): Fact => ({

@@ -95,6 +95,18 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
     title: "{agent} makes no progress",
     text: "It works on “{bead}”, is alive, was asked what it is doing, and did not move. It is restarted from its checkpoint at the deadline.",
   },
+  model_silent: {
+    title: "The model of {agent} does not answer",
+    text: "It works on “{bead}” and has waited since it asked. Look at the provider and the key; if nothing moves, it is restarted, uncharged.",
+  },
+  no_output: {
+    title: "{agent} has printed nothing since its start",
+    text: "Its process runs on “{bead}”. Perhaps it waits for input that never comes: look at its command.",
+  },
+  busy: {
+    title: "{agent} is busy without progress",
+    text: "It works on “{bead}” and does something, but has ended no tool, said nothing new and saved nothing for long. It is left alone; unhook it if that is wrong.",
+  },
   does_not_merge: {
     title: "“{bead}” does not merge",
     many: "{count} branches do not merge for one reason",

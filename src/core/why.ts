@@ -1,4 +1,5 @@
 import type { AgentSnapshot } from "../machines/agent.ts";
+import { iso } from "./iso.ts";
 import { isUndecided } from "../machines/agent/context.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { cooldownEnd, gateOf } from "../machines/rig.ts";
@@ -76,18 +77,37 @@ export function whyBead(world: World, bead: BeadSnapshot): Why {
 }
 
 /** What an agent with a process does, in words. */
-function doing(agent: AgentSnapshot): string {
+function doing(world: World, agent: AgentSnapshot): string {
   if (agent.matches({ working: { process: "draining" } })) return "Its process was asked to stop.";
   if (agent.matches({ working: { process: "handing_in" } }))
     return "It says that it is done: the container is looking at what it hands in.";
   if (!agent.matches({ working: { process: "running" } }))
     return "Its process was asked to start and has not been heard from yet.";
+  const { preparing, heard, waiting, told, hasProgressed, activeAt } = agent.context;
+  if (preparing !== undefined) return `Preparing: cloning since ${iso(preparing)}.`;
+  if (waiting?.isOver === false)
+    return `It has asked its model and waits for the answer since ${iso(waiting.since)}; until ${iso(waiting.until)} nobody disturbs it.`;
+  if (waiting !== undefined)
+    return `Its model has not answered since ${iso(waiting.since)}: a person was told; if nothing moves, it is restarted, uncharged.`;
   if (agent.matches({ working: { progress: "checked" } }))
     return "Its process runs, but has shown no progress for a while: it was sent a GUPP_CHECK.";
   if (agent.matches({ working: { progress: "escalated" } }))
     return "Its process runs, but shows no progress: a person was told, and it will be restarted.";
+  if (told === "silent") return "Its process runs, and has printed nothing since its start: a person was told.";
+  if (!tellsMore(world)) return "Its process runs and makes progress.";
+  if (!heard) return "Its start was accepted; nothing has been heard of it yet.";
+  if (hasProgressed !== true)
+    return `Its process runs; it is not known to have made any progress yet${seenBusy(agent)}.`;
+  const { progressAt } = agent.context;
+  const shown_ms = world.at - (progressAt ?? world.at);
+  if (activeAt !== undefined && shown_ms >= world.rig.context.settings.gupp_check_ms)
+    return `Its process runs; its last known progress was at ${iso(progressAt ?? 0)}${seenBusy(agent)}.`;
   return "Its process runs and makes progress.";
 }
+
+/** Busy is something else than progress, and is said as what it is. */
+const seenBusy = ({ context: { activeAt } }: AgentSnapshot): string =>
+  activeAt === undefined ? "" : `, and it was busy at ${iso(activeAt)}`;
 
 /** Why the attempt before came to nothing is why it waits. */
 const waitsAgain = (world: World, { exit }: AgentSnapshot["context"]): string =>
@@ -136,8 +156,12 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
   if (agent.matches("working") || agent.matches({ restarting: "starting" }))
     return why(
       "running",
-      doing(agent),
-      { dispatch: context.dispatchN, progress_at: context.progressAt },
+      doing(world, agent),
+      {
+        dispatch: context.dispatchN,
+        progress_at: context.hasProgressed === true || !tellsMore(world) ? context.progressAt : null,
+        ...(context.activeAt === undefined ? {} : { active_at: context.activeAt }),
+      },
       context.leaseUntil ?? context.stopUntil ?? context.handIn?.askAt ?? null,
     );
   if (agent.matches({ exited: "handing_in" }))

@@ -13,6 +13,7 @@ import {
   SetAside,
   SyncAnswer,
   type SyncRequest,
+  type Waiting,
   TidyAnswer,
 } from "../wire/container.ts";
 import { TrainState } from "../wire/train.ts";
@@ -48,10 +49,13 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
       const response = await call(path, timeout_ms, body);
       if (response.ok) {
         // Read to its end, so that the connection can be used again.
-        const { setAside = [] } = Found.safeParse(await response.json().catch(() => null)).data ?? {};
-        return setAside.length === 0
-          ? { kind: "accepted" }
-          : { kind: "accepted", setAside: setAside.slice(0, LIMITS.set_aside_told) };
+        const found = Found.safeParse(await response.json().catch(() => null)).data ?? {};
+        const setAside = (found.setAside ?? []).slice(0, LIMITS.set_aside_told);
+        return {
+          kind: "accepted",
+          ...(setAside.length === 0 ? {} : { setAside }),
+          ...(found.status === "starting" ? { isPreparing: true } : {}),
+        };
       }
       const { error, code } = await refusalOf(response);
       return response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429
@@ -122,7 +126,7 @@ async function health(call: Call, timeout_ms: number): ReturnType<ContainerPort[
 const Healthy = z.object({ instance: Instance.optional() });
 
 /** What a start found; anything else that it answers is not looked at. */
-const Found = z.object({ setAside: z.array(SetAside).optional() });
+const Found = z.object({ setAside: z.array(SetAside).optional(), status: z.string().optional() });
 
 async function inspect(
   call: Call,
@@ -214,7 +218,23 @@ const observed = (status: AgentStatus): Observed => ({
   dispatchId: status.dispatchId ?? null,
   status: status.status,
   exitReason: status.exitReason,
+  startedAt: timeOf(status.startedAt),
+  lastActivityAt: timeOf(status.lastActivityAt),
+  messageCount: status.messageCount,
+  hasOpenTool: status.activeTools.length > 0,
+  progressAt: timeOf(status.progressAt),
+  waiting: waitOf(status.waiting),
 });
+
+/** ms of a time that the container says; undefined for what is none. */
+export const timeOf = (text: string | null | undefined): number | undefined => {
+  const at = Date.parse(text ?? "");
+  return Number.isNaN(at) ? undefined : at;
+};
+
+/** A wait for the model as the rig keeps it. */
+export const waitOf = (waiting: Waiting | null | undefined): Observed["waiting"] =>
+  waiting == null ? waiting : { since: timeOf(waiting.since) ?? 0, until: timeOf(waiting.until) ?? null };
 
 const errorOf = async (response: Response): Promise<string> => (await refusalOf(response)).error;
 

@@ -321,7 +321,15 @@ function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "ret
       // One try: an unknown start may be running, and only observation or its lease decides.
       const { agentId, dispatchId } = effect;
       if (answer.kind === "accepted")
-        return [{ type: "start.accepted", agentId, dispatchId }, ...setAsideBy(effect, answer.setAside ?? [])];
+        return [
+          {
+            type: "start.accepted",
+            agentId,
+            dispatchId,
+            ...(answer.isPreparing === true ? { preparing: true as const } : {}),
+          },
+          ...setAsideBy(effect, answer.setAside ?? []),
+        ];
       // It says something of the place and nothing of the bead: it waits, uncharged, as when a provider says so.
       if (answer.kind === "refused" && answer.code !== undefined && isOfPlace(answer.code))
         return [

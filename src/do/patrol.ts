@@ -3,13 +3,11 @@ import type { Observed } from "./ports.ts";
 import { isOfPlace } from "../wire/container.ts";
 import { reasonOf } from "./alarm.ts";
 import type { Rig } from "./rig.ts";
+import { see, wouldBeActedOn } from "./sightings.ts";
 import { lookAtTrain, type TrainSeen } from "./train.ts";
 import type { Outcome } from "../events/facts.ts";
 import { dispatchNumber } from "../events/dispatch-id.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
-
-/** When an agent's newest dispatch was last heard from, ms, and which dispatch that was. */
-export type Sightings = Map<string, { n: number; at: number }>;
 
 export interface Observation {
   readonly container: "reachable" | "unreachable" | "unasked";
@@ -69,7 +67,7 @@ export async function observe(rig: Rig): Promise<Observation> {
 }
 
 function isUnheard(rig: Rig, agent: AgentSnapshot, now: number, lost_ms: number): boolean {
-  if (isUnderWay(agent)) return true;
+  if (isUnderWay(agent) || wouldBeActedOn(rig, agent)) return true;
   const sighting = rig.sightings.get(agent.context.id);
   return sighting === undefined || sighting.n !== agent.context.dispatchN || now - sighting.at >= lost_ms;
 }
@@ -89,7 +87,6 @@ const isRunning = ({ value }: AgentSnapshot): boolean =>
 /** What the answer says of each agent that was asked about. An agent that the container does not know is gone. */
 function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Observed[]): Command[] {
   const byId = new Map(seen.map((status) => [status.agentId, status]));
-  const now = rig.ports.now();
   const commands: Command[] = [];
   for (const agent of asked) {
     const { context } = agent;
@@ -123,7 +120,7 @@ function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Obse
         resetAt,
       });
     } else if (current.status === "running") {
-      rig.sightings.set(context.id, { n: context.dispatchN, at: now });
+      see(rig, agent, current);
       // That one who runs is still there is no news.
       if (!context.heard || !isRunning(agent)) commands.push({ type: "heard", agentId: context.id, dispatchId });
     }

@@ -79,6 +79,8 @@ export type Answer =
       readonly kind: "accepted";
       /** What a start found in the way and kept, or gave back. */
       readonly setAside?: readonly SetAside[];
+      /** Of a start: there is no process yet, because its clone is being made. */
+      readonly isPreparing?: true;
     }
   /** 4xx: known not to have happened. */
   | { readonly kind: "refused"; readonly status: number; readonly error: string; readonly code?: string }
@@ -91,6 +93,14 @@ export interface Observed {
   readonly dispatchId: string | null;
   readonly status: "starting" | "running" | "stopping" | "exited" | "failed";
   readonly exitReason: string | null;
+  /** When it was started, ms by the container's clock; of a container that says so. */
+  readonly startedAt?: number | undefined;
+  /** What is known of its clocks. */
+  readonly lastActivityAt?: number | undefined;
+  readonly messageCount?: number | undefined;
+  readonly hasOpenTool?: boolean | undefined;
+  readonly progressAt?: number | undefined;
+  readonly waiting?: { readonly since: number; readonly until: number | null } | null | undefined;
 }
 
 /** Which run of the control server answered; null from one that does not say (Gas Town's own). */

@@ -42,6 +42,7 @@ import { NewerError } from "../events/upcast.ts";
 import { sync, type Synced } from "./sync.ts";
 import { forget } from "./tidy.ts";
 import { execute, heartbeat, openRig, type Rig } from "./rig.ts";
+import type { Seen } from "./sightings.ts";
 import type { Replayed } from "../core/replay.ts";
 import { resume, type Cut } from "../core/cut.ts";
 import { readJournal, storedActors } from "./store.ts";
@@ -179,8 +180,8 @@ export class RigDO extends DurableObject<Env> {
     return handInOf(this.#open, agentId, wait_ms);
   }
 
-  heartbeat(agentId: string, dispatchId: string | null, caller: Caller): Refusal | null {
-    return heartbeat(this.#open, agentId, dispatchId, caller);
+  heartbeat(agentId: string, dispatchId: string | null, caller: Caller, seen: Seen = {}): Refusal | null {
+    return heartbeat(this.#open, agentId, dispatchId, caller, seen);
   }
 
   completed(

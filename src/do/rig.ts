@@ -13,7 +13,7 @@ import { cannotInspect } from "./hand-in.ts";
 import { openBeadsBy } from "./makers.ts";
 import type { HandInAnswer } from "../wire/schemas.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import type { Sightings } from "./patrol.ts";
+import { newsOfWaiting, see, type Seen, type Sightings } from "./sightings.ts";
 import type { RigPorts } from "./ports.ts";
 import { migrate } from "./schema.ts";
 import { type Tidying, readTidying } from "./tidy.ts";
@@ -121,14 +121,23 @@ function isRepeatedStale(rig: Rig, facts: readonly Fact[]): boolean {
 }
 
 /** A sign of life. Kept in memory; a fact only when it is news: the first of a dispatch, or of one thought lost. */
-export function heartbeat(rig: Rig, agentId: string, dispatchId: string | null, caller: Caller): Refusal | null {
+export function heartbeat(
+  rig: Rig,
+  agentId: string,
+  dispatchId: string | null,
+  caller: Caller,
+  seen: Seen = {},
+): Refusal | null {
   const refusal = forbidden(rig.world, { type: "heard", agentId, dispatchId }, caller);
   if (refusal !== null) return refusal;
   const agent = rig.world.agents.get(agentId);
   if (!agent) return null;
   const spokenOf = dispatchId ?? caller.dispatchId;
   const n = spokenOf === null ? agent.context.dispatchN : dispatchNumber(agentId, spokenOf);
-  if (n === agent.context.dispatchN) rig.sightings.set(agentId, { n, at: rig.ports.now() });
+  if (n === agent.context.dispatchN) see(rig, agent, seen);
   execute(rig, { type: "heard", agentId, dispatchId }, caller);
+  const now = rig.world.agents.get(agentId);
+  const news = now !== undefined && n === now.context.dispatchN ? newsOfWaiting(rig, now) : [];
+  if (news.length > 0) commit(rig, news);
   return null;
 }

@@ -8,6 +8,7 @@ import { meet } from "./hand-in.ts";
 import { isTidyDue, tidy } from "./tidy.ts";
 import { newsOfTrain, wantsToMeet } from "./train.ts";
 import type { Rig } from "./rig.ts";
+import { newsOfClocks } from "./sightings.ts";
 
 /**
  * One TICK: look at the container (bounded I/O), then fold what was seen and the TICK itself in one commit. Never throws; one
@@ -83,7 +84,7 @@ function newsOf(rig: Rig, { container, error, instance, commands, train }: Obser
     });
     if (decision.ok && decision.stale !== true) facts.push(...decision.facts);
   }
-  facts.push(...newsOfTrain(rig, train));
+  facts.push(...newsOfTrain(rig, train), ...newsOfClocks(rig));
   return facts;
 }
 

@@ -38,6 +38,11 @@ export const BEAD_FACTS = [
       /** Only blockers that were not closed yet. */
       blockedBy: z.array(id).max(LIMITS.blockers),
       deferUntil: ms.nullable(),
+      /** Which agent program and which model; absent: as its role and its rig say. */
+      runtime: z.string().min(1).max(LIMITS.runtime_chars).optional(),
+      model: z.string().min(1).max(LIMITS.model_chars).optional(),
+      /** An agent that is busy without progress for longer is stopped, and tries again. */
+      expectMs: ms.optional(),
       createdBy: id.nullable(),
     },
     {

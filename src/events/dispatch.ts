@@ -24,7 +24,15 @@ const OF_THE_PROBE = "Of interest only as a sign of life of the probe.";
 export const DISPATCH_FACTS = [
   fact(
     "dispatch.granted",
-    { ...ofDispatch, ...ofBead, branch, rework: z.boolean(), probe: z.boolean() },
+    {
+      ...ofDispatch,
+      ...ofBead,
+      branch,
+      rework: z.boolean(),
+      probe: z.boolean(),
+      /** The bead's own limit for being busy without progress. */
+      expectMs: ms.optional(),
+    },
     {
       to: ["agent", "bead", "rig"],
       timeline: (grant) =>
@@ -69,13 +77,18 @@ export const DISPATCH_FACTS = [
       },
     },
   ),
-  fact("start.accepted", ofDispatch, {
-    to: ["agent"],
-    example: DISPATCH,
-    ignored: {
-      agent: "Of an older dispatch, or later than the news that it already runs, exited or is being stopped.",
+  /** `preparing`: there is no process yet, because its clone is still being made. */
+  fact(
+    "start.accepted",
+    { ...ofDispatch, preparing: z.literal(true).optional() },
+    {
+      to: ["agent"],
+      example: DISPATCH,
+      ignored: {
+        agent: "Of an older dispatch, or later than the news that it already runs, exited or is being stopped.",
+      },
     },
-  }),
+  ),
   /** `input`: for what was asked, not for who asked or when: 400, 413, 422. */
   fact(
     "start.refused",
@@ -121,6 +134,51 @@ export const DISPATCH_FACTS = [
       ignored: {
         agent: "An older dispatch has no say, and one that is known to be gone makes no progress.",
         rig: OF_THE_PROBE,
+      },
+    },
+  ),
+  /**
+   * What its container tells of its clocks, brought by a TICK where it decides something. `activeAt`: it said something, had a tool open
+   * or did anything else; `progressAt`: it ended a tool or said something new. Null: not known.
+   */
+  fact(
+    "agent.observed",
+    { ...ofDispatch, activeAt: ms.nullable(), progressAt: ms.nullable() },
+    {
+      to: ["agent"],
+      example: { ...DISPATCH, activeAt: 1, progressAt: null },
+      variants: [
+        { name: "active", fields: { activeAt: 9_999_999_999_999, progressAt: null } },
+        { name: "makes progress", fields: { activeAt: 9_999_999_999_999, progressAt: 9_999_999_999_999 } },
+      ],
+      ignored: {
+        agent:
+          "Of an older dispatch, or older than what is known; who does not run, or waits for a person, has no clock that it could move.",
+      },
+    },
+  ),
+  /** Its container knows that it has said nothing since its start. */
+  fact("agent.silent", ofDispatch, {
+    to: ["agent"],
+    example: DISPATCH,
+    ignored: {
+      agent: "Of an older dispatch, or of one that does not run. Told once: the second time it is no news.",
+    },
+  }),
+  /** It has asked its model and waits, since and until when; `for` null: it goes on. */
+  fact(
+    "agent.waiting",
+    { ...ofDispatch, for: z.literal("model").nullable(), since: ms, until: ms.nullable() },
+    {
+      to: ["agent"],
+      example: { ...DISPATCH, for: "model", since: 1, until: null },
+      variants: [
+        { name: "for its model", fields: { for: "model" } },
+        { name: "no more", fields: { for: null } },
+      ],
+      ignored: {
+        agent:
+          "Of an older dispatch, or of one that does not run; that it waits no more is no news where it did not wait.",
       },
     },
   ),

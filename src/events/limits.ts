@@ -15,6 +15,9 @@ export const LIMITS = {
   /** A checkpoint is JSON an agent saves to resume from (413). */
   checkpoint_bytes: 262_144,
   mail_body_chars: 65_536,
+  /** Names of an agent program and of a model. */
+  runtime_chars: 64,
+  model_chars: 200,
   /** What an agent says of itself for people (400): one line of a list. */
   status_chars: 200,
   /** The end of what an agent printed, and how many ends of one bead are kept. */
@@ -60,6 +63,10 @@ export const LIMITS = {
   idempotency_bytes: 33_554_432,
   /** A progress fact is written at most this often per agent: half a percent of the first GUPP threshold. */
   progress_granularity_ms: 10_000,
+  /** A wait for a model that is shorter is no news: each of its answers takes a while. */
+  waiting_told_after_ms: 60_000,
+  /** Whatever an agent says, its clocks stand still for its model at most this long at a time. */
+  model_wait_max_ms: 86_400_000,
   /** After this, a process that was asked to stop is taken as gone; fencing covers the case that it is not. */
   stop_lease_ms: 60_000,
   /** Beads an agent may exhaust in a row before the agent itself is suspected. */

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { DEFAULT_GATE, Gate } from "./gate.ts";
 import { DEFAULT_PLACE, Place } from "./place.ts";
+import { DEFAULT_WATCH, Watch } from "./watch.ts";
 
 const ms = (fallback: number) => z.int().min(0).max(31_536_000_000).default(fallback);
 
@@ -50,14 +51,24 @@ const bare = <Shape extends Readonly<Record<string, z.ZodDefault<z.ZodType>>>>(s
   ) as unknown as Bare<Shape>;
 
 /**
- * What an operator may set per rig. What is about clones and the gate is in a row only once it was set, and read with `placeOf`
- * and `gateSettingsOf`, so that older rows and journals stay what they are.
+ * What an operator may set per rig. What is about clones, the gate and the watch is in a row only once it was set, and read with
+ * `placeOf`, `gateSettingsOf` and `watchOf`, so that older rows and journals stay what they are.
  */
-export const Settings = z.object({ ...Deciding.shape, ...bare(Place.shape), ...bare(Gate.shape) });
+export const Settings = z.object({
+  ...Deciding.shape,
+  ...bare(Place.shape),
+  ...bare(Gate.shape),
+  ...bare(Watch.shape),
+});
 export type Settings = z.infer<typeof Settings>;
 
 /** Any subset of the settings; no defaults are filled in. Unknown names are refused: a typo must not pass for a change. */
-export const SettingsPatch = z.strictObject({ ...bare(Deciding.shape), ...bare(Place.shape), ...bare(Gate.shape) });
+export const SettingsPatch = z.strictObject({
+  ...bare(Deciding.shape),
+  ...bare(Place.shape),
+  ...bare(Gate.shape),
+  ...bare(Watch.shape),
+});
 export type SettingsPatch = z.infer<typeof SettingsPatch>;
 
 export const DEFAULT_SETTINGS: Settings = Settings.parse({});
@@ -72,9 +83,17 @@ export const placeOfOrder = (settings: Settings): { place?: Place } =>
 /** What is checked before anything gets onto the target, and how it gets there. */
 export const gateSettingsOf = (settings: Settings): Gate => Gate.parse(settings);
 
+/** How long an agent may be busy, silent, or wait for its model. */
+export const watchOf = ({
+  busy_told_ms = DEFAULT_WATCH.busy_told_ms,
+  model_wait_ms = DEFAULT_WATCH.model_wait_ms,
+  first_output_ms = DEFAULT_WATCH.first_output_ms,
+}: Settings): Watch => ({ busy_told_ms, model_wait_ms, first_output_ms });
+
 /** All settings, with the default of each that was never set. */
-export const allSettings = (settings: Settings): Settings & Place & Gate => ({
+export const allSettings = (settings: Settings): Settings & Place & Gate & Watch => ({
   ...DEFAULT_PLACE,
   ...DEFAULT_GATE,
+  ...DEFAULT_WATCH,
   ...settings,
 });

@@ -1,5 +1,5 @@
 import { and, type SnapshotFrom } from "xstate";
-import type { Settings } from "../events/settings.ts";
+import { watchOf, type Settings } from "../events/settings.ts";
 import { blocked } from "./agent/blocked.ts";
 import { forgotten, newest, type AgentContext } from "./agent/context.ts";
 import { agentSetup } from "./agent/setup.ts";
@@ -230,7 +230,9 @@ export function agentDeadline(snapshot: AgentSnapshot, settings: Settings): Time
   if (snapshot.matches("working"))
     return earliest([
       snapshot.matches({ working: { process: "running" } }) ? null : context.leaseUntil,
+      snapshot.matches({ working: { progress: "waiting" } }) ? (context.waiting?.until ?? null) : null,
       context.role === "mayor" ? null : nextGupp(snapshot, settings),
+      context.role === "mayor" ? null : nextBusy(snapshot, settings),
     ]);
   if (snapshot.matches("exited")) return plus(context.exit?.at ?? null, settings.arm_delay_ms);
   if (snapshot.matches({ restarting: "backingOff" })) return context.backoffUntil;
@@ -240,14 +242,25 @@ export function agentDeadline(snapshot: AgentSnapshot, settings: Settings): Time
   return null;
 }
 
-/** When a working agent without progress is looked at next: reminded, then told of, then restarted. */
+/** When a working agent that does nothing is looked at next: reminded, then told of, then restarted. */
 function nextGupp(snapshot: AgentSnapshot, { gupp_check_ms, gupp_escalate_ms, gupp_restart_ms }: Settings): Time {
+  const { progressAt, activeAt = 0, waiting } = snapshot.context;
+  if (progressAt === null || waiting?.isOver === false) return null;
   const next = snapshot.matches({ working: { progress: "fresh" } })
     ? gupp_check_ms
     : snapshot.matches({ working: { progress: "checked" } })
       ? gupp_escalate_ms
       : gupp_restart_ms;
-  return plus(snapshot.context.progressAt, Math.min(next, gupp_restart_ms));
+  return Math.max(progressAt, activeAt) + Math.min(next, gupp_restart_ms);
+}
+
+/** When one that is busy without progress is told of, or has used up the time that its bead gives it. */
+function nextBusy(snapshot: AgentSnapshot, settings: Settings): Time {
+  const { progressAt, activeAt, waiting, told, expectMs } = snapshot.context;
+  const isFresh = snapshot.matches({ working: { progress: "fresh" } });
+  if (activeAt === undefined || waiting !== undefined) return null;
+  if (expectMs !== undefined) return plus(progressAt, expectMs);
+  return told === "busy" || !isFresh ? null : plus(progressAt, watchOf(settings).busy_told_ms);
 }
 
 /** What the agent's newest dispatch said last of itself, for people; null when it said nothing, or has no bead any more. */

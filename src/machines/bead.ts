@@ -42,6 +42,11 @@ export interface BeadContext {
   readonly rejection?: { readonly check: string; readonly words: string } | undefined;
   /** A person wants it no more: told apart from what failed. */
   readonly cancelled?: true | undefined;
+  /** Which agent program and which model shall work on it; absent: as its role and its rig say. */
+  readonly runtime?: string;
+  readonly model?: string;
+  /** An agent that is busy without progress for longer is stopped, ms. */
+  readonly expectMs?: number;
   /** Why it failed. */
   readonly reason: string | null;
 }
@@ -254,6 +259,9 @@ export const beadMachine = beadSetup.createMachine({
       reworks: 0,
       reviewId: null,
       commitSha: null,
+      ...(created.runtime === undefined ? {} : { runtime: created.runtime }),
+      ...(created.model === undefined ? {} : { model: created.model }),
+      ...(created.expectMs === undefined ? {} : { expectMs: created.expectMs }),
       reason: null,
     };
   },

@@ -6,6 +6,7 @@ import { HandInDecision, Resolution } from "../events/hand-in.ts";
 import { DOOR, LIMITS } from "../events/limits.ts";
 import { RefusalCode } from "../events/refusal-code.ts";
 import { BEAD_EVENT_TYPES, KINDS } from "../events/row.ts";
+import { RuntimeName } from "./agent-reports.ts";
 import { isProtocolName } from "./env-names.ts";
 
 export { Answer, Asked, Completed, Heartbeat, LeftBehind } from "./reports.ts";
@@ -256,6 +257,11 @@ const beadFields = {
   convoy_id: Id.nullish(),
   blocked_by: z.array(Id).max(LIMITS.blockers).default([]),
   defer_until: Time.nullish(),
+  /** Ticktown: which agent program and which model; without them as its role and its rig say. */
+  runtime: RuntimeName.nullish(),
+  model: z.string().min(1).max(LIMITS.model_chars).nullish(),
+  /** Ticktown: an agent that is busy without progress for longer is stopped and tries again, ms. */
+  expect_ms: z.int().min(1_000).max(31_536_000_000).nullish(),
 };
 
 export const BeadCreate = z.object({ type: BeadType, ...beadFields, assignee_agent_id: Id.nullish() });

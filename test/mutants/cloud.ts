@@ -3,7 +3,7 @@ import { edit, mutant, type Mutant } from "./mutant.ts";
 
 const AGENT_BLOCKED = "src/machines/agent/blocked.ts";
 const AGENT_CONTEXT = "src/machines/agent/context.ts";
-const AGENT_SETUP = "src/machines/agent/setup.ts";
+const AGENT_GUARDS = "src/machines/agent/guards.ts";
 const AGENT_TRANSITIONS = "src/machines/agent/transitions.ts";
 const AGENT_WORKING = "src/machines/agent/working.ts";
 const BEAD = "src/machines/bead.ts";
@@ -29,7 +29,7 @@ export const CLOUD_MUTANTS: readonly Mutant[] = [
     "a bead has a fixed number of attempts, then a person is told",
     "the limit is checked one attempt too late",
     edit(
-      AGENT_SETUP,
+      AGENT_GUARDS,
       "context.attempts >= event.settings.max_attempts",
       "context.attempts > event.settings.max_attempts",
     ),
@@ -249,7 +249,7 @@ export const CLOUD_MUTANTS: readonly Mutant[] = [
     "KC-1441",
     "an eviction hands work back for free",
     "an eviction is charged like a crash",
-    edit(AGENT_SETUP, ' || outcomeOf(event) === "evicted"', ""),
+    edit(AGENT_GUARDS, ' || outcomeOf(event) === "evicted"', ""),
   ),
   mutant(
     "KC-1182",

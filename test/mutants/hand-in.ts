@@ -13,7 +13,7 @@ export const HAND_IN_MUTANTS: readonly Mutant[] = [
     "a refused hand-in is charged to nobody",
     "who was refused and ends is charged like anybody who ends without a done",
     edit(
-      "src/machines/agent/setup.ts",
+      "src/machines/agent/guards.ts",
       "context.hook !== null && (context.handIn?.refused ?? null) !== null",
       "context.hook === null && (context.handIn?.refused ?? null) !== null",
     ),
@@ -23,7 +23,7 @@ export const HAND_IN_MUTANTS: readonly Mutant[] = [
     "the third refusal is a person's to decide",
     "it is refused for ever",
     edit(
-      "src/machines/agent/setup.ts",
+      "src/machines/agent/guards.ts",
       'expect(event, "hand_in.refused").refusals >= LIMITS.hand_in_refusals,',
       'expect(event, "hand_in.refused").refusals > LIMITS.hand_in_refusals,',
     ),

@@ -19,6 +19,7 @@ import { VERIFY_MUTANTS } from "./verify.ts";
 
 const AGENT = "src/machines/agent.ts";
 const AGENT_BLOCKED = "src/machines/agent/blocked.ts";
+const AGENT_GUARDS = "src/machines/agent/guards.ts";
 const AGENT_SETUP = "src/machines/agent/setup.ts";
 const AGENT_TRANSITIONS = "src/machines/agent/transitions.ts";
 const REVIEW = "src/machines/review.ts";
@@ -48,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
     "an accepted start has until its deadline to be seen",
     "an accepted start that is not seen is dead",
     edit(
-      AGENT_SETUP,
+      AGENT_GUARDS,
       "&& !context.heard && context.leaseUntil !== null && event.at < context.leaseUntil",
       "&& context.heard && context.leaseUntil !== null && event.at < context.leaseUntil",
     ),
@@ -149,7 +150,7 @@ export const MUTANTS: readonly Mutant[] = [
     "a start holds its slot until its lease ends",
     "the lease never ends",
     edit(
-      AGENT_SETUP,
+      AGENT_GUARDS,
       "leaseIsOver: ({ context, event }) => isOver(context.leaseUntil, event.at),",
       "leaseIsOver: () => false,",
     ),

@@ -1,4 +1,4 @@
-import { agentModel } from "./model/agent.ts";
+import { agentModel, driverModel } from "./model/agent.ts";
 import { beadModel } from "./model/bead.ts";
 import { explore, type Explored, type Model } from "./model/explore.ts";
 import { queueModel } from "./model/queue.ts";
@@ -13,6 +13,7 @@ import { rigModel } from "./model/rig.ts";
 export const MODELS: readonly Model[] = [
   agentModel("polecat"),
   agentModel("mayor"),
+  driverModel,
   beadModel("issue"),
   beadModel("message"),
   beadModel("issue", { withAgent: true }),

@@ -120,6 +120,15 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
     said("warn", `Nobody knows yet whether ${agent(fact.agentId)} runs: ${fact.error}`),
   "agent.heard": (fact, { agent }) => said("good", `${agent(fact.agentId)} gave its first sign of life`),
   "agent.progressed": (fact, { agent }) => said("good", `${agent(fact.agentId)} made progress: ${fact.what}`),
+  "agent.observed": (fact, { agent }) =>
+    fact.progressAt === null
+      ? said("plain", `${agent(fact.agentId)} is seen to be busy`)
+      : said("good", `${agent(fact.agentId)} is seen to make progress`),
+  "agent.silent": (fact, { agent }) => said("warn", `${agent(fact.agentId)} has printed nothing since its start`),
+  "agent.waiting": (fact, { agent }) =>
+    fact.for === null
+      ? said("good", `${agent(fact.agentId)} goes on`)
+      : said("warn", `${agent(fact.agentId)} waits for its model`),
   "agent.checkpointed": (fact, { agent }) => said("good", `${agent(fact.agentId)} saved a checkpoint`),
   "agent.status_said": (fact, { agent }) => said("plain", `${agent(fact.agentId)} says: ${fact.line}`),
   "agent.exited": (fact, { agent }) =>

@@ -1,6 +1,8 @@
 import * as z from "zod";
 import type { JsonValue } from "../../events/json.ts";
 import { LIMITS } from "../../events/limits.ts";
+import { timeOf, waitOf } from "../../do/gateway.ts";
+import type { Seen } from "../../do/sightings.ts";
 import { speaksFor } from "../auth.ts";
 import { HttpError } from "../errors.ts";
 import { accepted, agentOf, count, found, page, refused } from "../respond.ts";
@@ -30,6 +32,15 @@ import {
 const access = ["agent", "operator"] as const;
 const tag = "agents";
 const EVENTS_LIMIT = 1_000;
+
+/** What a heartbeat says of the agent's clocks. */
+const seenIn = (body: z.infer<typeof Heartbeat>): Seen => ({
+  lastActivityAt: timeOf(body.last_activity_at),
+  messageCount: body.message_count ?? undefined,
+  hasOpenTool: body.active_tools == null ? undefined : body.active_tools.length > 0,
+  progressAt: timeOf(body.progress_at),
+  waiting: body.waiting === undefined ? undefined : waitOf(body.waiting),
+});
 
 export const agentRoutes: Route[] = [
   route({
@@ -256,7 +267,7 @@ export const agentRoutes: Route[] = [
     text: "reported",
     answer: z.object({ heartbeat: z.literal(true) }),
     handle: async ({ rig, params, body, caller }) => {
-      const refusal = await rig().heartbeat(params["agentId"] ?? "", body.dispatch_id ?? null, caller);
+      const refusal = await rig().heartbeat(params["agentId"] ?? "", body.dispatch_id ?? null, caller, seenIn(body));
       if (refusal !== null) throw refused(refusal);
       return { heartbeat: true };
     },

@@ -31,6 +31,9 @@ export const beadInput = (type: BeadInput["type"], body: z.infer<typeof Sling>):
   convoyId: body.convoy_id ?? null,
   blockedBy: body.blocked_by,
   deferUntil: body.defer_until == null ? null : Date.parse(body.defer_until),
+  runtime: body.runtime ?? undefined,
+  model: body.model ?? undefined,
+  expectMs: body.expect_ms ?? undefined,
 });
 
 export const beadRoutes: Route[] = [

@@ -106,6 +106,7 @@ function created(
     if (blocker.value !== "closed") blockedBy.push(id);
   }
   const { type: beadType, title, body, priority, labels, metadata, convoyId, deferUntil } = input;
+  const { runtime, model, expectMs } = input;
   return {
     type: "bead.created",
     beadId: around.newId("bead"),
@@ -118,6 +119,9 @@ function created(
     convoyId,
     blockedBy,
     deferUntil,
+    ...(runtime === undefined ? {} : { runtime }),
+    ...(model === undefined ? {} : { model }),
+    ...(expectMs === undefined ? {} : { expectMs }),
     createdBy,
   };
 }

@@ -19,6 +19,10 @@ export interface BeadInput {
   readonly blockedBy: string[];
   /** ms since epoch. */
   readonly deferUntil: number | null;
+  readonly runtime?: string | undefined;
+  readonly model?: string | undefined;
+  /** An agent that is busy without progress for longer is stopped and tries again, ms. */
+  readonly expectMs?: number | undefined;
 }
 
 interface Speaker {

@@ -73,13 +73,33 @@ export interface AgentContext {
   readonly said?: { readonly line: string; readonly dispatchN: number };
   /** Its newest dispatch has a clone that can be looked at. Those of earlier versions have none, and are believed as they were. */
   readonly isLookedAt?: true;
+  /** Since when its container makes its clone; absent once there is a process, or where the container does not say so. */
+  readonly preparing?: number | undefined;
+  /** It has proved progress in its newest dispatch. From rules 2 on. */
+  readonly hasProgressed?: true | undefined;
+  /** Last activity that its container told of, where it decided something: it was busy, whatever came of it. */
+  readonly activeAt?: number | undefined;
+  /** A person was told that it is busy without progress, or that it has said nothing since its start. */
+  readonly told?: "busy" | "silent" | undefined;
+  /** It waits for its model: since when, and until when its clocks stand still for it. */
+  readonly waiting?: { readonly since: number; readonly until: number; readonly isOver: boolean } | undefined;
+  /** Its bead's own limit for being busy without progress, ms. */
+  readonly expectMs?: number | undefined;
   /** Absent until something is handed in. */
   readonly handIn?: HandIn | undefined;
 }
 
 export const newest = (context: AgentContext): string => dispatchId(context.id, context.dispatchN);
+/** How long ago it was last seen doing anything, ms; -1 while its clocks stand still. */
 export const idleFor = (context: AgentContext, event: MachineEvent): number =>
-  context.progressAt === null ? -1 : event.at - context.progressAt;
+  context.progressAt === null || context.waiting?.isOver === false
+    ? -1
+    : event.at - Math.max(context.progressAt, context.activeAt ?? 0);
+/** How long it has been busy without progress, ms; -1 while its clocks stand still, or where nobody knows that it was busy. */
+export const busyFor = (context: AgentContext, event: MachineEvent): number =>
+  context.progressAt === null || context.activeAt === undefined || context.waiting !== undefined
+    ? -1
+    : event.at - context.progressAt;
 
 /** Wait before restart number `attempts`: none after the first crash, then 30 s x 2 up to 10 min (design rule 5). */
 export const restartBackoff = (failures: number, settings: Settings): number =>

@@ -1,12 +1,22 @@
 import { assign, setup } from "xstate";
-import { dispatchId, dispatchNumber } from "../../events/dispatch-id.ts";
 import type { Effect } from "../../events/effects.ts";
-import { clip, type Fact, type Outcome } from "../../events/facts.ts";
+import { clip, type Fact } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
 import { expect, exponential, type MachineEvent } from "../event.ts";
-import { isOver, plus } from "../time.ts";
-import { forgotten, idleFor, isUndecided, newest, restartBackoff, type AgentContext } from "./context.ts";
+import {
+  alertBusy,
+  alertModel,
+  alertSilent,
+  noClocks,
+  observedActivity,
+  observedProgress,
+  proved,
+  waitFor,
+  waitIsOver,
+} from "./clocks.ts";
+import { GUARDS } from "./guards.ts";
+import { forgotten, idleFor, newest, restartBackoff, type AgentContext } from "./context.ts";
 import {
   escalation,
   exhaustedBead,
@@ -20,9 +30,6 @@ import {
 } from "./says.ts";
 
 /** What the agent's chart is made of: its guards, what it remembers, what it asks of the container, what it tells others. */
-
-/** How a process ended, if that is what the event says. */
-const outcomeOf = (event: MachineEvent): Outcome | null => (event.type === "agent.exited" ? event.outcome : null);
 
 /** How its newest dispatch ended. */
 function exitOf(event: MachineEvent): NonNullable<AgentContext["exit"]> {
@@ -50,61 +57,7 @@ export const agentSetup = setup({
     input: {} as MachineEvent,
     tags: {} as "free" | "due" | "slot" | "active" | "patrolled",
   },
-  guards: {
-    hasHook: ({ context }) => context.hook !== null,
-    isNextDispatch: ({ context, event }) => {
-      const grant = expect(event, "dispatch.granted");
-      return context.hook === grant.beadId && grant.dispatchId === dispatchId(context.id, context.dispatchN + 1);
-    },
-    isCurrentDispatch: ({ context, event }) =>
-      "dispatchId" in event &&
-      event.dispatchId !== null &&
-      dispatchNumber(context.id, event.dispatchId) === context.dispatchN,
-    isFirstSignOfLife: ({ context }) => !context.heard,
-    isItsHook: ({ context, event }) => "beadId" in event && context.hook === event.beadId,
-    leaseIsOver: ({ context, event }) => isOver(context.leaseUntil, event.at),
-    containerIsUnreachable: ({ event }) => event.type === "TICK" && event.container === "unreachable",
-    wasGoneTooEarly: ({ context, event }) =>
-      outcomeOf(event) === "gone" && !context.heard && context.leaseUntil !== null && event.at < context.leaseUntil,
-    wasEvicted: ({ context, event }) => context.stopReason === "evicted" || outcomeOf(event) === "evicted",
-    wasRateLimited: ({ event }) => outcomeOf(event) === "rate_limited",
-    /** Where it was to work was not fit, which is no fault of the work. */
-    placeWasNotFit: ({ event }) => outcomeOf(event) === "place",
-    waitsForItsPlace: ({ context }) => context.exit?.outcome === "place",
-    wasOverBudget: ({ event }) => outcomeOf(event) === "over_budget",
-    wasCompleted: ({ context, event }) => outcomeOf(event) === "completed" && context.stopReason === null,
-    refusalIsLast: ({ event }) => expect(event, "hand_in.refused").refusals >= LIMITS.hand_in_refusals,
-    isUndecided: ({ context }) => isUndecided(context),
-    isTakenAsIs: ({ event }) => expect(event, "hand_in.settled").decision === "as_is",
-    isSettledAsNoChange: ({ event }) => expect(event, "hand_in.settled").decision === "no_change",
-    /** What it handed in was refused, and it ended without another word: its next dispatch is told, and nobody is charged. */
-    wasSentBack: ({ context }) => context.hook !== null && (context.handIn?.refused ?? null) !== null,
-    isFirstSilence: ({ context }) => context.handIn?.isUnanswered === false,
-    askIsDue: ({ context, event }) => isOver(context.handIn?.askAt ?? null, event.at),
-    isWatched: ({ context }) => context.role !== "mayor",
-    guppCheckIsDue: ({ context, event }) => {
-      const idle_ms = idleFor(context, event);
-      return idle_ms >= event.settings.gupp_check_ms && idle_ms < event.settings.gupp_escalate_ms;
-    },
-    guppEscalationIsDue: ({ context, event }) => {
-      const idle_ms = idleFor(context, event);
-      return idle_ms >= event.settings.gupp_escalate_ms && idle_ms < event.settings.gupp_restart_ms;
-    },
-    guppRestartIsDue: ({ context, event }) => idleFor(context, event) >= event.settings.gupp_restart_ms,
-    stopIsOver: ({ context, event }) => isOver(context.stopUntil, event.at),
-    isNewCheckpoint: ({ context, event }) => {
-      const saved = expect(event, "agent.checkpointed");
-      return (
-        context.hook !== null &&
-        (context.checkpoint?.digest !== saved.digest || context.checkpoint.beadId !== context.hook)
-      );
-    },
-    attemptsAreUsedUp: ({ context, event }) => context.attempts >= event.settings.max_attempts,
-    agentIsSuspect: ({ context }) => context.exhausted + 1 >= LIMITS.exhausted_beads_before_quarantine,
-    backoffIsOver: ({ context, event }) => context.backoffUntil === null || event.at >= context.backoffUntil,
-    quarantineIsOver: ({ context, event }) => isOver(context.quarantinedUntil, event.at),
-    promptIsOld: ({ context, event }) => isOver(plus(context.blockedAt, event.settings.gupp_check_ms), event.at),
-  },
+  guards: GUARDS,
   actions: {
     // Context
     rememberHook: assign(({ event }) => {
@@ -126,13 +79,33 @@ export const agentSetup = setup({
         exit: null,
         handIn: undefined,
         ...(rulesAtLeast(event.ruleSet, 2) ? { isLookedAt: true as const } : {}),
+        ...noClocks(context),
+        ...(grant.expectMs === undefined && !("expectMs" in context) ? {} : { expectMs: grant.expectMs }),
         branch: grant.branch,
       };
     }),
-    markHeard: assign({ heard: true, leaseUntil: null, uncharged: 0 }),
-    startProgressClock: assign(({ event }) => ({ progressAt: event.at, blockedAt: null })),
-    stopProgressClock: assign({ progressAt: null }),
-    moveProgressClock: assign(({ context, event }) => ({ progressAt: context.progressAt === null ? null : event.at })),
+    markHeard: assign(({ context, event }) => ({
+      heard: true,
+      leaseUntil: null,
+      uncharged: 0,
+      // Its clone was made; what it takes from here on is its own time.
+      ...(context.preparing === undefined ? {} : { preparing: undefined, progressAt: event.at }),
+    })),
+    rememberPreparing: assign(({ event }) =>
+      expect(event, "start.accepted").preparing === true ? { preparing: event.at } : {},
+    ),
+    startProgressClock: assign(({ context, event }) => ({
+      progressAt: event.at,
+      blockedAt: null,
+      ...("waiting" in context ? { waiting: undefined } : {}),
+    })),
+    moveProgressClock: assign(({ context, event }) => proved(context, event, event.at)),
+    moveObservedProgress: assign(({ context, event }) => observedProgress(context, event)),
+    moveActivityClock: assign(({ context, event }) => observedActivity(context, event)),
+    waitForModel: assign(({ context, event }) => waitFor(context, event)),
+    endModelWait: assign(({ context, event }) => waitIsOver(context, event)),
+    rememberBusy: assign({ told: "busy" as const }),
+    rememberSilent: assign({ told: "silent" as const }),
     rememberCheckpoint: assign(({ context, event }) => {
       const saved = expect(event, "agent.checkpointed");
       return {
@@ -263,6 +236,10 @@ export const agentSetup = setup({
       text: clip(`The container does not answer: ${expect(event, "hand_in.unanswered").error}. It is asked again.`),
       beadId: context.hook,
     }),
+
+    alertBusy: ({ context, event }): Effect => ({ kind: "notify", ...alertBusy(context, event) }),
+    alertSilent: ({ context, event }): Effect => ({ kind: "notify", ...alertSilent(context, event) }),
+    alertModel: ({ context, event }): Effect => ({ kind: "notify", ...alertModel(context, event) }),
 
     // Derived facts: what other actors must know of it
     sendGuppMail: ({ context, event }): Fact => ({

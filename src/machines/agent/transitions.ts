@@ -79,7 +79,7 @@ export const starting = {
   "start.accepted": {
     guard: "isCurrentDispatch",
     target: "#agent.working.process.running",
-    actions: ["startProgressClock"],
+    actions: ["rememberPreparing", "startProgressClock"],
   },
   "start.refused": {
     guard: "isCurrentDispatch",

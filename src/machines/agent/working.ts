@@ -46,11 +46,24 @@ export const working = agentSetup.createStateConfig({
           on: {
             "agent.heard": { guard: and(["isCurrentDispatch", "isFirstSignOfLife"]), actions: ["markHeard"] },
             "rig.draining": { target: "draining", actions: ["stopContainer", "waitForStop", "becauseEvicted"] },
-            TICK: {
-              guard: and(["isWatched", "guppRestartIsDue"]),
-              target: "draining",
-              actions: ["stopContainer", "waitForStop", "becauseStalled"],
-            },
+            TICK: [
+              // Its model is what does not answer.
+              {
+                guard: and(["isWatched", "guppRestartIsDue", "isWaitingForModel"]),
+                target: "draining",
+                actions: ["stopContainer", "waitForStop", "becauseEvicted"],
+              },
+              {
+                guard: and(["isWatched", "guppRestartIsDue"]),
+                target: "draining",
+                actions: ["stopContainer", "waitForStop", "becauseStalled"],
+              },
+              {
+                guard: and(["isWatched", "isBusyForTooLong"]),
+                target: "draining",
+                actions: ["stopContainer", "waitForStop", "becauseStalled"],
+              },
+            ],
           },
         },
         handing_in: {
@@ -114,6 +127,28 @@ export const working = agentSetup.createStateConfig({
       description: "How long ago the dispatch proved progress. Edge-triggered: one mail, one escalation per episode.",
       initial: "fresh",
       on: {
+        "agent.observed": [
+          {
+            guard: and(["isCurrentDispatch", "isProgressNews"]),
+            target: ".fresh",
+            actions: ["markHeard", "moveObservedProgress"],
+          },
+          { guard: and(["isCurrentDispatch", "isActivityNews", "isWaitingForModel"]), actions: ["moveActivityClock"] },
+          {
+            guard: and(["isCurrentDispatch", "isActivityNews"]),
+            target: ".fresh",
+            actions: ["markHeard", "moveActivityClock"],
+          },
+        ],
+        "agent.waiting": {
+          guard: and(["isCurrentDispatch", "beginsToWait"]),
+          target: ".waiting",
+          actions: ["markHeard", "waitForModel"],
+        },
+        "agent.silent": {
+          guard: and(["isCurrentDispatch", "isFirstSilenceOfIt"]),
+          actions: ["rememberSilent", "alertSilent"],
+        },
         "agent.progressed": {
           guard: "isCurrentDispatch",
           target: ".fresh",
@@ -144,6 +179,7 @@ export const working = agentSetup.createStateConfig({
                 target: "escalated",
                 actions: ["sendGuppMail", "pushGuppMessage", "escalateStall"],
               },
+              { guard: and(["isWatched", "isBusyForLong"]), actions: ["rememberBusy", "alertBusy"] },
             ],
           },
         },
@@ -156,6 +192,27 @@ export const working = agentSetup.createStateConfig({
               target: "escalated",
               actions: ["escalateStall"],
             },
+          },
+        },
+        waiting: {
+          description: "Has asked its model and waits for the answer. Its clocks stand still until the deadline.",
+          tags: ["active"],
+          on: {
+            "agent.waiting": [
+              { guard: and(["isCurrentDispatch", "beginsToWait"]), actions: ["waitForModel"] },
+              { guard: "isCurrentDispatch", target: "fresh", actions: ["startProgressClock"] },
+            ],
+            TICK: { guard: "waitIsOver", target: "overdue", actions: ["endModelWait", "alertModel"] },
+          },
+        },
+        overdue: {
+          description:
+            "Its model has not answered by the deadline: a person was told, and its clocks go on. No longer a reason for the fast cadence.",
+          on: {
+            "agent.waiting": [
+              { guard: and(["isCurrentDispatch", "beginsToWait"]), actions: [] },
+              { guard: "isCurrentDispatch", target: "fresh", actions: ["startProgressClock"] },
+            ],
           },
         },
         escalated: { description: "A person was told. No longer a reason for the fast cadence." },

@@ -2,6 +2,7 @@ import { dispatchId } from "../../../src/events/dispatch-id.ts";
 import type { Fact, Outcome, Role } from "../../../src/events/facts.ts";
 import { HandInDecision } from "../../../src/events/hand-in.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
+import { watchOf } from "../../../src/events/settings.ts";
 import type { AgentContext, AgentSnapshot } from "../../../src/machines/agent.ts";
 import type { World } from "../../../src/core/world.ts";
 import type { Model } from "./explore.ts";
@@ -15,19 +16,41 @@ const BEAD = "b";
 const START_MS = 1_800_000_000_000;
 const registered: Fact = { type: "agent.registered", agentId: ID, role: "polecat", name: "agent a", identity: "rig/a" };
 
-export const agentModel = (role: Role): Model => ({
-  name: role === "polecat" ? "agent" : `agent (${role})`,
-  kind: "agent",
-  id: ID,
-  // Two attempts are enough to see the first, the last and what comes after.
-  seeds: [
-    move(START_MS, { type: "rig.settings_changed", changes: { max_attempts: 2 } }),
-    move(START_MS, { ...registered, role }),
-  ],
-  // A mayor differs only in that nobody watches its progress: time and what leads to a process are enough.
-  moves: (world) => movesOf(world, agentIn(world)).filter(({ type }) => role === "polecat" || TO_A_PROCESS.has(type)),
-  key: (world) => (world.agents.has(ID) ? keyOf(world, agentIn(world)) : "gone"),
-});
+export function agentModel(role: Role): Model {
+  return {
+    name: role === "polecat" ? "agent" : `agent (${role})`,
+    kind: "agent",
+    id: ID,
+    // Two attempts are enough to see the first, the last and what comes after.
+    seeds: [
+      move(START_MS, { type: "rig.settings_changed", changes: { max_attempts: 2 } }),
+      move(START_MS, { ...registered, role } as Fact),
+    ],
+    // A mayor differs only in that nobody watches its progress: time and what leads to a process are enough.
+    moves: (world) => movesOf(world, agentIn(world)).filter(({ type }) => role === "polecat" || TO_A_PROCESS.has(type)),
+    key: (world) => (world.agents.has(ID) ? keyOf(world, agentIn(world)) : "gone"),
+  };
+}
+
+/** What a driver tells is looked at by itself: a process, how it ends, and all that can be told of it while it runs. */
+export const driverModel: Model = {
+  ...agentModel("polecat"),
+  name: "agent (driver)",
+  moves: (world) =>
+    movesOf(world, agentIn(world), "driver").filter(({ type }) => TO_A_PROCESS.has(type) || IN_A_DRIVER.has(type)),
+  key: (world) =>
+    world.agents.has(ID) ? JSON.stringify([keyOf(world, agentIn(world)), driverKeyOf(world, agentIn(world))]) : "gone",
+};
+
+const IN_A_DRIVER: ReadonlySet<string> = new Set<Fact["type"]>([
+  "agent.heard",
+  "start.accepted",
+  "agent.observed",
+  "agent.silent",
+  "agent.waiting",
+  "rig.draining",
+  "work.handed_in",
+]);
 
 const TO_A_PROCESS: ReadonlySet<string> = new Set<Fact["type"]>([
   "TICK",
@@ -54,20 +77,28 @@ interface Deadlines {
   readonly escalate: number | null;
   readonly restart: number | null;
   readonly ask: number | null;
+  readonly model: number | null;
+  readonly busy: number | null;
+  readonly expected: number | null;
 }
 
 function deadlinesOf(world: World, context: AgentContext): Deadlines {
   const { settings } = world.rig.context;
+  const { progressAt, activeAt, waiting, expectMs } = context;
+  const seenAt = progressAt === null ? null : Math.max(progressAt, activeAt ?? 0);
   return {
     lease: context.leaseUntil,
     stop: context.stopUntil,
     backoff: context.backoffUntil,
     quarantine: context.quarantinedUntil,
     prompt: plus(context.blockedAt, settings.gupp_check_ms),
-    check: plus(context.progressAt, settings.gupp_check_ms),
-    escalate: plus(context.progressAt, settings.gupp_escalate_ms),
-    restart: plus(context.progressAt, settings.gupp_restart_ms),
+    check: plus(seenAt, settings.gupp_check_ms),
+    escalate: plus(seenAt, settings.gupp_escalate_ms),
+    restart: plus(seenAt, settings.gupp_restart_ms),
     ask: context.handIn?.askAt ?? null,
+    model: waiting?.until ?? null,
+    busy: activeAt === undefined ? null : plus(progressAt, watchOf(settings).busy_told_ms),
+    expected: activeAt === undefined || expectMs === undefined ? null : plus(progressAt, expectMs),
   };
 }
 
@@ -78,6 +109,18 @@ const seesRefusal = (agent: AgentSnapshot): boolean =>
   (agent.matches({ working: { process: "running", progress: "fresh" } }) &&
     agent.context.attempts === 0 &&
     agent.context.checkpoint === null);
+
+/** What becomes of its clocks hangs on nothing that was before its first dispatch: there is where they are looked at. */
+const hasNoPast = ({ attempts, exhausted, checkpoint }: AgentContext): boolean =>
+  attempts === 0 && exhausted === 0 && checkpoint === null;
+
+/** The clocks of a dispatch, as far as a guard tells them apart. */
+function clocksOf({ waiting, told, hasProgressed, preparing, activeAt, expectMs }: AgentContext) {
+  if (waiting !== undefined) return ["waiting", waiting.isOver];
+  if (told !== undefined) return ["told", told];
+  if (preparing !== undefined) return ["preparing"];
+  return activeAt === undefined ? ["plain", hasProgressed, expectMs] : ["active", expectMs];
+}
 
 const isHandingIn = (agent: AgentSnapshot): boolean =>
   agent.matches({ working: { process: "handing_in" } }) || agent.matches({ exited: "handing_in" });
@@ -115,7 +158,23 @@ export function keyOf(world: World, agent: AgentSnapshot): string {
 
 const OUTCOMES: readonly Outcome[] = ["completed", "failed", "gone", "rate_limited", "evicted", "over_budget", "place"];
 
-function movesOf(world: World, agent: AgentSnapshot): Move[] {
+/** What a driver's facts add to what guards can see. */
+function driverKeyOf(world: World, agent: AgentSnapshot): unknown {
+  if (!agent.matches("working") || !hasNoPast(agent.context)) return null;
+  const { model, busy, expected } = deadlinesOf(world, agent.context);
+  return [clocksOf(agent.context), ...[model, busy, expected].map((deadline) => side(world.at, deadline))];
+}
+
+/** What only a driver tells, and a bead that gives its agent a time. */
+function driverMoves({ context }: AgentSnapshot, at: number, granted: Fact, dispatches: readonly string[]): Move[] {
+  if (!hasNoPast(context)) return [];
+  return [
+    move(at, { ...granted, expectMs: EXPECT_MS } as Fact),
+    ...dispatches.flatMap((dispatch) => clockMoves(dispatch, at)),
+  ];
+}
+
+function movesOf(world: World, agent: AgentSnapshot, by: "anybody" | "driver" = "anybody"): Move[] {
   const { context } = agent;
   const { at } = world;
   const deadlines = deadlinesOf(world, context);
@@ -151,6 +210,7 @@ function movesOf(world: World, agent: AgentSnapshot): Move[] {
     exited(current, "rate_limited", at, at + 3_600_000),
     exited(other, "failed"),
     ...[current, other].flatMap((dispatch) => reportsOf(dispatch).map((fact) => move(at, fact))),
+    ...(by === "driver" ? driverMoves(agent, at, granted(next, BEAD), [current, other]) : []),
     move(at, { type: "start.unknown", agentId: ID, dispatchId: current, error: "no answer" }),
     ...["same", "new"].map((what) =>
       move(
@@ -168,6 +228,23 @@ function movesOf(world: World, agent: AgentSnapshot): Move[] {
     move(at, { type: "rig.destroyed", by: "operator" }),
     move(at, { type: "agent.deleted", agentId: ID }),
   ];
+}
+
+const EXPECT_MS = 2_700_000;
+
+/** What its container tells of its clocks, a moment later. */
+function clockMoves(dispatch: string, at: number): Move[] {
+  const of = { agentId: ID, dispatchId: dispatch };
+  const now = at + 1;
+  const facts: Fact[] = [
+    { type: "agent.observed", ...of, activeAt: now, progressAt: null },
+    { type: "agent.observed", ...of, activeAt: now, progressAt: now },
+    { type: "agent.observed", ...of, activeAt: null, progressAt: null },
+    { type: "agent.silent", ...of },
+    { type: "agent.waiting", ...of, for: "model", since: now, until: now + 600_000 },
+    { type: "agent.waiting", ...of, for: null, since: now, until: null },
+  ];
+  return facts.map((fact) => move(now, fact));
 }
 
 const done = (dispatch: string, beadId: string): Fact => ({
@@ -236,6 +313,7 @@ function reportsOf(dispatch: string): Fact[] {
   const of = { agentId: ID, dispatchId: dispatch };
   return [
     { type: "start.accepted", ...of },
+    { type: "start.accepted", ...of, preparing: true },
     { type: "start.refused", ...of, status: 422, error: "no such branch" },
     { type: "start.refused", ...of, status: 400, error: "no such text", input: true },
     { type: "agent.heard", ...of },

@@ -17,7 +17,7 @@ import { take } from "../../support/model/world.ts";
 
 type Rule =
   | { readonly need: NeedCode | readonly NeedCode[] }
-  | { readonly silent: string; /** Once it lasts. */ readonly later?: NeedCode };
+  | { readonly silent: string; /** Once it lasts. */ readonly later?: NeedCode | readonly NeedCode[] };
 
 const ITS_PROCESS = "its process runs, starts or stops; each has a deadline";
 const BY_ITSELF = "it is tried again by itself, when its pause is over";
@@ -29,8 +29,11 @@ const STATES: Record<string, Rule> = {
   "agent working.process.starting": { silent: ITS_PROCESS },
   "agent working.process.running": { silent: ITS_PROCESS },
   "agent working.process.draining": { silent: ITS_PROCESS },
-  "agent working.progress.fresh": { silent: "it makes progress" },
-  "agent working.progress.checked": { silent: "it was asked first; a person is told at the next threshold" },
+  "agent working.progress.fresh": { silent: "it makes progress, or does something", later: ["no_output", "busy"] },
+  "agent working.progress.checked": {
+    silent: "it was asked first; a person is told at the next threshold",
+    later: ["no_output", "busy"],
+  },
   "agent working.progress.escalated": { need: "stalled" },
   "agent working.process.handing_in": { silent: "it is looked at, and asked for again when nobody answers" },
   "agent blocked.onHelp.waiting": { need: ["question", "hand_in_refused"] },
@@ -57,6 +60,8 @@ const STATES: Record<string, Rule> = {
   },
   "bead in_progress": { silent: "its agent speaks for it" },
   "bead in_review": { silent: "its review speaks for it" },
+  "agent working.progress.waiting": { silent: "its model takes its time; there is a deadline" },
+  "agent working.progress.overdue": { need: "model_silent" },
   "bead closed": { silent: "it is done" },
   "bead failed": { silent: "its escalation, made in the same commit, speaks for it until somebody settles it" },
   "review pending": { silent: "in the queue; a need from the second try without a verdict on" },
@@ -90,7 +95,8 @@ function isException(world: World, kind: string, id: string, state: string): boo
   if (world.rig.matches({ life: "destroyed" })) return state !== "rig life.destroyed";
   const agent = kind === "agent" ? world.agents.get(id) : undefined;
   // Asked to stop: the next attempt follows by itself.
-  return state === "agent working.progress.escalated" && agent?.matches({ working: { process: "draining" } }) === true;
+  const isToldOf = state === "agent working.progress.escalated" || state === "agent working.progress.overdue";
+  return isToldOf && agent?.matches({ working: { process: "draining" } }) === true;
 }
 
 const leaves = (value: unknown, path = ""): string[] =>
@@ -182,7 +188,7 @@ describe("every state of every chart", () => {
       if (kind !== "agent" || snapshot === undefined || world.broken.size > 0) continue;
       const rules = leaves(snapshot.value).map((leaf) => STATES[`agent ${leaf}`]);
       if (rules.some((rule) => rule !== undefined && "need" in rule)) continue;
-      const later = rules.flatMap((rule) => (rule !== undefined && "later" in rule ? [rule.later] : []));
+      const later = rules.flatMap((rule) => (rule !== undefined && "later" in rule ? [rule.later].flat() : []));
       for (const need of needs)
         if (
           need.code !== "failed" &&

@@ -1,0 +1,176 @@
+import type { Fact } from "../events/facts.ts";
+import { LIMITS } from "../events/limits.ts";
+import { rulesAtLeast, rulesOf } from "../events/rules.ts";
+import { watchOf } from "../events/settings.ts";
+import { dispatchId } from "../events/dispatch-id.ts";
+import { agentDeadline, type AgentSnapshot } from "../machines/agent.ts";
+import type { Rig } from "./rig.ts";
+
+/**
+ * What was last heard of each agent's newest dispatch, in memory only: it comes with every heartbeat and every look of the patrol, and
+ * becomes a fact only where it decides something. A restarted object asks again instead of assuming.
+ */
+export interface Sighting {
+  /** Which dispatch. */
+  readonly n: number;
+  /** Last sign of life, ms of the rig's clock, as are the others. */
+  readonly at: number;
+  /** Last activity; null: nothing is known of any. */
+  readonly activeAt: number | null;
+  /** Last progress that its container told of. */
+  readonly progressAt: number | null;
+  /** It has said nothing since it was first heard of, which was at its start. */
+  readonly isSilent: boolean;
+  /** As the container said them last, to see whether they move. */
+  readonly mark: Mark | null;
+  readonly waiting: Seen["waiting"];
+}
+export type Sightings = Map<string, Sighting>;
+
+/** What a heartbeat or a status says of an agent, each as far as its container knows it. Times as they were said, ms. */
+export interface Seen {
+  readonly lastActivityAt?: number | undefined;
+  readonly messageCount?: number | undefined;
+  readonly hasOpenTool?: boolean | undefined;
+  readonly progressAt?: number | undefined;
+  readonly startedAt?: number | undefined;
+  /** Null: it waits for nothing. Undefined: not said. */
+  readonly waiting?: { readonly since: number; readonly until: number | null } | null | undefined;
+}
+
+interface Mark {
+  readonly at: number;
+  readonly lastActivityAt: number | undefined;
+  readonly messageCount: number | undefined;
+}
+
+const sightingOf = (rig: Rig, { context: { id, dispatchN } }: AgentSnapshot): Sighting | undefined => {
+  const known = rig.sightings.get(id);
+  return known?.n === dispatchN ? known : undefined;
+};
+
+/** Remembers a sign of life of an agent's newest dispatch, with all that came with it. */
+export function see(rig: Rig, agent: AgentSnapshot, seen: Seen): void {
+  const now = rig.ports.now();
+  const before = sightingOf(rig, agent);
+  const activeAt = activityOf(before, seen, now);
+  const progressAt = seen.progressAt === undefined ? null : Math.min(seen.progressAt, now);
+  const says = seen.lastActivityAt !== undefined || seen.messageCount !== undefined;
+  rig.sightings.set(agent.context.id, {
+    n: agent.context.dispatchN,
+    at: now,
+    activeAt: later(before?.activeAt ?? null, later(activeAt, progressAt)),
+    progressAt: later(before?.progressAt ?? null, progressAt),
+    isSilent: says ? isSilent(agent, before, seen, now) : (before?.isSilent ?? false),
+    mark: says
+      ? { at: now, lastActivityAt: seen.lastActivityAt, messageCount: seen.messageCount }
+      : (before?.mark ?? null),
+    waiting: seen.waiting === undefined ? before?.waiting : seen.waiting,
+  });
+}
+
+const later = (a: number | null, b: number | null): number | null => {
+  if (a === null || b === null) return a ?? b;
+  return Math.max(a, b);
+};
+
+/** A first look that is later than this after the first sign of life may have missed the first words. */
+const FIRST_LOOK_MS = 15_000;
+
+/** Nothing of it has ever moved, as far as anybody can know: no tool, no word. */
+function isSilent({ context }: AgentSnapshot, before: Sighting | undefined, seen: Seen, now: number): boolean {
+  const { hasOpenTool, progressAt, lastActivityAt, messageCount, startedAt } = seen;
+  if (hasOpenTool === true || progressAt !== undefined || lastActivityAt === undefined) return false;
+  if (startedAt !== undefined && lastActivityAt <= startedAt) return true;
+  const mark = before?.mark ?? null;
+  if (before === undefined || mark === null)
+    return context.progressAt === null || now - context.progressAt <= FIRST_LOOK_MS;
+  return before.isSilent && lastActivityAt === mark.lastActivityAt && messageCount === mark.messageCount;
+}
+
+/**
+ * When it was last active, by the rig's clock. An open tool is activity now. What has moved since the look before moved in between:
+ * when exactly says the container's clock, as far as it can be right.
+ */
+function activityOf(before: Sighting | undefined, seen: Seen, now: number): number | null {
+  if (seen.hasOpenTool === true) return now;
+  const { lastActivityAt, messageCount } = seen;
+  const mark = before?.mark ?? null;
+  if (mark === null) return lastActivityAt === undefined ? null : Math.min(lastActivityAt, now);
+  const hasMoved = lastActivityAt !== undefined && lastActivityAt !== mark.lastActivityAt;
+  const hasTalked = messageCount !== undefined && messageCount !== mark.messageCount;
+  if (!hasMoved && !hasTalked) return null;
+  return lastActivityAt === undefined || lastActivityAt < mark.at ? now : Math.min(lastActivityAt, now);
+}
+
+const isRunning = (agent: AgentSnapshot): boolean => agent.matches({ working: { process: "running" } });
+
+/** Whether its clocks, as far as they are facts, would have it reminded, told of, or stopped by now. */
+export const wouldBeActedOn = (rig: Rig, agent: AgentSnapshot): boolean => {
+  if (!isRunning(agent)) return false;
+  const deadline = agentDeadline(agent, rig.world.rig.context.settings);
+  return deadline !== null && deadline <= rig.ports.now();
+};
+
+/** What is known of an agent and must become a fact before a TICK decides. */
+export function newsOfClocks(rig: Rig): Fact[] {
+  const { world } = rig;
+  if (!rulesAtLeast(rulesOf(world.rig.context), 2)) return [];
+  return [...world.index.slots].flatMap((id) => {
+    const agent = world.agents.get(id);
+    return agent !== undefined && isRunning(agent) ? newsOf(rig, agent) : [];
+  });
+}
+
+function newsOf(rig: Rig, agent: AgentSnapshot): Fact[] {
+  const seen = sightingOf(rig, agent);
+  if (seen === undefined) return [];
+  const facts = [...newsOfWaiting(rig, agent), ...newsOfSilence(rig, agent, seen)];
+  const { context } = agent;
+  const { activeAt, progressAt } = seen;
+  const known = Math.max(context.progressAt ?? 0, context.activeAt ?? 0);
+  const hasProgressed = progressAt !== null && progressAt > (context.progressAt ?? 0);
+  const hasBeenActive = activeAt !== null && activeAt > known;
+  if (!hasProgressed && !hasBeenActive) return facts;
+  const isFresh = agent.matches({ working: { progress: "fresh" } });
+  // Told of, or waiting: what ends that is told at once. Otherwise only what a threshold would go wrong without.
+  const ends = hasProgressed
+    ? !isFresh || context.told !== undefined
+    : agent.matches({ working: { progress: "checked" } }) ||
+      agent.matches({ working: { progress: "escalated" } }) ||
+      context.told === "silent";
+  if (!ends && !wouldBeActedOn(rig, agent)) return facts;
+  return [...facts, { type: "agent.observed", ...dispatchOf(agent), activeAt, progressAt }];
+}
+
+const dispatchOf = ({ context: { id, dispatchN } }: AgentSnapshot) => ({
+  agentId: id,
+  dispatchId: dispatchId(id, dispatchN),
+});
+
+/** A wait for the model that lasts, or that has ended; null where nothing is new. Asked at each heartbeat and at each TICK. */
+export function newsOfWaiting(rig: Rig, agent: AgentSnapshot): Fact[] {
+  const seen = sightingOf(rig, agent);
+  if (seen?.waiting === undefined || !isRunning(agent)) return [];
+  const { waiting: known, id } = agent.context;
+  const { waiting } = seen;
+  const of = { agentId: id, dispatchId: dispatchOf(agent).dispatchId };
+  const now = rig.ports.now();
+  if (waiting === null)
+    return known === undefined ? [] : [{ type: "agent.waiting", ...of, for: null, since: now, until: null }];
+  const lasts_ms = Math.max(now - waiting.since, (waiting.until ?? now) - now);
+  if (lasts_ms < LIMITS.waiting_told_after_ms) return [];
+  const isKnown =
+    known !== undefined &&
+    (known.isOver || waiting.until === null || Math.abs(known.until - waiting.until) < LIMITS.waiting_told_after_ms);
+  return isKnown ? [] : [{ type: "agent.waiting", ...of, for: "model", ...waiting }];
+}
+
+function newsOfSilence(rig: Rig, agent: AgentSnapshot, seen: Sighting): Fact[] {
+  const { told, hasProgressed, progressAt } = agent.context;
+  const { settings } = rig.world.rig.context;
+  if (!seen.isSilent || told !== undefined || hasProgressed === true || progressAt === null) return [];
+  return rig.ports.now() - progressAt < watchOf(settings).first_output_ms
+    ? []
+    : [{ type: "agent.silent", ...dispatchOf(agent) }];
+}

@@ -216,7 +216,8 @@ async function untilReported(
   });
   beat.soon = heartbeat.soon;
   const { exit, end } = await running;
-  run.ended = end;
+  // Once its work is taken, nothing that comes after says anything of it: not a limit in its last words, nor that it was stopped.
+  run.ended = run.handedIn ? null : end;
   if (workspace.runtime === null && config.handsIn === "at_exit" && exit.code === 0)
     await handInFor(run, request.branch, ring, workspace.redact);
   heartbeat.end();
@@ -225,7 +226,7 @@ async function untilReported(
   );
   const setAside = await leaveBehind(request, workspace, config);
   const reason = noteExit(launched, exit, failures);
-  const resetAt = run.ending === null ? (end?.until ?? run.stated?.resetAt) : null;
+  const resetAt = run.ending === null ? (run.ended?.until ?? run.stated?.resetAt) : null;
   report(run, {
     status: isWell(run, exit) && !run.ending?.evict ? "completed" : "failed",
     reason,
@@ -233,7 +234,7 @@ async function untilReported(
     tail: tailOf(ring),
     ...(resetAt ? { reset_at: resetAt } : {}),
     ...(setAside.length === 0 ? {} : { set_aside: setAside }),
-    ...(end && run.ending === null ? { ending: end.kind } : {}),
+    ...(run.ended && run.ending === null ? { ending: run.ended.kind } : {}),
     ...(run.runtime === null ? {} : { runtime: run.runtime }),
   });
   // Only now: a crash in between reports twice, the other order would not report at all.

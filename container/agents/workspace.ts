@@ -15,7 +15,7 @@ import { Refusal } from "../refusal.ts";
 import { type Remote, parseRemote } from "../git/remotes.ts";
 import { readState } from "../git/state.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
-import { RUNTIMES, runtimeNamed } from "./runtimes/runtimes.ts";
+import { RUNTIMES, acpCommandOf, runtimeNamed } from "./runtimes/runtimes.ts";
 import { type SetupJob, setUp } from "../place/setup.ts";
 import { setupCacheOf } from "../place/setup-cache.ts";
 import { ensureGitConfig } from "../git/user-config.ts";
@@ -69,6 +69,9 @@ export async function checkStart(request: StartAgentRequest, config: Config): Pr
   };
 }
 
+/** What the container's own agent is called where it is any command that speaks ACP. */
+const OWN_ACP = "acp";
+
 /** @throws Refusal 422 runtime_unknown */
 function runtimeFor({ runtime: asked }: StartAgentRequest, { agentRuntime }: Config): Runtime | null {
   // A command of one's own is the container's to say, and nobody's from outside.
@@ -77,7 +80,9 @@ function runtimeFor({ runtime: asked }: StartAgentRequest, { agentRuntime }: Con
   const runtime =
     asked === undefined || RUNTIMES.some(({ name }) => name === asked) || asked === agentRuntime
       ? runtimeNamed(known)
-      : undefined;
+      : OWN_ACP === asked && agentRuntime !== null && acpCommandOf(agentRuntime) !== null
+        ? runtimeNamed(agentRuntime)
+        : undefined;
   if (runtime !== undefined) return runtime;
   const names = RUNTIMES.map(({ name }) => name).join(", ");
   throw new Refusal(422, "runtime_unknown", `there is no coding agent ${known} here; there are ${names}`);

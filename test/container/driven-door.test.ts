@@ -135,3 +135,29 @@ test("at a stop, what has left its group and its session is ended with it", asyn
   await completed(rig);
   expect(isRunning(pid)).toBe(false);
 });
+
+test("once its work is taken, neither a limit in its last words nor a stop makes a failure of it", async () => {
+  const done = TOOL("gt_done", { summary: "said hello" });
+  const limited = await worldWith(429, LIMITED, { "retry-after": "7200" });
+  await limited.start({}, { FAKE_SHELL: `${COMMIT}; ${done}; ${ASK_MODEL}; sleep 600` });
+  const end = await completed(limited.rig);
+  expect(end).toMatchObject({ status: "completed", reason: "handed in" });
+  expect([end["ending"], end["reset_at"]]).toEqual([undefined, undefined]);
+
+  const stopped = await worldWith(200, {});
+  await stopped.start({}, { FAKE_SHELL: `${COMMIT}; ${done}; sleep 600` });
+  await eventually("it is handed in", async () =>
+    (await stopped.control.events("a1")).some(({ type }) => type === "hand_in"),
+  );
+  await stopped.control.post("/agents/a1/stop", {});
+  expect(await completed(stopped.rig)).toMatchObject({ status: "completed", reason: "stopped" });
+});
+
+test("a session is told at once, and not with the next heartbeat only", async () => {
+  const { rig, start } = await drivenWorld("codex", { HEARTBEAT_MS: "3600000" });
+  await start({}, { FAKE_SHELL: "sleep 600" });
+  const told = await eventually("it is told", () =>
+    rig.to("/heartbeat").find(({ body }) => body["session"] !== undefined),
+  );
+  expect(told.body["session"]).toEqual({ driver: "codex", id: "thread-1" });
+});

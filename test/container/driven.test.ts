@@ -195,6 +195,9 @@ test("a start may name a coding agent; one that nobody knows is refused, and so 
   const { control, rig, start, url } = await drivenWorld("acp");
   await start({ runtime: "codex" });
   expect(await completed(rig)).toMatchObject({ runtime: "codex" });
+  rig.requests.splice(0);
+  await start({ runtime: "acp", dispatchId: "a1:2" });
+  expect(await completed(rig)).toMatchObject({ runtime: "acp" });
   for (const runtime of ["gremlin", "acp:id"]) {
     const reply = await control.post("/agents/start", startBody(url, "", { agentId: "a2", runtime }));
     expect([reply.status, reply.body.code]).toEqual([422, "runtime_unknown"]);

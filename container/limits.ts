@@ -220,6 +220,8 @@ export const MESSAGES_HELD_MAX = 20;
 export const WORDS_EVENT_MAX_CHARS = 2_000;
 /** A program whose conversation is over ends by itself in this time, with its last words on the bill, or is asked to. */
 export const DRIVER_LEAVE_MS = 10 * SECOND_MS;
+/** An agent whose work is taken may say its last words, which are on the bill as well; the rig's own patience is made for commands. */
+export const LAST_TURN_MS = 20 * SECOND_MS;
 /** How often a conversation looks at its deadlines. */
 export const DRIVER_TICK_MS = 1 * SECOND_MS;
 /** An agent's own home, with its conversations in it; a larger one is emptied before its next dispatch. */

@@ -9,6 +9,7 @@ import type {
   StopRequest,
 } from "../../src/wire/container.ts";
 import type { Config } from "../config.ts";
+import { LAST_TURN_MS } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { KeyedMutex } from "../mutex.ts";
 import type { PidFiles } from "../processes/pidfiles.ts";
@@ -92,8 +93,11 @@ export function createAgents(options: AgentsOptions): Agents {
       const end = (): void => {
         if (isLive(run)) endRun(run, { reason: evict ? "evicted" : "stopped", evict }, signal);
       };
-      if (lingerMs === 0) end();
-      else setTimeout(end, lingerMs).unref();
+      // Who is spoken with ends by itself when its turn does.
+      const patience_ms =
+        lingerMs > 0 && run.handedIn && run.talk !== null ? Math.max(lingerMs, LAST_TURN_MS) : lingerMs;
+      if (patience_ms === 0) end();
+      else setTimeout(end, patience_ms).unref();
       return true;
     },
     noteHandIn: (agentId, dispatchId) => {

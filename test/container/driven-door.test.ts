@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { LIMIT_PATIENCE_MS } from "../../container/limits.ts";
+import { LAST_TURN_MS, LIMIT_PATIENCE_MS } from "../../container/limits.ts";
 import { MARK, markOf, readMark } from "../../container/processes/marks.ts";
 import { COMMIT, type DrivenWorld, completed, drivenWorld } from "./drivers/driven-world.ts";
 import { cleanUp, createOrigin, eventually, isRunning, startBody, startControl, worktreeOf } from "./world.ts";
@@ -160,4 +160,23 @@ test("a session is told at once, and not with the next heartbeat only", async ()
     rig.to("/heartbeat").find(({ body }) => body["session"] !== undefined),
   );
   expect(told.body["session"]).toEqual({ driver: "codex", id: "thread-1" });
+});
+
+test("an agent whose work is taken ends its turn before it is stopped; one that does not end it is stopped in the end", async () => {
+  const done = TOOL("gt_done", { summary: "said hello" });
+  const isTaken = async ({ control }: DrivenWorld): Promise<boolean> =>
+    (await control.events("a1")).some(({ type }) => type === "hand_in");
+  const ends = await worldWith(200, {});
+  await ends.start({}, { FAKE_SHELL: `${COMMIT}; ${done}; sleep 3` });
+  await eventually("it is handed in", () => isTaken(ends));
+  await ends.control.post("/agents/a1/stop", { lingerMs: 1 });
+  expect(await completed(ends.rig)).toMatchObject({ status: "completed", reason: "handed in" });
+
+  const stays = await worldWith(200, {});
+  await stays.start({}, { FAKE_SHELL: `${COMMIT}; ${done}; sleep 600` });
+  await eventually("it is handed in", () => isTaken(stays));
+  const asked = Date.now();
+  await stays.control.post("/agents/a1/stop", { lingerMs: 1 });
+  expect(await completed(stays.rig)).toMatchObject({ status: "completed", reason: "stopped" });
+  expect(Date.now() - asked).toBeGreaterThanOrEqual(LAST_TURN_MS);
 });

@@ -99,6 +99,19 @@ describe("every fact's row", () => {
     expect(news.filter((type) => !RULES[NEWEST_RULES].includes(type))).toEqual([]);
   });
 
+  test("is of a fact that somebody says: a command, a chart, or the host", () => {
+    const src = path.join(import.meta.dirname, "../../src");
+    const sayers = ["core", "machines", "do"]
+      .flatMap((folder) =>
+        readdirSync(path.join(src, folder), { recursive: true, encoding: "utf8" })
+          .filter((name) => name.endsWith(".ts"))
+          .map((name) => readFileSync(path.join(src, folder, name), "utf8")),
+      )
+      .join("\n");
+    const unsaid = FACT_TYPES.filter((type) => !new RegExp(`\\btype: [^,;}]*"${type}"`).test(sayers));
+    expect(unsaid).toEqual([]);
+  });
+
   test("names a bead wherever it tells something for a bead's timeline", () => {
     for (const type of factsThat(({ timeline }) => timeline !== undefined))
       expect(rowOf(type).example).toHaveProperty("beadId");

@@ -9,6 +9,8 @@ export default defineConfig({
     include: ["*.test.ts"],
     // One file after the other: a stack and some CLIs are as much as two cores take.
     fileParallelism: false,
+    // Agents at a time: each is some seconds of a core before it says anything.
+    maxConcurrency: 3,
     testTimeout: 240_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 120_000, interval: 100 } },

@@ -309,9 +309,12 @@ test("a process that leaves the group and keeps the pipes does not keep the exit
   const control = await startControl();
   await control.post(
     "/agents/start",
-    startBody(createOrigin().url, "setsid sh -c 'echo pid $$; exec sleep 5' & sleep 0.2; exit 0"),
+    startBody(
+      createOrigin().url,
+      "setsid sh -c 'echo pid $$; touch said; exec sleep 60' & until [ -e said ]; do sleep 0.05; done; exit 0",
+    ),
   );
   expect(await control.ended("a1")).toMatchObject({ status: "exited" });
   const [pid] = await pidsIn(() => control.lines("a1"), 1);
-  process.kill(pid as number, "SIGKILL");
+  expect(isRunning(pid as number)).toBe(false);
 });

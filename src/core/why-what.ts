@@ -6,8 +6,8 @@ export const REASONS = [
   "blocked_by",
   "deferred_until",
   "backing_off_until",
+  /** It rests, or it is damaged: recorded answers know both by this name. */
   "quarantined_until",
-  "damaged",
   "paused",
   "breaker_open",
   "over_budget",

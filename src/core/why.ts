@@ -49,7 +49,7 @@ export function whyBead(world: World, bead: BeadSnapshot): Why {
   const broken = world.broken.get(`bead:${context.id}`);
   if (broken !== undefined)
     return why(
-      "damaged",
+      "quarantined_until",
       `Its stored state cannot be read: ${broken}. A repair folds its state again from the journal.`,
     );
   if (bead.hasTag("terminal"))
@@ -132,7 +132,7 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
   const broken = world.broken.get(`agent:${context.id}`);
   if (broken !== undefined)
     return why(
-      "damaged",
+      "quarantined_until",
       `Its stored state cannot be read: ${broken}. A repair folds its state again from the journal.`,
     );
   if (agent.matches({ blocked: "quarantined" }))
@@ -196,7 +196,7 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
   const lost = world.broken.get(`bead:${context.hook}`) ?? (bead === undefined ? "it is gone" : undefined);
   if (lost !== undefined || bead === undefined)
     return why(
-      "damaged",
+      "quarantined_until",
       `Its bead ${context.hook} cannot be read: ${lost ?? ""}. Repair the bead, or unhook the agent.`,
     );
   if (!mayRun(bead, world.at)) return whyBead(world, bead);

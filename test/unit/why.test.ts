@@ -194,19 +194,19 @@ test("who is set aside says so, and whoever waits for it", async () => {
   const { world } = rig.rig;
   const broken = (key: string) => ({ ...world, broken: new Map([[key, "garbage"]]) });
   expect(whyAgent(broken(`agent:${agentId}`), agent)).toMatchObject({
-    reason: "damaged",
+    reason: "quarantined_until",
     sentence: expect.stringContaining("garbage"),
   });
   expect(whyBead(broken(`bead:${beadId}`), held)).toMatchObject({
-    reason: "damaged",
+    reason: "quarantined_until",
     sentence: expect.stringContaining("garbage"),
   });
   expect(whyAgent(broken(`bead:${beadId}`), agent)).toMatchObject({
-    reason: "damaged",
+    reason: "quarantined_until",
     sentence: `Its bead ${beadId} cannot be read: garbage. Repair the bead, or unhook the agent.`,
   });
   expect(whyAgent({ ...world, beads: new Map(), recall: () => undefined }, agent)).toMatchObject({
-    reason: "damaged",
+    reason: "quarantined_until",
     sentence: expect.stringContaining("it is gone"),
   });
   expect(whyAgent(world, agent).reason).toBe("paused");

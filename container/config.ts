@@ -37,6 +37,8 @@ export interface Config {
   readonly minFree_bytes: number;
   /** Whether checks are kept away from the rest of this machine: with bubblewrap where it works, or not at all. */
   readonly box: "auto" | "none";
+  /** The same for agents; `bwrap`: this server does not start where it does not work. */
+  readonly agentBox: "none" | "auto" | "bwrap";
   /** Folders and files that are seen in a box beside the system's, such as toolchains in somebody's home. Absolute paths. */
   readonly boxVisible: readonly string[];
   /** The host's environment, of which agents see an allow-list only. */
@@ -72,6 +74,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ephemeral: env["EPHEMERAL_DISK"] === "true",
     minFree_bytes: integer(env, "MIN_FREE_BYTES", MIN_FREE_BYTES, 0, Number.MAX_SAFE_INTEGER),
     box: oneOf(env, "BOX", ["auto", "none"]),
+    agentBox: oneOf(env, "AGENT_BOX", ["none", "auto", "bwrap"]),
     boxVisible: (env["BOX_VISIBLE"] ?? "").split(path.delimiter).filter((file) => path.isAbsolute(file)),
     hostEnv: env,
   };

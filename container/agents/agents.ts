@@ -8,6 +8,7 @@ import type {
   StartAgentRequest,
   StopRequest,
 } from "../../src/wire/container.ts";
+import type { Box } from "../box/box.ts";
 import type { Config } from "../config.ts";
 import { LAST_TURN_MS } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -57,6 +58,8 @@ export interface AgentsOptions {
   /** The mark of the WORK_DIR, which all that is started carries. */
   readonly mark: string;
   readonly pidFiles: PidFiles;
+  /** What agents are kept in. */
+  readonly agentBox: Box;
   readonly repoMutex: KeyedMutex;
   readonly log: Log;
   /** How long a start may keep its caller waiting. */

@@ -104,8 +104,9 @@ async function startPlain(
   const { config } = options;
   const process = await spawnAgent({
     command: workspace.command,
+    argv: workspace.box.within(["sh", "-c", workspace.command]),
     cwd: workspace.worktree,
-    env,
+    env: workspace.box.env(env),
     mark,
     redact: workspace.redact,
     hasInput: config.agentInput === "messages",

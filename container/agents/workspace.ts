@@ -1,7 +1,9 @@
 /** From a start request to the things a process needs: a checked request, a worktree, an environment, a checkpoint file. */
 import path from "node:path";
-import type { SetAside, StartAgentRequest } from "../../src/wire/container.ts";
+import { DEFAULT_PLACE, type SetAside, type StartAgentRequest } from "../../src/wire/container.ts";
 import { refusalOf, refusedName } from "../../src/wire/env-names.ts";
+import { type AgentBox, agentBoxOf } from "../box/agent-box.ts";
+import type { Box } from "../box/box.ts";
 import type { Config } from "../config.ts";
 import { agentEnvironment } from "./environment.ts";
 import { removeFile, writePrivateJson } from "../files.ts";
@@ -30,13 +32,14 @@ export interface Workspace {
   readonly git: Git;
   readonly remote: Remote;
   readonly worktree: string;
+  readonly box: AgentBox;
 }
 
 /**
  * Everything that can be refused without touching a process or a repository.
- * @throws Refusal 400 git_url_refused, branch_refused; 422 agent_command_missing, runtime_unknown, environment_too_large
+ * @throws Refusal 400 git_url_refused, branch_refused; 422 agent_command_missing, runtime_unknown, environment_too_large, box_required
  */
-export async function checkStart(request: StartAgentRequest, config: Config): Promise<Workspace> {
+export async function checkStart(request: StartAgentRequest, config: Config, box: Box): Promise<Workspace> {
   const runtime = runtimeFor(request, config);
   if (runtime === null && config.agentCommand === null) {
     throw new Refusal(
@@ -66,6 +69,16 @@ export async function checkStart(request: StartAgentRequest, config: Config): Pr
     git,
     remote,
     worktree: agentFoldersOf(foldersOf(config.workDir, request.rigId), request.agentId).clone,
+    box: agentBoxOf({
+      box,
+      config,
+      place: request.place ?? DEFAULT_PLACE,
+      rigId: request.rigId,
+      agentId: request.agentId,
+      command: runtime === null ? (config.agentCommand ?? "") : runtime.program,
+      logins: runtime === null ? [] : runtime.logins,
+      checkpointFile: checkpoint,
+    }),
   };
 }
 
@@ -126,7 +139,7 @@ export async function prepare(
 /** Runs the rig's setup in the clone, if it has one and the clone is not set up yet. @throws as setUp */
 export async function prepareSetup(
   { rigId, agentId, place }: StartAgentRequest,
-  { git, env, redact, worktree: clone }: Workspace,
+  { git, env, redact, worktree: clone, box }: Workspace,
   config: Config,
   job: Pick<SetupJob, "mark" | "mayCache" | "oneAtATime" | "onLine" | "say" | "onProcess" | "isStopped">,
 ): Promise<void> {
@@ -141,7 +154,8 @@ export async function prepareSetup(
     setup,
     clone,
     cache: setupCacheOf(folders),
-    env: environment,
+    env: box.setup.env(environment),
+    within: box.setup.within,
     redact,
     grace_ms: config.stopGrace_ms,
     before,

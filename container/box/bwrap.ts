@@ -70,6 +70,9 @@ function resolver(): string[] {
   }
 }
 
+/** Variables that name files of certificates, which programs in a box have to read. */
+export const CERTIFICATES = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
+
 /** What programs on the PATH need beside the system's: a folder `bin` with its libraries, or all of a `node_modules`. */
 export function toolsOn(pathVariable: string): string[] {
   const folders = pathVariable.split(path.delimiter).filter((dir) => path.isAbsolute(dir) && kindOf(dir) !== null);

@@ -1,6 +1,6 @@
 /** What setup and checks are given: no token and no secret of the rig, but what setup needs to fetch packages. */
 import type { BoxSpec } from "../box/box.ts";
-import { toolsOn } from "../box/bwrap.ts";
+import { CERTIFICATES, toolsOn } from "../box/bwrap.ts";
 import type { Config } from "../config.ts";
 import { hostEnvForAgents } from "../processes/host-env.ts";
 import type { TrainContext } from "../train/context.ts";
@@ -37,8 +37,6 @@ export function setupEnvironment(config: Config, isBoxed: boolean, copy: Copy, c
   });
   return { ...checkEnvironment(config, isBoxed, copy, context), ...Object.fromEntries(own) };
 }
-
-const CERTIFICATES = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
 
 /** What of this machine is in the box of a gate. */
 export function boxOf({ hostEnv, boxVisible }: Config, copy: Copy): BoxSpec {

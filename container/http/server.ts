@@ -1,29 +1,26 @@
 /** Puts the parts together: recover what an earlier server left, listen, and drain on the way out. */
 import { randomUUID } from "node:crypto";
-import { realpathSync, readdirSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import type { Server } from "node:http";
 import path from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { type Agents, createAgents } from "../agents/agents.ts";
 import { createAgentDoor } from "../agents/door/door.ts";
+import type { Capabilities } from "../../src/wire/container.ts";
 import { createApp } from "./app.ts";
 import { type Callbacks, createCallbacks } from "../reports/callbacks.ts";
-import { foldersOf } from "../git/layout.ts";
 import type { Config } from "../config.ts";
 import { drain } from "../drain.ts";
-import { makePrivateDir } from "../files.ts";
 import { FLUSH_MS, START_ANSWER_MS } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { lockWorkDir } from "../processes/lock.ts";
-import { removeLocks } from "../git/locks.ts";
 import { createHandIns } from "../git/hand-ins.ts";
 import { proxiesOf } from "../processes/host-env.ts";
-import { MARK, identityOf, markOf, openMark } from "../processes/marks.ts";
+import { MARK, markOf, openMark } from "../processes/marks.ts";
 import { createMerges } from "../git/merges.ts";
 import { createRepositories } from "../git/repositories.ts";
-import { type Box, NO_BOX, openBox } from "../box/box.ts";
+import { type Boxes, openBoxes } from "../box/boxes.ts";
 import { createChecker } from "../gate/checker.ts";
-import { gatesOf } from "../gate/copy.ts";
 import { isTold } from "../train/pushes.ts";
 import { createTrains } from "../train/trains.ts";
 import { createKeyedMutex } from "../mutex.ts";
@@ -32,8 +29,8 @@ import { createHealth } from "./health.ts";
 import { listen } from "./listen.ts";
 import { serveStreams } from "./stream.ts";
 import { type Space, spaceOf } from "../place/disk.ts";
-import { removeTree } from "../place/remove.ts";
 import { createPlaces } from "../place/places.ts";
+import { takeOver } from "./take-over.ts";
 import { createTickets } from "./tickets.ts";
 
 export interface ControlServer {
@@ -73,10 +70,14 @@ export async function startControlServer(
   const repoMutex = createKeyedMutex();
   const freeBytes = (): number => space(config.workDir).free_bytes;
   const door = createAgentDoor({ log, proxyEnv: proxiesOf(config.hostEnv) });
-  const agents = createAgents({ config, mark, callbacks, pidFiles, repoMutex, log, startAnswer_ms, freeBytes, door });
-  const box = await boxFor(config, log);
+  const boxes = await openBoxes(config, log).catch((error: unknown) => {
+    unlock();
+    throw error;
+  });
+  const shared = { config, mark, callbacks, pidFiles, repoMutex, log, startAnswer_ms, freeBytes, door };
+  const agents = createAgents({ ...shared, agentBox: boxes.agents });
   const setupMutex = createKeyedMutex();
-  const checker = createChecker({ config, mark, box, setupMutex, freeBytes });
+  const checker = createChecker({ config, mark, box: boxes.checks, setupMutex, freeBytes });
   const trains = createTrains({ config, callbacks, checker, log });
   const places = createPlaces({ config, agents, trains, repoMutex, space, log, now });
   const merges = createMerges({ config, callbacks, log });
@@ -84,18 +85,14 @@ export async function startControlServer(
 
   const health = createHealth({ agents, places, callbacks, config, instance, draining: () => drained !== null });
 
-  const resumed = callbacks.resume();
-  const lost = await agents.recover();
-  if (resumed + lost > 0) log(`after a restart: ${resumed} callbacks to deliver, ${lost} dispatches reported as lost`);
-  await removeUnfinished(config.workDir, log);
-  await places.resume();
+  await takeOver({ workDir, callbacks, agents, places, log });
 
   const app = createApp({
     agents,
     merges,
     trains,
     handIns: createHandIns(config),
-    capabilities: { inspect: true, ephemeral: config.ephemeral, trains: true, box: box.kind },
+    capabilities: capabilitiesOf(config, boxes),
     places,
     repositories: createRepositories(config),
     tickets,
@@ -134,27 +131,13 @@ export async function startControlServer(
   };
 }
 
-async function boxFor({ box, workDir, hostEnv }: Config, log: Log): Promise<Box> {
-  if (box === "none") return NO_BOX;
-  const hidden = [workDir, hostEnv["HOME"] ?? ""].filter((dir) => path.isAbsolute(dir));
-  const opened = await openBox({ path: hostEnv["PATH"] ?? "", hidden, secret: identityOf(workDir) });
-  if (opened.why !== "") log(`checks run without a box: ${opened.why}`);
-  return opened.box;
-}
-
-/** What a crash cut off: nothing in these folders is complete, or anybody's. */
-async function removeUnfinished(workDir: string, log: Log): Promise<void> {
-  await removeTree(gatesOf(workDir));
-  const rigs = path.join(workDir, "rigs");
-  makePrivateDir(rigs);
-  for (const rigId of readdirSync(rigs)) {
-    const { merges, scratch } = foldersOf(workDir, rigId);
-    for (const folder of [merges, scratch]) await removeTree(folder);
-  }
-  // Where processes cannot be found by their mark, a git of the server before may still run; there a lock goes when it is too old.
-  const locks = process.platform === "linux" ? removeLocks(workDir) : [];
-  if (locks.length > 0) log(`${locks.length} lock files of a git that was killed are removed`);
-}
+const capabilitiesOf = ({ ephemeral }: Config, { checks, agents }: Boxes): Capabilities => ({
+  inspect: true,
+  ephemeral,
+  trains: true,
+  box: checks.kind,
+  agentBox: agents.kind,
+});
 
 const callbacksOf = ({ workDir, callbackMax_ms }: Config, log: Log): Callbacks =>
   createCallbacks({

@@ -62,6 +62,18 @@ export const Place = z.object({
   leftovers_remote: z.boolean().default(false),
   /** More deleted files than this in one hand-in are refused. */
   max_deletions: z.int().min(0).max(10_000_000).default(1_000),
+  /** Whether an agent may be started where no box works that keeps it from the rest of the machine. */
+  box: z.enum(["any", "required"]).default("any"),
+  /** Files and folders that a boxed agent may read beside the system's and its own, such as a toolchain in somebody's home. */
+  box_read: z
+    .array(
+      z
+        .string()
+        .max(500)
+        .regex(/^\/[^\0]*$/, "must be an absolute path"),
+    )
+    .max(50)
+    .default([]),
   /** Clone and refs of a bead that has ended are kept so long. */
   keep_days: z.number().min(0).max(3_650).default(7),
 });

@@ -279,7 +279,13 @@ export const ControlError = z.object({
 export type ControlError = z.infer<typeof ControlError>;
 
 /** Ticktown: codes of refusals that say something of the place and nothing of the work: the start is tried again, uncharged. */
-const OF_PLACE: readonly string[] = ["setup_failed", "disk_full", "submodules_failed", "remote_unreachable"];
+const OF_PLACE: readonly string[] = [
+  "setup_failed",
+  "disk_full",
+  "submodules_failed",
+  "remote_unreachable",
+  "box_required",
+];
 
 /** @param text a code, or a reason that begins with one */
 export const isOfPlace = (text: string): boolean =>
@@ -315,6 +321,8 @@ export const Capabilities = z.object({
   trains: z.boolean().optional(),
   /** What keeps checks away from everything else here. */
   box: z.enum(["bwrap", "none"]).optional(),
+  /** What keeps agents away from it. */
+  agentBox: z.enum(["bwrap", "none"]).optional(),
 });
 export type Capabilities = z.infer<typeof Capabilities>;
 

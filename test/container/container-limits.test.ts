@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { connect, Server } from "node:net";
 import path from "node:path";
 import { expect, test, vi } from "vitest";
+import { NO_BOX } from "../../container/box/box.ts";
 import { createRoster } from "../../container/agents/roster.ts";
 import { createStarts } from "../../container/agents/start.ts";
 import { ensureInbox } from "../../container/git/clone.ts";
@@ -153,6 +154,7 @@ test("RUNNING_AGENTS_MAX: so many agents run in one container, and one more is r
     refuseWhileDraining: () => {},
     startAnswer_ms: 60_000,
     freeBytes: () => Infinity,
+    agentBox: NO_BOX,
   });
   const start = (n: number, dispatch: number) =>
     starts.start(

@@ -228,7 +228,7 @@ export const GIT_MUTANTS: readonly Mutant[] = [
     "F-213",
     "what a killed git had locked is free again when the next server starts",
     "the locks stay",
-    "http/server.ts",
+    "http/take-over.ts",
     "? removeLocks(workDir) : []",
     "? [] : []",
   ),

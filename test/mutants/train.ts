@@ -302,7 +302,7 @@ export const TRAIN_MUTANTS: readonly Mutant[] = [
     "a dead server's copies are removed",
     "they stay",
     edit(
-      "container/http/server.ts",
+      "container/http/take-over.ts",
       "await removeTree(gatesOf(workDir));",
       "await removeTree(gatesOf(`${workDir}/elsewhere`));",
     ),

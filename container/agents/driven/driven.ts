@@ -108,9 +108,9 @@ async function startOnce(options: DrivenOptions, opened: OpenDoor, session: stri
   let talk: Talk | null = null;
   const process = await spawnAgent({
     command: plan.argv.join(" "),
-    argv: plan.argv,
+    argv: workspace.box.within(plan.argv),
     cwd: workspace.worktree,
-    env,
+    env: workspace.box.env(env, home),
     mark: options.newMark(),
     redact,
     linesOfStderr: true,

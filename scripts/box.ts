@@ -6,13 +6,16 @@ import { openBox } from "../container/box/box.ts";
 import { messageOf } from "../src/events/message-of.ts";
 import { ensureProgram, programFolders } from "./debian.ts";
 
-/** @returns why no box works here; empty: one does */
-export async function whyNoBox(pathVariable: string): Promise<string> {
+/**
+ * @param probe what must work outside of it too
+ * @returns why no box works here; empty: one does
+ */
+export async function whyNoBox(pathVariable: string, probe: readonly string[] = []): Promise<string> {
   const folder = mkdtempSync(path.join(tmpdir(), "ticktown-box-"));
   try {
     const secret = path.join(folder, "secret");
     writeFileSync(secret, "");
-    return (await openBox({ path: pathVariable, hidden: [homedir()], secret })).why;
+    return (await openBox({ path: pathVariable, hidden: [homedir()], secret, probe })).why;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -16,6 +16,7 @@ import { ACCIDENT, BEADS } from "./stack/demo/script.ts";
 import { tellStory } from "./stack/demo/story.ts";
 import { summary } from "./verify/print.ts";
 import { stackAgentOf } from "./stack/agent-command.ts";
+import { inBox } from "./stack/agents-box.ts";
 import { messageOf, StackError } from "./stack/errors.ts";
 import { askedToStop } from "./stack/signals.ts";
 import { DEMO_AGENT, type Stack, startStack } from "./stack/stack.ts";
@@ -41,13 +42,14 @@ async function run(dir: string): Promise<void> {
     typed === null
       ? { agentCommand: DEMO_AGENT, environment: process.env }
       : stackAgentOf(typed, calledFrom, process.env, { messages: false, asks: false, say });
+  const boxed = await inBox("auto", agent, say);
   const repository = makeRepository(dir);
   let stack: Stack | null = null;
   let seen: ReadonlySet<number> = new Set();
   let groups: number[] = [];
   try {
     print("starting a control server and a Worker on free ports");
-    stack = await startStack({ port: 0, stateDir: path.join(dir, "state"), containerUrl: null, ...agent, say });
+    stack = await startStack({ port: 0, stateDir: path.join(dir, "state"), containerUrl: null, ...boxed, say });
     groups = stack.groups();
     const { rig } = await stack.api.rigFor({ name: "demo", gitUrl: repository.origin, defaultBranch: "main" });
     screen.tell(`Ticktown answers at ${stack.url}; rig ${rig.id}`);

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import type { Check } from "../src/events/gate.ts";
 import type { Setup } from "../src/events/place.ts";
 import { stackAgentOf } from "./stack/agent-command.ts";
+import { BOXES, type BoxWanted, inBox } from "./stack/agents-box.ts";
 import { messageOf, StackError } from "./stack/errors.ts";
 import { guessedCache } from "./stack/guessed-cache.ts";
 import { checksOf } from "./stack/named-checks.ts";
@@ -34,6 +35,8 @@ const HELP = `Usage: npm start -- [options]
   --ask               a coding agent by name asks a person before it does what it would ask its user for, as to run a
                       command; without it, it asks nobody
   --messages          that command reads messages, one line of JSON each, on its stdin, which is empty otherwise
+  --box WHAT          keep each agent in a box of its own: auto (the default: where bubblewrap works), bwrap (or do not start),
+                      none. What its program needs beside the system: BOX_VISIBLE, or the rig's setting box_read
   --help              show this
 
 When the API answers, one line \`ready http://127.0.0.1:PORT\` is printed on stdout; all else goes to stderr.
@@ -60,6 +63,7 @@ interface Options {
   readonly messages: boolean;
   /** A coding agent asks for permission. */
   readonly asks: boolean;
+  readonly box: BoxWanted;
 }
 
 /** As a client says it in its Host header. */
@@ -83,6 +87,7 @@ function readOptions(args: readonly string[]): Options | "help" {
       "update-instead": { type: "boolean" },
       agent: text,
       messages: { type: "boolean" },
+      box: text,
       ask: { type: "boolean" },
       setup: text,
       check: { type: "string", multiple: true },
@@ -102,8 +107,11 @@ function readOptions(args: readonly string[]): Options | "help" {
     throw new StackError(
       `--host is "${wrong}"; it must be a name as in a URL, with a port or without: ticktown.example:8443`,
     );
+  const box = BOXES.find((one) => one === (values.box ?? "auto"));
+  if (box === undefined) throw new StackError(`--box is "${values.box}"; it must be ${BOXES.join(", ")}`);
   return {
     port,
+    box,
     hosts: values.host ?? [],
     stateDir: path.resolve(calledFrom, values.state ?? ".ticktown"),
     containerUrl: values.container ?? null,
@@ -146,7 +154,8 @@ async function main(): Promise<number> {
       ? null
       : await inspectRepository(options.repo, calledFrom, { ...options, token: process.env["TICKTOWN_REPO_TOKEN"] });
   if (repository !== null && repository.caution !== null) say(repository.caution);
-  const stack = await startStack({ ...options, ...agentOf(options), say });
+  const agent = await inBox(options.box, agentOf(options), options.containerUrl === null ? say : () => {});
+  const stack = await startStack({ ...options, ...agent, say });
   isUp = true;
   try {
     if (repository !== null) await introduce(stack, repository, options);

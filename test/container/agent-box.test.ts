@@ -77,7 +77,7 @@ test("BOX-sees an agent sees its clone, its home and the system: no state folder
 test("BOX-hears an agent in a box hears that it is to end, and has its grace to save its work; then it ends as a whole, with what has left its session", async () => {
   const control = await startControl({ ...BOXED, STOP_GRACE_MS: "20000" });
   const { url } = createOrigin();
-  const script = `setsid sh -c 'sleep 61.25' & trap 'echo saved > saved.txt; exit 3' TERM; echo up; while :; do sleep 0.1; done`;
+  const script = `setsid sh -c 'sleep 61.25' & trap 'sleep 1; echo saved > saved.txt; exit 3' TERM; echo up; while :; do sleep 0.1; done`;
   await control.post("/agents/start", startBody(url, script, { dispatchId: "a1:1" }));
   await eventually("it is up", async () => (await control.lines("a1")).includes("up"));
   const { body } = await control.get("/agents/a1/status");
@@ -136,9 +136,11 @@ test("BOX-tools a program that was installed in the operator's home, and a scrip
   writeFileSync(path.join(packages, "agent", "words.sh"), "WORDS=installed\n");
   chmodSync(path.join(packages, "agent", "main.sh"), 0o755);
   symlinkSync("../lib/node_modules/agent/main.sh", path.join(bin, "my-agent"));
-  writeFileSync(path.join(home, "key"), "secret");
-  const script = path.join(home, "agent.sh");
-  writeFileSync(script, `my-agent; cat '${home}/key' 2>/dev/null || echo hidden\n`);
+  const work = path.join(home, "work");
+  mkdirSync(work);
+  writeFileSync(path.join(work, "key"), "secret");
+  const script = path.join(work, "agent.sh");
+  writeFileSync(script, `my-agent; cat '${work}/key' 2>/dev/null || echo hidden\n`);
   const readable = path.join(home, "shared");
   writeFileSync(readable, "shared\n");
   const control = await startControl({
@@ -149,6 +151,21 @@ test("BOX-tools a program that was installed in the operator's home, and a scrip
   });
   const { url } = createOrigin();
   expect(await ran(control, url, "")).toEqual(["installed", "hidden", "shared"]);
+});
+
+test("BOX-setup the setup of an agent's clone is in a box too: it writes the clone and nothing that outlives it", async () => {
+  const home = tempDir();
+  writeFileSync(path.join(home, "key"), "secret");
+  const control = await startControl({ ...BOXED, HOME: home });
+  const { url } = createOrigin();
+  const looks = [
+    `test ! -e '${home}/key'`,
+    `test ! -e '${control.workDir}/identity.json'`,
+    'test "$HOME" = /tmp',
+    "echo ready > ready.txt",
+  ];
+  const setup = { command: looks.join(" && "), cache_keys: [], cache_dirs: [], timeout_ms: 60_000 };
+  expect(await ran(control, url, "cat ready.txt", { place: { ...DEFAULT_PLACE, setup } })).toEqual(["ready"]);
 });
 
 test("what a command names by its whole path is found, in quotes and without, and nothing else", () => {

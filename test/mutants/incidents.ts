@@ -5,6 +5,7 @@
  */
 
 import { AGENT_DOOR_MUTANTS } from "./agent-door.ts";
+import { BOX_MUTANTS } from "./box.ts";
 import { CLOUD_MUTANTS } from "./cloud.ts";
 import { DOOR_MUTANTS } from "./door.ts";
 import { GATE_MUTANTS } from "./gate.ts";
@@ -32,6 +33,7 @@ const NEEDS = "src/core/needs.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   ...AGENT_DOOR_MUTANTS,
+  ...BOX_MUTANTS,
   ...CLOUD_MUTANTS,
   mutant(
     "GT-1971",

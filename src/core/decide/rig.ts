@@ -6,12 +6,13 @@ import { anyOf, operators, system, type Rule } from "./authority.ts";
 import type { CommandOf, Decision, Rows, Surroundings } from "./command.ts";
 import { accept, cannot, refuse, takes } from "./tools.ts";
 
-/** A setup and checks are programs that run here: whoever may run programs here may set them. */
+/** A setup and checks are programs that run here, and the box is what they and agents see: whoever may run programs here may set them. */
+const OF_ADMINS = ["setup", "checks", "box", "box_read"] as const;
 const setters: Rule<CommandOf<"set_settings">> = {
-  says: "operators; of a setup or checks, those who are admins",
+  says: "operators; of a setup, checks or a box, those who are admins",
   holds: (who, command, world) =>
     operators.holds(who, command, world) &&
-    ((command.settings.setup === undefined && command.settings.checks === undefined) ||
+    (OF_ADMINS.every((name) => command.settings[name] === undefined) ||
       (who.kind === "operator" && who.scope === "admin")),
 };
 

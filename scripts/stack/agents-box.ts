@@ -1,0 +1,38 @@
+/** Whether agents are kept in a box of their own, and what is said of it before anything is started. */
+import path from "node:path";
+import { SIGNALS_PROBE } from "../../container/box/agent-box.ts";
+import { whyNoBox } from "../box.ts";
+import { StackError } from "./errors.ts";
+import { PROJECT } from "./project.ts";
+import { DEMO_AGENT, type StackOptions } from "./stack.ts";
+
+/** `auto`: where one works. */
+export const BOXES = ["auto", "bwrap", "none"] as const;
+export type BoxWanted = (typeof BOXES)[number];
+
+/** What the demo agent is made of; the project's folder itself may hold the state folder. */
+const DEMO_PARTS = ["container", "src", "node_modules", "package.json"].map((part) => path.join(PROJECT, part));
+
+/** What is started, and with which environment. */
+type Agent = Pick<StackOptions, "agentCommand" | "environment">;
+
+/**
+ * The same agent in a box, as far as one is wanted and works; which of the two it is, is said.
+ * @throws StackError where there must be one and none works
+ */
+export async function inBox(wanted: BoxWanted, agent: Agent, say: (line: string) => void): Promise<Agent> {
+  const { agentCommand, environment } = agent;
+  const why = wanted === "none" ? "--box none was given" : await whyNoBox(environment["PATH"] ?? "", SIGNALS_PROBE);
+  if (wanted === "bwrap" && why !== "") throw new StackError(`--box bwrap: ${why}`);
+  say(
+    why === ""
+      ? "each agent is in a box (bubblewrap): it sees its clone, a home of its own and the system, and nothing else of yours"
+      : `agents run WITHOUT A BOX (${why}): whatever your user can read, change or end, they can`,
+  );
+  const parts = agentCommand === DEMO_AGENT ? DEMO_PARTS : [];
+  const visible = [environment["BOX_VISIBLE"] ?? "", ...parts].filter((part) => part !== "");
+  return {
+    agentCommand,
+    environment: { ...environment, AGENT_BOX: wanted, BOX_VISIBLE: visible.join(path.delimiter) },
+  };
+}

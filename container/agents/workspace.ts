@@ -75,7 +75,6 @@ export async function checkStart(request: StartAgentRequest, config: Config, box
       place: request.place ?? DEFAULT_PLACE,
       rigId: request.rigId,
       agentId: request.agentId,
-      command: runtime === null ? (config.agentCommand ?? "") : runtime.program,
       logins: runtime === null ? [] : runtime.logins,
       checkpointFile: checkpoint,
     }),

@@ -29,8 +29,6 @@ export interface AgentBoxOptions {
   readonly place: Pick<Place, "box" | "box_read">;
   readonly rigId: string;
   readonly agentId: string;
-  /** What it runs, for the programs and scripts that it names by their whole path. */
-  readonly command: string;
   /** Paths in the operator's home that hold a login of its program. */
   readonly logins: readonly string[];
   readonly checkpointFile: string | null;
@@ -68,7 +66,6 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
     writable: [mine.clone, mine.inbox, home],
     readable: [
       ...readable,
-      ...programsIn(options.command, searched),
       ...(person === undefined ? [] : options.logins.map((name) => path.join(person, name))),
       ...(options.checkpointFile === null ? [] : [options.checkpointFile]),
     ],
@@ -76,7 +73,10 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
   const setup = { cwd: mine.clone, writable: [mine.clone], readable };
   return {
     kind: box.kind,
-    within: (argv) => ["env", ...DEAF, ...box.within(spec, ["env", ...HEARING, ...argv])],
+    within: (argv) => {
+      const seen = { ...spec, readable: [...spec.readable, ...programsIn(commandOf(argv), searched)] };
+      return ["env", ...DEAF, ...box.within(seen, ["env", ...HEARING, ...argv])];
+    },
     env: ({ TMPDIR: _, ...given }, own = path.join(home, COMMANDS_OWN)) => {
       mkdirSync(own, { recursive: true, mode: 0o700 });
       return { ...given, HOME: own };
@@ -86,6 +86,11 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
       env: ({ TMPDIR: _, ...given }) => ({ ...given, HOME: "/tmp" }),
     },
   };
+}
+
+/** Of what is run, the part that the operator has chosen: never a text of a bead's, which may name any file. */
+function commandOf([program = "", flag, script = ""]: readonly string[]): string {
+  return program === "sh" && flag === "-c" ? script : program;
 }
 
 /** The home of a plain command, beside those of the coding agents that are spoken with. */

@@ -14,7 +14,7 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     "BOX-hears",
     "an agent in a box hears that it is to end",
     "the box ends by the signal that its agent is to hear",
-    edit(BOX, 'within: (argv) => ["env", ...DEAF, ...box.within', 'within: (argv) => ["env", ...box.within'),
+    edit(BOX, '["env", ...DEAF, ...box.within', '["env", ...box.within'),
   ),
   mutant(
     "BOX-required",

@@ -122,7 +122,7 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
     "QUEUE-admin",
     "only who may run programs may set checks",
     "who may operate may set them",
-    edit("src/core/decide/rig.ts", " && command.settings.checks === undefined", ""),
+    edit("src/core/decide/rig.ts", '"setup", "checks", "box"', '"setup", "box"'),
   ),
   mutant(
     "QUEUE-plain",

@@ -22,7 +22,9 @@ export function createHealth({ agents, places, callbacks, config, instance, drai
     const reasons = [
       ...(draining() ? ["draining"] : []),
       ...(callbacks.late() ? [`${callbacks.pending()} callbacks are waiting for the rig API`] : []),
-      ...(config.agentCommand === null ? ["AGENT_COMMAND is not set"] : []),
+      ...(config.agentCommand === null && config.agentRuntime === null
+        ? ["neither AGENT_COMMAND nor AGENT_RUNTIME is set"]
+        : []),
       ...(disk.free_bytes < config.minFree_bytes
         ? [`the disk has ${disk.free_bytes} bytes left, and nothing is started`]
         : []),

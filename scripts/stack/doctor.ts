@@ -64,8 +64,12 @@ async function boxOf(env: Asked["env"]): Promise<Finding> {
   const what = "box";
   const why = await whyNoBox(env["PATH"] ?? "");
   return why === ""
-    ? { level: "ok", what, says: "bubblewrap works: checks see the merged files and the system, and nothing else" }
-    : { level: "less", what, says: `none (${why}): checks run with your rights; install bubblewrap` };
+    ? {
+        level: "ok",
+        what,
+        says: "bubblewrap works: checks and agents see their own files and the system, and nothing else of yours",
+      }
+    : { level: "less", what, says: `none (${why}): checks and agents run with your rights; install bubblewrap` };
 }
 
 function diskOf(stateDir: string): Finding {

@@ -1,5 +1,6 @@
 import type { JsonValue } from "../events/json.ts";
 import { NEED_CODES, type Level, type NeedCode } from "../events/needs.ts";
+import { askOf } from "../machines/agent/driver.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import { isUndecided } from "../machines/agent/context.ts";
 import { takenAsIs } from "../machines/agent/says.ts";
@@ -177,6 +178,7 @@ function agentNeed(world: World, agent: AgentSnapshot): { code: NeedCode; level:
   if (agent.matches({ blocked: "onHelp" })) return { code: "question", level: "now", until: null };
   if (agent.matches({ blocked: "onPermission" })) return { code: "permission", level: "now", until: null };
   if (agent.matches({ blocked: "overBudget" })) return { code: "over_budget", level: "now", until: null };
+  if (agent.matches({ blocked: "notAuthorized" })) return { code: "not_authorized", level: "now", until: null };
   if (agent.matches({ blocked: "quarantined" }))
     return { code: "agent_rests", level: "soon", until: agent.context.quarantinedUntil };
   const isStalled =
@@ -217,13 +219,20 @@ function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
   const found = agentNeed(world, agent);
   if (found === null) return;
   const { code, level, until } = found;
-  const need = drafts.of(agentKey(code, id), code, level, blockedAt ?? progressAt);
+  // Whose key is not taken for one reason is one need, however many they are.
+  const key = code === "not_authorized" ? `not_authorized:${causeOf(exit?.reason ?? "")}` : agentKey(code, id);
+  const need = drafts.of(key, code, level, blockedAt ?? progressAt);
   need.agents.add(id);
   need.until = until;
   if (hook !== null) need.beads.add(hook);
-  if (code === "over_budget") need.values = { reason: exit?.reason ?? "no reason given" };
+  if (code === "over_budget" || code === "not_authorized") need.values = { reason: exit?.reason ?? "no reason given" };
   if (code === "hand_in_refused") need.values = refusalOf(world, agent.context);
-  if (code === "question") need.values = { parked: agent.matches({ blocked: { onHelp: "parked" } }) ? 1 : 0 };
+  const ask = askOf(agent.context);
+  if (code === "question")
+    need.values = {
+      parked: agent.matches({ blocked: { onHelp: "parked" } }) ? 1 : 0,
+      ...(ask === undefined ? {} : { asked: ask.text.split("\n")[0] ?? "" }),
+    };
 }
 
 /** Which state of its agent an escalation of the charts tells of. */
@@ -231,6 +240,7 @@ const TELLS_OF: Record<string, NeedCode> = {
   gupp: "stalled",
   permission: "permission",
   over_budget: "over_budget",
+  not_authorized: "not_authorized",
   hand_in: "hand_in_refused",
 };
 
@@ -243,7 +253,10 @@ function ofEscalations(world: World, { about }: Known, drafts: Drafts): void {
     const { id, createdAt } = escalation.context;
     const { kind, agentId, beadId, createdBy } = about(id);
     if (kind !== null && kind in TELLS_OF && agentId !== null) {
-      const state = drafts.byKey.get(agentKey(TELLS_OF[kind] ?? "stalled", agentId));
+      const code = TELLS_OF[kind] ?? "stalled";
+      const state =
+        drafts.byKey.get(agentKey(code, agentId)) ??
+        [...drafts.byKey.values()].find((need) => need.code === code && need.agents.has(agentId));
       (state ?? drafts.of("settled_itself", "settled_itself", "know", createdAt)).escalations.add(id);
       continue;
     }

@@ -88,6 +88,7 @@ export const hook = (bead: BeadSnapshot, agentId: string): Fact => ({
   beadId: bead.context.id,
   attempts: bead.context.attempts,
   branch: bead.context.branch,
+  ...(bead.context.resets === undefined ? {} : { resets: bead.context.resets }),
 });
 
 /**

@@ -39,6 +39,11 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
     title: "{agent} has used up its budget",
     text: "It ended on “{bead}”: {reason}. Raise the budget and answer it, and it goes on from its checkpoint; or cancel the bead.",
   },
+  not_authorized: {
+    title: "The key of {agent} was not taken",
+    many: "The keys of {count} agents were not taken",
+    text: "{reason}. Nothing is charged. Set the right key among the rig's secrets, and they go on; or answer them.",
+  },
   container_unreachable: {
     title: "The container cannot be reached",
     text: "{error}. The rig asks again with every look.",
@@ -170,7 +175,12 @@ export function say(need: Need, names: Names): { readonly title: string; readonl
     actor: need.actors[0] ?? "an actor",
     agent: agent === undefined ? "An agent" : names.agent(agent),
     bead: bead === undefined ? "its work" : names.bead(bead),
-    question: question === undefined ? "something that is not on record" : names.bead(question),
+    question:
+      need.values["asked"] !== undefined
+        ? need.values["asked"]
+        : question === undefined
+          ? "something that is not on record"
+          : names.bead(question),
   };
   return {
     title: fill(many !== undefined && count > 1 ? many : title, parts),

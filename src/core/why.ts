@@ -1,5 +1,6 @@
 import type { AgentSnapshot } from "../machines/agent.ts";
 import { iso } from "./iso.ts";
+import { askOf } from "../machines/agent/driver.ts";
 import { isUndecided } from "../machines/agent/context.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { cooldownEnd, gateOf } from "../machines/rig.ts";
@@ -126,15 +127,16 @@ function whyRefused(world: World, { context }: AgentSnapshot): Why {
   );
 }
 
-/** Why this agent does what it does, or does not. */
-export function whyAgent(world: World, agent: AgentSnapshot): Why {
+/** What it asks in its own words, where its driver has told them. */
+function asked({ context }: AgentSnapshot, otherwise: string): string {
+  const ask = askOf(context);
+  if (ask === undefined) return otherwise;
+  return ask.command === null ? `It asks: ${ask.text}` : `It asks whether it may run \`${ask.command}\``;
+}
+
+/** For whom it waits, or null: it waits for nobody. */
+function whyBlocked(world: World, agent: AgentSnapshot): Why | null {
   const { context } = agent;
-  const broken = world.broken.get(`agent:${context.id}`);
-  if (broken !== undefined)
-    return why(
-      "quarantined_until",
-      `Its stored state cannot be read: ${broken}. A repair folds its state again from the journal.`,
-    );
   if (agent.matches({ blocked: "quarantined" }))
     return why(
       "quarantined_until",
@@ -148,11 +150,35 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
       `Its process said that its budget is used up (${context.exit?.reason ?? ""}): raise the budget and answer it with unblock, or cancel the bead.`,
       { since: context.blockedAt },
     );
+  if (agent.matches({ blocked: "notAuthorized" }))
+    return why(
+      "waiting_for_person",
+      `Its key was not taken (${context.exit?.reason ?? ""}). Nothing is charged: set the right one among the rig's secrets, or answer it with unblock.`,
+      { since: context.blockedAt, ...(context.exit?.runtime === undefined ? {} : { runtime: context.exit.runtime }) },
+    );
   if (agent.matches({ blocked: "onHelp" }) && isUndecided(context)) return whyRefused(world, agent);
   if (agent.matches({ blocked: "onHelp" }))
-    return why("waiting_for_person", "It asked for help: answer it with unblock.", { since: context.blockedAt });
+    return why("waiting_for_person", `${asked(agent, "It asked for help")}: answer it with unblock.`, {
+      since: context.blockedAt,
+    });
   if (agent.matches({ blocked: "onPermission" }))
-    return why("waiting_for_person", "It waits at a permission prompt: answer it.", { since: context.blockedAt });
+    return why("waiting_for_person", `${asked(agent, "It waits at a permission prompt")}: answer it.`, {
+      since: context.blockedAt,
+    });
+  return null;
+}
+
+/** Why this agent does what it does, or does not. */
+export function whyAgent(world: World, agent: AgentSnapshot): Why {
+  const { context } = agent;
+  const broken = world.broken.get(`agent:${context.id}`);
+  if (broken !== undefined)
+    return why(
+      "quarantined_until",
+      `Its stored state cannot be read: ${broken}. A repair folds its state again from the journal.`,
+    );
+  const blocked = whyBlocked(world, agent);
+  if (blocked !== null) return blocked;
   if (agent.matches("working") || agent.matches({ restarting: "starting" }))
     return why(
       "running",

@@ -12,6 +12,7 @@ import {
   Instance,
   SetAside,
   SyncAnswer,
+  type AnswerRequest,
   type SyncRequest,
   type Waiting,
   TidyAnswer,
@@ -27,6 +28,13 @@ const ERROR_CHARS = 300;
 
 /** What the two ways to be stopped that are not plain add to the request. */
 const STOPS_AS = { evicted: { evict: true }, done: { lingerMs: LIMITS.done_linger_ms } } as const;
+
+const answerOf = ({ dispatchId, askId, optionId, text }: EffectOf<"container.answer">): AnswerRequest => ({
+  dispatchId,
+  askId,
+  ...(optionId === null ? {} : { optionId }),
+  text,
+});
 
 type Statuses = Answered & { readonly agents: Observed[] };
 type Call = (path: string, timeout_ms: number, body?: unknown) => Promise<Response>;
@@ -83,6 +91,8 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
     },
     message: (effect: EffectOf<"container.message">, timeout_ms) =>
       ask(`/agents/${encodeURIComponent(effect.agentId)}/message`, timeout_ms, { prompt: effect.prompt }),
+    answer: (effect: EffectOf<"container.answer">, timeout_ms) =>
+      ask(`/agents/${encodeURIComponent(effect.agentId)}/answer`, timeout_ms, answerOf(effect)),
     merge: (order, timeout_ms) => ask("/git/merge", timeout_ms, order),
 
     train: (order, timeout_ms) => ask("/git/train", timeout_ms, order),
@@ -223,6 +233,9 @@ const observed = (status: AgentStatus): Observed => ({
   messageCount: status.messageCount,
   hasOpenTool: status.activeTools.length > 0,
   progressAt: timeOf(status.progressAt),
+  session: status.session,
+  usage: status.usage,
+  head: status.head,
   waiting: waitOf(status.waiting),
 });
 

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { aboutOf, needsOf, type Need } from "../core/needs.ts";
 import { optionsOf, promptOf } from "../core/prompts.ts";
+import { askOf } from "../machines/agent/driver.ts";
 import { say } from "../core/sentences.ts";
 import { clip } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
@@ -80,7 +81,11 @@ function wireNeed(
   const some = (ids: readonly string[]): readonly string[] => ids.slice(0, LIMITS.need_ids);
   const beads = (ids: readonly string[]) => some(ids).map((id) => ({ id, title: text(title(id)) }));
   const sentence = say(need, { agent: name, bead: title });
-  const prompt = need.code === "permission" ? promptOf(promptText(rig.ports.sql, need.agents[0] ?? "")) : null;
+  const agent = rig.world.agents.get(need.agents[0] ?? "");
+  const isAsking = need.code === "permission" || need.code === "question";
+  const ask = agent !== undefined && isAsking ? (askOf(agent.context) ?? null) : null;
+  const prompt =
+    need.code === "permission" && ask === null ? promptOf(promptText(rig.ports.sql, need.agents[0] ?? "")) : null;
   return {
     key: need.key,
     code: need.code,
@@ -102,6 +107,12 @@ function wireNeed(
       body: text(content(id)?.body ?? ""),
       options: optionsOf(content(id)?.metadata).map(text),
     })),
+    ask: ask && {
+      ...ask,
+      text: clip(redact(ask.text), LIMITS.ask_text_chars),
+      command: ask.command === null ? null : clip(redact(ask.command), LIMITS.ask_command_chars),
+      options: ask.options.map(({ id, label }) => ({ id, label })),
+    },
     prompt: prompt && { text: text(prompt.text), command: prompt.command === null ? null : text(prompt.command) },
     values: Object.fromEntries(
       Object.entries(need.values).map(([key, value]) => [key, typeof value === "string" ? text(value) : value]),

@@ -11,6 +11,7 @@ import { placeOfOrder } from "../events/settings.ts";
 import { isOfPlace } from "../wire/container.ts";
 import { cleanText } from "../wire/text.ts";
 import { commit } from "./commit.ts";
+import { answerFacts, NOBODY_WAITS, programOf, startAccepted } from "./driver.ts";
 import { inspected, isAwaited, meet, setAsideBy } from "./hand-in.ts";
 import type { Rig } from "./rig.ts";
 import { readContent, undeliveredMail } from "./store.ts";
@@ -174,6 +175,7 @@ const remove = (rig: Rig, key: string): void => {
 function isOvertaken(rig: Rig, effect: Asked): boolean {
   switch (effect.kind) {
     case "container.start":
+    case "container.answer":
     case "container.message": {
       const agent = rig.world.agents.get(effect.agentId);
       return (
@@ -208,6 +210,8 @@ async function perform(rig: Rig, effect: Asked): Promise<Answer> {
         return await container.stop(effect, settings.effect_timeout_ms);
       case "container.message":
         return await container.message(effect, settings.effect_timeout_ms);
+      case "container.answer":
+        return await (container.answer?.(effect, settings.effect_timeout_ms) ?? NOBODY_WAITS);
       case "git.merge":
         return await merge(rig, effect);
       case "git.train":
@@ -267,7 +271,8 @@ async function start(rig: Rig, effect: EffectOf<"container.start">): Promise<Ans
         promptFor(bead, content, effect.branch, effect.resume, undeliveredMail(ports.sql, effect.agentId)),
       ),
       systemPrompt: SYSTEM_PROMPT,
-      model: typeof content.metadata["model"] === "string" ? cleanText(content.metadata["model"]) : "default",
+      ...programOf(settings, agent.context.role, bead.context, content),
+      ...(effect.session === undefined ? {} : { session: effect.session }),
       gitUrl: config.gitUrl,
       branch: effect.branch,
       defaultBranch: config.defaultBranch,
@@ -321,15 +326,7 @@ function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "ret
       // One try: an unknown start may be running, and only observation or its lease decides.
       const { agentId, dispatchId } = effect;
       if (answer.kind === "accepted")
-        return [
-          {
-            type: "start.accepted",
-            agentId,
-            dispatchId,
-            ...(answer.isPreparing === true ? { preparing: true as const } : {}),
-          },
-          ...setAsideBy(effect, answer.setAside ?? []),
-        ];
+        return [startAccepted(effect, answer), ...setAsideBy(effect, answer.setAside ?? [])];
       // It says something of the place and nothing of the bead: it waits, uncharged, as when a provider says so.
       if (answer.kind === "refused" && answer.code !== undefined && isOfPlace(answer.code))
         return [
@@ -354,6 +351,10 @@ function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "ret
           },
         ];
       return [{ type: "start.unknown", agentId, dispatchId, error: clip(answer.error) }];
+    }
+    case "container.answer": {
+      if (answer.kind === "unknown" && attempts < LIMITS.effect_attempts) return "retry";
+      return answerFacts(effect, answer);
     }
     case "git.merge": {
       const { reviewId, claim } = effect;

@@ -5,6 +5,7 @@ import { reasonOf } from "./alarm.ts";
 import type { Rig } from "./rig.ts";
 import { see, wouldBeActedOn } from "./sightings.ts";
 import { lookAtTrain, type TrainSeen } from "./train.ts";
+import type { Ending } from "../events/ending.ts";
 import type { Outcome } from "../events/facts.ts";
 import { dispatchNumber } from "../events/dispatch-id.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
@@ -128,12 +129,25 @@ function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Obse
   return commands;
 }
 
+/** What an end that its driver knows means here; the others are judged by how the process ended. */
+const OUTCOME_OF: Partial<Record<Ending, Outcome>> = {
+  rate_limited: "rate_limited",
+  over_budget: "over_budget",
+  not_authorized: "not_authorized",
+  context_full: "failed",
+  crashed: "failed",
+  ended_without_done: "completed",
+};
+
 /** What kind of end a reported reason is: a rate limit and an eviction are nobody's fault (design rule 5). */
 export function outcomeOf(
   status: "completed" | "failed",
   reason: string | null,
   resetAt: number | null,
+  ending?: Ending,
 ): { outcome: Outcome; resetAt: number | null } {
+  const known = ending === undefined ? undefined : OUTCOME_OF[ending];
+  if (known !== undefined) return { outcome: known, resetAt: known === "rate_limited" ? resetAt : null };
   const text = (reason ?? "").toLowerCase();
   if (/^rate[_ -]?limit/.test(text)) {
     const until = /until (\S+)/.exec(reason ?? "")?.[1];

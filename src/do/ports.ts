@@ -8,6 +8,7 @@ import type {
   TidyAnswer,
   TidyRequest,
 } from "../wire/container.ts";
+import type { Session, Usage } from "../wire/agent-reports.ts";
 import type { EffectOf } from "../events/effects.ts";
 import type { Role } from "../events/facts.ts";
 import type { JsonValue } from "../events/json.ts";
@@ -50,6 +51,10 @@ export interface StartOrder {
   readonly checkpoint: JsonValue | null;
   readonly envVars: Record<string, string>;
   readonly beadId?: string;
+  /** Which agent program; absent: the container's own. */
+  readonly runtime?: string;
+  /** The conversation to go on with. */
+  readonly session?: Session;
   readonly place?: Place;
   /** The rig wants what is left uncommitted to outlive a container. */
   readonly sealKey?: string;
@@ -100,6 +105,9 @@ export interface Observed {
   readonly messageCount?: number | undefined;
   readonly hasOpenTool?: boolean | undefined;
   readonly progressAt?: number | undefined;
+  readonly session?: Session | undefined;
+  readonly usage?: Usage | undefined;
+  readonly head?: string | undefined;
   readonly waiting?: { readonly since: number; readonly until: number | null } | null | undefined;
 }
 
@@ -113,6 +121,8 @@ export interface ContainerPort {
   start(order: StartOrder, timeout_ms: number): Promise<Answer>;
   stop(effect: EffectOf<"container.stop">, timeout_ms: number): Promise<Answer>;
   message(effect: EffectOf<"container.message">, timeout_ms: number): Promise<Answer>;
+  /** An answer to something that was asked. Not there, or 404: nobody waits for it. */
+  answer?(effect: EffectOf<"container.answer">, timeout_ms: number): Promise<Answer>;
   merge(order: MergeOrder, timeout_ms: number): Promise<Answer>;
   train(order: TrainRequest, timeout_ms: number): Promise<Answer>;
   /** A train that it was given, or null: it knows none by this id. @throws when the container does not answer */

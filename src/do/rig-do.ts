@@ -42,7 +42,9 @@ import { NewerError } from "../events/upcast.ts";
 import { sync, type Synced } from "./sync.ts";
 import { forget } from "./tidy.ts";
 import { execute, heartbeat, openRig, type Rig } from "./rig.ts";
-import type { Seen } from "./sightings.ts";
+import { tellLastUsage, type Seen } from "./sightings.ts";
+import { setSecrets } from "./secrets.ts";
+import type { Ending } from "../events/ending.ts";
 import type { Replayed } from "../core/replay.ts";
 import { resume, type Cut } from "../core/cut.ts";
 import { readJournal, storedActors } from "./store.ts";
@@ -194,11 +196,15 @@ export class RigDO extends DurableObject<Env> {
       beadId?: string | null;
       tail?: string | null;
       setAside?: LeftBehind[];
+      ending?: Ending | undefined;
+      runtime?: string | undefined;
     },
     caller: Caller,
     key: IdempotencyKey | null = null,
   ): Reply {
-    const { outcome, resetAt } = outcomeOf(report.status, report.reason, report.resetAt);
+    const { ending, runtime } = report;
+    const { outcome, resetAt } = outcomeOf(report.status, report.reason, report.resetAt, ending);
+    tellLastUsage(this.#open, agentId, caller);
     const reply = this.execute(
       {
         type: "exited",
@@ -207,6 +213,8 @@ export class RigDO extends DurableObject<Env> {
         outcome,
         reason: report.reason ?? report.status,
         resetAt,
+        ending,
+        runtime,
         setAside: report.setAside ?? [],
       },
       caller,
@@ -364,11 +372,7 @@ export class RigDO extends DurableObject<Env> {
 
   /** Credentials and model keys: beside the journal, never in it. They reach only the environment of processes. */
   setSecrets(secrets: Record<string, string | null>): void {
-    const { sql } = this.#open.ports;
-    for (const [name, value] of Object.entries(secrets)) {
-      if (value === null) sql.exec("DELETE FROM secrets WHERE name = ?", name);
-      else sql.exec("INSERT OR REPLACE INTO secrets VALUES (?, ?)", name, value);
-    }
+    setSecrets(this.#open, secrets);
   }
 
   /** Names of the secrets; their values leave only into the environment of processes. */

@@ -13,7 +13,7 @@ import { cannotInspect } from "./hand-in.ts";
 import { openBeadsBy } from "./makers.ts";
 import type { HandInAnswer } from "../wire/schemas.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import { newsOfWaiting, see, type Seen, type Sightings } from "./sightings.ts";
+import { headOf, newsOfDriver, see, type Seen, type Sightings } from "./sightings.ts";
 import type { RigPorts } from "./ports.ts";
 import { migrate } from "./schema.ts";
 import { type Tidying, readTidying } from "./tidy.ts";
@@ -101,6 +101,7 @@ export function execute(rig: Rig, command: Command, caller: Caller): Decision {
     openBeads: () => world.beads.size,
     openBeadsBy: (agentId) => openBeadsBy(rig, agentId),
     isUnseeing: cannotInspect(rig),
+    headOf: (agentId) => headOf(rig, agentId),
     stateBefore: (kind, id) => stateBefore(rig, kind, id),
   });
   if (!decision.ok) return decision;
@@ -137,7 +138,7 @@ export function heartbeat(
   if (n === agent.context.dispatchN) see(rig, agent, seen);
   execute(rig, { type: "heard", agentId, dispatchId }, caller);
   const now = rig.world.agents.get(agentId);
-  const news = now !== undefined && n === now.context.dispatchN ? newsOfWaiting(rig, now) : [];
+  const news = now !== undefined && n === now.context.dispatchN ? newsOfDriver(rig, now) : [];
   if (news.length > 0) commit(rig, news);
   return null;
 }

@@ -1,6 +1,7 @@
 import type { BeadStatus } from "../events/facts.ts";
 import type { Agent as WireAgent, Bead as WireBead } from "../wire/schemas.ts";
-import { statusLine, type AgentSnapshot } from "../machines/agent.ts";
+import { statusLine, type AgentContext, type AgentSnapshot } from "../machines/agent.ts";
+import { askOf, type Used } from "../machines/agent/driver.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import type { JsonValue } from "../events/json.ts";
 
@@ -56,6 +57,24 @@ export function wireBead(bead: BeadSnapshot, content: BeadContent = LOST_CONTENT
   };
 }
 
+function wireAsk(context: AgentContext): WireAgent["ask"] {
+  const ask = askOf(context);
+  return ask && { id: ask.id, kind: ask.kind, text: ask.text, command: ask.command };
+}
+
+/** Of all conversations on its newest bead. What nobody says the cost of makes no cost. */
+function wireUsage({ usage }: AgentContext): WireAgent["usage"] {
+  if (usage === undefined) return undefined;
+  const sum = (of: (used: Used) => number): number => usage.sessions.reduce((all, used) => all + of(used), 0);
+  const isPriced = usage.sessions.some(({ costMicrodollars }) => costMicrodollars !== null);
+  return {
+    input_tokens: sum(({ inputTokens }) => inputTokens),
+    cached_tokens: sum(({ cachedTokens }) => cachedTokens),
+    output_tokens: sum(({ outputTokens }) => outputTokens),
+    cost_microdollars: isPriced ? sum(({ costMicrodollars }) => costMicrodollars ?? 0) : null,
+  };
+}
+
 /** @param heardAt ms of the last sign of life kept in memory; liveness and progress are two clocks, the wire shows the later. */
 export function wireAgent(agent: AgentSnapshot, heardAt: number | null, checkpoint: JsonValue | null): WireAgent {
   const { context } = agent;
@@ -72,6 +91,9 @@ export function wireAgent(agent: AgentSnapshot, heardAt: number | null, checkpoi
     last_activity_at: active < 0 ? null : iso(active),
     checkpoint,
     status_line: line ?? undefined,
+    ask: wireAsk(context),
+    session: context.session && { driver: context.session.driver, id: context.session.id },
+    usage: wireUsage(context),
     created_at: iso(context.createdAt),
   };
 }

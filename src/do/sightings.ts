@@ -4,6 +4,9 @@ import { rulesAtLeast, rulesOf } from "../events/rules.ts";
 import { watchOf } from "../events/settings.ts";
 import { dispatchId } from "../events/dispatch-id.ts";
 import { agentDeadline, type AgentSnapshot } from "../machines/agent.ts";
+import type { Session, Usage } from "../wire/agent-reports.ts";
+import { forbidden, type Caller } from "../core/decide/index.ts";
+import { commit } from "./commit.ts";
 import type { Rig } from "./rig.ts";
 
 /**
@@ -24,6 +27,10 @@ export interface Sighting {
   /** As the container said them last, to see whether they move. */
   readonly mark: Mark | null;
   readonly waiting: Seen["waiting"];
+  readonly session: Session | undefined;
+  readonly usage: Usage | undefined;
+  /** The newest commit of its own. */
+  readonly head: string | undefined;
 }
 export type Sightings = Map<string, Sighting>;
 
@@ -34,6 +41,9 @@ export interface Seen {
   readonly hasOpenTool?: boolean | undefined;
   readonly progressAt?: number | undefined;
   readonly startedAt?: number | undefined;
+  readonly session?: Session | undefined;
+  readonly usage?: Usage | undefined;
+  readonly head?: string | undefined;
   /** Null: it waits for nothing. Undefined: not said. */
   readonly waiting?: { readonly since: number; readonly until: number | null } | null | undefined;
 }
@@ -66,6 +76,9 @@ export function see(rig: Rig, agent: AgentSnapshot, seen: Seen): void {
       ? { at: now, lastActivityAt: seen.lastActivityAt, messageCount: seen.messageCount }
       : (before?.mark ?? null),
     waiting: seen.waiting === undefined ? before?.waiting : seen.waiting,
+    session: seen.session ?? before?.session,
+    usage: seen.usage ?? before?.usage,
+    head: seen.head ?? before?.head,
   });
 }
 
@@ -125,7 +138,7 @@ export function newsOfClocks(rig: Rig): Fact[] {
 function newsOf(rig: Rig, agent: AgentSnapshot): Fact[] {
   const seen = sightingOf(rig, agent);
   if (seen === undefined) return [];
-  const facts = [...newsOfWaiting(rig, agent), ...newsOfSilence(rig, agent, seen)];
+  const facts = [...newsOfDriver(rig, agent), ...newsOfSilence(rig, agent, seen)];
   const { context } = agent;
   const { activeAt, progressAt } = seen;
   const known = Math.max(context.progressAt ?? 0, context.activeAt ?? 0);
@@ -148,8 +161,65 @@ const dispatchOf = ({ context: { id, dispatchN } }: AgentSnapshot) => ({
   dispatchId: dispatchId(id, dispatchN),
 });
 
-/** A wait for the model that lasts, or that has ended; null where nothing is new. Asked at each heartbeat and at each TICK. */
-export function newsOfWaiting(rig: Rig, agent: AgentSnapshot): Fact[] {
+/** The newest commit of its own that was seen of the agent's newest dispatch. */
+export function headOf(rig: Rig, agentId: string): string | undefined {
+  const agent = rig.world.agents.get(agentId);
+  return agent === undefined ? undefined : sightingOf(rig, agent)?.head;
+}
+
+/** What its driver tells that is news and is worth a fact now. Asked at each heartbeat and at each TICK. */
+export const newsOfDriver = (rig: Rig, agent: AgentSnapshot): Fact[] => [
+  ...newsOfSession(rig, agent),
+  ...newsOfUsage(rig, agent, LIMITS.usage_granularity_ms),
+  ...newsOfWaiting(rig, agent),
+];
+
+function newsOfSession(rig: Rig, agent: AgentSnapshot): Fact[] {
+  const { session: known, hook } = agent.context;
+  const session = sightingOf(rig, agent)?.session;
+  const isKnown = known?.driver === session?.driver && known?.id === session?.id && known?.beadId === hook;
+  if (session === undefined || hook === null || isKnown) return [];
+  return [{ type: "agent.session", ...dispatchOf(agent), driver: session.driver, session: session.id }];
+}
+
+/** @param granularity_ms no more often than this; 0 at the end of a dispatch */
+export function newsOfUsage(rig: Rig, agent: AgentSnapshot, granularity_ms: number): Fact[] {
+  const used = sightingOf(rig, agent)?.usage;
+  const { usage, dispatchBead } = agent.context;
+  if (used === undefined || rig.ports.now() - (usage?.at ?? 0) < granularity_ms) return [];
+  const known =
+    usage?.beadId === dispatchBead ? usage.sessions.find(({ session }) => session === used.session) : undefined;
+  const isKnown =
+    known !== undefined &&
+    known.inputTokens >= used.input_tokens &&
+    known.outputTokens >= used.output_tokens &&
+    (known.costMicrodollars ?? 0) >= (used.cost_microdollars ?? 0);
+  if (isKnown) return [];
+  return [
+    {
+      type: "agent.usage",
+      ...dispatchOf(agent),
+      session: used.session,
+      inputTokens: used.input_tokens,
+      cachedTokens: used.cached_tokens,
+      outputTokens: used.output_tokens,
+      model: used.model,
+      costMicrodollars: used.cost_microdollars,
+    },
+  ];
+}
+
+/** What was used and is in no fact yet, when an end is reported by somebody who may. */
+export function tellLastUsage(rig: Rig, agentId: string, caller: Caller): void {
+  const agent = rig.world.agents.get(agentId);
+  if (agent === undefined || forbidden(rig.world, { type: "heard", agentId, dispatchId: null }, caller) !== null)
+    return;
+  const news = newsOfUsage(rig, agent, 0);
+  if (news.length > 0) commit(rig, news);
+}
+
+/** A wait for the model that lasts, or that has ended. */
+function newsOfWaiting(rig: Rig, agent: AgentSnapshot): Fact[] {
   const seen = sightingOf(rig, agent);
   if (seen?.waiting === undefined || !isRunning(agent)) return [];
   const { waiting: known, id } = agent.context;

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { AN, branch, ms, ofAgent, ofBead, reason, Role, TEXT, title } from "./fields.ts";
 import { fact, told } from "./row.ts";
 
@@ -26,7 +27,14 @@ export const AGENT_FACTS = [
   }),
   fact(
     "agent.hooked",
-    { ...ofAgent, ...ofBead, attempts: ms, branch: branch.nullable() },
+    {
+      ...ofAgent,
+      ...ofBead,
+      attempts: ms,
+      branch: branch.nullable(),
+      /** By what its attempts were reset so far. */
+      resets: z.object({ notes: ms, head: z.string().max(64).nullable() }).optional(),
+    },
     {
       to: ["agent", "bead"],
       arms: true,

@@ -193,11 +193,16 @@ export const BEAD_FACTS = [
       command: { bead: { command: "retry", already: ["bead.open", "bead.in_progress", "bead.in_review"] } },
     },
   ),
-  fact("attempts.reset", ofBead, {
-    to: ["bead"],
-    example: BEAD,
-    ignored: { bead: "Progress is proven by an agent at work; without one the count stands." },
-  }),
+  /** `head`: the newest commit that was new; `note`: a checkpoint alone has proved it. */
+  fact(
+    "attempts.reset",
+    { ...ofBead, head: z.string().max(64).optional(), note: z.literal(true).optional() },
+    {
+      to: ["bead"],
+      example: BEAD,
+      ignored: { bead: "Progress is proven by an agent at work; without one the count stands." },
+    },
+  ),
   fact(
     "escalation.joined",
     { ...ofBead, title, body: text.nullable(), by: id.nullable() },

@@ -14,6 +14,7 @@ import {
   reason,
   TEXT,
 } from "./fields.ts";
+import { Ending } from "./ending.ts";
 import { LIMITS } from "./limits.ts";
 import { fact, told } from "./row.ts";
 
@@ -184,7 +185,14 @@ export const DISPATCH_FACTS = [
   ),
   fact(
     "agent.checkpointed",
-    { ...ofAgent, dispatchId: id.nullable(), beadId: id.nullable(), digest: z.string().max(64), data: z.json() },
+    {
+      ...ofAgent,
+      dispatchId: id.nullable(),
+      beadId: id.nullable(),
+      digest: z.string().max(64),
+      data: z.json(),
+      head: z.string().max(64).optional(),
+    },
     {
       to: ["agent", "rig"],
       kept: true,
@@ -209,7 +217,15 @@ export const DISPATCH_FACTS = [
   ),
   fact(
     "agent.exited",
-    { ...ofDispatch, outcome: Outcome, reason, resetAt: ms.nullable() },
+    {
+      ...ofDispatch,
+      outcome: Outcome,
+      reason,
+      resetAt: ms.nullable(),
+      /** What kind of end it was, where its driver knows, and what ran. */
+      ending: Ending.optional(),
+      runtime: z.string().max(LIMITS.runtime_chars).optional(),
+    },
     {
       to: ["agent", "rig"],
       arms: true,
@@ -255,7 +271,14 @@ export const DISPATCH_FACTS = [
   }),
   fact(
     "agent.answered",
-    { ...ofAgent, answer: z.string().max(LIMITS.mail_body_chars), by: id },
+    {
+      ...ofAgent,
+      answer: z.string().max(LIMITS.mail_body_chars),
+      by: id,
+      /** What it answers, and with which of its options. */
+      askId: z.string().max(LIMITS.ask_id_chars).optional(),
+      optionId: z.string().max(LIMITS.ask_id_chars).optional(),
+    },
     {
       to: ["agent"],
       example: { agentId: AN.agentId, answer: TEXT, by: BY },

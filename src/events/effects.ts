@@ -29,9 +29,20 @@ export const Effect = z.discriminatedUnion("kind", [
     branch: z.string(),
     rework: z.boolean(),
     resume: z.boolean(),
+    /** The conversation to go on with. */
+    session: z.object({ driver: z.string(), id }).optional(),
   }),
   effect("container.stop", { agentId: id, dispatchId: id, reason: z.string().max(LIMITS.reason_chars) }),
   effect("container.message", { agentId: id, dispatchId: id, prompt: z.string().max(LIMITS.mail_body_chars) }),
+  /** What a person decided of something that it asked. */
+  effect("container.answer", {
+    agentId: id,
+    dispatchId: id,
+    askId: z.string().min(1).max(LIMITS.ask_id_chars),
+    optionId: z.string().max(LIMITS.ask_id_chars).nullable(),
+    text: z.string().max(LIMITS.mail_body_chars),
+    by: id,
+  }),
   /** Look at what an agent hands in, and keep its commit; or keep the one that a person takes as it is. */
   effect("work.inspect", {
     agentId: id,

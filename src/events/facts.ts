@@ -3,6 +3,7 @@ import { AGENT_FACTS } from "./agent.ts";
 import { BEAD_FACTS } from "./bead.ts";
 import type { WithIds } from "./dispatch-id.ts";
 import { DISPATCH_FACTS } from "./dispatch.ts";
+import { DRIVER_FACTS } from "./driver.ts";
 import { HAND_IN_FACTS } from "./hand-in.ts";
 import { LIMITS } from "./limits.ts";
 import { MACHINERY_FACTS } from "./machinery.ts";
@@ -21,6 +22,7 @@ const ROWS = [
   ...RIG_FACTS,
   ...AGENT_FACTS,
   ...DISPATCH_FACTS,
+  ...DRIVER_FACTS,
   ...HAND_IN_FACTS,
   ...MAIL_FACTS,
   ...BEAD_FACTS,

@@ -18,7 +18,16 @@ export const Priority = z.enum(PRIORITIES);
 export type Priority = z.infer<typeof Priority>;
 
 /** How a process ended, as far as the rig is concerned. `place`: where it was to work was not fit, and it never began. */
-export const Outcome = z.enum(["completed", "failed", "gone", "rate_limited", "evicted", "over_budget", "place"]);
+export const Outcome = z.enum([
+  "completed",
+  "failed",
+  "gone",
+  "rate_limited",
+  "evicted",
+  "over_budget",
+  "place",
+  "not_authorized",
+]);
 export type Outcome = z.infer<typeof Outcome>;
 
 export const id = z.string().min(1).max(LIMITS.id_chars);

@@ -15,6 +15,21 @@ export const LIMITS = {
   /** A checkpoint is JSON an agent saves to resume from (413). */
   checkpoint_bytes: 262_144,
   mail_body_chars: 65_536,
+  /** What an agent asks: ids, words, the exact command, and the answers to choose from. */
+  ask_id_chars: 64,
+  ask_text_chars: 4_000,
+  ask_command_chars: 8_000,
+  ask_options: 8,
+  option_label_chars: 200,
+  /** Asks of one agent that wait at the same time, and those of a dispatch that are known again. */
+  asks_waiting: 8,
+  asks_remembered: 50,
+  /** Conversations of one bead and agent whose use is kept; the oldest go. */
+  sessions_counted: 8,
+  /** Use is a fact at most this often per agent, and at its end. */
+  usage_granularity_ms: 300_000,
+  /** A checkpoint without a new commit resets the attempts of a bead this often. */
+  note_resets: 2,
   /** Names of an agent program and of a model. */
   runtime_chars: 64,
   model_chars: 200,

@@ -7,6 +7,7 @@ export const NEED_CODES = [
   "hand_in_refused",
   "permission",
   "over_budget",
+  "not_authorized",
   "container_unreachable",
   "breaker_open",
   "queue_parked",

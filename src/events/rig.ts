@@ -76,6 +76,17 @@ export const RIG_FACTS = [
       ignored: { agent: "It does not wait for a place." },
     },
   ),
+  /** A key may be right now that was not taken before. */
+  fact(
+    "secrets.changed",
+    {},
+    {
+      to: ["every agent"],
+      arms: true,
+      example: {},
+      ignored: { agent: "Its key was taken, or was never asked for." },
+    },
+  ),
   fact(
     "rig.paused",
     { by: id },

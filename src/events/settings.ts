@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { DEFAULT_GATE, Gate } from "./gate.ts";
 import { DEFAULT_PLACE, Place } from "./place.ts";
+import { Programs } from "./programs.ts";
 import { DEFAULT_WATCH, Watch } from "./watch.ts";
 
 const ms = (fallback: number) => z.int().min(0).max(31_536_000_000).default(fallback);
@@ -59,6 +60,7 @@ export const Settings = z.object({
   ...bare(Place.shape),
   ...bare(Gate.shape),
   ...bare(Watch.shape),
+  ...Programs.shape,
 });
 export type Settings = z.infer<typeof Settings>;
 
@@ -68,6 +70,7 @@ export const SettingsPatch = z.strictObject({
   ...bare(Place.shape),
   ...bare(Gate.shape),
   ...bare(Watch.shape),
+  ...Programs.shape,
 });
 export type SettingsPatch = z.infer<typeof SettingsPatch>;
 

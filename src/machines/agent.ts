@@ -4,6 +4,7 @@ import { blocked } from "./agent/blocked.ts";
 import { forgotten, newest, type AgentContext } from "./agent/context.ts";
 import { agentSetup } from "./agent/setup.ts";
 import {
+  blocksOnAsk,
   blocksOnHelp,
   blocksOnPermission,
   exits,
@@ -50,7 +51,15 @@ export const agentMachine = agentSetup.createMachine({
     };
   },
   initial: "idle",
-  on: { "agent.status_said": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberStatus"] } },
+  on: {
+    "agent.status_said": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberStatus"] },
+    "agent.session": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberSession"] },
+    "agent.usage": { guard: and(["isCurrentDispatch", "isMoreUsage"]), actions: ["rememberUsage"] },
+    "answer.missed": {
+      guard: and(["isCurrentDispatch", "hasHook"]),
+      actions: ["pushMissedAnswer", "mailMissedAnswer"],
+    },
+  },
   states: {
     idle: {
       description: "No process.",
@@ -204,6 +213,7 @@ export const agentMachine = agentSetup.createMachine({
             "rig.destroyed": leaveAlive,
             "agent.asked_help": blocksOnHelp,
             "permission.asked": blocksOnPermission,
+            "agent.asked": [...blocksOnAsk],
             "rig.draining": {
               target: "#agent.working.process.draining",
               actions: ["stopContainer", "waitForStop", "becauseEvicted"],

@@ -47,6 +47,8 @@ export interface BeadContext {
   readonly model?: string;
   /** An agent that is busy without progress for longer is stopped, ms. */
   readonly expectMs?: number;
+  /** By what its attempts were reset so far: by checkpoints alone, and at which commit last. Absent before the first time. */
+  readonly resets?: { readonly notes: number; readonly head: string | null };
   /** Why it failed. */
   readonly reason: string | null;
 }
@@ -92,7 +94,16 @@ const beadSetup = setup({
       attempts: expect(event, "dispatch.failed").attempts,
       updatedAt: event.at,
     })),
-    resetAttempts: assign(({ event }) => ({ attempts: 0, updatedAt: event.at })),
+    resetAttempts: assign(({ context, event }) => {
+      const { head, note } = expect(event, "attempts.reset");
+      const { notes = 0, head: last = null } = context.resets ?? {};
+      const resets = { notes: notes + (note === true ? 1 : 0), head: head ?? last };
+      return {
+        attempts: 0,
+        updatedAt: event.at,
+        ...(head === undefined && note === undefined ? {} : { resets }),
+      };
+    }),
     rememberRefusal: assign(({ event }) => {
       const { code, sentence, refusals } = expect(event, "hand_in.refused");
       return { refusals, refusal: { code, sentence }, updatedAt: event.at };

@@ -76,6 +76,7 @@ const rigSetup = setup({
       (event.outcome === "evicted" ||
         event.outcome === "rate_limited" ||
         event.outcome === "over_budget" ||
+        event.outcome === "not_authorized" ||
         event.outcome === "place"),
     isGrantedAsProbe: ({ event }) => expect(event, "dispatch.granted").probe,
     isNewsOfContainer: ({ context, event }) => {

@@ -82,6 +82,9 @@ export const SetAside = z.object({
 });
 export type SetAside = z.infer<typeof SetAside>;
 
+/** Ticktown: the newest commit of this agent's own work on its branch; not said where it has none yet. */
+export const Head = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, "must be a full commit id");
+
 export const AgentStatus = z.object({
   agentId: z.string(),
   status: AgentProcessStatus,
@@ -96,6 +99,7 @@ export const AgentStatus = z.object({
   setAside: z.array(SetAside).optional(),
   /** Ticktown: when this dispatch last ended a tool or said something new. */
   progressAt: z.string().optional(),
+  head: Head.optional(),
   session: Session.optional(),
   usage: Usage.optional(),
   waiting: Waiting.nullable().optional(),
@@ -128,6 +132,7 @@ export const HeartbeatReport = z.object({
   message_count: z.number().int().optional(),
   /** When this dispatch last ended a tool or said something new. */
   progress_at: z.string().optional(),
+  head: Head.optional(),
   session: Session.optional(),
   usage: Usage.optional(),
   /** Null: it waits for nothing, or goes on. */

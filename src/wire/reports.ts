@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { LIMITS } from "../events/limits.ts";
-import { AskedReport, Ending, RuntimeName, SAID, Session, Usage, Waiting } from "./agent-reports.ts";
+import { AskedReport, Ending, Head, RuntimeName, SAID, Session, Usage, Waiting } from "./agent-reports.ts";
 
 /** What containers and agents report to a rig of what runs, as the rig takes it, and what it is answered. */
 
@@ -34,6 +34,7 @@ export const Heartbeat = z.looseObject({
   active_tools: z.array(z.string()).nullish().catch(null),
   message_count: z.int().min(0).nullish().catch(null),
   progress_at: Time.nullish().catch(null),
+  head: Head.nullish().catch(null),
   session: Session.nullish().catch(null),
   usage: Usage.nullish().catch(null),
   waiting: Waiting.nullish().catch(null),

@@ -1,14 +1,14 @@
 import * as z from "zod";
 import { Effect } from "../events/effects.ts";
 import { BeadStatus, BeadType, Priority, Role, type Recorded } from "../events/facts.ts";
-import { NEED_CODES } from "../events/needs.ts";
 import { HandInDecision, Resolution } from "../events/hand-in.ts";
 import { DOOR, LIMITS } from "../events/limits.ts";
 import { RefusalCode } from "../events/refusal-code.ts";
 import { BEAD_EVENT_TYPES, KINDS } from "../events/row.ts";
-import { RuntimeName } from "./agent-reports.ts";
+import { RuntimeName, Session as Conversation } from "./agent-reports.ts";
 import { isProtocolName } from "./env-names.ts";
 
+export { Needs, WireNeed } from "./needs.ts";
 export { Answer, Asked, Completed, Heartbeat, LeftBehind } from "./reports.ts";
 
 /**
@@ -63,6 +63,17 @@ export const Agent = z.object({
   checkpoint: Json.nullable(),
   /** What its newest dispatch said last of itself, for people. */
   status_line: z.string().optional(),
+  /** What it waits for an answer to; its conversation; and what all of them on its newest bead have used. */
+  ask: z.object({ id: z.string(), kind: z.string(), text: z.string(), command: z.string().nullable() }).optional(),
+  session: Conversation.optional(),
+  usage: z
+    .object({
+      input_tokens: z.int(),
+      cached_tokens: z.int(),
+      output_tokens: z.int(),
+      cost_microdollars: z.int().nullable(),
+    })
+    .optional(),
   created_at: Time,
 });
 export type Agent = z.infer<typeof Agent>;
@@ -107,30 +118,6 @@ export const Prime = z.object({
   undelivered_mail: z.array(Mail),
   open_beads: z.array(Bead),
 });
-
-const Titled = z.object({ id: z.string(), title: z.string() });
-/** One cause for which somebody is needed. Lists are cut (docs/limits.md); the counts are of all. */
-export const WireNeed = z.object({
-  key: z.string(),
-  code: z.enum(NEED_CODES),
-  level: z.enum(["now", "soon", "know"]),
-  title: z.string(),
-  text: z.string(),
-  since: Time.nullable(),
-  until: Time.nullable(),
-  count: z.int(),
-  agents: z.array(z.object({ id: z.string(), name: z.string() })),
-  beads: z.array(Titled),
-  reviews: z.array(z.string()),
-  actors: z.array(z.string()),
-  waiting: z.array(Titled),
-  waiting_count: z.int(),
-  escalations: z.array(Titled.extend({ body: z.string(), options: z.array(z.string()) })),
-  /** What a permission prompt asks. */
-  prompt: z.object({ text: z.string(), command: z.string().nullable() }).nullable(),
-  values: z.record(z.string(), z.union([z.string(), z.number()])),
-});
-export const Needs = z.object({ total: z.int(), needs: z.array(WireNeed) });
 
 export const Town = z.object({ id: z.string(), user_id: z.string(), name: z.string(), created_at: Time });
 export type Town = z.infer<typeof Town>;

@@ -1,3 +1,4 @@
+import type { EffectOf } from "../../src/events/effects.ts";
 import type { Fact } from "../../src/events/facts.ts";
 import type {
   Answer,
@@ -47,6 +48,7 @@ export interface ScriptedContainer {
   onStart: (order: StartOrder) => Answer | Promise<Answer>;
   onStop: (agentId: string, dispatchId: string) => Answer | Promise<Answer>;
   onMessage: (agentId: string, prompt: string) => Answer | Promise<Answer>;
+  onAnswer: (effect: EffectOf<"container.answer">) => Answer | Promise<Answer>;
   onMerge: (order: MergeOrder) => Answer | Promise<Answer>;
   /** What it can do; null: it is an old one, which knows no such question. */
   can: Capabilities | null;
@@ -111,6 +113,7 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
     onStart: () => ACCEPTED,
     onStop: () => ACCEPTED,
     onMessage: () => ACCEPTED,
+    onAnswer: () => ACCEPTED,
     onMerge: () => ACCEPTED,
     trains: [],
     onTrain: () => ACCEPTED,
@@ -160,6 +163,10 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
       container.calls.push({ kind: "message", id: effect.dispatchId, detail: effect.prompt });
       if (container.down !== null) return { kind: "unknown", error: container.down };
       return container.onMessage(effect.agentId, effect.prompt);
+    },
+    async answer(effect) {
+      up();
+      return container.onAnswer(effect);
     },
     async merge(order) {
       container.calls.push({ kind: "merge", id: order.dispatchId, detail: order });

@@ -133,6 +133,7 @@ describe("every fact's row", () => {
       "review.unboarded",
       "rig.configured",
       "rig.resumed",
+      "secrets.changed",
       "start.refused",
       "start.unknown",
       "train.reported",
@@ -260,6 +261,7 @@ test("what is possible is shown with the actor's own ids, one example per varian
     "evicted",
     "over_budget",
     "place",
+    "not_authorized",
   ]);
   expect(ofAgent.flatMap(({ fact, variant }) => (fact.type === "TICK" ? [variant] : []))).toEqual([
     "",

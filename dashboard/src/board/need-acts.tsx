@@ -44,6 +44,7 @@ function Particular({ need, see }: { need: ShownNeed; see: (ids: readonly string
       return <Settle need={need} />;
     case "permission":
     case "over_budget":
+    case "not_authorized":
     case "agent_rests":
       return <Answer need={need} />;
     case "hand_in_refused":

@@ -1,6 +1,8 @@
 import { Button } from "@mantine/core";
 import { useState, type FormEvent, type KeyboardEvent } from "react";
 import { optionsOf, promptOf } from "../../../src/core/prompts.ts";
+import type { World } from "../../../src/core/world.ts";
+import { askOf, type Ask } from "../../../src/machines/agent/driver.ts";
 import * as actions from "../lib/actions.ts";
 import { agentName } from "../lib/names.ts";
 import type { ShownNeed } from "../lib/needs.ts";
@@ -10,7 +12,9 @@ import { useToasts } from "../ui/toasts.tsx";
 /** What somebody was asked, with all that is known of it, and the answer where the question is. */
 
 export function Asked({ need }: { need: ShownNeed }) {
-  const { state } = useWorld();
+  const { state, world } = useWorld();
+  const ask = askIn(world, need);
+  if (ask !== undefined) return <AskShown ask={ask} />;
   if (need.code === "permission") {
     const { text, command } = promptOf(state.prompts.get(need.agents[0] ?? "") ?? "");
     return (
@@ -25,6 +29,25 @@ export function Asked({ need }: { need: ShownNeed }) {
   return body === "" ? null : <p className="asked">{body}</p>;
 }
 
+/** What its driver has told that it asks, in its own words. */
+const askIn = (world: World, { agents: [agentId = ""] }: ShownNeed): Ask | undefined => {
+  const agent = world.agents.get(agentId);
+  return agent === undefined ? undefined : askOf(agent.context);
+};
+
+/** A question, and a prompt whose driver takes an answer. */
+export const isAnsweredHere = (world: World, need: ShownNeed): boolean =>
+  need.code === "question" || (need.code === "permission" && askIn(world, need) !== undefined);
+
+function AskShown({ ask: { text, command } }: { ask: Ask }) {
+  return (
+    <>
+      {text !== "" && <p className="asked">{text}</p>}
+      {command !== null && <pre className="asked-command">{command}</pre>}
+    </>
+  );
+}
+
 export function InlineAnswer({ need }: { need: ShownNeed }) {
   const { rigId } = useStore();
   const { state, world } = useWorld();
@@ -34,9 +57,9 @@ export function InlineAnswer({ need }: { need: ShownNeed }) {
   const [agentId = ""] = need.agents;
   const [escalationId = null] = need.escalations;
   const name = agentName(world, agentId);
-  const send = async (text: string) => {
+  const send = async (text: string, option: string | null = null) => {
     setBusy(true);
-    await toasts.act(() => actions.unblock(rigId, agentId, text, escalationId), `${name} was not unblocked`);
+    await toasts.act(() => actions.unblock(rigId, agentId, text, escalationId, option), `${name} was not unblocked`);
     setBusy(false);
   };
   const submit = (event: FormEvent) => {
@@ -48,14 +71,24 @@ export function InlineAnswer({ need }: { need: ShownNeed }) {
     event.preventDefault();
     void send(answer);
   };
-  const options = optionsOf(state.content.get(escalationId ?? "")?.metadata);
+  const ask = askIn(world, need);
+  const options =
+    ask === undefined
+      ? optionsOf(state.content.get(escalationId ?? "")?.metadata).map((label) => ({ id: null, label }))
+      : ask.options;
   return (
     <form onSubmit={submit}>
       {options.length > 0 && (
         <div className="options" role="group" aria-label={`Answers to choose from for ${name}`}>
-          {options.map((option) => (
-            <Button key={option} size="compact-sm" variant="light" disabled={isBusy} onClick={() => void send(option)}>
-              {option}
+          {options.map(({ id, label }) => (
+            <Button
+              key={id ?? label}
+              size="compact-sm"
+              variant="light"
+              disabled={isBusy}
+              onClick={() => void send(label, id)}
+            >
+              {label}
             </Button>
           ))}
         </div>

@@ -4,7 +4,7 @@ import { shownNeeds, type ShownNeed } from "../lib/needs.ts";
 import { useWorld } from "../lib/use-rig.ts";
 import { Ago, Until } from "../ui/bits.tsx";
 import { Gathered, NeedActs } from "./need-acts.tsx";
-import { Asked, InlineAnswer } from "./need-question.tsx";
+import { Asked, InlineAnswer, isAnsweredHere } from "./need-question.tsx";
 
 /** Who needs me now: one entry per cause, most urgent first. */
 
@@ -50,7 +50,7 @@ export function Needs() {
                 <Gathered need={need} />
               </div>
               <NeedActs need={need} see={see} />
-              {need.code === "question" && <InlineAnswer need={need} />}
+              {isAnsweredHere(world, need) && <InlineAnswer need={need} />}
             </div>
           ))}
           {!all && list.length > SHOWN && (

@@ -89,8 +89,10 @@ export async function unblock(
   agentId: string,
   answer: string,
   escalationId: string | null,
+  option: string | null = null,
 ): Promise<Done> {
-  const agent = await post<WireAgent>(agentPath(rigId, agentId, "/unblock"), { answer });
+  const body = option === null ? { answer } : { option };
+  const agent = await post<WireAgent>(agentPath(rigId, agentId, "/unblock"), body);
   const closed =
     escalationId === null
       ? false

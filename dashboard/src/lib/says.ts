@@ -129,6 +129,13 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
     fact.for === null
       ? said("good", `${agent(fact.agentId)} goes on`)
       : said("warn", `${agent(fact.agentId)} waits for its model`),
+  "agent.session": (fact, { agent }) => said("quiet", `${agent(fact.agentId)} has a conversation (${fact.driver})`),
+  "agent.usage": (fact, { agent }) =>
+    said("quiet", `${agent(fact.agentId)} has used ${fact.inputTokens} tokens in and ${fact.outputTokens} out`),
+  "agent.asked": (fact, { agent }) => said("warn", `${agent(fact.agentId)} asks: ${fact.command ?? fact.text}`),
+  "answer.missed": (fact, { agent }) =>
+    said("warn", `${agent(fact.agentId)} did not wait for the answer any more: it gets it as a letter`),
+  "secrets.changed": () => said("plain", "The secrets were changed"),
   "agent.checkpointed": (fact, { agent }) => said("good", `${agent(fact.agentId)} saved a checkpoint`),
   "agent.status_said": (fact, { agent }) => said("plain", `${agent(fact.agentId)} says: ${fact.line}`),
   "agent.exited": (fact, { agent }) =>

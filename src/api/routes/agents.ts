@@ -1,6 +1,5 @@
 import * as z from "zod";
 import type { JsonValue } from "../../events/json.ts";
-import { LIMITS } from "../../events/limits.ts";
 import { timeOf, waitOf } from "../../do/gateway.ts";
 import type { Seen } from "../../do/sightings.ts";
 import { speaksFor } from "../auth.ts";
@@ -39,6 +38,9 @@ const seenIn = (body: z.infer<typeof Heartbeat>): Seen => ({
   messageCount: body.message_count ?? undefined,
   hasOpenTool: body.active_tools == null ? undefined : body.active_tools.length > 0,
   progressAt: timeOf(body.progress_at),
+  session: body.session ?? undefined,
+  usage: body.usage ?? undefined,
+  head: body.head ?? undefined,
   waiting: body.waiting === undefined ? undefined : waitOf(body.waiting),
 });
 
@@ -207,6 +209,8 @@ export const agentRoutes: Route[] = [
         beadId: body.bead_id ?? null,
         tail: body.tail ?? null,
         setAside: body.set_aside ?? [],
+        ending: body.ending ?? undefined,
+        runtime: body.runtime ?? undefined,
       };
       accepted(await rig().completed(params["agentId"] ?? "", report, caller, key));
       return { completed: true };
@@ -282,21 +286,10 @@ export const agentRoutes: Route[] = [
     body: Asked,
     text: "reported",
     answer: z.object({ asked: z.literal(true) }),
-    handle: async ({ execute, rig, params, body, caller }) => {
-      const agentId = params["agentId"] ?? "";
-      const { kind, text, command, options } = body;
-      const reply =
-        kind === "permission"
-          ? rig().appendEvent(agentId, "permission.asked", { text, command: command ?? null, options }, caller)
-          : execute({
-              type: "escalate",
-              title: text.slice(0, LIMITS.title_chars) || "a question without words",
-              body: text,
-              priority: "high",
-              metadata: { options: options.map(({ label }) => label) },
-              agentId,
-            });
-      accepted(await reply);
+    handle: async ({ execute, params, body }) => {
+      const { ask_id: id, kind, text, command = null, options, dispatch_id: dispatchId = null } = body;
+      const ask = { id, kind, text, command, options };
+      accepted(await execute({ type: "asked", agentId: params["agentId"] ?? "", dispatchId, ask }));
       return { asked: true };
     },
   }),
@@ -369,7 +362,12 @@ export const agentRoutes: Route[] = [
     answer: Agent,
     handle: async ({ execute, params, body }) =>
       agentOf(
-        await execute({ type: "answer", agentId: params["agentId"] ?? "", answer: body.answer ?? body.option ?? "" }),
+        await execute({
+          type: "answer",
+          agentId: params["agentId"] ?? "",
+          answer: body.answer ?? null,
+          option: body.option ?? null,
+        }),
       ),
   }),
 ];

@@ -1,3 +1,4 @@
+import { askOf } from "../../machines/agent/driver.ts";
 import { clip, type Fact, type Role } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { freePolecats, hook as hookFact, polecatName } from "../schedule.ts";
@@ -91,11 +92,26 @@ function unhook(world: World, { agentId }: CommandOf<"unhook">, around: Surround
 }
 
 function answer(world: World, command: CommandOf<"answer">, around: Surroundings): Decision {
-  const { agentId, answer: text } = command;
+  const { agentId, option = null } = command;
   const agent = world.agents.get(agentId);
   if (!agent) return noAgent(agentId);
+  const ask = askOf(agent.context);
+  const chosen = option === null ? undefined : ask?.options.find(({ id }) => id === option);
+  if (option !== null && chosen === undefined)
+    return refuse(
+      422,
+      `agent ${agentId} gives no answer called ${option} to choose from${ask === undefined ? "" : `; there is ${ask.options.map(({ id }) => id).join(", ") || "none"}`}`,
+    );
+  const text = command.answer ?? chosen?.label ?? "";
   if (text.length > LIMITS.mail_body_chars) return tooLong("an answer", text);
-  const fact: Fact = { type: "agent.answered", agentId, answer: text, by: around.caller.id };
+  const fact: Fact = {
+    type: "agent.answered",
+    agentId,
+    answer: text,
+    by: around.caller.id,
+    ...(ask === undefined ? {} : { askId: ask.id }),
+    ...(chosen === undefined ? {} : { optionId: chosen.id }),
+  };
   return takes(world, agent, fact, around.at)
     ? accept([fact], { agentId })
     : cannot("agent", agentId, agent, "be unblocked");

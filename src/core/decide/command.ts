@@ -1,4 +1,6 @@
 import type { BeadStatus, BeadType, Fact, Outcome, Priority, Role } from "../../events/facts.ts";
+import type { Ending } from "../../events/ending.ts";
+import type { Ask } from "../../machines/agent/driver.ts";
 import type { HandInDecision, Resolution } from "../../events/hand-in.ts";
 import type { TrainReport } from "../train/report.ts";
 import type { SettingsPatch } from "../../events/settings.ts";
@@ -99,7 +101,8 @@ export type Command =
   | { type: "delete_agent"; agentId: string }
   | { type: "hook"; agentId: string; beadId: string }
   | { type: "unhook"; agentId: string }
-  | { type: "answer"; agentId: string; answer: string }
+  /** `option`: id of one of the answers that the agent gives to choose from. */
+  | { type: "answer"; agentId: string; answer: string | null; option?: string | null }
   | {
       type: "done";
       agentId: string;
@@ -119,6 +122,8 @@ export type Command =
       outcome: Outcome;
       reason: string;
       resetAt: number | null;
+      ending?: Ending | undefined;
+      runtime?: string | undefined;
       /** What was left in a container whose disk does not last, and what became of it. */
       setAside?: readonly LeftBehind[];
     }
@@ -126,6 +131,12 @@ export type Command =
   | { type: "progressed"; agentId: string; what: string }
   | { type: "checkpoint"; agentId: string; data: Json }
   | { type: "say_status"; agentId: string; line: string }
+  | {
+      type: "asked";
+      agentId: string;
+      dispatchId: string | null;
+      ask: Ask;
+    }
   | { type: "permission_asked"; agentId: string; prompt: string }
   | { type: "permission_answered"; agentId: string }
   | { type: "send_mail"; from: string; to: string; subject: string; body: string }
@@ -213,6 +224,8 @@ export interface Surroundings {
   openBeadsBy(agentId: string): OpenBeads;
   /** The container is known to look at nothing that is handed in: a done is believed, and shown as not looked at. */
   readonly isUnseeing?: boolean;
+  /** The newest commit of its own that the container has seen of an agent's newest dispatch. */
+  headOf?(agentId: string): string | undefined;
   /**
    * Of a damaged actor: the state before its row was lost, null when it is held and only threw, undefined when nothing
    * tells it any more.

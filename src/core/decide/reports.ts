@@ -9,6 +9,13 @@ import { anyOf, itself, operators, system } from "./authority.ts";
 import type { CommandOf, Decision, Json, Rows, Surroundings } from "./command.ts";
 import { accept, bytes, cannot, noAgent, noBead, refuse, staleness, takes } from "./tools.ts";
 
+/** What may be said to a prompt whose driver gives no answers to choose from. */
+const PERMISSION = [
+  { id: "allow", label: "Allow" },
+  { id: "deny", label: "Deny" },
+  { id: "always", label: "Always" },
+];
+
 /** The container reports with the token of the agent that it reports of. */
 const ofItself = anyOf<{ readonly agentId: string }>(operators, itself);
 /** And the patrol has looked for itself. */
@@ -23,6 +30,7 @@ export const REPORTS: Rows<
   | "progressed"
   | "checkpoint"
   | "say_status"
+  | "asked"
   | "permission_asked"
   | "permission_answered"
 > = {
@@ -59,6 +67,24 @@ export const REPORTS: Rows<
         statusLine(context) === line ? null : { type: "agent.status_said", agentId, dispatchId: dispatch, line },
       ),
   },
+  asked: {
+    may: ofItself,
+    run: (world, { agentId, dispatchId: named, ask }, around) =>
+      report(world, agentId, named ?? around.caller.dispatchId, "ask", around, (dispatch) => {
+        const { id: askId, kind, text, command, options } = ask;
+        const choices = kind === "permission" && options.length === 0 ? PERMISSION : options;
+        return {
+          type: "agent.asked",
+          agentId,
+          dispatchId: dispatch,
+          askId,
+          kind,
+          text,
+          command,
+          options: [...choices],
+        };
+      }),
+  },
   permission_asked: {
     may: ofItself,
     run: (world, { agentId, prompt }, around) =>
@@ -81,7 +107,7 @@ export const REPORTS: Rows<
 };
 
 function exited(world: World, command: CommandOf<"exited">, around: Surroundings): Decision {
-  const { agentId, dispatchId: named, outcome, reason, resetAt, setAside = [] } = command;
+  const { agentId, dispatchId: named, outcome, reason, resetAt, ending, runtime, setAside = [] } = command;
   const decision = report(world, agentId, named ?? around.caller.dispatchId, "completed", around, (dispatch) => ({
     type: "agent.exited",
     agentId,
@@ -89,6 +115,8 @@ function exited(world: World, command: CommandOf<"exited">, around: Surroundings
     outcome,
     reason: clip(reason),
     resetAt,
+    ...(ending === undefined ? {} : { ending }),
+    ...(runtime === undefined ? {} : { runtime }),
   }));
   const beadId = world.agents.get(agentId)?.context.hook ?? null;
   const isNews = decision.ok && decision.facts.some(({ type }) => type === "agent.exited");
@@ -175,6 +203,7 @@ function checkpoint(world: World, agentId: string, data: Json, around: Surroundi
   const stale = staleness(world, agentId, around.caller.dispatchId, "checkpoint", agent.context.hook);
   if (stale) return stale;
   const sum = digest(JSON.stringify(data));
+  const head = around.headOf?.(agentId);
   // The same checkpoint again proves nothing and changes nothing.
   if (agent.context.checkpoint?.digest === sum) return accept([], { agentId });
   return accept(
@@ -186,6 +215,7 @@ function checkpoint(world: World, agentId: string, data: Json, around: Surroundi
         beadId: agent.context.hook,
         digest: sum,
         data,
+        ...(head === undefined ? {} : { head }),
       },
     ],
     { agentId },

@@ -13,6 +13,7 @@ export const AGENT_WAKERS: Readonly<Record<string, string>> = {
     "agent.answered: an operator; or the process, by progress or its end, which the patrol sees",
   "blocked.onHelp.parked": "agent.answered: an operator",
   "blocked.overBudget": "agent.answered: an operator",
+  "blocked.notAuthorized": "agent.answered or secrets.changed: an operator",
   "blocked.onPermission.waiting": "deadline",
   "blocked.onPermission.escalated":
     "permission.answered or agent.answered: an operator; or the process, by its end, which the patrol sees",

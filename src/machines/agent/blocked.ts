@@ -1,5 +1,7 @@
 import { agentSetup } from "./setup.ts";
 import {
+  answersOne,
+  asksMore,
   blocksOnHelp,
   exits,
   handsIn,
@@ -31,10 +33,14 @@ export const blocked = agentSetup.createStateConfig({
           description: "The process is alive and keeps its slot.",
           tags: ["slot", "patrolled"],
           on: {
-            "agent.answered": {
-              target: "#agent.working.process.running",
-              actions: ["pushAnswer", "mailAnswer", "startProgressClock"],
-            },
+            "agent.answered": [
+              answersOne,
+              {
+                target: "#agent.working.process.running",
+                actions: ["pushAnswer", "giveAnswer", "mailAnswer", "startProgressClock"],
+              },
+            ],
+            "agent.asked": asksMore,
             "agent.progressed": runsHeard,
             "agent.checkpointed": [
               {
@@ -57,7 +63,7 @@ export const blocked = agentSetup.createStateConfig({
         parked: {
           description: "The process ended while it waited; the answer starts it again from its checkpoint.",
           on: {
-            "agent.answered": { target: "#agent.restarting", actions: ["mailAnswer", "waitForNothing"] },
+            "agent.answered": { target: "#agent.restarting", actions: ["forgetAsks", "mailAnswer", "waitForNothing"] },
             "agent.checkpointed": saves,
             "hand_in.settled": isSettledGone,
           },
@@ -69,10 +75,14 @@ export const blocked = agentSetup.createStateConfig({
       initial: "waiting",
       on: {
         "permission.answered": runsHeard,
-        "agent.answered": {
-          target: "#agent.working.process.running",
-          actions: ["pushAnswer", "mailAnswer", "startProgressClock"],
-        },
+        "agent.answered": [
+          answersOne,
+          {
+            target: "#agent.working.process.running",
+            actions: ["pushAnswer", "giveAnswer", "mailAnswer", "startProgressClock"],
+          },
+        ],
+        "agent.asked": asksMore,
         "agent.progressed": runsHeard,
         "agent.checkpointed": [
           {
@@ -108,6 +118,15 @@ export const blocked = agentSetup.createStateConfig({
         "Ended because its money or its tokens were used up. Only a person starts it again, from its checkpoint.",
       on: {
         "agent.answered": { target: "#agent.restarting", actions: ["mailAnswer", "waitForNothing"] },
+        "agent.checkpointed": saves,
+      },
+    },
+    notAuthorized: {
+      description:
+        "Ended because its key was not taken. Not charged; goes on when a person says so, or the secrets change.",
+      on: {
+        "agent.answered": { target: "#agent.restarting", actions: ["mailAnswer", "waitForNothing"] },
+        "secrets.changed": { target: "#agent.restarting", actions: ["waitForNothing"] },
         "agent.checkpointed": saves,
       },
     },

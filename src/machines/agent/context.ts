@@ -1,8 +1,10 @@
 import { dispatchId, type AgentId } from "../../events/dispatch-id.ts";
+import type { Ending } from "../../events/ending.ts";
 import type { Outcome, Role } from "../../events/facts.ts";
 import type { Resolution } from "../../events/hand-in.ts";
 import type { RefusalCode } from "../../events/refusal-code.ts";
 import type { Settings } from "../../events/settings.ts";
+import type { Ask, Used } from "./driver.ts";
 import { exponential, type MachineEvent } from "../event.ts";
 
 /** What was handed in and waits for an answer, or for a person. */
@@ -60,6 +62,9 @@ export interface AgentContext {
     readonly at: number;
     /** Refused for what was asked. */
     readonly input?: true;
+    /** What kind of end it was, and what ran, as its driver says. */
+    readonly ending?: Ending;
+    readonly runtime?: string;
   } | null;
   /** The newest checkpoint: whose it is and what it looks like; its data is kept beside. */
   readonly checkpoint: { readonly seq: number; readonly beadId: string; readonly digest: string } | null;
@@ -83,6 +88,15 @@ export interface AgentContext {
   readonly told?: "busy" | "silent" | undefined;
   /** It waits for its model: since when, and until when its clocks stand still for it. */
   readonly waiting?: { readonly since: number; readonly until: number; readonly isOver: boolean } | undefined;
+  /** Its conversation on its newest bead, which its next dispatch there goes on with. */
+  readonly session?: { readonly driver: string; readonly id: string; readonly beadId: string | null } | undefined;
+  /** What its conversations on its newest bead have used. */
+  readonly usage?: { readonly beadId: string | null; readonly at: number; readonly sessions: readonly Used[] };
+  /** What waits for an answer, oldest first; and everything that its newest dispatch asked. */
+  readonly asks?: readonly Ask[] | undefined;
+  readonly asked?: readonly string[] | undefined;
+  /** By what the attempts of its bead were reset so far. */
+  readonly resets?: { readonly notes: number; readonly head: string | null } | undefined;
   /** Its bead's own limit for being busy without progress, ms. */
   readonly expectMs?: number | undefined;
   /** Absent until something is handed in. */
@@ -120,4 +134,6 @@ export const forgotten = {
   branch: null,
   blockedAt: null,
   handIn: undefined,
+  asks: undefined,
+  resets: undefined,
 } satisfies Partial<AgentContext>;

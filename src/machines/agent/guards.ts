@@ -2,6 +2,8 @@ import type { Outcome } from "../../events/facts.ts";
 import { dispatchId, dispatchNumber } from "../../events/dispatch-id.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { expect, type MachineEvent } from "../event.ts";
+import { isMoreUsage, isNewAsk } from "./driver.ts";
+import { rulesAtLeast } from "../../events/rules.ts";
 import { isOver, plus } from "../time.ts";
 import { isActivityNews, isBusyForLong, isBusyForTooLong, isProgressNews } from "./clocks.ts";
 import { idleFor, isUndecided, type AgentContext } from "./context.ts";
@@ -10,6 +12,16 @@ import { idleFor, isUndecided, type AgentContext } from "./context.ts";
 
 /** How a process ended, if that is what the event says. */
 const outcomeOf = (event: MachineEvent): Outcome | null => (event.type === "agent.exited" ? event.outcome : null);
+
+/** Its container has seen a commit of its own that is none of those at which attempts were reset before. */
+export const hasNewCommit = (context: AgentContext, event: MachineEvent): boolean => {
+  const { head } = expect(event, "agent.checkpointed");
+  return head !== undefined && head !== context.resets?.head;
+};
+
+/** A checkpoint that resets the attempts: from rules 2 on there is a commit that is new, or it is one of the few that count alone. */
+export const provesProgress = (context: AgentContext, event: MachineEvent): boolean =>
+  !rulesAtLeast(event.ruleSet, 2) || hasNewCommit(context, event) || (context.resets?.notes ?? 0) < LIMITS.note_resets;
 
 type Guard = (asked: { readonly context: AgentContext; readonly event: MachineEvent }) => boolean;
 
@@ -54,6 +66,11 @@ export const GUARDS = {
     return idle_ms >= event.settings.gupp_escalate_ms && idle_ms < event.settings.gupp_restart_ms;
   },
   guppRestartIsDue: ({ context, event }) => idleFor(context, event) >= event.settings.gupp_restart_ms,
+  isNewAsk: ({ context, event }) => isNewAsk(context, event),
+  isQuestion: ({ event }) => expect(event, "agent.asked").kind === "question",
+  hasMoreAsks: ({ context }) => (context.asks?.length ?? 0) > 1,
+  isMoreUsage: ({ context, event }) => isMoreUsage(context, event),
+  wasNotAuthorized: ({ event }) => outcomeOf(event) === "not_authorized",
   isProgressNews: ({ context, event }) => isProgressNews(context, event),
   isActivityNews: ({ context, event }) => isActivityNews(context, event),
   isWaitingForModel: ({ context }) => context.waiting !== undefined,

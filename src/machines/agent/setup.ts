@@ -15,7 +15,9 @@ import {
   waitFor,
   waitIsOver,
 } from "./clocks.ts";
-import { GUARDS } from "./guards.ts";
+import { withAsk, withUsage } from "./driver.ts";
+import { exitOf, isAskAnswered, resetBy, resetsAfter } from "./ends.ts";
+import { GUARDS, provesProgress } from "./guards.ts";
 import { forgotten, idleFor, newest, restartBackoff, type AgentContext } from "./context.ts";
 import {
   escalation,
@@ -30,16 +32,6 @@ import {
 } from "./says.ts";
 
 /** What the agent's chart is made of: its guards, what it remembers, what it asks of the container, what it tells others. */
-
-/** How its newest dispatch ended. */
-function exitOf(event: MachineEvent): NonNullable<AgentContext["exit"]> {
-  const { at } = event;
-  if (event.type === "agent.exited") return { outcome: event.outcome, reason: event.reason, at };
-  if (event.type === "work.lost") return { outcome: "evicted", reason: event.reason, at };
-  if (event.type !== "start.refused") return { outcome: "lease_over", reason: "not heard from within its lease", at };
-  const reason = clip(`HTTP ${event.status}: ${event.error}`);
-  return { outcome: "refused", reason, at, ...(event.input === true ? { input: true } : {}) };
-}
 
 /** Something is said to the process while it runs. */
 const tell = (context: AgentContext, { seq }: MachineEvent, prompt: string): Effect => ({
@@ -62,7 +54,8 @@ export const agentSetup = setup({
     // Context
     rememberHook: assign(({ event }) => {
       const hooked = expect(event, "agent.hooked");
-      return { ...forgotten, hook: hooked.beadId, attempts: hooked.attempts, branch: hooked.branch };
+      const { beadId: hook, attempts, branch, resets } = hooked;
+      return { ...forgotten, hook, attempts, branch, ...(resets === undefined ? {} : { resets }) };
     }),
     forgetHook: assign(forgotten),
     rememberGrant: assign(({ context, event }) => {
@@ -80,6 +73,7 @@ export const agentSetup = setup({
         handIn: undefined,
         ...(rulesAtLeast(event.ruleSet, 2) ? { isLookedAt: true as const } : {}),
         ...noClocks(context),
+        ...("asked" in context ? { asks: undefined, asked: undefined } : {}),
         ...(grant.expectMs === undefined && !("expectMs" in context) ? {} : { expectMs: grant.expectMs }),
         branch: grant.branch,
       };
@@ -98,6 +92,7 @@ export const agentSetup = setup({
       progressAt: event.at,
       blockedAt: null,
       ...("waiting" in context ? { waiting: undefined } : {}),
+      ...("asks" in context ? { asks: undefined } : {}),
     })),
     moveProgressClock: assign(({ context, event }) => proved(context, event, event.at)),
     moveObservedProgress: assign(({ context, event }) => observedProgress(context, event)),
@@ -115,7 +110,25 @@ export const agentSetup = setup({
     rememberStatus: assign(({ context, event }) => ({
       said: { line: expect(event, "agent.status_said").line, dispatchN: context.dispatchN },
     })),
-    clearCharges: assign({ attempts: 0, exhausted: 0, uncharged: 0 }),
+    rememberSession: assign(({ context, event }) => {
+      const { driver, session } = expect(event, "agent.session");
+      return { session: { driver, id: session, beadId: context.hook } };
+    }),
+    rememberUsage: assign(({ context, event }) => withUsage(context, event)),
+    rememberAsk: assign(({ context, event }) => withAsk(context, event)),
+    forgetAsk: assign(({ context }) => ({ asks: context.asks?.slice(1) })),
+    forgetAsks: assign({ asks: undefined }),
+    clearCharges: assign(({ context, event }) => {
+      if (context.attempts > 0 && !provesProgress(context, event)) return { uncharged: 0 };
+      // Only what resets anything uses up what may reset.
+      const isReset = context.attempts > 0 && rulesAtLeast(event.ruleSet, 2);
+      return {
+        attempts: 0,
+        exhausted: 0,
+        uncharged: 0,
+        ...(isReset ? { resets: resetsAfter(context, event) } : {}),
+      };
+    }),
     forgiveAgent: assign({ exhausted: 0, quarantinedUntil: null }),
     waitForStop: assign(({ event }) => ({ stopUntil: event.at + LIMITS.stop_lease_ms, progressAt: null })),
     becauseStalled: assign({ stopReason: "stalled" as const }),
@@ -126,8 +139,12 @@ export const agentSetup = setup({
       // What it waits for now is something else.
       ...(handIn?.refused ? { handIn: { ...handIn, refused: { ...handIn.refused, isLast: false } } } : {}),
     })),
-    rememberExit: assign(({ event }) => ({
+    rememberExit: assign(({ context, event }) => ({
       exit: exitOf(event),
+      // A conversation that is too long is no help to the next dispatch.
+      ...(event.type === "agent.exited" && event.ending === "context_full" && "session" in context
+        ? { session: undefined }
+        : {}),
       leaseUntil: null,
       progressAt: null,
       stopUntil: null,
@@ -193,6 +210,7 @@ export const agentSetup = setup({
     // Effects: what the container is asked to do
     startContainer: ({ context, event }): Effect => {
       const grant = expect(event, "dispatch.granted");
+      const { session } = context;
       return {
         kind: "container.start",
         key: `${grant.dispatchId}:container.start`,
@@ -202,6 +220,7 @@ export const agentSetup = setup({
         branch: grant.branch,
         rework: grant.rework,
         resume: context.checkpoint !== null && context.checkpoint.beadId === grant.beadId,
+        ...(session?.beadId === grant.beadId ? { session: { driver: session.driver, id: session.id } } : {}),
       };
     },
     stopContainer: ({ context, event }): Effect => ({
@@ -212,7 +231,19 @@ export const agentSetup = setup({
       reason: event.type === "TICK" ? "no progress" : event.type,
     }),
     pushGuppMessage: ({ context, event }): Effect => tell(context, event, guppText(context, event)),
-    pushAnswer: ({ context, event }): Effect => tell(context, event, expect(event, "agent.answered").answer),
+    /** Where it asked with an id of its own, its driver is answered; where it did not, it is told as anything else. */
+    pushAnswer: ({ context, event }): Effect[] =>
+      isAskAnswered(event) ? [] : [tell(context, event, expect(event, "agent.answered").answer)],
+    giveAnswer: ({ context, event }): Effect[] => {
+      const { answer, by, askId, optionId = null } = expect(event, "agent.answered");
+      if (askId === undefined) return [];
+      const { id: agentId } = context;
+      const key = `${newest(context)}:container.answer:${event.seq}`;
+      return [
+        { kind: "container.answer", key, agentId, dispatchId: newest(context), askId, optionId, text: answer, by },
+      ];
+    },
+    pushMissedAnswer: ({ context, event }): Effect => tell(context, event, expect(event, "answer.missed").answer),
 
     inspectWork: ({ context, event }): Effect => ({
       kind: "work.inspect",
@@ -274,6 +305,14 @@ export const agentSetup = setup({
         `Agent ${context.id} ended on bead ${context.hook ?? "(none)"}: ${context.exit?.reason ?? "no reason given"}. It is not started again until somebody answers; its checkpoint is kept.`,
         "over_budget",
       ),
+    escalateKey: ({ context, event }): Fact =>
+      escalation(
+        context,
+        event,
+        `the key of ${context.name} was not taken`,
+        `Agent ${context.id} ended on bead ${context.hook ?? "(none)"}: ${context.exit?.reason ?? "no reason given"}. Nothing is charged. Set the right key among the rig's secrets and answer it, and it goes on.`,
+        "not_authorized",
+      ),
     escalateExhaustion: ({ context, event }): Fact =>
       escalation(
         context,
@@ -294,8 +333,10 @@ export const agentSetup = setup({
           ],
     reportChargedFailure: ({ context }): Fact[] => failure(context, true),
     reportUnchargedFailure: ({ context }): Fact[] => failure(context, false),
-    resetAttempts: ({ context }): Fact[] =>
-      context.hook === null || context.attempts === 0 ? [] : [{ type: "attempts.reset", beadId: context.hook }],
+    resetAttempts: ({ context, event }): Fact[] => {
+      if (context.hook === null || context.attempts === 0 || !provesProgress(context, event)) return [];
+      return [{ type: "attempts.reset", beadId: context.hook, ...resetBy(context, event) }];
+    },
     submitReview: ({ context, event }): Fact => {
       const done = expect(event, "agent.done");
       return {
@@ -333,16 +374,25 @@ export const agentSetup = setup({
         "hand_in",
       );
     },
-    mailAnswer: ({ context, event }): Fact => {
+    mailMissedAnswer: ({ context, event }): Fact => {
+      const missed = expect(event, "answer.missed");
+      const mailId = `mail-${context.id}-${event.seq}`;
+      return { type: "mail.sent", mailId, from: missed.by, to: context.id, subject: "ANSWER", body: missed.answer };
+    },
+    mailAnswer: ({ context, event }): Fact[] => {
       const answered = expect(event, "agent.answered");
-      return {
-        type: "mail.sent",
-        mailId: `mail-${context.id}-${event.seq}`,
-        from: answered.by,
-        to: context.id,
-        subject: "ANSWER",
-        body: answered.answer,
-      };
+      // Its driver waits for it: a letter is sent only when nobody took the answer.
+      if (isAskAnswered(event) && context.asks !== undefined) return [];
+      return [
+        {
+          type: "mail.sent",
+          mailId: `mail-${context.id}-${event.seq}`,
+          from: answered.by,
+          to: context.id,
+          subject: "ANSWER",
+          body: answered.answer,
+        },
+      ];
     },
   },
 });

@@ -21,6 +21,11 @@ export const exits = [
     actions: ["rememberExit", "waitForReset"],
   },
   {
+    guard: and(["isCurrentDispatch", "wasNotAuthorized"]),
+    target: "#agent.blocked.notAuthorized",
+    actions: ["rememberExit", "startWaiting", "escalateKey"],
+  },
+  {
     guard: and(["isCurrentDispatch", "wasOverBudget"]),
     target: "#agent.blocked.overBudget",
     actions: ["rememberExit", "startWaiting", "escalateBudget"],
@@ -61,6 +66,23 @@ export const blocksOnPermission = {
   target: "#agent.blocked.onPermission.waiting",
   actions: ["markHeard", "startWaiting"],
 } as const;
+/** A driver asks with an id of its own: a question, or whether it may do exactly this. */
+export const blocksOnAsk = [
+  {
+    guard: and(["isCurrentDispatch", "isNewAsk", "isQuestion"]),
+    target: "#agent.blocked.onHelp.waiting",
+    actions: ["markHeard", "startWaiting", "rememberAsk"],
+  },
+  {
+    guard: and(["isCurrentDispatch", "isNewAsk"]),
+    target: "#agent.blocked.onPermission.waiting",
+    actions: ["markHeard", "startWaiting", "rememberAsk"],
+  },
+] as const;
+/** It asks one more thing while it waits. */
+export const asksMore = { guard: and(["isCurrentDispatch", "isNewAsk"]), actions: ["rememberAsk"] } as const;
+/** Of several asks one is answered: it goes on waiting for the others. */
+export const answersOne = { guard: "hasMoreAsks", actions: ["giveAnswer", "forgetAsk"] } as const;
 export const saves = { guard: "isCurrentDispatch", actions: ["rememberCheckpoint"] } as const;
 export const savesNew = {
   guard: and(["isCurrentDispatch", "isNewCheckpoint"]),

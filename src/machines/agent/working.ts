@@ -1,6 +1,7 @@
 import { and } from "xstate";
 import { agentSetup } from "./setup.ts";
 import {
+  blocksOnAsk,
   blocksOnHelp,
   blocksOnPermission,
   exits,
@@ -27,6 +28,7 @@ export const working = agentSetup.createStateConfig({
     "rig.destroyed": leaveAlive,
     "agent.asked_help": blocksOnHelp,
     "permission.asked": blocksOnPermission,
+    "agent.asked": [...blocksOnAsk],
   },
   states: {
     process: {
@@ -96,6 +98,7 @@ export const working = agentSetup.createStateConfig({
             },
             "agent.asked_help": {},
             "permission.asked": {},
+            "agent.asked": {},
             TICK: { guard: "askIsDue", actions: ["inspectWork", "askLater"] },
           },
         },
@@ -107,6 +110,7 @@ export const working = agentSetup.createStateConfig({
             // It was told to stop; what it asks for now is asked again by its next dispatch.
             "agent.asked_help": {},
             "permission.asked": {},
+            "agent.asked": {},
             TICK: [
               {
                 guard: and(["stopIsOver", "wasEvicted"]),

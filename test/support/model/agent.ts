@@ -45,6 +45,12 @@ export const driverModel: Model = {
 const IN_A_DRIVER: ReadonlySet<string> = new Set<Fact["type"]>([
   "agent.heard",
   "start.accepted",
+  "agent.answered",
+  "agent.asked",
+  "agent.session",
+  "agent.usage",
+  "answer.missed",
+  "secrets.changed",
   "agent.observed",
   "agent.silent",
   "agent.waiting",
@@ -156,11 +162,23 @@ export function keyOf(world: World, agent: AgentSnapshot): string {
   ]);
 }
 
-const OUTCOMES: readonly Outcome[] = ["completed", "failed", "gone", "rate_limited", "evicted", "over_budget", "place"];
+const OUTCOMES: readonly Outcome[] = [
+  "completed",
+  "failed",
+  "gone",
+  "rate_limited",
+  "evicted",
+  "over_budget",
+  "place",
+  "not_authorized",
+];
 
 /** What a driver's facts add to what guards can see. */
 function driverKeyOf(world: World, agent: AgentSnapshot): unknown {
-  if (!agent.matches("working") || !hasNoPast(agent.context)) return null;
+  const { asks, asked, usage } = agent.context;
+  if (agent.matches("blocked")) return [asks?.length ?? 0];
+  if (!agent.matches("working") || !hasNoPast(agent.context)) return [usage !== undefined];
+  if (asked !== undefined || usage !== undefined) return [asked, usage !== undefined];
   const { model, busy, expected } = deadlinesOf(world, agent.context);
   return [clocksOf(agent.context), ...[model, busy, expected].map((deadline) => side(world.at, deadline))];
 }
@@ -171,6 +189,8 @@ function driverMoves({ context }: AgentSnapshot, at: number, granted: Fact, disp
   return [
     move(at, { ...granted, expectMs: EXPECT_MS } as Fact),
     ...dispatches.flatMap((dispatch) => clockMoves(dispatch, at)),
+    ...dispatches.flatMap((dispatch) => toldMoves(dispatch).map((fact) => move(at, fact))),
+    move(at, { type: "secrets.changed" }),
   ];
 }
 
@@ -245,6 +265,28 @@ function clockMoves(dispatch: string, at: number): Move[] {
     { type: "agent.waiting", ...of, for: null, since: now, until: null },
   ];
   return facts.map((fact) => move(now, fact));
+}
+
+/** What its driver tells besides. */
+function toldMoves(dispatch: string): Fact[] {
+  const of = { agentId: ID, dispatchId: dispatch } as const;
+  const ask = { type: "agent.asked", ...of, text: "may I?", command: null, options: [] } as const;
+  return [
+    { ...ask, askId: "1", kind: "question" } as unknown as Fact,
+    { ...ask, askId: "2", kind: "permission" } as unknown as Fact,
+    { type: "agent.session", ...of, driver: "d", session: "s" },
+    {
+      type: "agent.usage",
+      ...of,
+      session: "s",
+      inputTokens: 1,
+      cachedTokens: 0,
+      outputTokens: 1,
+      model: null,
+      costMicrodollars: null,
+    },
+    { type: "answer.missed", ...of, askId: "1", answer: "yes", by: "operator", error: "nobody waits" },
+  ];
 }
 
 const done = (dispatch: string, beadId: string): Fact => ({

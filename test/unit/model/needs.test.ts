@@ -60,6 +60,7 @@ const STATES: Record<string, Rule> = {
   },
   "bead in_progress": { silent: "its agent speaks for it" },
   "bead in_review": { silent: "its review speaks for it" },
+  "agent blocked.notAuthorized": { need: "not_authorized" },
   "agent working.progress.waiting": { silent: "its model takes its time; there is a deadline" },
   "agent working.progress.overdue": { need: "model_silent" },
   "bead closed": { silent: "it is done" },

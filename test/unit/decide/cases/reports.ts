@@ -2,6 +2,7 @@ import { LIMITS } from "../../../../src/events/limits.ts";
 import { as, done, exits, slung } from "../../incidents/words.ts";
 import type { HandInDecision } from "../../../../src/events/hand-in.ts";
 import type { RefusalCode } from "../../../../src/events/refusal-code.ts";
+import type { Ask } from "../../../../src/machines/agent/driver.ts";
 import type { TestRig } from "../../../support/node-rig.ts";
 import { noAgent, openBead, polecat, running, overtaken, type Case, type Setup, work } from "./case.ts";
 
@@ -23,8 +24,22 @@ const refusedForGood =
     return { command: { type: "settle_hand_in", beadId, decision, note: null } };
   };
 
+const ask: Ask = { id: "1", kind: "permission", text: "may I?", command: "ls", options: [] };
+
 /** The cases of what processes say of themselves, and mail. */
 export const REPORTS = {
+  asked: {
+    accepts: [
+      ["a running agent", running((agentId) => ({ type: "asked", agentId, dispatchId: null, ask })), ["agent.asked"]],
+      [
+        "an older dispatch",
+        overtaken((agentId) => ({ type: "asked", agentId, dispatchId: null, ask })),
+        ["report.stale"],
+      ],
+    ],
+    again: "nothing",
+    refuses: [noAgent({ type: "asked", agentId: "ghost", dispatchId: null, ask })],
+  },
   done: {
     accepts: [
       ["a running agent", running((agentId) => ({ type: "done", agentId, ...work })), ["agent.done"]],

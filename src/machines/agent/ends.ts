@@ -1,0 +1,42 @@
+import { clip } from "../../events/facts.ts";
+import { rulesAtLeast } from "../../events/rules.ts";
+import { expect, type MachineEvent } from "../event.ts";
+import type { AgentContext } from "./context.ts";
+import { hasNewCommit } from "./guards.ts";
+
+/** How dispatches end, and what takes their charges away again. */
+
+/** How its newest dispatch ended. */
+export function exitOf(event: MachineEvent): NonNullable<AgentContext["exit"]> {
+  const { at } = event;
+  if (event.type === "agent.exited") {
+    const { outcome, reason, ending, runtime } = event;
+    return {
+      outcome,
+      reason,
+      at,
+      ...(ending === undefined ? {} : { ending }),
+      ...(runtime === undefined ? {} : { runtime }),
+    };
+  }
+  if (event.type === "work.lost") return { outcome: "evicted", reason: event.reason, at };
+  if (event.type !== "start.refused") return { outcome: "lease_over", reason: "not heard from within its lease", at };
+  const reason = clip(`HTTP ${event.status}: ${event.error}`);
+  return { outcome: "refused", reason, at, ...(event.input === true ? { input: true } : {}) };
+}
+
+/** What a reset is owed to: a new commit, or a checkpoint alone. By rules 1 nobody asked. */
+export const resetBy = (context: AgentContext, event: MachineEvent): { head?: string; note?: true } => {
+  if (!rulesAtLeast(event.ruleSet, 2)) return {};
+  const { head } = expect(event, "agent.checkpointed");
+  return head !== undefined && hasNewCommit(context, event) ? { head } : { note: true };
+};
+
+export const resetsAfter = (context: AgentContext, event: MachineEvent): NonNullable<AgentContext["resets"]> => {
+  const { notes = 0, head: last = null } = context.resets ?? {};
+  const { head, note } = resetBy(context, event);
+  return { notes: notes + (note === true ? 1 : 0), head: head ?? last };
+};
+
+/** Whether an answer is for something that was asked with an id, so that its driver takes it. */
+export const isAskAnswered = (event: MachineEvent): boolean => expect(event, "agent.answered").askId !== undefined;

@@ -1,0 +1,198 @@
+import { expect, test } from "vitest";
+import { heartbeat } from "../../../src/do/rig.ts";
+import { setSecrets } from "../../../src/do/secrets.ts";
+import { needs } from "../../../src/do/needs.ts";
+import { outcomeOf } from "../../../src/do/patrol.ts";
+import { agent as wireAgent } from "../../../src/do/queries.ts";
+import type { Seen } from "../../../src/do/sightings.ts";
+import { LIMITS } from "../../../src/events/limits.ts";
+import type { TestRig } from "../../support/node-rig.ts";
+import { agentOf, as, beadOf, exits, facts, MINUTE, slung, stateOf, town } from "./words.ts";
+
+/** What drivers of agents tell: conversations, use, asks and their answers, ends. */
+
+const ask = (id: string, kind: "question" | "permission", command: string | null = null) => ({
+  id,
+  kind,
+  text: `may I ${id}?`,
+  command,
+  options: kind === "question" ? [{ id: "b", label: "Blue" }] : [],
+});
+
+const asks = (rig: TestRig, agentId: string, what: ReturnType<typeof ask>) =>
+  rig.run({ type: "asked", agentId, dispatchId: null, ask: what }, as(rig, agentId));
+
+const beat = (rig: TestRig, agentId: string, seen: Seen): void => {
+  const dispatchId = `${agentId}:${agentOf(rig, agentId).context.dispatchN}`;
+  expect(heartbeat(rig.rig, agentId, dispatchId, as(rig, agentId), seen)).toBe(null);
+};
+
+const mails = (rig: TestRig) => facts(rig, "mail.sent").map(({ subject, body }) => [subject, body]);
+
+test("the next dispatch of a bead goes on with the conversation of the one before", async () => {
+  const rig = town();
+  const { agentId } = await slung(rig);
+  for (let i = 0; i < 3; i++) beat(rig, agentId, { session: { driver: "claude", id: "s-1" } });
+  expect(facts(rig, "agent.session").length).toBe(1);
+  await exits(rig, agentId);
+  await rig.advance(rig.now + MINUTE);
+  expect(rig.container.starts.map(({ session }) => session)).toEqual([undefined, { driver: "claude", id: "s-1" }]);
+});
+
+test("a conversation that is too long is not gone on with", async () => {
+  const rig = town();
+  const { agentId } = await slung(rig);
+  beat(rig, agentId, { session: { driver: "claude", id: "s-1" } });
+  rig.run({
+    type: "exited",
+    agentId,
+    dispatchId: `${agentId}:1`,
+    outcome: "failed",
+    reason: "prompt is too long",
+    resetAt: null,
+    ending: "context_full",
+  });
+  await rig.advance(rig.now + MINUTE);
+  expect(rig.container.starts.at(-1)).toMatchObject({ dispatchId: `${agentId}:2` });
+  expect(rig.container.starts.at(-1)?.session).toBe(undefined);
+});
+
+test("use only grows: told twice, late or by an older dispatch it changes nobody", async () => {
+  const rig = town();
+  const { agentId } = await slung(rig);
+  const used = (input_tokens: number) => ({
+    usage: { session: "s", input_tokens, cached_tokens: 0, output_tokens: 5, model: "m", cost_microdollars: 7 },
+  });
+  const shown = () => wireAgent(rig.rig, agentId)?.usage;
+  beat(rig, agentId, used(100));
+  rig.now += LIMITS.usage_granularity_ms - 1;
+  beat(rig, agentId, used(150));
+  expect(facts(rig, "agent.usage").length).toBe(1);
+  rig.now += 1;
+  beat(rig, agentId, used(200));
+  beat(rig, agentId, used(50));
+  expect(shown()).toEqual({ input_tokens: 200, cached_tokens: 0, output_tokens: 5, cost_microdollars: 7 });
+  const told = { session: "s", cachedTokens: 0, outputTokens: 5, model: null, costMicrodollars: null } as const;
+  await exits(rig, agentId);
+  await rig.advance(rig.now + MINUTE);
+  rig.tell({ type: "agent.usage", agentId, dispatchId: `${agentId}:1`, inputTokens: 9_000, ...told });
+  expect(shown()?.input_tokens).toBe(200);
+});
+
+test("a permission shows its exact command with Allow, Deny and Always, and the choice goes to whoever asked", async () => {
+  const rig = town();
+  const given: unknown[] = [];
+  rig.container.onAnswer = (effect) => {
+    given.push([effect.askId, effect.optionId, effect.text]);
+    return { kind: "accepted" };
+  };
+  const { agentId } = await slung(rig);
+  asks(rig, agentId, ask("p1", "permission", "rm -rf build"));
+  expect(asks(rig, agentId, ask("p1", "permission", "rm -rf build")).facts).toEqual([]);
+  expect(stateOf(rig, agentId)).toBe("blocked.onPermission.waiting");
+  const [need] = needs(rig.rig).needs;
+  expect([need?.code, need?.ask?.command, need?.ask?.options.map(({ label }) => label)]).toEqual([
+    "permission",
+    "rm -rf build",
+    ["Allow", "Deny", "Always"],
+  ]);
+  rig.run({ type: "answer", agentId, answer: null, option: "always" });
+  await rig.settled();
+  expect([given, mails(rig), stateOf(rig, agentId)]).toEqual([
+    [["p1", "always", "Always"]],
+    [],
+    "working.process.running + working.progress.fresh",
+  ]);
+  // Answered once; the same ask again is old.
+  expect(asks(rig, agentId, ask("p1", "permission")).facts).toEqual([]);
+});
+
+test("an answer that nobody takes goes the way of a message and a letter", async () => {
+  const rig = town();
+  rig.container.onAnswer = () => ({ kind: "refused", status: 404, error: "nobody waits" });
+  const { agentId } = await slung(rig);
+  asks(rig, agentId, ask("q1", "question"));
+  expect(stateOf(rig, agentId)).toBe("blocked.onHelp.waiting");
+  rig.run({ type: "answer", agentId, answer: null, option: "b" });
+  await rig.settled();
+  expect(mails(rig)).toEqual([["ANSWER", "Blue"]]);
+  expect(rig.container.calls.filter(({ kind }) => kind === "message").length).toBe(1);
+});
+
+test("of two asks both are answered, in their order, before the agent goes on", async () => {
+  const rig = town();
+  const given: unknown[] = [];
+  rig.container.onAnswer = (effect) => {
+    given.push([effect.askId, effect.text]);
+    return { kind: "accepted" };
+  };
+  const { agentId } = await slung(rig);
+  asks(rig, agentId, ask("q1", "question"));
+  asks(rig, agentId, ask("q2", "question"));
+  rig.run({ type: "answer", agentId, answer: "one" });
+  expect(stateOf(rig, agentId)).toBe("blocked.onHelp.waiting");
+  rig.run({ type: "answer", agentId, answer: "two" });
+  await rig.settled();
+  expect(given).toEqual([
+    ["q1", "one"],
+    ["q2", "two"],
+  ]);
+  expect(stateOf(rig, agentId)).toBe("working.process.running + working.progress.fresh");
+});
+
+test("a key that is not taken is charged to nobody, is one need for all, and work goes on when the secrets change", async () => {
+  const rig = town();
+  const agents = [await slung(rig, "one"), await slung(rig, "two")].map(({ agentId }) => agentId);
+  for (const agentId of agents)
+    rig.run({
+      type: "exited",
+      agentId,
+      dispatchId: `${agentId}:1`,
+      ...outcomeOf("failed", "ANTHROPIC_API_KEY was not taken (401)", null, "not_authorized"),
+      reason: "ANTHROPIC_API_KEY was not taken (401)",
+      ending: "not_authorized",
+      runtime: "claude",
+    });
+  await rig.advance(rig.now + 60 * MINUTE);
+  expect(rig.container.starts.length).toBe(2);
+  expect(agents.map((id) => [stateOf(rig, id), agentOf(rig, id).context.attempts])).toEqual(
+    agents.map(() => ["blocked.notAuthorized", 0]),
+  );
+  const told = needs(rig.rig).needs.filter(({ level }) => level === "now");
+  expect(told.map(({ code, count }) => [code, count])).toEqual([["not_authorized", 2]]);
+  expect(told[0]?.text).toMatch(/ANTHROPIC_API_KEY/);
+  setSecrets(rig.rig, { ANTHROPIC_API_KEY: "another" });
+  await rig.advance(rig.now + MINUTE);
+  expect(rig.container.starts.length).toBe(4);
+});
+
+test("a crash loop that saves a fresh note each time runs out of attempts; with a new commit each time it goes on", async () => {
+  for (const isCommitting of [false, true]) {
+    const rig = town();
+    const { agentId, beadId } = await slung(rig);
+    for (let n = 1; n <= 40 && agentOf(rig, agentId).context.hook === beadId; n++) {
+      const head = String(n).padStart(40, "0");
+      beat(rig, agentId, isCommitting ? { head } : {});
+      rig.run({ type: "checkpoint", agentId, data: { n } }, as(rig, agentId));
+      await exits(rig, agentId);
+      await rig.advance(rig.now + 11 * MINUTE);
+    }
+    expect([isCommitting, beadOf(rig, beadId).value]).toEqual([isCommitting, isCommitting ? "in_progress" : "failed"]);
+    // The first notes count: each of them gives the attempts back once.
+    if (!isCommitting) expect(facts(rig, "dispatch.granted").length).toBe(5 + LIMITS.note_resets);
+  }
+});
+
+test("program and model are what the bead says, then its agent's role, then the rig", async () => {
+  const rig = town();
+  rig.run({
+    type: "set_settings",
+    settings: { runtime: "codex", model: "m-rig", programs: { polecat: { model: "m-role" } } },
+  });
+  await slung(rig, "one");
+  await slung(rig, "two", { runtime: "claude", model: "m-bead" });
+  expect(rig.container.starts.map(({ runtime, model }) => [runtime, model])).toEqual([
+    ["codex", "m-role"],
+    ["claude", "m-bead"],
+  ]);
+});

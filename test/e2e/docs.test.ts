@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { PROJECT } from "../../scripts/stack/project.ts";
 import { DEFAULT_GATE } from "../../src/events/gate.ts";
 import { DEFAULT_PLACE } from "../../src/events/place.ts";
-import { DEFAULT_SETTINGS } from "../../src/events/settings.ts";
+import { DEFAULT_SETTINGS, Settings } from "../../src/events/settings.ts";
 import { DEFAULT_WATCH } from "../../src/events/watch.ts";
 
 const read = (file: string): string => readFileSync(path.join(PROJECT, file), "utf8");
@@ -20,7 +20,12 @@ test("docs/operating.md lists every setting with its default", () => {
     ...DEFAULT_PLACE,
     ...DEFAULT_GATE,
     ...DEFAULT_WATCH,
+    // Without any of these, as `programOf` has it.
+    runtime: null,
+    model: null,
+    programs: {},
   });
+  expect([...rows, ...place].length).toBe(Object.keys(Settings.shape).length);
 });
 
 test("docs/dependencies.md names every dependency, and nothing else", () => {

@@ -4,11 +4,12 @@ import { describe, expect, test } from "vitest";
 import { containerGateway } from "../../src/do/gateway.ts";
 import { once } from "../../src/do/idempotency.ts";
 import { needs } from "../../src/do/needs.ts";
+import { execute } from "../../src/do/rig.ts";
 import { Fact } from "../../src/events/facts.ts";
 import { DOOR, LIMITS } from "../../src/events/limits.ts";
 import { BeadCreate, Sling } from "../../src/wire/schemas.ts";
 import { bead } from "../support/node-rig.ts";
-import { beadOf, facts, MINUTE, submitted, town, verdict } from "./incidents/words.ts";
+import { agentOf, as, beadOf, facts, MINUTE, slung, submitted, town, verdict } from "./incidents/words.ts";
 
 /** Both sides of the limits that no other test names, and that each limit has such a test at all. */
 
@@ -16,7 +17,39 @@ type Limit = keyof typeof LIMITS;
 const MEGABYTE = 1_048_576;
 const long = (chars: number): string => "x".repeat(chars);
 const many = (n: number): string[] => Array.from({ length: n }, (_, i) => `l${i}`);
+/** One ask of a driver as a fact. */
+const isAsk = (more: object): boolean =>
+  Fact.safeParse({
+    type: "agent.asked",
+    agentId: "a",
+    dispatchId: "a:1",
+    askId: "q",
+    kind: "question",
+    text: "t",
+    command: null,
+    options: [],
+    ...more,
+  }).success;
+const options = (n: number, label = "l") => Array.from({ length: n }, (_, i) => ({ id: `o${i}`, label }));
 const isBead = (more: object): boolean => Sling.safeParse({ title: "t", ...more }).success;
+
+/** An agent at work that can ask. */
+async function asking() {
+  const rig = town();
+  const { agentId } = await slung(rig);
+  const asks = (id: string) =>
+    execute(
+      rig.rig,
+      {
+        type: "asked",
+        agentId,
+        dispatchId: null,
+        ask: { id, kind: "question", text: `may I ${id}?`, command: null, options: [] },
+      },
+      as(rig, agentId),
+    );
+  return { rig, agentId, asks };
+}
 
 /** At the limit, and one over it. */
 const SIDES: Partial<Record<Limit, (n: number) => boolean | Promise<boolean>>> = {
@@ -24,6 +57,35 @@ const SIDES: Partial<Record<Limit, (n: number) => boolean | Promise<boolean>>> =
   title_chars: (n) => BeadCreate.safeParse({ type: "issue", title: long(n) }).success,
   labels: (n) => isBead({ labels: many(n) }),
   label_chars: (n) => isBead({ labels: [long(n)] }),
+  ask_id_chars: (n) => isAsk({ askId: long(n) }),
+  ask_text_chars: (n) => isAsk({ text: long(n) }),
+  ask_command_chars: (n) => isAsk({ command: long(n) }),
+  ask_options: (n) => isAsk({ options: options(n) }),
+  option_label_chars: (n) => isAsk({ options: options(1, long(n)) }),
+  asks_waiting: async (n) => {
+    const { rig, agentId, asks } = await asking();
+    for (let i = 1; i < n; i++) asks(`q${i}`);
+    const last = asks(`q${n}`);
+    return last.ok && agentOf(rig, agentId).context.asks?.length === n;
+  },
+  asks_remembered: async (n) => {
+    const { rig, agentId, asks } = await asking();
+    for (let i = 1; i <= n; i++) {
+      asks(`q${i}`);
+      rig.run({ type: "answer", agentId, answer: "yes" });
+    }
+    // The first is known still: asked again, it is no news.
+    const before = facts(rig, "agent.asked").length;
+    asks("q1");
+    return facts(rig, "agent.asked").length === before;
+  },
+  sessions_counted: async (n) => {
+    const { rig, agentId } = await asking();
+    const used = { inputTokens: 1, cachedTokens: 0, outputTokens: 1, model: null, costMicrodollars: null };
+    for (let i = 1; i <= n; i++)
+      rig.tell({ type: "agent.usage", agentId, dispatchId: `${agentId}:1`, session: `s${i}`, ...used });
+    return agentOf(rig, agentId).context.usage?.sessions[0]?.session === "s1";
+  },
   blockers: (n) => isBead({ blocked_by: many(n) }),
   idempotency_keys: (n) => {
     const rig = town();

@@ -69,21 +69,7 @@ export const REPORTS: Rows<
   },
   asked: {
     may: ofItself,
-    run: (world, { agentId, dispatchId: named, ask }, around) =>
-      report(world, agentId, named ?? around.caller.dispatchId, "ask", around, (dispatch) => {
-        const { id: askId, kind, text, command, options } = ask;
-        const choices = kind === "permission" && options.length === 0 ? PERMISSION : options;
-        return {
-          type: "agent.asked",
-          agentId,
-          dispatchId: dispatch,
-          askId,
-          kind,
-          text,
-          command,
-          options: [...choices],
-        };
-      }),
+    run: asked,
   },
   permission_asked: {
     may: ofItself,
@@ -105,6 +91,27 @@ export const REPORTS: Rows<
       })),
   },
 };
+
+/** One more than may wait is refused, so that whoever asks can ask again: it would never be answered otherwise. */
+function asked(world: World, { agentId, dispatchId: named, ask }: CommandOf<"asked">, around: Surroundings): Decision {
+  const { id: askId, kind, text, command, options } = ask;
+  const choices = kind === "permission" && options.length === 0 ? PERMISSION : options;
+  const decision = report(world, agentId, named ?? around.caller.dispatchId, "ask", around, (dispatch) => ({
+    type: "agent.asked",
+    agentId,
+    dispatchId: dispatch,
+    askId,
+    kind,
+    text,
+    command,
+    options: [...choices],
+  }));
+  const isNews = decision.ok && decision.facts.some(({ type }) => type === "agent.asked");
+  const waiting = world.agents.get(agentId)?.context.asks?.length ?? 0;
+  return isNews && waiting >= LIMITS.asks_waiting
+    ? refuse(429, `agent ${agentId} waits for ${waiting} answers already; ask again when one of them was given`)
+    : decision;
+}
 
 function exited(world: World, command: CommandOf<"exited">, around: Surroundings): Decision {
   const { agentId, dispatchId: named, outcome, reason, resetAt, ending, runtime, setAside = [] } = command;

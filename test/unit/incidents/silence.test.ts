@@ -62,6 +62,7 @@ const WAYS: Record<string, (rig: TestRig) => Promise<Pair>> = {
     await rig.tickAt(rig.now + 10 * SECOND);
     return { agentId, beadId: pausedBead(rig) };
   },
+  "blocked.notAuthorized": (rig) => ended(rig, "not_authorized"),
   "blocked.overBudget": (rig) => ended(rig, "over_budget"),
   "exited.crashed": (rig) => ended(rig, "failed"),
   "exited.completed": (rig) => ended(rig, "completed"),
@@ -116,7 +117,7 @@ const way = (state: string, rig: TestRig): Promise<Pair> =>
 
 async function ended(
   rig: TestRig,
-  outcome: "failed" | "completed" | "rate_limited" | "evicted" | "over_budget" | "place",
+  outcome: "failed" | "completed" | "rate_limited" | "evicted" | "over_budget" | "place" | "not_authorized",
 ): Promise<Pair> {
   const made = await slung(rig);
   await exits(rig, made.agentId, outcome);

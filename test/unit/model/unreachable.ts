@@ -7,6 +7,8 @@ const A_PROCESS_HAS_A_HOOK =
   "a dispatch is granted for the bead on the hook only, and losing the hook ends it: the branch is for agents restored from elsewhere";
 const A_PROMPT_WAS_HEARD =
   "only a dispatch that was heard from asks for a permission, and then it cannot be gone before its start was heard of";
+const WHO_STARTS_HAS_ASKED_NOTHING =
+  "what a dispatch asks ends its start, and the next one begins with nothing asked: the branch is for agents restored from elsewhere";
 
 export const UNREACHABLE: Readonly<
   Record<Kind, { readonly states?: Reasons; readonly transitions?: Reasons; readonly guards?: Reasons }>
@@ -20,6 +22,8 @@ export const UNREACHABLE: Readonly<
       "agent.exited|TICK|0 [hasHook]=false": A_PROCESS_HAS_A_HOOK,
       "agent.exited.completed|TICK|1 [hasHook]=false": A_PROCESS_HAS_A_HOOK,
       "agent.blocked.onPermission|agent.exited|0 [wasGoneTooEarly]=true": A_PROMPT_WAS_HEARD,
+      "agent.restarting.starting|agent.asked|0 [isNewAsk]=false": WHO_STARTS_HAS_ASKED_NOTHING,
+      "agent.restarting.starting|agent.asked|1 [isNewAsk]=false": WHO_STARTS_HAS_ASKED_NOTHING,
       "agent.working.progress.checked|TICK|0 [isWatched]=false":
         "who is not watched is never sent a GUPP_CHECK, and nobody's role changes",
     },

@@ -54,6 +54,7 @@ function heartbeatOf(run: Run): HeartbeatReport {
     active_tools: status.activeTools,
     message_count: status.messageCount,
     ...(status.progressAt === undefined ? {} : { progress_at: status.progressAt }),
+    ...(status.head === undefined ? {} : { head: status.head }),
     ...(status.session === undefined ? {} : { session: status.session }),
     ...(status.usage === undefined ? {} : { usage: status.usage }),
     ...(status.waiting === undefined ? {} : { waiting: status.waiting }),

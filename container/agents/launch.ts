@@ -20,6 +20,7 @@ import { handInFor } from "./hand-in-for.ts";
 import { startHeartbeat } from "./heartbeats.ts";
 import type { EventRing } from "./output.ts";
 import type { Roster } from "./roster.ts";
+import { ownHead } from "./own-head.ts";
 import { type Run, exitReasonOf, isLive, noteLine } from "./run.ts";
 import { tailOf } from "./tail.ts";
 import { type AgentProcess, type Exit, spawnAgent } from "./supervisor.ts";
@@ -211,12 +212,14 @@ async function untilReported(
 ): Promise<void> {
   const { request, run, workspace, ring, beat } = launched;
   let failures = 0;
+  run.ownHead = () => ownHead(config, run.rigId, run.agentId);
   const heartbeat = startHeartbeat(run, config.heartbeat_ms, (error) => {
     failures += 1;
     if (failures === 1) ring.append("heartbeat_failed", { error: workspace.redact(messageOf(error)) });
   });
   beat.soon = heartbeat.soon;
   const { exit, end } = await running;
+  run.ownHead = null; // From here on the clone may be another dispatch's.
   // Once its work is taken, nothing that comes after says anything of it: not a limit in its last words, nor that it was stopped.
   run.ended = run.handedIn ? null : end;
   if (workspace.runtime === null && config.handsIn === "at_exit" && exit.code === 0)

@@ -30,6 +30,8 @@ export interface Run {
   saidDone: boolean;
   /** The conversation with it; null: it is a plain command, or was not begun yet. */
   talk: Talk | null;
+  /** The newest commit of its own; null before there is a clone to look at. */
+  ownHead: (() => string | null) | null;
   /** What runs, by name; null: a plain command. */
   runtime: string | null;
   /** The rig has taken its work. */
@@ -68,6 +70,7 @@ const nothingYet = () => ({
   stopSetup: null,
   saidDone: false,
   talk: null,
+  ownHead: null,
   runtime: null,
   handedIn: false,
   questions: new Set<string>(),
@@ -126,6 +129,7 @@ export function wasSpawned(run: Run): boolean {
 
 export function statusOf(run: Run): AgentStatus {
   const facts = run.talk?.conversation.facts();
+  const head = run.ownHead?.() ?? null;
   return {
     agentId: run.agentId,
     status: run.status,
@@ -136,6 +140,7 @@ export function statusOf(run: Run): AgentStatus {
     exitReason: run.exitReason,
     ...(run.dispatchId === null ? {} : { dispatchId: run.dispatchId }),
     ...(run.setAside.length === 0 ? {} : { setAside: [...run.setAside] }),
+    ...(head === null ? {} : { head }),
     ...(run.talk === null ? {} : saidByTalk(run.talk)),
   };
 }

@@ -1,5 +1,8 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import { expect, test } from "vitest";
 import {
+  tempDir,
   createFakeRig,
   createOrigin,
   eventually,
@@ -120,6 +123,24 @@ test("a running agent's heartbeats reach the rig at once and then at every inter
   const count = rig.to("/heartbeat").length;
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(rig.to("/heartbeat").length).toBeLessThanOrEqual(count + 1);
+});
+
+test("a heartbeat, and the status, name the newest commit that is the agent's own: none before there is one", async () => {
+  const rig = await createFakeRig();
+  const control = await startControl({ GASTOWN_API_URL: rig.url, HEARTBEAT_MS: "50" });
+  const go = path.join(tempDir(), "go");
+  const commit = "echo 1 > mine.txt; git add mine.txt; git commit --quiet -m mine; git rev-parse HEAD";
+  const script = `while ! test -e '${go}'; do sleep 0.05; done; ${commit}; ${SLEEP}`;
+  await control.post("/agents/start", startBody(createOrigin().url, script, { dispatchId: "a1:4" }));
+  await eventually("a heartbeat", () => rig.to("/heartbeat").length >= 2);
+  expect(rig.to("/heartbeat").filter(({ body }) => "head" in body)).toEqual([]);
+  writeFileSync(go, "");
+  const head = await eventually("the commit", async () => (await control.lines("a1")).at(0));
+  await eventually("it is told", () => rig.to("/heartbeat").at(-1)?.body["head"] === head);
+  expect((await control.get("/agents/a1/status")).body).toMatchObject({ head });
+  await control.post("/agents/a1/stop", {});
+  await control.ended("a1");
+  expect((await control.get("/agents/a1/status")).body["head"]).toBeUndefined();
 });
 
 test("heartbeats that fail do no harm and are counted", async () => {

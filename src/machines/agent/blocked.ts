@@ -15,6 +15,7 @@ import {
   loseHook,
   loseHookAlive,
   runsHeard,
+  runsProgressed,
   saves,
   savesNew,
 } from "./transitions.ts";
@@ -41,7 +42,7 @@ export const blocked = agentSetup.createStateConfig({
               },
             ],
             "agent.asked": asksMore,
-            "agent.progressed": runsHeard,
+            "agent.progressed": runsProgressed,
             "agent.checkpointed": [
               {
                 ...savesNew,
@@ -83,7 +84,7 @@ export const blocked = agentSetup.createStateConfig({
           },
         ],
         "agent.asked": asksMore,
-        "agent.progressed": runsHeard,
+        "agent.progressed": runsProgressed,
         "agent.checkpointed": [
           {
             ...savesNew,

@@ -90,6 +90,11 @@ export const savesNew = {
 } as const;
 export const runs = { target: "#agent.working.process.running", actions: ["markHeard", "startProgressClock"] } as const;
 export const runsHeard = { guard: "isCurrentDispatch", ...runs } as const;
+/** What it has to show is not only a sign of life. */
+export const runsProgressed = {
+  ...runsHeard,
+  actions: ["markHeard", "startProgressClock", "moveProgressClock"],
+} as const;
 export const runsSaved = {
   guard: "isCurrentDispatch",
   target: "#agent.working.process.running",
@@ -109,7 +114,7 @@ export const starting = {
     actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"],
   },
   "agent.heard": runsHeard,
-  "agent.progressed": runsHeard,
+  "agent.progressed": runsProgressed,
   "agent.checkpointed": runsSaved,
   TICK: [
     {

@@ -6,16 +6,13 @@ import { openBox } from "../container/box/box.ts";
 import { messageOf } from "../src/events/message-of.ts";
 import { ensureProgram, programFolders } from "./debian.ts";
 
-/**
- * @param probe what must work outside of it too
- * @returns why no box works here; empty: one does
- */
-export async function whyNoBox(pathVariable: string, probe: readonly string[] = []): Promise<string> {
+/** @returns why no box works here; empty: one does */
+export async function whyNoBox(pathVariable: string): Promise<string> {
   const folder = mkdtempSync(path.join(tmpdir(), "ticktown-box-"));
   try {
     const secret = path.join(folder, "secret");
     writeFileSync(secret, "");
-    return (await openBox({ path: pathVariable, hidden: [homedir()], secret, probe })).why;
+    return (await openBox({ path: pathVariable, hidden: [homedir()], secret })).why;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

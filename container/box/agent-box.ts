@@ -9,7 +9,9 @@ import type { Config } from "../config.ts";
 import { agentFoldersOf, foldersOf } from "../git/layout.ts";
 import { gitConfigFile } from "../git/user-config.ts";
 import { Refusal } from "../refusal.ts";
-import type { Box } from "./box.ts";
+import { BOX_PROBE_TIMEOUT_MS } from "../limits.ts";
+import { exec } from "../processes/exec.ts";
+import { type Box, lastLine } from "./box.ts";
 import { CERTIFICATES, toolsOn } from "./bwrap.ts";
 
 /** How the program of one dispatch is started. */
@@ -50,7 +52,6 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
   }
   const folders = foldersOf(config.workDir, rigId);
   const mine = agentFoldersOf(folders, agentId);
-  const home = path.join(mine.root, "home");
   const person = config.hostEnv["HOME"];
   const searched = config.hostEnv["PATH"] ?? "";
   const readable = [
@@ -63,7 +64,7 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
   ];
   const spec = {
     cwd: mine.clone,
-    writable: [mine.clone, mine.inbox, home],
+    writable: [mine.clone, mine.inbox, mine.home],
     readable: [
       ...readable,
       ...(person === undefined ? [] : options.logins.map((name) => path.join(person, name))),
@@ -77,7 +78,7 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
       const seen = { ...spec, readable: [...spec.readable, ...programsIn(commandOf(argv), searched)] };
       return ["env", ...DEAF, ...box.within(seen, ["env", ...HEARING, ...argv])];
     },
-    env: ({ TMPDIR: _, ...given }, own = path.join(home, COMMANDS_OWN)) => {
+    env: ({ TMPDIR: _, ...given }, own = path.join(mine.home, COMMANDS_OWN)) => {
       mkdirSync(own, { recursive: true, mode: 0o700 });
       return { ...given, HOME: own };
     },
@@ -104,8 +105,12 @@ const SIGNALS = ["TERM", "INT", "HUP", "QUIT"];
 const DEAF = SIGNALS.map((name) => `--ignore-signal=${name}`);
 const HEARING = SIGNALS.map((name) => `--default-signal=${name}`);
 
-/** @returns whether this system's `env` can do that; what else it says is why not */
-export const SIGNALS_PROBE: readonly string[] = ["env", ...DEAF, "env", ...HEARING, "true"];
+/** @returns why agents in a box could not be told to end here: what `env` says of it; empty: they can */
+export async function whyNoSignals(pathVariable: string): Promise<string> {
+  const args = [...DEAF, "env", ...HEARING, "true"];
+  const tried = await exec("env", args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
+  return tried.code === 0 ? "" : `its env cannot do what a box needs: ${lastLine(tried.stderr)}`;
+}
 
 /**
  * What of a command lies outside of the system's folders and has to be seen: files and folders that it names by their whole path, and

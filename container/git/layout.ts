@@ -33,6 +33,8 @@ export interface AgentFolders {
   readonly inbox: string;
   /** Says what the clone is for, and whether it is complete. */
   readonly state: string;
+  /** Homes of the programs that run as the agent, one folder each. */
+  readonly home: string;
   /** Our own index of the clone's files, which knows the time of each; the agent's own is never read. */
   readonly index: string;
 }
@@ -63,6 +65,7 @@ export function agentFoldersOf(folders: RigFolders, agentId: string): AgentFolde
     clone: path.join(root, "clone"),
     inbox: path.join(root, "inbox.git"),
     state: path.join(root, "state.json"),
+    home: path.join(root, "home"),
     index: path.join(root, "index"),
   };
 }

@@ -1,22 +1,17 @@
 /** Where on the rig API things are reported. */
 
-export function agentUrl(
-  apiUrl: string,
-  rigId: string,
-  agentId: string,
-  what: "heartbeat" | "completed" | "done" | "asked",
-): string {
-  return `${base(apiUrl)}/api/rigs/${encodeURIComponent(rigId)}/agents/${encodeURIComponent(agentId)}/${what}`;
+export function agentUrl(apiUrl: string, rigId: string, agentId: string, what: string): string {
+  return `${rigUrl(apiUrl, rigId)}/agents/${encodeURIComponent(agentId)}/${what}`;
 }
 
 export function reviewUrl(apiUrl: string, rigId: string, entryId: string): string {
-  return `${base(apiUrl)}/api/rigs/${encodeURIComponent(rigId)}/review-queue/${encodeURIComponent(entryId)}/complete`;
+  return `${rigUrl(apiUrl, rigId)}/review-queue/${encodeURIComponent(entryId)}/complete`;
 }
 
 export function trainUrl(apiUrl: string, rigId: string, trainId: string): string {
-  return `${base(apiUrl)}/api/rigs/${encodeURIComponent(rigId)}/trains/${encodeURIComponent(trainId)}/complete`;
+  return `${rigUrl(apiUrl, rigId)}/trains/${encodeURIComponent(trainId)}/complete`;
 }
 
-function base(apiUrl: string): string {
-  return apiUrl.replace(/\/+$/, "");
+export function rigUrl(apiUrl: string, rigId: string): string {
+  return `${apiUrl.replace(/\/+$/, "")}/api/rigs/${encodeURIComponent(rigId)}`;
 }

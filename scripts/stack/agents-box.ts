@@ -1,6 +1,6 @@
 /** Whether agents are kept in a box of their own, and what is said of it before anything is started. */
 import path from "node:path";
-import { SIGNALS_PROBE } from "../../container/box/agent-box.ts";
+import { whyNoSignals } from "../../container/box/agent-box.ts";
 import { whyNoBox } from "../box.ts";
 import { StackError } from "./errors.ts";
 import { PROJECT } from "./project.ts";
@@ -22,7 +22,7 @@ type Agent = Pick<StackOptions, "agentCommand" | "environment">;
  */
 export async function inBox(wanted: BoxWanted, agent: Agent, say: (line: string) => void): Promise<Agent> {
   const { agentCommand, environment } = agent;
-  const why = wanted === "none" ? "--box none was given" : await whyNoBox(environment["PATH"] ?? "", SIGNALS_PROBE);
+  const why = wanted === "none" ? "--box none was given" : await whyNotHere(environment["PATH"] ?? "");
   if (wanted === "bwrap" && why !== "") throw new StackError(`--box bwrap: ${why}`);
   say(
     why === ""
@@ -36,3 +36,6 @@ export async function inBox(wanted: BoxWanted, agent: Agent, say: (line: string)
     environment: { ...environment, AGENT_BOX: wanted, BOX_VISIBLE: visible.join(path.delimiter) },
   };
 }
+
+const whyNotHere = async (pathVariable: string): Promise<string> =>
+  (await whyNoBox(pathVariable)) || whyNoSignals(pathVariable);

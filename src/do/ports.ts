@@ -92,23 +92,27 @@ export type Answer =
   /** Timeout, 5xx, lost answer: it may have happened. */
   | { readonly kind: "unknown"; readonly error: string };
 
-/** What the container says of one agent's process. */
-export interface Observed {
-  readonly agentId: string;
-  readonly dispatchId: string | null;
-  readonly status: "starting" | "running" | "stopping" | "exited" | "failed";
-  readonly exitReason: string | null;
-  /** When it was started, ms by the container's clock; of a container that says so. */
-  readonly startedAt?: number | undefined;
-  /** What is known of its clocks. */
+/** What a heartbeat or a status says of an agent, each as far as its container knows it. Times as they were said, ms. */
+export interface Seen {
   readonly lastActivityAt?: number | undefined;
   readonly messageCount?: number | undefined;
   readonly hasOpenTool?: boolean | undefined;
   readonly progressAt?: number | undefined;
+  /** When it was started, by the container's clock; of a container that says so. */
+  readonly startedAt?: number | undefined;
   readonly session?: Session | undefined;
   readonly usage?: Usage | undefined;
   readonly head?: string | undefined;
+  /** Null: it waits for nothing. Undefined: not said. */
   readonly waiting?: { readonly since: number; readonly until: number | null } | null | undefined;
+}
+
+/** What the container says of one agent's process. */
+export interface Observed extends Seen {
+  readonly agentId: string;
+  readonly dispatchId: string | null;
+  readonly status: "starting" | "running" | "stopping" | "exited" | "failed";
+  readonly exitReason: string | null;
 }
 
 /** Which run of the control server answered; null from one that does not say (Gas Town's own). */

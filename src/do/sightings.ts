@@ -7,6 +7,7 @@ import { agentDeadline, type AgentSnapshot } from "../machines/agent.ts";
 import type { Session, Usage } from "../wire/agent-reports.ts";
 import { forbidden, type Caller } from "../core/decide/index.ts";
 import { commit } from "./commit.ts";
+import type { Seen } from "./ports.ts";
 import type { Rig } from "./rig.ts";
 
 /**
@@ -33,20 +34,6 @@ export interface Sighting {
   readonly head: string | undefined;
 }
 export type Sightings = Map<string, Sighting>;
-
-/** What a heartbeat or a status says of an agent, each as far as its container knows it. Times as they were said, ms. */
-export interface Seen {
-  readonly lastActivityAt?: number | undefined;
-  readonly messageCount?: number | undefined;
-  readonly hasOpenTool?: boolean | undefined;
-  readonly progressAt?: number | undefined;
-  readonly startedAt?: number | undefined;
-  readonly session?: Session | undefined;
-  readonly usage?: Usage | undefined;
-  readonly head?: string | undefined;
-  /** Null: it waits for nothing. Undefined: not said. */
-  readonly waiting?: { readonly since: number; readonly until: number | null } | null | undefined;
-}
 
 interface Mark {
   readonly at: number;

@@ -8,7 +8,11 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     "BOX-sees",
     "an agent in a box writes its clone, its inbox and its home, and nothing else",
     "the rig's store is written too",
-    edit(BOX, "writable: [mine.clone, mine.inbox, home],", "writable: [mine.clone, mine.inbox, home, folders.store],"),
+    edit(
+      BOX,
+      "writable: [mine.clone, mine.inbox, mine.home],",
+      "writable: [mine.clone, mine.inbox, mine.home, folders.store],",
+    ),
   ),
   mutant(
     "BOX-hears",

@@ -10,6 +10,7 @@ import {
   TOOL_PATIENCE_MS,
 } from "../../limits.ts";
 import { messageOf } from "../../log.ts";
+import { agentUrl, rigUrl } from "../../reports/rig-api.ts";
 import type { DoorDispatch } from "./pass.ts";
 
 export type RigAnswer =
@@ -45,8 +46,9 @@ export function createRig(dispatch: DoorDispatch, isOpen: () => boolean, patienc
 async function tryOnce(dispatch: DoorDispatch, call: RigCall, left_ms: number): Promise<RigAnswer> {
   const { apiUrl, rigId, agentId, token, redact } = dispatch;
   if (apiUrl === null) return { ok: false, status: 404, error: "there is no rig to speak to" };
-  const rig = `${apiUrl.replace(/\/+$/, "")}/api/rigs/${encodeURIComponent(rigId)}`;
-  const url = call.path.startsWith("/") ? rig + call.path : `${rig}/agents/${encodeURIComponent(agentId)}/${call.path}`;
+  const url = call.path.startsWith("/")
+    ? rigUrl(apiUrl, rigId) + call.path
+    : agentUrl(apiUrl, rigId, agentId, call.path);
   try {
     const response = await fetch(url, {
       method: call.method,

@@ -1,5 +1,6 @@
 /** A coding agent that is spoken with: its home, its door, its process, and another process where its old conversation is lost. */
 import { randomUUID } from "node:crypto";
+import path from "node:path";
 import type { StartAgentRequest } from "../../../src/wire/container.ts";
 import type { Config } from "../../config.ts";
 import { agentFoldersOf, foldersOf } from "../../git/layout.ts";
@@ -13,7 +14,7 @@ import { askedToEnd } from "../ending.ts";
 import type { EventRing } from "../output.ts";
 import { type Run, noteLine } from "../run.ts";
 import { environmentFor, hasOwnKey } from "../runtimes/environment.ts";
-import { homeOf, prepareHome } from "../runtimes/home.ts";
+import { prepareHome } from "../runtimes/home.ts";
 import type { Runtime, RuntimePlan } from "../runtimes/runtime.ts";
 import { type AgentProcess, type Exit, spawnAgent } from "../supervisor.ts";
 import type { Workspace } from "../workspace.ts";
@@ -88,8 +89,8 @@ async function untilOver(options: DrivenOptions, opened: OpenDoor, first: Starte
 
 async function startOnce(options: DrivenOptions, opened: OpenDoor, session: string | null): Promise<Started> {
   const { config, request, run, workspace, runtime, ring, env: given } = options;
-  const { root } = agentFoldersOf(foldersOf(config.workDir, run.rigId), run.agentId);
-  const home = homeOf(root, runtime.name);
+  const mine = agentFoldersOf(foldersOf(config.workDir, run.rigId), run.agentId);
+  const home = path.join(mine.home, runtime.name);
   const chosen = session ?? randomUUID();
   const model = NO_MODEL.has(request.model) ? null : request.model;
   const plan = runtime.plan({

@@ -8,9 +8,6 @@ import { removeTree } from "../../place/remove.ts";
 
 const PRIVATE_FILE = 0o600;
 
-/** @param agentRoot the agent's folder, which is removed with the agent. @returns its home for a program of this name */
-export const homeOf = (agentRoot: string, runtime: string): string => path.join(agentRoot, "home", runtime);
-
 export interface HomeOptions {
   readonly home: string;
   /** By their path in the home. */

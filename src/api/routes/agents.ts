@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { JsonValue } from "../../events/json.ts";
 import { timeOf, waitOf } from "../../do/gateway.ts";
-import type { Seen } from "../../do/sightings.ts";
+import type { Seen } from "../../do/ports.ts";
 import { speaksFor } from "../auth.ts";
 import { HttpError } from "../errors.ts";
 import { accepted, agentOf, count, found, page, refused } from "../respond.ts";

@@ -1,5 +1,6 @@
 import { dispatchId } from "../../../src/events/dispatch-id.ts";
-import type { Fact, Outcome, Role } from "../../../src/events/facts.ts";
+import type { Fact, Role } from "../../../src/events/facts.ts";
+import { Outcome } from "../../../src/events/fields.ts";
 import { HandInDecision } from "../../../src/events/hand-in.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
 import { watchOf } from "../../../src/events/settings.ts";
@@ -162,17 +163,6 @@ export function keyOf(world: World, agent: AgentSnapshot): string {
   ]);
 }
 
-const OUTCOMES: readonly Outcome[] = [
-  "completed",
-  "failed",
-  "gone",
-  "rate_limited",
-  "evicted",
-  "over_budget",
-  "place",
-  "not_authorized",
-];
-
 /** What a driver's facts add to what guards can see. */
 function driverKeyOf(world: World, agent: AgentSnapshot): unknown {
   const { asks, asked, usage } = agent.context;
@@ -226,7 +216,7 @@ function movesOf(world: World, agent: AgentSnapshot, by: "anybody" | "driver" = 
     move(at, granted(next, BEAD)),
     move(at, granted(next, "another")),
     move(at, granted(current, BEAD)),
-    ...OUTCOMES.map((outcome) => exited(current, outcome)),
+    ...Outcome.options.map((outcome) => exited(current, outcome)),
     exited(current, "rate_limited", at, at + 3_600_000),
     exited(other, "failed"),
     ...[current, other].flatMap((dispatch) => reportsOf(dispatch).map((fact) => move(at, fact))),

@@ -4,7 +4,7 @@ import { setSecrets } from "../../../src/do/secrets.ts";
 import { needs } from "../../../src/do/needs.ts";
 import { outcomeOf } from "../../../src/do/patrol.ts";
 import { agent as wireAgent } from "../../../src/do/queries.ts";
-import type { Seen } from "../../../src/do/sightings.ts";
+import type { Seen } from "../../../src/do/ports.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
 import type { TestRig } from "../../support/node-rig.ts";
 import { agentOf, as, beadOf, exits, facts, MINUTE, slung, stateOf, town } from "./words.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Sling } from "../../../src/wire/schemas.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
 import { heartbeat } from "../../../src/do/rig.ts";
-import type { Seen } from "../../../src/do/sightings.ts";
+import type { Seen } from "../../../src/do/ports.ts";
 import { whyAgent } from "../../../src/core/why.ts";
 import { needsOf, aboutOf } from "../../../src/core/needs.ts";
 import type { TestRig } from "../../support/node-rig.ts";

@@ -170,15 +170,17 @@ describe.each<Name>(["claude", "codex"])("%s", (name) => {
   });
 
   test.concurrent("a reminder of the watchdog arrives in its conversation while it waits for its model", async () => {
+    const follow = steps(
+      { text: "I look.", calls: [{ shell: "true" }] },
+      { text: "I write.", calls: [{ shell: commit("R.md", "reminded") }] },
+      { text: "I look again.", calls: [{ shell: "true" }] },
+      DONE,
+      { text: "All is done." },
+    );
     const work = await stack.sling(
       "reminded",
-      steps(
-        { text: "I look.", calls: [{ shell: "true" }] },
-        { waits_ms: 12_000, text: "I write.", calls: [{ shell: commit("R.md", "reminded") }] },
-        { text: "I look again.", calls: [{ shell: "true" }] },
-        DONE,
-        { text: "All is done." },
-      ),
+      // Codex asks again, with what it was told meanwhile, and drops what the model had answered.
+      async (turn) => ({ ...(await follow(turn)), waits_ms: turn.spoken === 1 && turn.again === 0 ? 8_000 : 0 }),
       { gupp_check_ms: 2_000 },
     );
     await work.until("it is merged", async () => (await work.bead()).status === "closed");

@@ -1,7 +1,13 @@
 /** The control server's settings, read once from the environment. */
 import path from "node:path";
 import { checkSocketPath } from "./http/socket.ts";
-import { MIN_FREE_BYTES, START_FETCH_PATIENCE_MS } from "./limits.ts";
+import {
+  AGENT_DISK_MAX_BYTES,
+  AGENT_FILES_MAX,
+  AGENT_PIDS_MAX,
+  MIN_FREE_BYTES,
+  START_FETCH_PATIENCE_MS,
+} from "./limits.ts";
 
 export interface Config {
   readonly port: number;
@@ -39,6 +45,15 @@ export interface Config {
   readonly box: "auto" | "none";
   /** The same for agents; `bwrap`: this server does not start where it does not work. */
   readonly agentBox: "none" | "auto" | "bwrap";
+  /** What an agent in a box reaches: all that this machine does, or Ticktown's API and the agents' door alone. */
+  readonly agentNetwork: "open" | "gateway";
+  /** Whether boxes are control groups too, where this server may make some. */
+  readonly agentCgroups: "auto" | "none";
+  /** What one agent in a box may have at most; 0: as much as there is. Of memory null: most of the machine's. */
+  readonly agentMemory_bytes: number | null;
+  readonly agentPids: number;
+  readonly agentFiles: number;
+  readonly agentDisk_bytes: number;
   /** Folders and files that are seen in a box beside the system's, such as toolchains in somebody's home. Absolute paths. */
   readonly boxVisible: readonly string[];
   /** The host's environment, of which agents see an allow-list only. */
@@ -72,9 +87,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     callbackMax_ms: integer(env, "CALLBACK_MAX_MS", 15 * 60_000, 0, 24 * 3_600_000),
     startFetchPatience_ms: integer(env, "START_FETCH_PATIENCE_MS", START_FETCH_PATIENCE_MS, 0, 3_600_000),
     ephemeral: env["EPHEMERAL_DISK"] === "true",
-    minFree_bytes: integer(env, "MIN_FREE_BYTES", MIN_FREE_BYTES, 0, Number.MAX_SAFE_INTEGER),
+    minFree_bytes: bytes(env, "MIN_FREE_BYTES", MIN_FREE_BYTES),
     box: oneOf(env, "BOX", ["auto", "none"]),
     agentBox: oneOf(env, "AGENT_BOX", ["none", "auto", "bwrap"]),
+    agentNetwork: oneOf(env, "AGENT_BOX_NETWORK", ["open", "gateway"]),
+    agentCgroups: oneOf(env, "AGENT_CGROUPS", ["auto", "none"]),
+    agentMemory_bytes: env["AGENT_MEMORY_BYTES"] ? bytes(env, "AGENT_MEMORY_BYTES", 0) : null,
+    agentPids: integer(env, "AGENT_PIDS", AGENT_PIDS_MAX, 0, 4_000_000),
+    agentFiles: integer(env, "AGENT_OPEN_FILES", AGENT_FILES_MAX, 0, 1_000_000_000),
+    agentDisk_bytes: bytes(env, "AGENT_DISK_BYTES", AGENT_DISK_MAX_BYTES),
     boxVisible: (env["BOX_VISIBLE"] ?? "").split(path.delimiter).filter((file) => path.isAbsolute(file)),
     hostEnv: env,
   };
@@ -97,6 +118,9 @@ function socketPath(file: string | undefined): string | null {
   checkSocketPath(file);
   return file;
 }
+
+const bytes = (env: Readonly<Record<string, string | undefined>>, name: string, fallback: number): number =>
+  integer(env, name, fallback, 0, Number.MAX_SAFE_INTEGER);
 
 function integer(
   env: Readonly<Record<string, string | undefined>>,

@@ -105,6 +105,17 @@ export const CHECK_LINES_KEPT = 200;
 export const CHECK_WORDS_MAX_BYTES = 4 * KIB;
 /** New pointers into other repositories that are looked for in one tree, each with a fetch; a tree with more is red. */
 export const SUBMODULES_MAX = 20;
+/** What one agent in a box may have, where the operator says nothing else; of memory it is a share of the machine's. */
+export const AGENT_PIDS_MAX = 4096;
+/** Of one process. Watchers of files and bundlers open tens of thousands. */
+export const AGENT_FILES_MAX = 65_536;
+/** Clone, inbox and home: packages of a large project take some GiB. */
+export const AGENT_DISK_MAX_BYTES = 20 * 1024 * MIB;
+/** How often the processes of a box are looked at where no control group counts them. */
+export const BOX_WATCH_MS = 250;
+/** How often an agent's files are added up, and how many times as long as that took is waited. */
+export const DISK_WATCH_MS = 2 * SECOND_MS;
+export const DISK_WATCH_SHARE = 10;
 /** Trying once whether a box works. */
 export const BOX_PROBE_TIMEOUT_MS = 10 * SECOND_MS;
 
@@ -230,13 +241,13 @@ export const AGENT_HOME_MAX_BYTES = 1024 * MIB;
 export const LIMIT_PATIENCE_MS = 5 * MINUTE_MS;
 /** Changes of session and waiting are told at once, but not more often than this. */
 export const EARLY_HEARTBEAT_MS = 1 * SECOND_MS;
-/** What an agent's end waits for its last heartbeat to be taken. */
-export const LAST_HEARTBEAT_MS = 2 * SECOND_MS;
 /** Of a checkpoint, what a conversation that does not remember it is told. */
 export const CHECKPOINT_TOLD_MAX_CHARS = 16 * KIB;
 
 /** Agents speak to their door on loopback: some connections each for RUNNING_AGENTS_MAX, and some for whoever else knocks. */
 export const DOOR_CONNECTIONS_MAX = 2000;
+/** Connections of one box by its socket: as many as a coding agent with its tools opens, and some more. */
+export const GATEWAY_CONNECTIONS_MAX = 256;
 /** From a connection's first moment to the end of a request's headers. */
 export const DOOR_HEADERS_TIMEOUT_MS = 10 * SECOND_MS;
 /** To the end of its body: it comes from this machine. */

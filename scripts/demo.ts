@@ -42,7 +42,7 @@ async function run(dir: string): Promise<void> {
     typed === null
       ? { agentCommand: DEMO_AGENT, environment: process.env }
       : stackAgentOf(typed, calledFrom, process.env, { messages: false, asks: false, say });
-  const boxed = await inBox("auto", agent, say);
+  const boxed = await inBox({ box: "auto", network: "open" }, agent, say);
   const repository = makeRepository(dir);
   let stack: Stack | null = null;
   let seen: ReadonlySet<number> = new Set();

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import type { Check } from "../src/events/gate.ts";
 import type { Setup } from "../src/events/place.ts";
 import { stackAgentOf } from "./stack/agent-command.ts";
-import { BOXES, type BoxWanted, inBox } from "./stack/agents-box.ts";
+import { BOXES, type BoxWanted, NETWORKS, type NetworkWanted, inBox } from "./stack/agents-box.ts";
 import { messageOf, StackError } from "./stack/errors.ts";
 import { guessedCache } from "./stack/guessed-cache.ts";
 import { checksOf } from "./stack/named-checks.ts";
@@ -37,6 +37,8 @@ const HELP = `Usage: npm start -- [options]
   --messages          that command reads messages, one line of JSON each, on its stdin, which is empty otherwise
   --box WHAT          keep each agent in a box of its own: auto (the default: where bubblewrap works), bwrap (or do not start),
                       none. What its program needs beside the system: BOX_VISIBLE, or the rig's setting box_read
+  --box-network WHAT  what it reaches from there: open (the default: what this machine does), or gateway: Ticktown's API, and a
+                      coding agent by name its model and Ticktown's tools, and nothing else
   --help              show this
 
 When the API answers, one line \`ready http://127.0.0.1:PORT\` is printed on stdout; all else goes to stderr.
@@ -64,6 +66,7 @@ interface Options {
   /** A coding agent asks for permission. */
   readonly asks: boolean;
   readonly box: BoxWanted;
+  readonly network: NetworkWanted;
 }
 
 /** As a client says it in its Host header. */
@@ -88,6 +91,7 @@ function readOptions(args: readonly string[]): Options | "help" {
       agent: text,
       messages: { type: "boolean" },
       box: text,
+      "box-network": text,
       ask: { type: "boolean" },
       setup: text,
       check: { type: "string", multiple: true },
@@ -109,9 +113,13 @@ function readOptions(args: readonly string[]): Options | "help" {
     );
   const box = BOXES.find((one) => one === (values.box ?? "auto"));
   if (box === undefined) throw new StackError(`--box is "${values.box}"; it must be ${BOXES.join(", ")}`);
+  const network = NETWORKS.find((one) => one === (values["box-network"] ?? "open"));
+  if (network === undefined)
+    throw new StackError(`--box-network is "${values["box-network"]}"; it must be ${NETWORKS.join(" or ")}`);
   return {
     port,
     box,
+    network,
     hosts: values.host ?? [],
     stateDir: path.resolve(calledFrom, values.state ?? ".ticktown"),
     containerUrl: values.container ?? null,
@@ -154,7 +162,7 @@ async function main(): Promise<number> {
       ? null
       : await inspectRepository(options.repo, calledFrom, { ...options, token: process.env["TICKTOWN_REPO_TOKEN"] });
   if (repository !== null && repository.caution !== null) say(repository.caution);
-  const agent = await inBox(options.box, agentOf(options), options.containerUrl === null ? say : () => {});
+  const agent = await inBox(options, agentOf(options), options.containerUrl === null ? say : () => {});
   const stack = await startStack({ ...options, ...agent, say });
   isUp = true;
   try {

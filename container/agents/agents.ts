@@ -8,7 +8,7 @@ import type {
   StartAgentRequest,
   StopRequest,
 } from "../../src/wire/container.ts";
-import type { Box } from "../box/box.ts";
+import type { AgentBoxes } from "../box/boxes.ts";
 import type { Config } from "../config.ts";
 import { LAST_TURN_MS } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -59,7 +59,7 @@ export interface AgentsOptions {
   readonly mark: string;
   readonly pidFiles: PidFiles;
   /** What agents are kept in. */
-  readonly agentBox: Box;
+  readonly agentBoxes: AgentBoxes;
   readonly repoMutex: KeyedMutex;
   readonly log: Log;
   /** How long a start may keep its caller waiting. */

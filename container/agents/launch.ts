@@ -1,6 +1,7 @@
 /** From a request that was found right to a process, and from its exit to the report. */
 import { createHash, randomUUID } from "node:crypto";
 import type { StartAgentRequest } from "../../src/wire/container.ts";
+import type { OpenBox } from "../box/agent-box.ts";
 import type { Config } from "../config.ts";
 import { type Log, messageOf } from "../log.ts";
 import { type KeyedMutex, createKeyedMutex } from "../mutex.ts";
@@ -73,11 +74,17 @@ export function createLaunch(options: LaunchOptions): Launch {
     refuseWhileDraining();
     if (askedToEnd(run)) throw new Refusal(409, "stopped", `${run.agentId} was stopped before its process was started`);
 
-    const launched: Launched = { request, run, workspace, ring, beat: { soon: () => {} } };
+    const room = await workspace.box.open(randomUUID(), run.apiUrl);
+    const launched: Launched = { request, run, workspace, ring, room, beat: { soon: () => {} } };
     const env = withSetAside(workspace.env, prepared.setAside);
-    const running = await (workspace.runtime === null
-      ? startPlain(options, launched, env, newMark())
-      : startTalking(options, launched, env, newMark, workspace.runtime));
+    const running = await (
+      workspace.runtime === null
+        ? startPlain(options, launched, env, newMark())
+        : startTalking(options, launched, env, newMark, workspace.runtime)
+    ).catch(async (error: unknown) => {
+      await room.close();
+      throw error;
+    });
     run.gone = untilReported(options, launched, running.gone);
     // Asked for while the process was being made, when there was nothing to signal yet.
     const ending = askedToEnd(run);
@@ -98,16 +105,17 @@ interface Running {
 /** A plain command, run by sh. @throws Refusal spawn_failed */
 async function startPlain(
   options: LaunchOptions,
-  { run, ring, workspace }: Launched,
+  launched: Launched,
   env: Record<string, string>,
   mark: string,
 ): Promise<Running> {
   const { config } = options;
+  const { run, ring, room, workspace } = launched;
   const process = await spawnAgent({
     command: workspace.command,
-    argv: workspace.box.within(["sh", "-c", workspace.command]),
+    argv: room.within(["sh", "-c", workspace.command]),
     cwd: workspace.worktree,
-    env: workspace.box.env(env),
+    env: room.env(env),
     mark,
     redact: workspace.redact,
     hasInput: config.agentInput === "messages",
@@ -115,22 +123,23 @@ async function startPlain(
   }).catch((error: unknown) => {
     throw new Refusal(422, "spawn_failed", `the operating system did not start the agent: ${messageOf(error)}`);
   });
-  isRunning(options, run, ring, process);
+  isRunning(options, launched, process);
   return { gone: process.gone.then((exit) => ({ exit })) };
 }
 
 /** A coding agent that is spoken with. @throws as startDriven */
 function startTalking(
   options: LaunchOptions,
-  { request, run, workspace, ring, beat }: Launched,
+  launched: Launched,
   env: Record<string, string>,
   newMark: () => string,
   runtime: Runtime,
 ): Promise<Running> {
   const { config, callbacks, door } = options;
+  const { request, run, workspace, ring, room, beat } = launched;
   run.runtime = runtime.name;
   const onProcess = (process: AgentProcess): void => {
-    isRunning(options, run, ring, process);
+    isRunning(options, launched, process);
     const ending = askedToEnd(run);
     if (ending !== null) process.stop("SIGTERM", config.stopGrace_ms);
   };
@@ -142,6 +151,7 @@ function startTalking(
     request,
     run,
     workspace,
+    room,
     runtime,
     ring,
     env,
@@ -151,10 +161,11 @@ function startTalking(
   });
 }
 
-function isRunning(options: LaunchOptions, run: Run, ring: EventRing, process: AgentProcess): void {
+function isRunning(options: LaunchOptions, { run, ring, room }: Launched, process: AgentProcess): void {
   run.process = process;
   run.status = "running";
   recordProcess(options, run, process);
+  room.watch(process.pid, (why) => options.endRun(run, { reason: why, evict: false }, "SIGKILL"));
   ring.append("agent_started", { pid: process.pid, dispatchId: run.dispatchId });
 }
 
@@ -201,6 +212,8 @@ interface Launched {
   readonly run: Run;
   readonly workspace: Workspace;
   readonly ring: EventRing;
+  /** Where its processes run. */
+  readonly room: OpenBox;
   /** How its heartbeat is told to hurry. */
   readonly beat: { soon: () => void };
 }
@@ -210,7 +223,7 @@ async function untilReported(
   launched: Launched,
   running: Promise<Gone>,
 ): Promise<void> {
-  const { request, run, workspace, ring, beat } = launched;
+  const { request, run, workspace, ring, room, beat } = launched;
   let failures = 0;
   run.ownHead = () => ownHead(config, run.rigId, run.agentId);
   const heartbeat = startHeartbeat(run, config.heartbeat_ms, (error) => {
@@ -219,7 +232,6 @@ async function untilReported(
   });
   beat.soon = heartbeat.soon;
   const { exit, end } = await running;
-  await heartbeat.last();
   run.ownHead = null; // From here on the clone may be another dispatch's.
   // Once its work is taken, nothing that comes after says anything of it: not a limit in its last words, nor that it was stopped.
   run.ended = run.handedIn ? null : end;
@@ -230,7 +242,8 @@ async function untilReported(
     ring.append("git_warning", { message: `the commits are in the agent's clone alone: ${messageOf(error)}` }),
   );
   const setAside = await leaveBehind(request, workspace, config);
-  const reason = noteExit(launched, exit, failures);
+  const hits = await room.close();
+  const reason = noteExit(launched, exit, { failures, hits });
   const resetAt = run.ending === null ? (run.ended?.until ?? run.stated?.resetAt) : null;
   report(run, {
     status: isWell(run, exit) && !run.ending?.evict ? "completed" : "failed",
@@ -249,8 +262,16 @@ async function untilReported(
 /** A program that is spoken with is ended by us when its work is handed in: its exit code says nothing then. */
 const isWell = ({ ended }: Run, exit: Exit): boolean => (ended === undefined ? exit.code === 0 : ended === null);
 
-function noteExit({ run, workspace, ring }: Launched, exit: Exit, failedHeartbeats: number): string {
-  const reason = workspace.redact(exitReasonOf(run, exit));
+interface Noted {
+  /** Heartbeats that did not get through. */
+  readonly failures: number;
+  /** What its box was kept from. */
+  readonly hits: readonly string[];
+}
+
+function noteExit({ run, workspace, ring }: Launched, exit: Exit, { failures, hits }: Noted): string {
+  const kept = hits.length === 0 ? "" : ` (${hits.join("; ")})`;
+  const reason = `${workspace.redact(exitReasonOf(run, exit))}${kept}`;
   run.exitReason = reason;
   run.status = isWell(run, exit) ? "exited" : "failed";
   run.activeTools.clear();
@@ -258,7 +279,7 @@ function noteExit({ run, workspace, ring }: Launched, exit: Exit, failedHeartbea
     reason,
     code: exit.code,
     signal: exit.signal,
-    failed_heartbeats: failedHeartbeats,
+    failed_heartbeats: failures,
   });
   return reason;
 }

@@ -1,7 +1,7 @@
 /** A start, from the request to its answer: one at a time per agent, and the newest dispatch is the one that runs. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AgentStatus, type StartAgentRequest, isOfPlace } from "../../src/wire/container.ts";
-import type { Box } from "../box/box.ts";
+import type { AgentBoxes } from "../box/boxes.ts";
 import type { Config } from "../config.ts";
 import { GitFailure } from "../git/git.ts";
 import { PLACE_RETRY_MS, REASON_MAX_CHARS, RUNNING_AGENTS_MAX } from "../limits.ts";
@@ -30,7 +30,7 @@ export interface StartOptions {
   readonly endRun: EndRun;
   readonly report: ReportEnd;
   /** What agents are kept in. */
-  readonly agentBox: Box;
+  readonly agentBoxes: AgentBoxes;
   readonly refuseWhileDraining: () => void;
   /** How long a start may keep its caller waiting. */
   readonly startAnswer_ms: number;
@@ -90,7 +90,7 @@ async function startInTurn(
   if (before !== null) return { created: false, status: statusOf(before) };
   const run = newRun(request, config);
   try {
-    const workspace = await checkStart(request, config, options.agentBox);
+    const workspace = await checkStart(request, config, options.agentBoxes);
     refuseWhenFull(options.freeBytes(), config.minFree_bytes);
     if (isLive(last)) {
       endRun(last, { reason: `replaced by ${dispatchId ?? "a new start"}`, evict: false }, "SIGTERM");

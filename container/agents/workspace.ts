@@ -3,7 +3,7 @@ import path from "node:path";
 import { DEFAULT_PLACE, type SetAside, type StartAgentRequest } from "../../src/wire/container.ts";
 import { refusalOf, refusedName } from "../../src/wire/env-names.ts";
 import { type AgentBox, agentBoxOf } from "../box/agent-box.ts";
-import type { Box } from "../box/box.ts";
+import type { AgentBoxes } from "../box/boxes.ts";
 import type { Config } from "../config.ts";
 import { agentEnvironment } from "./environment.ts";
 import { removeFile, writePrivateJson } from "../files.ts";
@@ -39,7 +39,7 @@ export interface Workspace {
  * Everything that can be refused without touching a process or a repository.
  * @throws Refusal 400 git_url_refused, branch_refused; 422 agent_command_missing, runtime_unknown, environment_too_large, box_required
  */
-export async function checkStart(request: StartAgentRequest, config: Config, box: Box): Promise<Workspace> {
+export async function checkStart(request: StartAgentRequest, config: Config, boxes: AgentBoxes): Promise<Workspace> {
   const runtime = runtimeFor(request, config);
   if (runtime === null && config.agentCommand === null) {
     throw new Refusal(
@@ -70,7 +70,7 @@ export async function checkStart(request: StartAgentRequest, config: Config, box
     remote,
     worktree: agentFoldersOf(foldersOf(config.workDir, request.rigId), request.agentId).clone,
     box: agentBoxOf({
-      box,
+      boxes,
       config,
       place: request.place ?? DEFAULT_PLACE,
       rigId: request.rigId,

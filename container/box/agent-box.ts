@@ -2,33 +2,54 @@
  * An agent in a box: it sees the system, its own clone and home, and of the rig's store what its `git fetch` reads. No state folder,
  * no other agent, no home of the operator, no process but its own. It ends as a whole, and still hears the signal that it is to end.
  */
-import { mkdirSync, realpathSync, statSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import path from "node:path";
 import type { Place } from "../../src/wire/container.ts";
 import type { Config } from "../config.ts";
-import { agentFoldersOf, foldersOf } from "../git/layout.ts";
+import { type AgentFolders, agentFoldersOf, foldersOf } from "../git/layout.ts";
 import { gitConfigFile } from "../git/user-config.ts";
 import { Refusal } from "../refusal.ts";
 import { BOX_PROBE_TIMEOUT_MS } from "../limits.ts";
 import { exec } from "../processes/exec.ts";
-import { type Box, lastLine } from "./box.ts";
+import { proxiesOf } from "../processes/host-env.ts";
+import type { Held } from "./bounds.ts";
+import { type BoxSpec, lastLine } from "./box.ts";
+import type { AgentBoxes } from "./boxes.ts";
 import { CERTIFICATES, toolsOn } from "./bwrap.ts";
+import { FORWARDER, NODE, forwarding } from "./forwarding.ts";
+import { type Gateway, URL_IN_BOX } from "./gateway.ts";
+import { commandOf, programsIn } from "./programs.ts";
 
-/** How the program of one dispatch is started. */
-export interface AgentBox {
-  readonly kind: Box["kind"];
+/** How a program is started. */
+export interface Way {
   /** The program to run, with its arguments. */
   readonly within: (argv: readonly string[]) => readonly string[];
   /** Its environment, with a home of its own in place of the operator's. */
   readonly env: (given: Readonly<Record<string, string>>, home?: string) => Record<string, string>;
+}
+
+/** The box of one dispatch, before anything runs in it. */
+export interface AgentBox {
   /** How what makes its clone fit to work in is run: with nothing that outlives it but the clone. */
-  readonly setup: Pick<AgentBox, "within" | "env">;
+  readonly setup: Way;
+  /** @param name unlike that of any other box @throws Refusal 422 box_required, limits_failed */
+  readonly open: (name: string, apiUrl: string | null) => Promise<OpenBox>;
+}
+
+/** A box that programs of one dispatch run in, one after the other. */
+export interface OpenBox extends Way {
+  /** Where the agents' door is in it; null: where it is outside as well. */
+  readonly doorUrl: string | null;
+  /** @param onOver called when it has more than it may have: the box is to end then */
+  readonly watch: (pid: number, onOver: (why: string) => void) => void;
+  /** Once nothing runs in it. @returns what it was kept from, in words */
+  readonly close: () => Promise<readonly string[]>;
 }
 
 export interface AgentBoxOptions {
-  readonly box: Box;
+  readonly boxes: AgentBoxes;
   readonly config: Config;
-  readonly place: Pick<Place, "box" | "box_read">;
+  readonly place: Pick<Place, "box" | "box_read" | "box_network">;
   readonly rigId: string;
   readonly agentId: string;
   /** Paths in the operator's home that hold a login of its program. */
@@ -36,62 +57,121 @@ export interface AgentBoxOptions {
   readonly checkpointFile: string | null;
 }
 
-const AS_IT_IS = {
-  within: (argv: readonly string[]) => argv,
-  env: (given: Readonly<Record<string, string>>) => ({ ...given }),
+const AS_IT_IS: Way = { within: (argv) => argv, env: (given) => ({ ...given }) };
+const NOT_BOXED: AgentBox = {
+  setup: AS_IT_IS,
+  open: async () => ({ ...AS_IT_IS, doorUrl: null, watch: () => {}, close: async () => [] }),
 };
-const NOT_BOXED: AgentBox = { kind: "none", ...AS_IT_IS, setup: AS_IT_IS };
 
 /** @throws Refusal 422 box_required: the rig lets nobody work without one, and none works here */
 export function agentBoxOf(options: AgentBoxOptions): AgentBox {
-  const { box, config, place, rigId, agentId } = options;
+  const { boxes, config, place, rigId, agentId } = options;
+  const { box } = boxes;
   if (box.kind === "none") {
-    if (place.box === "required")
+    if (place.box === "required" || place.box_network === "gateway")
       throw new Refusal(422, "box_required", "the rig requires a box for its agents, and this container has none");
     return NOT_BOXED;
   }
-  const folders = foldersOf(config.workDir, rigId);
-  const mine = agentFoldersOf(folders, agentId);
-  const person = config.hostEnv["HOME"];
-  const searched = config.hostEnv["PATH"] ?? "";
-  const readable = [
-    ...toolsOn(searched),
-    ...CERTIFICATES.flatMap((name) => config.hostEnv[name] ?? []),
-    ...config.boxVisible,
-    ...place.box_read,
-    folders.store,
-    gitConfigFile(config.workDir),
-  ];
-  const spec = {
-    cwd: mine.clone,
-    writable: [mine.clone, mine.inbox, mine.home],
-    readable: [
-      ...readable,
-      ...(person === undefined ? [] : options.logins.map((name) => path.join(person, name))),
-      ...(options.checkpointFile === null ? [] : [options.checkpointFile]),
-    ],
-  };
+  const mine = agentFoldersOf(foldersOf(config.workDir, rigId), agentId);
+  const readable = readableOf(options);
   const setup = { cwd: mine.clone, writable: [mine.clone], readable };
   return {
-    kind: box.kind,
-    within: (argv) => {
-      const seen = { ...spec, readable: [...spec.readable, ...programsIn(commandOf(argv), searched)] };
-      return ["env", ...DEAF, ...box.within(seen, ["env", ...HEARING, ...argv])];
-    },
-    env: ({ TMPDIR: _, ...given }, own = path.join(mine.home, COMMANDS_OWN)) => {
-      mkdirSync(own, { recursive: true, mode: 0o700 });
-      return { ...given, HOME: own };
-    },
     setup: {
-      within: (argv) => box.within(setup, argv),
+      within: (argv) => box.within(setup, boxes.holder.rlimits(argv)),
       env: ({ TMPDIR: _, ...given }) => ({ ...given, HOME: "/tmp" }),
+    },
+    open: async (name, apiUrl) => {
+      const isClosed = place.box_network === "gateway" || config.agentNetwork === "gateway";
+      const why = isClosed ? await boxes.whyNoGateway() : "";
+      if (why !== "")
+        throw new Refusal(
+          422,
+          "box_required",
+          `the agent may reach Ticktown alone, and that does not work here: ${why}`,
+        );
+      const held = boxes.holder.hold(name);
+      const gateway = isClosed ? await boxes.gateways.open(apiUrl) : null;
+      return opened(options, specOf(options, mine, readable, gateway), { mine, held, gateway });
     },
   };
 }
 
-/** Of what is run, the part that the operator has chosen: never a text of a bead's, which may name any file. */
-function commandOf([program = "", flag, script = ""]: readonly string[]): string {
-  return program === "sh" && flag === "-c" ? script : program;
+function readableOf({ config, place, rigId }: AgentBoxOptions): string[] {
+  return [
+    ...toolsOn(config.hostEnv["PATH"] ?? ""),
+    ...CERTIFICATES.flatMap((name) => config.hostEnv[name] ?? []),
+    ...config.boxVisible,
+    ...place.box_read,
+    foldersOf(config.workDir, rigId).store,
+    gitConfigFile(config.workDir),
+  ];
+}
+
+/** How much of the bound of its memory each of a box's folders in memory may take. */
+const IN_MEMORY_SHARE = 1 / 4;
+
+function specOf(
+  { boxes, config, logins, checkpointFile }: AgentBoxOptions,
+  mine: AgentFolders,
+  readable: readonly string[],
+  gateway: Gateway | null,
+): BoxSpec {
+  const person = config.hostEnv["HOME"];
+  const { memory_bytes } = boxes.holder.bounds;
+  return {
+    cwd: mine.clone,
+    writable: [mine.clone, mine.inbox, mine.home],
+    readable: [
+      ...readable,
+      ...(person === undefined ? [] : logins.map((name) => path.join(person, name))),
+      ...(checkpointFile === null ? [] : [checkpointFile]),
+      ...(gateway === null ? [] : [NODE, FORWARDER]),
+    ],
+    ...(gateway === null ? {} : { socket: gateway.socket }),
+    ...(memory_bytes === null ? {} : { memory_bytes: Math.floor(memory_bytes * IN_MEMORY_SHARE) }),
+  };
+}
+
+interface Room {
+  readonly mine: AgentFolders;
+  readonly held: Held;
+  readonly gateway: Gateway | null;
+}
+
+function opened({ boxes, config }: AgentBoxOptions, spec: BoxSpec, { mine, held, gateway }: Room): OpenBox {
+  const searched = config.hostEnv["PATH"] ?? "";
+  let unwatch = (): void => {};
+  return {
+    within: (argv) => {
+      const seen = { ...spec, readable: [...spec.readable, ...programsIn(commandOf(argv), searched)] };
+      const program = ["env", ...HEARING, ...argv];
+      const inside = boxes.holder.rlimits(gateway === null ? program : forwarding(program));
+      return ["env", ...DEAF, ...held.outside(boxes.box.within(seen, inside))];
+    },
+    env: ({ TMPDIR: _, ...given }, own = path.join(mine.home, COMMANDS_OWN)) => {
+      mkdirSync(own, { recursive: true, mode: 0o700 });
+      return { ...(gateway === null ? given : withoutNetwork(given)), HOME: own };
+    },
+    doorUrl: gateway === null ? null : URL_IN_BOX,
+    watch: (pid, onOver) => {
+      unwatch();
+      unwatch = held.watch({ pid, folder: mine.root, onOver });
+    },
+    close: async () => {
+      unwatch();
+      gateway?.close();
+      const hits = held.hits();
+      await held.close();
+      return hits;
+    },
+  };
+}
+
+/** Ticktown is where the box's own loopback says; a proxy is nowhere. */
+function withoutNetwork(given: Readonly<Record<string, string>>): Record<string, string> {
+  const proxies = proxiesOf(given);
+  const kept = Object.fromEntries(Object.entries(given).filter(([name]) => !Object.hasOwn(proxies, name)));
+  return { ...kept, ...(given["GASTOWN_API_URL"] === undefined ? {} : { GASTOWN_API_URL: URL_IN_BOX }) };
 }
 
 /** The home of a plain command, beside those of the coding agents that are spoken with. */
@@ -110,47 +190,4 @@ export async function whyNoSignals(pathVariable: string): Promise<string> {
   const args = [...DEAF, "env", ...HEARING, "true"];
   const tried = await exec("env", args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
   return tried.code === 0 ? "" : `its env cannot do what a box needs: ${lastLine(tried.stderr)}`;
-}
-
-/**
- * What of a command lies outside of the system's folders and has to be seen: files and folders that it names by their whole path, and
- * where the program that it begins with really is. Of a package of npm, all packages beside it, which it needs.
- */
-export function programsIn(command: string, pathVariable: string): string[] {
-  const named = Array.from(
-    command.matchAll(/'(\/[^'\n]+)'|"(\/[^"\n$`]+)"|(?<![^\s='";&|(])(\/[^\s'"|&;<>()$`\\]+)/g),
-    (found) => (found[1] ?? found[2] ?? found[3]) as string,
-  );
-  const [, program] = /^\s*(?:exec\s+)?([A-Za-z0-9_][^\s'"|&;<>()$`\\=]*)(?=\s|$)/.exec(command) ?? [];
-  const onPath =
-    program === undefined || program.includes("/")
-      ? []
-      : pathVariable
-          .split(path.delimiter)
-          .filter((dir) => path.isAbsolute(dir))
-          .map((dir) => path.join(dir, program));
-  return [...named, ...onPath.slice(0, PATH_FOLDERS_MAX)].slice(0, NAMED_MAX).flatMap((file) => {
-    const real = realOf(file);
-    return real === null ? [] : [file, packagesOf(real) ?? real];
-  });
-}
-
-const NAMED_MAX = 200;
-const PATH_FOLDERS_MAX = 100;
-
-/** @returns null for what is not there, and for folders: a folder is shown by its name in `box_read` alone */
-function realOf(file: string): string | null {
-  try {
-    const real = realpathSync(file);
-    return statSync(real).isFile() ? real : null;
-  } catch {
-    return null;
-  }
-}
-
-/** The outermost folder of packages that a file lies in. */
-function packagesOf(file: string): string | null {
-  const parts = file.split(path.sep);
-  const at = parts.indexOf("node_modules");
-  return at === -1 ? null : parts.slice(0, at + 1).join(path.sep);
 }

@@ -27,7 +27,7 @@ export interface BoxOptions {
 
 /** @returns the box, or none with the reason: it is tried, since a container or a kernel may forbid it */
 export async function openBox({ path: pathVariable, hidden, secret }: BoxOptions): Promise<{ box: Box; why: string }> {
-  const program = find("bwrap", pathVariable);
+  const program = findProgram("bwrap", pathVariable);
   if (program === null) return { box: NO_BOX, why: "bubblewrap (bwrap) is not installed" };
   const box: Box = {
     kind: "bwrap",
@@ -51,7 +51,8 @@ export async function openBox({ path: pathVariable, hidden, secret }: BoxOptions
 
 export const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
 
-function find(name: string, pathVariable: string): string | null {
+/** @returns where it is among the folders of a PATH; null: nowhere */
+export function findProgram(name: string, pathVariable: string): string | null {
   for (const dir of pathVariable.split(path.delimiter)) {
     const file = path.join(dir, name);
     try {

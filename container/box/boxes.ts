@@ -1,18 +1,42 @@
 /** Which boxes this server has: one for checks and setups, one for agents; found out by trying, and said. */
+import { totalmem } from "node:os";
 import path from "node:path";
+import type { AgentDoor } from "../agents/door/door.ts";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import { identityOf } from "../processes/marks.ts";
 import { whyNoSignals } from "./agent-box.ts";
-import { type Box, NO_BOX, openBox } from "./box.ts";
+import { type Bounds, type Holder, createHolder } from "./bounds.ts";
+import { type Box, NO_BOX, findProgram, openBox } from "./box.ts";
+import { whyNoGateway } from "./forwarding.ts";
+import { type Gateways, createGateways } from "./gateway.ts";
 
 export interface Boxes {
   readonly checks: Box;
-  readonly agents: Box;
+  readonly agents: AgentBoxes;
+  /** One line for people: what agents and checks are kept in. */
+  readonly says: string;
 }
 
-/** @throws Error where the operator said that agents must be in one, and it does not work */
-export async function openBoxes(config: Config, log: Log): Promise<Boxes> {
+/** What agents are kept in. */
+export interface AgentBoxes {
+  readonly box: Box;
+  readonly holder: Holder;
+  readonly gateways: Gateways;
+  /** Tried once. @returns why no box without a network works here; empty: one does */
+  readonly whyNoGateway: () => Promise<string>;
+}
+
+export interface BoxesOptions {
+  readonly config: Config;
+  /** The mark of the WORK_DIR. */
+  readonly mark: string;
+  readonly door: AgentDoor;
+  readonly log: Log;
+}
+
+/** @throws Error where the operator said that agents must be in one, or reach nothing but Ticktown, and it does not work */
+export async function openBoxes({ config, mark, door, log }: BoxesOptions): Promise<Boxes> {
   const isWanted = config.box !== "none" || config.agentBox !== "none";
   const tried = isWanted ? await tryBox(config) : null;
   const checks = config.box === "none" ? null : tried;
@@ -22,7 +46,55 @@ export async function openBoxes(config: Config, log: Log): Promise<Boxes> {
     if (config.agentBox === "bwrap") throw new Error(`AGENT_BOX is bwrap, but ${agents.why}`);
     log(`agents run WITHOUT A BOX: ${agents.why}. What they run can read and write whatever this user can`);
   }
-  return { checks: checks?.box ?? NO_BOX, agents: agents?.box ?? NO_BOX };
+  const box = agents?.box ?? NO_BOX;
+  const opened = agentBoxes({ config, mark, door, log }, box);
+  if (config.agentNetwork === "gateway") {
+    const why = box.kind === "none" ? "agents have no box" : await opened.whyNoGateway();
+    if (why !== "") throw new Error(`AGENT_BOX_NETWORK is gateway, but ${why}`);
+  }
+  const says = inWords(config, opened, checks?.box ?? NO_BOX);
+  if (box.kind !== "none") log(says);
+  return { checks: checks?.box ?? NO_BOX, agents: opened, says };
+}
+
+function agentBoxes({ config, mark, door, log }: BoxesOptions, box: Box): AgentBoxes {
+  const searched = config.hostEnv["PATH"] ?? "";
+  const gateways = createGateways(door, log);
+  const isBoxed = box.kind !== "none";
+  let why: Promise<string> | null = null;
+  return {
+    box,
+    gateways,
+    holder: createHolder({
+      bounds: boundsOf(config),
+      ...(isBoxed && config.agentCgroups === "auto" ? {} : { places: [] }),
+      hasPrlimit: isBoxed && findProgram("prlimit", searched) !== null,
+      isRoot: process.getuid?.() === 0,
+      begin: `ticktown-${mark}-`,
+    }),
+    whyNoGateway: () => (why ??= whyNoGateway(box, gateways, searched)),
+  };
+}
+
+/** Of the machine's memory, or of the container's, one agent may have so much where nobody has said how much. */
+const MEMORY_SHARE = 3 / 4;
+
+function boundsOf({ agentMemory_bytes, agentPids, agentFiles, agentDisk_bytes }: Config): Bounds {
+  const bound = (number: number): number | null => (number === 0 ? null : number);
+  const there = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+  return {
+    memory_bytes: bound(agentMemory_bytes ?? Math.floor(there * MEMORY_SHARE)),
+    pids: bound(agentPids),
+    files: bound(agentFiles),
+    disk_bytes: bound(agentDisk_bytes),
+  };
+}
+
+function inWords({ agentNetwork }: Config, { box, holder }: AgentBoxes, checks: Box): string {
+  const ofChecks = checks.kind === "none" ? "checks have NO BOX" : `checks are in a box (${checks.kind})`;
+  if (box.kind === "none") return `agents have NO BOX and no limits; ${ofChecks}`;
+  const network = agentNetwork === "open" ? "the machine's network" : "no network but Ticktown";
+  return `each agent is in a box (${box.kind}) with ${network}; at most ${holder.says}; ${ofChecks}`;
 }
 
 type Tried = Awaited<ReturnType<typeof openBox>>;

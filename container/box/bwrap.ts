@@ -9,7 +9,14 @@ export interface BoxSpec {
   readonly writable: readonly string[];
   /** Folders and files that it may read beside the system's. What is not there is left out. */
   readonly readable: readonly string[];
+  /** The one socket that it reaches in place of every network; without it, it has the machine's. */
+  readonly socket?: string;
+  /** What its folders in memory may hold, each. */
+  readonly memory_bytes?: number;
 }
+
+/** Where the socket is inside. */
+export const SOCKET_IN_BOX = "/run/ticktown/gateway.sock";
 
 /** Where a system keeps its programs and their settings. Not /var, /run, /home, /root, /srv, /mnt: they hold what is somebody's. */
 const SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/sys"];
@@ -20,7 +27,14 @@ const SECRET_FOLDERS = ["/etc/ssh", "/etc/sudoers.d", "/etc/ssl/private"];
 const ALONE = "--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --die-with-parent --cap-drop ALL".split(
   " ",
 );
-const OWN = "--dev /dev --tmpfs /tmp --tmpfs /var/tmp --dir /run".split(" ");
+
+/** Folders of its own, in memory. `/dev` holds devices, and nothing is written beside them. */
+const IN_MEMORY = ["/tmp", "/var/tmp", "/dev/shm"];
+
+function ownFolders(bytes: number | undefined): string[] {
+  const size = bytes === undefined ? [] : ["--size", String(bytes)];
+  return ["--dev", "/dev", ...IN_MEMORY.flatMap((dir) => [...size, "--tmpfs", dir]), "--dir", "/run"];
+}
 
 const kindOf = (file: string): "link" | "folder" | "file" | null => {
   const stat = lstatSync(file, { throwIfNoEntry: false });
@@ -48,7 +62,7 @@ export function bwrapArgs(spec: BoxSpec, hidden: readonly string[]): string[] {
     "/proc",
     // For root they would be as writable as outside.
     ...["/proc/sys", "/proc/sysrq-trigger"].flatMap((file) => (kindOf(file) === null ? [] : ["--ro-bind", file, file])),
-    ...OWN,
+    ...ownFolders(spec.memory_bytes),
     ...resolver(),
   ];
   // The same path twice, or one below another: what is bound later lies on top.
@@ -57,7 +71,9 @@ export function bwrapArgs(spec: BoxSpec, hidden: readonly string[]): string[] {
   );
   for (const file of readable) args.push("--ro-bind-try", file, file);
   for (const dir of spec.writable) args.push("--bind", dir, dir);
-  return [...args, "--chdir", spec.cwd];
+  if (spec.socket !== undefined) args.push("--unshare-net", "--ro-bind", spec.socket, SOCKET_IN_BOX);
+  // What lies between all these is in memory as well, and nobody's to write.
+  return [...args, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", spec.cwd];
 }
 
 /** Who asks for names: often a link into /run. */

@@ -12,10 +12,20 @@ export interface HealthOptions {
   readonly config: Config;
   /** This process's own id: another one says that the control server was started anew. */
   readonly instance: string;
+  /** What agents and checks are kept in. */
+  readonly box: string;
   readonly draining: () => boolean;
 }
 
-export function createHealth({ agents, places, callbacks, config, instance, draining }: HealthOptions): () => Health {
+export function createHealth({
+  agents,
+  places,
+  callbacks,
+  config,
+  instance,
+  box,
+  draining,
+}: HealthOptions): () => Health {
   const startedAt = Date.now();
   return () => {
     const disk = places.disk();
@@ -37,6 +47,7 @@ export function createHealth({ agents, places, callbacks, config, instance, drai
       uptime: (Date.now() - startedAt) / 1000,
       instance,
       disk,
+      box,
       ...(reasons.length === 0 ? {} : { reasons }),
     };
   };

@@ -70,12 +70,12 @@ export async function startControlServer(
   const repoMutex = createKeyedMutex();
   const freeBytes = (): number => space(config.workDir).free_bytes;
   const door = createAgentDoor({ log, proxyEnv: proxiesOf(config.hostEnv) });
-  const boxes = await openBoxes(config, log).catch((error: unknown) => {
+  const boxes = await openBoxes({ config, mark, door, log }).catch((error: unknown) => {
     unlock();
     throw error;
   });
   const shared = { config, mark, callbacks, pidFiles, repoMutex, log, startAnswer_ms, freeBytes, door };
-  const agents = createAgents({ ...shared, agentBox: boxes.agents });
+  const agents = createAgents({ ...shared, agentBoxes: boxes.agents });
   const setupMutex = createKeyedMutex();
   const checker = createChecker({ config, mark, box: boxes.checks, setupMutex, freeBytes });
   const trains = createTrains({ config, callbacks, checker, log });
@@ -83,7 +83,8 @@ export async function startControlServer(
   const merges = createMerges({ config, callbacks, log });
   const tickets = createTickets();
 
-  const health = createHealth({ agents, places, callbacks, config, instance, draining: () => drained !== null });
+  const draining = (): boolean => drained !== null;
+  const health = createHealth({ agents, places, callbacks, config, instance, box: boxes.says, draining });
 
   await takeOver({ workDir, callbacks, agents, places, log });
 
@@ -124,6 +125,7 @@ export async function startControlServer(
         log,
       }).finally(async () => {
         await door.close();
+        boxes.agents.gateways.close();
         leave();
         unlock();
       })),
@@ -136,7 +138,7 @@ const capabilitiesOf = ({ ephemeral }: Config, { checks, agents }: Boxes): Capab
   ephemeral,
   trains: true,
   box: checks.kind,
-  agentBox: agents.kind,
+  agentBox: agents.box.kind,
 });
 
 const callbacksOf = ({ workDir, callbackMax_ms }: Config, log: Log): Callbacks =>

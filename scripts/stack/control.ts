@@ -1,10 +1,13 @@
 /** The control server on this machine, started again whenever it ends by itself. */
+import { request } from "node:http";
 import path from "node:path";
+import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readJsonDir } from "../../container/files.ts";
 import { openControlSocket } from "../../container/http/socket.ts";
 import { isOurs, pidsOf, ProcessRecord } from "../../container/processes/pidfiles.ts";
 import { killAllOf, readMark } from "../../container/processes/marks.ts";
+import { Health } from "../../src/wire/container.ts";
 import { signalGroup, startTimeOf } from "../../container/processes/groups.ts";
 import { type Child, startChild } from "./children.ts";
 import { StackError } from "./errors.ts";
@@ -48,6 +51,8 @@ export async function startControl(state: State, options: ControlOptions): Promi
     most_failures: Infinity,
     say: options.say,
   });
+  const { box } = await healthOf(socket.path);
+  if (box !== undefined) options.say(box);
   return {
     url,
     pid: () => supervised.child().pid,
@@ -56,6 +61,15 @@ export async function startControl(state: State, options: ControlOptions): Promi
       socket.leave();
     },
   };
+}
+
+function healthOf(socketPath: string): Promise<Health> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path: "/health" }, (answer) => {
+      json(answer).then((value) => resolve(Health.parse(value)), reject);
+    });
+    asked.once("error", reject).end();
+  });
 }
 
 async function launch(

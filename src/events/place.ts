@@ -74,6 +74,8 @@ export const Place = z.object({
     )
     .max(50)
     .default([]),
+  /** What a boxed agent reaches: as the container says; or Ticktown's API and the agents' door alone, whatever it says. */
+  box_network: z.enum(["any", "gateway"]).default("any"),
   /** Clone and refs of a bead that has ended are kept so long. */
   keep_days: z.number().min(0).max(3_650).default(7),
 });

@@ -266,6 +266,8 @@ export const Health = z.object({
   /** Ticktown: why it is degraded. */
   reasons: z.array(z.string()).optional(),
   disk: DiskUse.optional(),
+  /** Ticktown: what agents and checks are kept in, in one line. */
+  box: z.string().optional(),
   instance: Instance.optional(),
 });
 export type Health = z.infer<typeof Health>;
@@ -285,6 +287,7 @@ const OF_PLACE: readonly string[] = [
   "submodules_failed",
   "remote_unreachable",
   "box_required",
+  "limits_failed",
 ];
 
 /** @param text a code, or a reason that begins with one */

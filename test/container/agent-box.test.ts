@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSyn
 import { createServer } from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { programsIn } from "../../container/box/agent-box.ts";
+import { programsIn } from "../../container/box/programs.ts";
 import { DEFAULT_PLACE } from "../../src/wire/container.ts";
 import {
   type Control,

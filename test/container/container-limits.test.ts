@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { connect, Server } from "node:net";
 import path from "node:path";
 import { expect, test, vi } from "vitest";
-import { NO_BOX } from "../../container/box/box.ts";
+import { openBoxes } from "../../container/box/boxes.ts";
 import { createRoster } from "../../container/agents/roster.ts";
 import { createStarts } from "../../container/agents/start.ts";
 import { ensureInbox } from "../../container/git/clone.ts";
@@ -143,7 +143,8 @@ test("MERGES_PENDING_MAX: so many merges wait in one container, and one more is 
 
 test("RUNNING_AGENTS_MAX: so many agents run in one container, and one more is refused", async () => {
   const roster = createRoster();
-  const config = settings({ AGENT_COMMAND: "true" });
+  const config = settings({ AGENT_COMMAND: "true", BOX: "none" });
+  const boxes = await openBoxes({ config, mark: "none", door: createDoor().door, log: () => {} });
   const starts = createStarts({
     config,
     roster,
@@ -154,7 +155,7 @@ test("RUNNING_AGENTS_MAX: so many agents run in one container, and one more is r
     refuseWhileDraining: () => {},
     startAnswer_ms: 60_000,
     freeBytes: () => Infinity,
-    agentBox: NO_BOX,
+    agentBoxes: boxes.agents,
   });
   const start = (n: number, dispatch: number) =>
     starts.start(

@@ -32,11 +32,7 @@ export const AGENT_DOOR_MUTANTS: readonly Mutant[] = [
     "PASS-host",
     "the door knows its own name, and answers no page",
     "whoever makes a name point here is answered",
-    edit(
-      DOOR,
-      "!isOurs(request, server) || request.headers.origin !== undefined",
-      "request.headers.origin !== undefined",
-    ),
+    edit(DOOR, "if (isOurs(request, server)) serve(request, response);", "if (server) serve(request, response);"),
   ),
   mutant(
     "PASS-path",

@@ -3,7 +3,6 @@ import { join } from "node:path";
 
 const TESTS = [
   "test/unit/incidents",
-  "test/unit/thresholds",
   "test/container",
   "test/container/door",
   "test/container/drivers",

@@ -6,7 +6,6 @@
 
 import { AGENT_DOOR_MUTANTS } from "./agent-door.ts";
 import { BOX_MUTANTS } from "./box.ts";
-import { CLOCK_MUTANTS } from "./clocks.ts";
 import { CLOUD_MUTANTS } from "./cloud.ts";
 import { DOOR_MUTANTS } from "./door.ts";
 import { GATE_MUTANTS } from "./gate.ts";
@@ -35,7 +34,6 @@ const NEEDS = "src/core/needs.ts";
 export const MUTANTS: readonly Mutant[] = [
   ...AGENT_DOOR_MUTANTS,
   ...BOX_MUTANTS,
-  ...CLOCK_MUTANTS,
   ...CLOUD_MUTANTS,
   mutant(
     "GT-1971",

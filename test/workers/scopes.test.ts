@@ -24,7 +24,7 @@ describe("a token that may operate and is no admin's", () => {
     const setup = { setup: { command: "cat secrets" } };
     expect((await call("PUT", settings, setup, headers)).status).toBe(403);
     expect((await call("PUT", settings, { setup: null }, headers)).status).toBe(403);
-    for (const box of [{ box: "any" }, { box_read: ["/home"] }])
+    for (const box of [{ box: "any" }, { box_read: ["/home"] }, { box_network: "any" }])
       expect((await call("PUT", settings, box, headers)).status).toBe(403);
     expect((await call("PUT", settings, { capacity: 3 }, headers)).status).toBe(200);
     expect((await call("GET", settings)).data.setup).toBe(null);

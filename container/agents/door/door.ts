@@ -28,6 +28,8 @@ import type { Provider } from "./upstreams.ts";
 export interface AgentDoor {
   /** Listens from the first dispatch on. @throws Refusal 422 door_unavailable when no port of loopback can be had */
   readonly open: (dispatch: DoorDispatch) => Promise<DoorPass>;
+  /** The same door for who comes by a socket of its own, where no other page and no other user is. */
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
   /** Ends every pass and the listener. The same promise however often it is called. */
   readonly close: () => Promise<void>;
 }
@@ -68,9 +70,10 @@ export function createAgentDoor(options: DoorOptions): AgentDoor {
   let listening: Promise<{ server: Server; port: number }> | null = null;
   let closed: Promise<void> | null = null;
   const agents = agentsFor(options.proxyEnv);
+  const serve = createServe(options, passes, agents);
 
   const listen = (): Promise<{ server: Server; port: number }> =>
-    (listening ??= listenOn(serverFor(options, passes, agents)).catch((error: unknown) => {
+    (listening ??= listenOn(serverFor(options, serve)).catch((error: unknown) => {
       listening = null;
       throw new Refusal(422, "door_unavailable", `no port on 127.0.0.1 for the agents: ${messageOf(error)}`);
     }));
@@ -78,14 +81,13 @@ export function createAgentDoor(options: DoorOptions): AgentDoor {
   return {
     open: async (dispatch) => {
       if (closed !== null) throw new Refusal(503, "draining", "this container is shutting down");
-      const { port } = await listen();
+      const base = dispatch.reachedAt ?? `http://127.0.0.1:${(await listen()).port}`;
       const pass: Pass = createPass(
         dispatch,
         () => passes.remove(pass),
         (error) => log(`a listener of agent ${dispatch.agentId}'s door failed: ${messageOf(error)}`),
       );
       passes.add(pass);
-      const base = `http://127.0.0.1:${port}`;
       return {
         token: pass.token,
         mcpUrl: `${base}/mcp`,
@@ -97,6 +99,7 @@ export function createAgentDoor(options: DoorOptions): AgentDoor {
         close: pass.close,
       };
     },
+    answer: serve,
     close: () =>
       (closed ??= (async () => {
         for (const pass of passes.all()) pass.close();
@@ -120,37 +123,16 @@ function agentsFor(proxyEnv: NodeJS.ProcessEnv | undefined): Agents {
   return { http: new HttpAgent(how), https: new HttpsAgent(how) };
 }
 
-function serverFor(
-  {
-    log,
-    now = Date.now,
-    limits: shorter,
-    headers_ms = DOOR_HEADERS_TIMEOUT_MS,
-    request_ms = DOOR_REQUEST_TIMEOUT_MS,
-  }: DoorOptions,
-  passes: PassList,
-  agents: Agents,
-): Server {
+/** Answers whoever shows the token of a dispatch. */
+type Serve = (request: IncomingMessage, response: ServerResponse) => void;
+
+function createServe({ log, now = Date.now, limits: shorter }: DoorOptions, passes: PassList, agents: Agents): Serve {
   const limits: DoorLimits = { ...DOOR_LIMITS, ...shorter };
-  const server = createServer({
-    headersTimeout: headers_ms,
-    requestTimeout: request_ms,
-    keepAliveTimeout: DOOR_IDLE_MS,
-    connectionsCheckingInterval: Math.min(headers_ms, 1000),
-  });
-  server.maxConnections = DOOR_CONNECTIONS_MAX;
-  server.on("request", (request, response) => {
-    response.on("error", () => {});
-    serve(request, response).catch((error: unknown) => {
-      log(`the agents' door failed: ${messageOf(error)}`);
-      response.destroy();
-    });
-  });
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = request.url ?? "";
-    // A page in a browser that was told that its host is 127.0.0.1 says another one, or where it is from.
-    if (!isOurs(request, server) || request.headers.origin !== undefined) return plainly(response, 403);
+    // Said by every page, and by nobody else.
+    if (request.headers.origin !== undefined) return plainly(response, 403);
     const isTools = target === "/mcp";
     const pass = passes.of(tokenOf(request, isTools ? null : target));
     if (pass === null) {
@@ -166,6 +148,31 @@ function serverFor(
       return refuseModel(response, { api: apiOfTarget(target) }, 404, "this is nothing that is passed on to a model");
     return forward(request, response, pass, route, { agents, limits, now });
   }
+  return (request, response) => {
+    response.on("error", () => {});
+    serve(request, response).catch((error: unknown) => {
+      log(`the agents' door failed: ${messageOf(error)}`);
+      response.destroy();
+    });
+  };
+}
+
+function serverFor(
+  { headers_ms = DOOR_HEADERS_TIMEOUT_MS, request_ms = DOOR_REQUEST_TIMEOUT_MS }: DoorOptions,
+  serve: Serve,
+): Server {
+  const server = createServer({
+    headersTimeout: headers_ms,
+    requestTimeout: request_ms,
+    keepAliveTimeout: DOOR_IDLE_MS,
+    connectionsCheckingInterval: Math.min(headers_ms, 1000),
+  });
+  server.maxConnections = DOOR_CONNECTIONS_MAX;
+  server.on("request", (request, response) => {
+    // A page in a browser that was told that its host is 127.0.0.1 says another one.
+    if (isOurs(request, server)) serve(request, response);
+    else plainly(response, 403);
+  });
   return server;
 }
 

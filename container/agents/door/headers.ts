@@ -1,5 +1,5 @@
 /** Which headers pass the door, in either direction. Pure. */
-import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Upstream } from "./upstreams.ts";
 import { veiled } from "./veil.ts";
 
@@ -68,6 +68,15 @@ export function responseHeaders(answer: IncomingMessage, isAsItCame: boolean, ke
       return [[name, Array.isArray(value) ? value.map((one) => veiled(one, key)) : veiled(value, key)]];
     }),
   );
+}
+
+/** All of them but those of the connection that it came by. */
+export function headersOfMessage(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const named = namedBy(headers.connection);
+  const passed = Object.entries(headers).filter(
+    ([name, value]) => value !== undefined && !OF_A_CONNECTION.includes(name) && !named.has(name),
+  );
+  return Object.fromEntries(passed);
 }
 
 /** Headers that a `connection` header calls its own. */

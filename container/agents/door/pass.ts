@@ -65,6 +65,8 @@ export interface DoorDispatch {
   /** Where and as whom the tools speak to the rig; null: they say that there is none. */
   readonly apiUrl: string | null;
   readonly token: string | null;
+  /** The door's address as the agent sees it, where that is not a port of this machine. */
+  readonly reachedAt?: string;
   /** A provider that is not among them is not there. */
   readonly upstreams: Upstreams;
   readonly redact: Redact;

@@ -23,6 +23,8 @@ export interface DoorHost {
   readonly door: AgentDoor;
   readonly request: StartAgentRequest;
   readonly run: Run;
+  /** The door's address in the agent's box; null: as it is on this machine. */
+  readonly reachedAt: string | null;
   readonly hostEnv: Readonly<Record<string, string | undefined>>;
   readonly redact: Redact;
   readonly tell: (type: string, data: Readonly<Record<string, unknown>>) => void;
@@ -43,6 +45,7 @@ export async function openDoor(host: DoorHost): Promise<OpenDoor> {
     token: run.token,
     upstreams,
     redact,
+    ...(host.reachedAt === null ? {} : { reachedAt: host.reachedAt }),
     on: (event) => {
       if (event.type === "answering") trouble = null;
       const end = endIn(event);

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import path from "node:path";
 import type { StartAgentRequest } from "../../../src/wire/container.ts";
+import type { OpenBox } from "../../box/agent-box.ts";
 import type { Config } from "../../config.ts";
 import { agentFoldersOf, foldersOf } from "../../git/layout.ts";
 import { messageOf } from "../../log.ts";
@@ -28,6 +29,8 @@ export interface DrivenOptions {
   readonly request: StartAgentRequest;
   readonly run: Run;
   readonly workspace: Workspace;
+  /** Where its processes run. */
+  readonly room: OpenBox;
   readonly runtime: Runtime;
   readonly ring: EventRing;
   /** What a plain command would get, with the prompts in it. */
@@ -53,6 +56,7 @@ export async function startDriven(options: DrivenOptions): Promise<{ readonly go
     door: options.door,
     request,
     run,
+    reachedAt: options.room.doorUrl,
     hostEnv: options.config.hostEnv,
     redact: workspace.redact,
     tell: (type, data) => ring.append(type, redacted(data, workspace.redact)),
@@ -88,7 +92,7 @@ async function untilOver(options: DrivenOptions, opened: OpenDoor, first: Starte
 }
 
 async function startOnce(options: DrivenOptions, opened: OpenDoor, session: string | null): Promise<Started> {
-  const { config, request, run, workspace, runtime, ring, env: given } = options;
+  const { config, request, run, workspace, room, runtime, ring, env: given } = options;
   const mine = agentFoldersOf(foldersOf(config.workDir, run.rigId), run.agentId);
   const home = path.join(mine.home, runtime.name);
   const chosen = session ?? randomUUID();
@@ -109,9 +113,9 @@ async function startOnce(options: DrivenOptions, opened: OpenDoor, session: stri
   let talk: Talk | null = null;
   const process = await spawnAgent({
     command: plan.argv.join(" "),
-    argv: workspace.box.within(plan.argv),
+    argv: room.within(plan.argv),
     cwd: workspace.worktree,
-    env: workspace.box.env(env, home),
+    env: room.env(env, home),
     mark: options.newMark(),
     redact,
     linesOfStderr: true,

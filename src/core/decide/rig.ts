@@ -7,7 +7,7 @@ import type { CommandOf, Decision, Rows, Surroundings } from "./command.ts";
 import { accept, cannot, refuse, takes } from "./tools.ts";
 
 /** A setup and checks are programs that run here, and the box is what they and agents see: whoever may run programs here may set them. */
-const OF_ADMINS = ["setup", "checks", "box", "box_read"] as const;
+const OF_ADMINS = ["setup", "checks", "box", "box_read", "box_network"] as const;
 const setters: Rule<CommandOf<"set_settings">> = {
   says: "operators; of a setup, checks or a box, those who are admins",
   holds: (who, command, world) =>

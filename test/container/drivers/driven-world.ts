@@ -13,7 +13,7 @@ import {
   tempDir,
 } from "../world.ts";
 
-const PROGRAM = path.join(import.meta.dirname, "program.mjs");
+export const PROGRAM = path.join(import.meta.dirname, "program.mjs");
 export const COMMIT = "echo hello > HELLO.md && git add HELLO.md && git commit -qm hello";
 
 export interface DrivenWorld {

@@ -1,0 +1,186 @@
+/** What one agent may have of the machine: by which means it is held to that, and what becomes of one that wants more. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { type Bounds, createHolder, heldBy } from "../../container/box/bounds.ts";
+import { type Hierarchy, groupsIn, hierarchies, makeCgroup } from "../../container/box/cgroups.ts";
+import { below } from "../../container/box/watch.ts";
+import { readConfig } from "../../container/config.ts";
+import {
+  AGENT_DISK_MAX_BYTES,
+  AGENT_FILES_MAX,
+  AGENT_PIDS_MAX,
+  BOX_WATCH_MS,
+  DISK_WATCH_MS,
+} from "../../container/limits.ts";
+import { readMark } from "../../container/processes/marks.ts";
+import { cleanUp, createOrigin, eventually, startBody, startControl, tempDir } from "./world.ts";
+
+const MIB = 1024 * 1024;
+const BOXED = { AGENT_BOX: "bwrap" };
+/** As where the system gives this server no control groups. */
+const WATCHED = { ...BOXED, AGENT_CGROUPS: "none" };
+
+/** Runs one script as an agent, to its end. @returns why it ended, and what it printed */
+async function ran(
+  env: Record<string, string>,
+  script: string,
+): Promise<{ reason: string; lines: string[]; workDir: string }> {
+  const control = await startControl(env);
+  const { url } = createOrigin();
+  const started = await control.post("/agents/start", startBody(url, script));
+  expect([started.status, started.body.error]).toEqual([201, undefined]);
+  const { exitReason } = await control.ended("a1");
+  return { reason: exitReason ?? "", lines: await control.lines("a1"), workDir: control.workDir };
+}
+
+/** Takes memory and holds it, MiB by MiB. */
+const TAKE = (mib: number): string =>
+  `'${process.execPath}' -e 'const a=[]; for (let i=0;i<${mib};i++) a.push(Buffer.alloc(1048576,1)); console.log("took it"); setTimeout(()=>{}, 30000)'`;
+/** Starts so many processes at once, says how many there were and how many were refused, and ends them. */
+const FORK = (count: number): string =>
+  `'${process.execPath}' -e 'const {spawn}=require("child_process"); let up=0, no=0; const all=[]; for (let i=0;i<${count};i++) { const c=spawn("sleep",["30"]); c.on("spawn",()=>up++); c.on("error",()=>no++); all.push(c); } setTimeout(()=>{ console.log(up, no); for (const c of all) c.kill(); }, 500)'`;
+
+test("LIMIT-memory an agent that takes more memory than it may is ended, where nobody but a watcher counts it", async () => {
+  const { reason, lines } = await ran({ ...WATCHED, AGENT_MEMORY_BYTES: String(200 * MIB) }, TAKE(400));
+  expect(reason).toMatch(/^memory_exceeded: it has \d+ of 200 MiB/);
+  const small = await ran({ ...WATCHED, AGENT_MEMORY_BYTES: String(200 * MIB) }, "echo works");
+  expect([small.reason, small.lines, lines.length < 2]).toEqual(["exit 0", ["works"], true]);
+});
+
+test("LIMIT-pids an agent that starts more processes than it may is ended, where nobody but a watcher counts them", async () => {
+  const holder = createHolder({ bounds: BOUNDS, places: [], hasPrlimit: true, isRoot: true, begin: "x" });
+  expect(holder.by.pids).toBe("watch");
+  const said: string[] = [];
+  const watched = { pid: process.pid, folder: tempDir(), onOver: (why: string) => void said.push(why) };
+  cleanUp(holder.hold("one").watch(watched));
+  // This very process has more than one thread.
+  await eventually("it is said", () => said.length > 0, 20_000);
+  expect(said).toEqual([expect.stringMatching(/^pids_exceeded: it has \d+ processes and threads of 1$/)]);
+});
+
+test("LIMIT-files a process of an agent opens no more files than it may", async () => {
+  const { lines } = await ran({ ...BOXED, AGENT_OPEN_FILES: "64" }, "ulimit -n; ulimit -Hn");
+  expect(lines).toEqual(["64", "64"]);
+});
+
+test("LIMIT-disk an agent whose clone and home are larger than they may be is ended within seconds", async () => {
+  const script = "yes > big & sleep 60; echo never";
+  const { reason, lines } = await ran({ ...BOXED, AGENT_DISK_BYTES: String(16 * MIB) }, script);
+  expect(reason).toMatch(/^disk_exceeded: its clone and its home have \d+ of 16 MiB$/);
+  expect(lines).toEqual([]);
+});
+
+const places = hierarchies();
+const has = (name: "memory" | "pids"): boolean => places.some(({ controllers }) => controllers.includes(name));
+
+test("LIMIT-group an agent in a control group of its own has no more processes and no more memory than that, and its end says so; the group goes with it", async () => {
+  const control = { ...BOXED, AGENT_PIDS: "40", AGENT_MEMORY_BYTES: String(200 * MIB) };
+  const { lines, reason, workDir } = await ran(control, `${FORK(100)}; ${TAKE(400)}; echo "exit $?"`);
+  if (has("pids")) {
+    const [up = 0, refused = 0] = (lines[0] ?? "").split(" ").map(Number);
+    expect([up < 40, up + refused]).toEqual([true, 100]);
+    expect(reason).toMatch(/processes were not started at the bound of their number/);
+  }
+  if (has("memory")) {
+    expect(lines).toContain("exit 137");
+    expect(reason).toMatch(/processes were ended at the bound of its memory/);
+  } else expect(reason).toMatch(/^(memory_exceeded|pids_exceeded|exit 0)/);
+  const left = places
+    .flatMap(({ folder }) => readdirSync(folder))
+    .filter((name) => name.includes(`${readMark(workDir)}`));
+  expect(left).toEqual([]);
+});
+
+const BOUNDS: Bounds = { memory_bytes: 1e12, pids: 1, files: 10, disk_bytes: 1e12 };
+
+test("the system's own bounds are taken where there are some, a watcher's where not, and what nobody holds is said", () => {
+  const group: Hierarchy = { version: 2, folder: "/x", controllers: ["memory", "pids", "cpu"] };
+  const some = { bounds: BOUNDS, places: [], hasPrlimit: true, isRoot: false, kernel: "6.1.0-generic" };
+  expect(heldBy({ ...some, places: [group] })).toMatchObject({ memory: "cgroup", pids: "cgroup", cpu: "cgroup" });
+  expect(heldBy(some)).toEqual({ memory: "watch", pids: "rlimit", files: "rlimit", disk: "watch", cpu: "nobody" });
+  expect(heldBy({ ...some, isRoot: true }).pids).toBe("watch");
+  for (const [kernel, by] of [
+    ["5.13.19", "watch"],
+    ["5.14.0", "rlimit"],
+    ["4.19", "watch"],
+    ["10.0", "rlimit"],
+  ] as const)
+    expect(heldBy({ ...some, kernel }).pids, kernel).toBe(by);
+  expect(heldBy({ ...some, hasPrlimit: false })).toMatchObject({ pids: "watch", files: "nobody" });
+  const none = { memory_bytes: null, pids: null, files: null, disk_bytes: null };
+  expect(Object.values(heldBy({ ...some, bounds: none }))).toEqual(Array(5).fill("nobody"));
+  const { says } = createHolder({ ...some, begin: "x" });
+  expect(says).toContain("open files of a process 10 (rlimit)");
+  expect(says).toContain("share of the processor (NOT BOUNDED)");
+});
+
+test("the groups of this process are found in either version, and in a container that sees a part of them", () => {
+  const v1 = "9:name=systemd:/\n8:pids:/a\n5:cpu,cpuacct:/b\n0::/\n";
+  const mounts = (root: string): string =>
+    [
+      `30 1 0:26 ${root} /sys/fs/cgroup/pids rw,relatime shared:1 - cgroup cgroup rw,pids`,
+      "31 1 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct",
+      "32 1 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
+      "33 1 0:29 / /proc rw - proc proc rw",
+    ].join("\n");
+  expect(groupsIn(v1, mounts("/"))).toEqual([
+    { version: 1, folder: "/sys/fs/cgroup/pids/a", controllers: ["pids"] },
+    { version: 1, folder: "/sys/fs/cgroup/cpu,cpuacct/b", controllers: ["cpu", "cpuacct"] },
+    { version: 2, folder: "/sys/fs/cgroup/unified", controllers: [] },
+  ]);
+  expect(groupsIn(v1, mounts("/a"))[0]?.folder).toBe("/sys/fs/cgroup/pids");
+  expect(groupsIn(v1, mounts("/elsewhere")).map(({ version }) => version)).toEqual([1, 2]);
+  expect(groupsIn("", "")).toEqual([]);
+});
+
+test("a group of version 2 is given its bounds in the words of version 2, and says in them what they kept", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "ticktown-test-group-"));
+  cleanUp(() => rmSync(folder, { recursive: true }));
+  const place: Hierarchy = { version: 2, folder, controllers: ["memory", "pids", "cpu"] };
+  const group = makeCgroup([place], "one", { memory_bytes: 5, pids: 7 });
+  const mine = path.join(folder, "one");
+  expect(readdirSync(mine).toSorted()).toEqual(["cpu.weight", "memory.max", "memory.swap.max", "pids.max"]);
+  writeFileSync(path.join(mine, "memory.events"), "low 0\noom 3\noom_kill 2\n");
+  writeFileSync(path.join(mine, "pids.events"), "max 0\n");
+  expect(group.hits()).toEqual(["2 processes were ended at the bound of its memory"]);
+  expect(group.enter(["true"]).slice(-3)).toEqual([mine, "--", "true"]);
+  const closed = path.join(folder, "closed");
+  mkdirSync(closed);
+  writeFileSync(path.join(closed, "one"), "");
+  expect(() => makeCgroup([{ ...place, folder: closed }], "one", { memory_bytes: 5, pids: 7 })).toThrow("EEXIST");
+  // Where groups can be made but not be bounded, they are not used.
+  const useless: Hierarchy = { ...place, folder: path.join(closed, "one") };
+  const holder = createHolder({ bounds: BOUNDS, places: [useless], hasPrlimit: true, isRoot: true, begin: "x" });
+  expect(holder.by).toMatchObject({ memory: "watch", cpu: "nobody" });
+  expect(existsSync(mine)).toBe(true);
+});
+
+test("all that came of a process is found, and nothing else", () => {
+  const row = (pid: number, parent: number) => ({ pid, parent, threads: 1 });
+  const table = [row(1, 0), row(10, 1), row(11, 10), row(12, 11), row(20, 1), row(13, 12)];
+  expect(below(10, table).map(({ pid }) => pid)).toEqual([10, 11, 12, 13]);
+  expect(below(99, table)).toEqual([]);
+});
+
+test("AGENT_PIDS_MAX, AGENT_FILES_MAX, AGENT_DISK_MAX_BYTES: what an agent may have unless the operator says otherwise; 0 is as much as there is", () => {
+  const env = { LISTEN_SOCKET: "/run/x.sock" };
+  expect(readConfig(env)).toMatchObject({
+    agentMemory_bytes: null,
+    agentPids: AGENT_PIDS_MAX,
+    agentFiles: AGENT_FILES_MAX,
+    agentDisk_bytes: AGENT_DISK_MAX_BYTES,
+    agentNetwork: "open",
+  });
+  const said = { AGENT_MEMORY_BYTES: "1000000", AGENT_PIDS: "0", AGENT_OPEN_FILES: "5", AGENT_DISK_BYTES: "7" };
+  expect(readConfig({ ...env, ...said })).toMatchObject({
+    agentMemory_bytes: 1_000_000,
+    agentPids: 0,
+    agentFiles: 5,
+    agentDisk_bytes: 7,
+  });
+  expect(() => readConfig({ ...env, AGENT_PIDS: "many" })).toThrow('AGENT_PIDS is "many"');
+  expect(() => readConfig({ ...env, AGENT_BOX_NETWORK: "closed" })).toThrow("it must be open or gateway");
+  expect([BOX_WATCH_MS, DISK_WATCH_MS].map((ms) => ms <= 2000)).toEqual([true, true]);
+});

@@ -1,0 +1,129 @@
+/** A box without a network: what its agent reaches is Ticktown, by one socket, and nothing else. */
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { createGateways, destinationOf } from "../../container/box/gateway.ts";
+import { GATEWAY_CONNECTIONS_MAX } from "../../container/limits.ts";
+import { DEFAULT_PLACE } from "../../src/wire/container.ts";
+import { createDoor } from "./door/world.ts";
+import { COMMIT, PROGRAM, completed, drivenWorld } from "./drivers/driven-world.ts";
+import { cleanUp, createFakeRig, createOrigin, eventually, startBody, startControl } from "./world.ts";
+
+const CLOSED = { AGENT_BOX: "bwrap", AGENT_BOX_NETWORK: "gateway" };
+/** What the program of the driven world is made of. */
+const ITS_PARTS = [process.execPath, PROGRAM].join(path.delimiter);
+
+/** Something else on this machine's loopback. @returns its port, and whether anybody came */
+async function neighbour(): Promise<{ port: number; asked: string[] }> {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? "");
+    response.end("reached");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanUp(() => server.close());
+  return { port: (server.address() as AddressInfo).port, asked };
+}
+
+const CODE = "curl -s -m 20 -o /dev/null -w '%{http_code}\\n'";
+
+test("GATEWAY-alone an agent in a box without a network reaches Ticktown's API, and no other address: no loopback of the machine, no metadata, no tunnel", async () => {
+  const rig = await createFakeRig();
+  const { port, asked } = await neighbour();
+  const control = await startControl({ ...CLOSED, GASTOWN_API_URL: rig.url, HTTP_PROXY: `http://127.0.0.1:${port}` });
+  const { url } = createOrigin();
+  const reaches = [
+    `${CODE} -X POST -d '{"a":1}' "$GASTOWN_API_URL/api/rigs/rig1/mail"`,
+    `${CODE} "$GASTOWN_API_URL/health"`,
+    `${CODE} --path-as-is "$GASTOWN_API_URL//127.0.0.1:${port}/api/"`,
+    `${CODE} -x "$GASTOWN_API_URL" http://127.0.0.1:${port}/api/x`,
+    `${CODE} -p -x "$GASTOWN_API_URL" http://127.0.0.1:${port}/api/x`,
+    `${CODE} http://127.0.0.1:${port}/`,
+    `${CODE} http://169.254.169.254/latest/meta-data/`,
+    'echo "$(wc -l < /proc/net/dev) $HTTP_PROXY"',
+  ];
+  await control.post("/agents/start", startBody(url, reaches.join("\n")));
+  await control.ended("a1");
+  expect(await control.lines("a1")).toEqual(["200", "403", "403", "403", "000", "000", "000", "3 "]);
+  expect(rig.to("/mail")).toMatchObject([{ method: "POST", body: { a: 1 } }]);
+  expect(rig.requests.filter(({ path: to }) => !to.startsWith("/api/rigs/rig1/"))).toEqual([]);
+  expect(asked).toEqual([]);
+  expect((await control.get("/health")).body.box).toContain("no network but Ticktown");
+});
+
+test("GATEWAY-path only a path decides where a request goes, and an address in its place leads nowhere", () => {
+  for (const target of ["/api/rigs/r", "/api/"]) expect(destinationOf(target)).toBe("api");
+  for (const target of ["/mcp", "/model/openai/v1/responses"]) expect(destinationOf(target)).toBe("door");
+  for (const target of ["", "/", "/health", "/docs", "//h/api/", "http://h/api/x", "h:80", "*", "/mcp/x", "/API/x"])
+    expect(destinationOf(target), target).toBeNull();
+});
+
+/** Where Codex finds its tools: what it would do with them, a shell does here. */
+const OF_CONFIG = (name: string): string => `$(sed -n 's/^${name} = "\\(.*\\)"/\\1/p' "$CODEX_HOME/config.toml")`;
+const DONE = JSON.stringify({
+  jsonrpc: "2.0",
+  id: 1,
+  method: "tools/call",
+  params: { name: "gt_done", arguments: { summary: "said hello" } },
+});
+const POST = `curl -s -X POST -H "authorization: Bearer ${OF_CONFIG("experimental_bearer_token")}" -H 'content-type: application/json'`;
+const ASK_MODEL = `${POST} -d '{"model":"m","input":"x"}' ${OF_CONFIG("base_url")}/responses`;
+const SAY_DONE = `${POST} -H 'accept: application/json, text/event-stream' -d '${DONE}' ${OF_CONFIG("url")}`;
+
+test("GATEWAY-door a coding agent in a box without a network has its models and tools, and hands in by them", async () => {
+  const { port, asked } = await neighbour();
+  const { rig, start } = await drivenWorld("codex", {
+    ...CLOSED,
+    BOX_VISIBLE: ITS_PARTS,
+    OPENAI_API_KEY: "key-of-the-model",
+    OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
+  });
+  await start({}, { FAKE_SHELL: `${COMMIT}; ${ASK_MODEL}; ${SAY_DONE}`, FAKE_NOTE: "" });
+  expect(await completed(rig)).toMatchObject({ status: "completed", reason: "handed in", runtime: "codex" });
+  expect(rig.to("/done")).toHaveLength(1);
+  expect(asked).toEqual(["/v1/responses"]);
+});
+
+test("GATEWAY-required where a rig wants it, its agents have no network though others have; and where no box works nothing is started", async () => {
+  const { url } = createOrigin();
+  const place = { ...DEFAULT_PLACE, box_network: "gateway" };
+  const boxed = await startControl({ AGENT_BOX: "bwrap" });
+  const lines = async (agentId: string, more: Record<string, unknown>): Promise<string[]> => {
+    await boxed.post("/agents/start", startBody(url, "wc -l < /proc/net/dev", { agentId, ...more }));
+    await boxed.ended(agentId);
+    return boxed.lines(agentId);
+  };
+  expect(await lines("a1", { place })).toEqual(["3"]);
+  expect(await lines("a2", {})).not.toEqual(["3"]);
+  const bare = await startControl();
+  const reply = await bare.post("/agents/start", startBody(url, "true", { place }));
+  expect(reply).toMatchObject({ status: 422, body: { code: "box_required" } });
+  await expect(startControl({ AGENT_BOX_NETWORK: "gateway" })).rejects.toThrow(
+    "AGENT_BOX_NETWORK is gateway, but agents have no box",
+  );
+});
+
+test("GATEWAY_CONNECTIONS_MAX: so many connections of one box are held, and one more is closed", async () => {
+  const gateways = createGateways(createDoor().door, () => {});
+  cleanUp(gateways.close);
+  const { socket } = await gateways.open(null);
+  const sockets = Array.from({ length: GATEWAY_CONNECTIONS_MAX + 1 }, () => connect(socket).on("error", () => {}));
+  cleanUp(() => sockets.forEach((one) => one.destroy()));
+  await eventually("one is closed", () => sockets.filter(({ closed }) => closed).length === 1);
+});
+
+test("an agent in a box without a network hears that it is to end, and ends with the code of its own", async () => {
+  const control = await startControl({ ...CLOSED, STOP_GRACE_MS: "20000" });
+  const { url } = createOrigin();
+  await control.post(
+    "/agents/start",
+    startBody(url, "trap 'echo saved; exit 3' TERM; echo up; while :; do sleep 0.1; done"),
+  );
+  await expect.poll(() => control.lines("a1")).toContain("up");
+  await control.post("/agents/a1/stop", {});
+  await control.ended("a1");
+  expect(await control.lines("a1")).toContain("saved");
+  await control.post("/agents/start", startBody(url, "exit 7", { agentId: "a2" }));
+  expect((await control.ended("a2")).exitReason).toBe("exit 7");
+});

@@ -56,6 +56,8 @@ export interface Config {
   readonly agentDisk_bytes: number;
   /** Folders and files that are seen in a box beside the system's, such as toolchains in somebody's home. Absolute paths. */
   readonly boxVisible: readonly string[];
+  /** How git reads what an agent wrote, where there is a box: seeing that and nothing else. Set at the server's start. */
+  readonly reading: ((readable: readonly string[], argv: readonly string[]) => readonly string[]) | null;
   /** The host's environment, of which agents see an allow-list only. */
   readonly hostEnv: Readonly<Record<string, string | undefined>>;
 }
@@ -97,6 +99,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     agentFiles: integer(env, "AGENT_OPEN_FILES", AGENT_FILES_MAX, 0, 1_000_000_000),
     agentDisk_bytes: bytes(env, "AGENT_DISK_BYTES", AGENT_DISK_MAX_BYTES),
     boxVisible: (env["BOX_VISIBLE"] ?? "").split(path.delimiter).filter((file) => path.isAbsolute(file)),
+    reading: null,
     hostEnv: env,
   };
 }

@@ -150,6 +150,8 @@ export const FOREIGN_REFS_MAX = 20_000;
 export const REF_FILE_MAX_BYTES = 4 * KIB;
 /** All refs of a repository, as a list or in packed-refs: some hundred bytes each, and some have 100,000 branches. */
 export const GIT_REFS_MAX_BYTES = 64 * MIB;
+/** Files of an agent's git folder that are looked through for links; objects that are not packed are one file each. */
+export const GIT_FOLDER_FILES_MAX = 1_000_000;
 /** One part of a ref's name becomes a file name, with `.lock` behind it. */
 export const REF_PART_MAX_CHARS = 180;
 /** What an agent left uncommitted is kept up to this size; a folder with more is moved aside as it is. */

@@ -5,7 +5,7 @@
  * the run to them.
  */
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,6 +39,8 @@ const isOurs = (file: string): boolean => basename(file) !== "node_modules";
 /** A copy of everything that these tests read; the packages are linked. */
 function workshop(): string {
   const folder = mkdtempSync(join(tmpdir(), "ticktown-mutants-"));
+  // Some run what they test as somebody else.
+  chmodSync(folder, 0o755);
   for (const part of ["src", "container", "scripts", "test", ...SETTINGS])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter: isOurs });
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));

@@ -3,17 +3,21 @@ import { totalmem } from "node:os";
 import path from "node:path";
 import type { AgentDoor } from "../agents/door/door.ts";
 import type { Config } from "../config.ts";
+import { gitConfigFile } from "../git/user-config.ts";
 import type { Log } from "../log.ts";
 import { identityOf } from "../processes/marks.ts";
 import { whyNoSignals } from "./agent-box.ts";
 import { type Bounds, type Holder, createHolder } from "./bounds.ts";
 import { type Box, NO_BOX, findProgram, openBox } from "./box.ts";
+import { toolsOn } from "./bwrap.ts";
 import { whyNoGateway } from "./forwarding.ts";
 import { type Gateways, createGateways } from "./gateway.ts";
 
 export interface Boxes {
   readonly checks: Box;
   readonly agents: AgentBoxes;
+  /** How git reads what an agent wrote; null: as this server, where agents have no box either. */
+  readonly reading: Config["reading"];
   /** One line for people: what agents and checks are kept in. */
   readonly says: string;
 }
@@ -54,7 +58,13 @@ export async function openBoxes({ config, mark, door, log }: BoxesOptions): Prom
   }
   const says = inWords(config, opened, checks?.box ?? NO_BOX);
   if (box.kind !== "none") log(says);
-  return { checks: checks?.box ?? NO_BOX, agents: opened, says };
+  const reading = box.kind === "none" ? null : readingIn(config, box);
+  return { checks: checks?.box ?? NO_BOX, agents: opened, reading, says };
+}
+
+function readingIn({ workDir, hostEnv }: Config, box: Box): NonNullable<Config["reading"]> {
+  const always = [...toolsOn(hostEnv["PATH"] ?? ""), gitConfigFile(workDir)];
+  return (readable, argv) => box.within({ cwd: "/", writable: [], readable: [...always, ...readable] }, argv);
 }
 
 function agentBoxes({ config, mark, door, log }: BoxesOptions, box: Box): AgentBoxes {

@@ -37,10 +37,13 @@ function ownFolders(bytes: number | undefined): string[] {
 }
 
 const kindOf = (file: string): "link" | "folder" | "file" | null => {
-  const stat = lstatSync(file, { throwIfNoEntry: false });
-  if (stat === undefined) return null;
-  if (stat.isSymbolicLink()) return "link";
-  return stat.isDirectory() ? "folder" : "file";
+  try {
+    const stat = lstatSync(file);
+    if (stat.isSymbolicLink()) return "link";
+    return stat.isDirectory() ? "folder" : "file";
+  } catch {
+    return null; // Not there, or in a folder of somebody else's, who may not be asked.
+  }
 };
 
 const isIn = (file: string, folder: string): boolean =>

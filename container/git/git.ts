@@ -14,6 +14,8 @@ export interface Git {
   (cwd: string, args: readonly string[], options?: GitOptions): Promise<ExecResult>;
   /** The rig's settings: how its clones are made, and how long git may take. */
   readonly place: Place;
+  /** How git is run that reads what an agent wrote. */
+  readonly reading: Config["reading"];
 }
 
 export interface GitOptions {
@@ -95,7 +97,7 @@ export function createGit(
     const result = removeLockThatFailed(first, cwd, place, Date.now()) ? await once() : first;
     return { code: result.code, stdout: redact(result.stdout), stderr: redact(result.stderr) };
   };
-  return Object.assign(run, { place });
+  return Object.assign(run, { place, reading: config.reading });
 }
 
 /** A git command that was expected to work. */

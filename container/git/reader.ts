@@ -8,6 +8,7 @@ import { GIT_COPY_TIMEOUT_MS, GIT_REFS_MAX_BYTES } from "../limits.ts";
 import type { ExecResult } from "../processes/exec.ts";
 import { type Git, GitFailure } from "./git.ts";
 import { type RigFolders, scratchName } from "./layout.ts";
+import { borrowedFrom, linkIn } from "./links.ts";
 import { isPartial, isShallow, shallowFileOf } from "./modes.ts";
 import { waryGit } from "./untidy.ts";
 
@@ -119,15 +120,38 @@ export async function fetchFrom(
   checks: readonly string[] = checked(store),
 ): Promise<void> {
   if (wanted.size === 0) return;
+  refuseElsewhere(objects, store);
   const refs = [...wanted].map(([to, sha], n) => ({ sha, from: `refs/wanted/${n}`, to }));
   const shown = new Map(refs.map(({ from, sha }) => [from, sha]));
   const result = await withReader(folders, store, objects, shown, (reader) =>
-    waryGit(git, path.dirname(objects))(store, ["-c", "core.fsync=all", ...checks, ...FETCH, "--stdin", reader], {
-      timeout_ms: GIT_COPY_TIMEOUT_MS,
-      input: refs.map(({ from, to }) => `+${from}:${to}\n`).join(""),
-    }),
+    waryGit(git, path.dirname(objects))(
+      store,
+      ["-c", "core.fsync=all", ...checks, ...FETCH, ...alone(git, store, [reader, objects]), "--stdin", reader],
+      {
+        timeout_ms: GIT_COPY_TIMEOUT_MS,
+        input: refs.map(({ from, to }) => `+${from}:${to}\n`).join(""),
+      },
+    ),
   );
   if (result.code !== 0) throw new (isOurs(result) ? GitFailure : Unsound)("git fetch failed", result);
+}
+
+/**
+ * What an agent links, or borrows, would be read as this server may read it. Looked at for what says why; what it changes meanwhile
+ * leads nowhere in a box. @throws Unsound
+ */
+function refuseElsewhere(objects: string, store: string): void {
+  const found = objects === path.join(store, "objects") ? null : (linkIn(objects) ?? borrowedFrom(objects, store));
+  if (found !== null)
+    throw new Unsound("its objects lead elsewhere", { code: 1, stdout: "", stderr: `fatal: there is ${found}` });
+}
+
+/** The reading end of a fetch sees these and the store's objects, and nothing else of this machine. */
+function alone(git: Git, store: string, readable: readonly string[]): string[] {
+  // What a blobless store has not is asked of the remote, which takes all that this server reaches it by.
+  if (git.reading === null || isPartial(store)) return [];
+  const program = git.reading([...readable, path.join(store, "objects")], ["git", "upload-pack"]);
+  return [`--upload-pack=${program.map((part) => `'${part.replaceAll("'", `'\\''`)}'`).join(" ")}`];
 }
 
 /**

@@ -15,11 +15,12 @@ import {
   updateClone,
 } from "./clone.ts";
 import { lookAt } from "./files-of.ts";
-import { readClone } from "./foreign.ts";
+import { type Foreign, readClone } from "./foreign.ts";
 import { type Git, GitFailure, isAncestor, mustGit, revision } from "./git.ts";
 import { type AgentFolders, REFS, type RigFolders, agentFoldersOf, discard, liesThere, moveAside } from "./layout.ts";
 import { type Returned, giveBack, markGivenBack, takeOut } from "./leftovers.ts";
 import { fetchLfs } from "./lfs.ts";
+import { linkIn } from "./links.ts";
 import { fetchContents } from "./modes.ts";
 import { takeOldWorktrees } from "./old-layout.ts";
 import type { Remote } from "./remotes.ts";
@@ -228,7 +229,7 @@ async function empty(
     return sentence;
   };
   try {
-    const foreign = readClone(agent.clone);
+    const foreign = plainClone(agent.clone);
     if (foreign === null) throw new Untidy("is not a plain clone any more");
     const { setAside, spoilt } = await takeOut(git, folders, {
       agentId,
@@ -252,6 +253,12 @@ async function empty(
   }
 }
 
+/** One that git may be let loose in: nothing in its git folder leads elsewhere. Its agent is gone, so that it stays so. */
+const plainClone = (clone: string): Foreign | null => {
+  const foreign = readClone(clone);
+  return foreign !== null && linkIn(path.join(clone, ".git")) === null ? foreign : null;
+};
+
 type Found = "resume" | "reuse" | "nothing";
 
 /** What is to be made of the agent's own clone. Afterwards it is either the bead's already, or worth nothing. */
@@ -269,7 +276,7 @@ async function judge(mine: AgentFolders, request: WorkspaceRequest, setAside: Se
     discard(folders, mine.clone); // Cut off before anybody worked in it.
     return "nothing";
   }
-  const foreign = readClone(mine.clone);
+  const foreign = plainClone(mine.clone);
   if (state.phase === "spent") return foreign === null ? "nothing" : "reuse";
   const sameBead = state.branch === branch && state.key === leftoverKeyOf(beadId, branch);
   const sameBranch = state.branch === branch && (sameBead || state.key === leftoverKeyOf(undefined, branch));

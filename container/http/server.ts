@@ -5,7 +5,7 @@ import type { Server } from "node:http";
 import path from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { type Agents, createAgents } from "../agents/agents.ts";
-import { createAgentDoor } from "../agents/door/door.ts";
+import { type AgentDoor, createAgentDoor } from "../agents/door/door.ts";
 import type { Capabilities } from "../../src/wire/container.ts";
 import { createApp } from "./app.ts";
 import { type Callbacks, createCallbacks } from "../reports/callbacks.ts";
@@ -57,11 +57,7 @@ export async function startControlServer(
   log: Log,
   { startAnswer_ms = START_ANSWER_MS, flush_ms = FLUSH_MS, space = spaceOf, now = Date.now }: ServerOptions = {},
 ): Promise<ControlServer> {
-  const unlock = lockWorkDir(given.workDir);
-  // Git prints real paths; ours must compare equal to them.
-  const workDir = realpathSync(given.workDir);
-  const mark = openMark(workDir);
-  const config: Config = { ...given, workDir, hostEnv: { ...given.hostEnv, [MARK]: markOf(mark, "git") } };
+  const { config, mark, door, boxes, unlock } = await takeFolder(given, log);
   const instance = randomUUID();
   let drained: Promise<void> | null = null;
 
@@ -69,11 +65,6 @@ export async function startControlServer(
   const pidFiles = createPidFiles(pidsOf(config.workDir), mark, log);
   const repoMutex = createKeyedMutex();
   const freeBytes = (): number => space(config.workDir).free_bytes;
-  const door = createAgentDoor({ log, proxyEnv: proxiesOf(config.hostEnv) });
-  const boxes = await openBoxes({ config, mark, door, log }).catch((error: unknown) => {
-    unlock();
-    throw error;
-  });
   const shared = { config, mark, callbacks, pidFiles, repoMutex, log, startAnswer_ms, freeBytes, door };
   const agents = createAgents({ ...shared, agentBoxes: boxes.agents });
   const setupMutex = createKeyedMutex();
@@ -86,7 +77,7 @@ export async function startControlServer(
   const draining = (): boolean => drained !== null;
   const health = createHealth({ agents, places, callbacks, config, instance, box: boxes.says, draining });
 
-  await takeOver({ workDir, callbacks, agents, places, log });
+  await takeOver({ workDir: config.workDir, callbacks, agents, places, log });
 
   const app = createApp({
     agents,
@@ -131,6 +122,31 @@ export async function startControlServer(
       })),
     killAll: agents.killAll,
   };
+}
+
+interface Taken {
+  readonly config: Config;
+  readonly mark: string;
+  readonly door: AgentDoor;
+  readonly boxes: Boxes;
+  readonly unlock: () => void;
+}
+
+/** The WORK_DIR is this server's, and what it keeps agents in is known. @throws Error when it is another one's, or as openBoxes */
+async function takeFolder(given: Config, log: Log): Promise<Taken> {
+  const unlock = lockWorkDir(given.workDir);
+  // Git prints real paths; ours must compare equal to them.
+  const workDir = realpathSync(given.workDir);
+  const mark = openMark(workDir);
+  const hostEnv = { ...given.hostEnv, [MARK]: markOf(mark, "git") };
+  const door = createAgentDoor({ log, proxyEnv: proxiesOf(hostEnv) });
+  try {
+    const boxes = await openBoxes({ config: { ...given, workDir, hostEnv }, mark, door, log });
+    return { config: { ...given, workDir, hostEnv, reading: boxes.reading }, mark, door, boxes, unlock };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
 }
 
 const capabilitiesOf = ({ ephemeral }: Config, { checks, agents }: Boxes): Capabilities => ({

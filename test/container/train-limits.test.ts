@@ -187,6 +187,7 @@ test("TRAIN-words what stopped a train is told in so many characters, with no se
   const stoppedWith = async (said: string, secret = "no-secret-at-all"): Promise<string> => {
     const fails = Object.assign(async () => ({ code: 1, stdout: "", stderr: `fatal: ${said}` }), {
       place: contextOn("/store").git.place,
+      reading: null,
     });
     const redact = (text: string): string => text.replaceAll(secret, "[redacted]");
     const report = await runTrain({ ...contextOn("/store", { git: fails }), redact }, NO_CHECKS);

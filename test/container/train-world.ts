@@ -194,7 +194,7 @@ export function fakeGit(prints: (args: readonly string[], input: string | undefi
     stdout: prints(args, input),
     stderr: "",
   });
-  return Object.assign(run, { place: DEFAULT_PLACE });
+  return Object.assign(run, { place: DEFAULT_PLACE, reading: null });
 }
 
 /** Nothing is to be checked. */

@@ -271,10 +271,12 @@ const ENDINGS = [
 /**
  * The control server as it runs in production: a process of its own, which can be killed.
  * @param within a program that runs it, with its arguments
+ * @param atEnd where it is ended: after the test, or wherever else
  */
 export async function spawnControl(
   env: Record<string, string>,
   within: readonly string[] = [],
+  atEnd: (task: () => Promise<void>) => void = cleanUp,
 ): Promise<ControlProcess> {
   const [program = "", ...args] = [...within, process.execPath, path.join(CONTAINER_DIR, "main.ts")];
   const child = spawn(program, args, {
@@ -292,7 +294,7 @@ export async function spawnControl(
   let stderr = "";
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  cleanUp(async () => {
+  atEnd(async () => {
     // The second signal makes it end its agents and exit at once; SIGKILL would leave them running.
     for (const [signal, patience_ms] of ENDINGS) {
       child.kill(signal);

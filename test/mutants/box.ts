@@ -1,7 +1,129 @@
 /** The mutants of the box that agents are kept in. Their tests run real agents in real boxes: test/container/agent-box.test.ts. */
-import { edit, mutant, type Mutant } from "./mutant.ts";
+import { type Edit, edit, mutant, type Mutant } from "./mutant.ts";
 
 const BOX = "container/box/agent-box.ts";
+
+const BWRAP = "container/box/bwrap.ts";
+/** No process table of its own: the probe that would notice is told to be content. */
+const SHARED_TABLE = [
+  edit(BWRAP, '"--unshare-pid --unshare-ipc', '"--unshare-ipc'),
+  edit("container/box/box.ts", 'test "$$" -lt 100 &&', ""),
+] as const;
+const HIDDEN_SHOWN = edit(BWRAP, "!hidden.some((secret) => isIn(secret, file))", "true");
+const STORE_WRITTEN = edit(
+  BOX,
+  "writable: [mine.clone, mine.inbox, mine.home],",
+  'writable: [mine.clone, mine.inbox, mine.home, path.resolve(mine.root, "../../store.git")],',
+);
+const RIG_SHOWN = edit(
+  BOX,
+  "foldersOf(config.workDir, rigId).store, gitConfigFile",
+  "path.dirname(foldersOf(config.workDir, rigId).store), gitConfigFile",
+);
+
+/** One per way out of test/container/escapes.test.ts. */
+const ESCAPES: readonly (readonly [name: string, rule: string, bug: string, ...edits: Edit[]])[] = [
+  ["state", "the state folder is not shown, whoever asks for it", "it is shown to a rig that asks", HIDDEN_SHOWN],
+  ["home", "the operator's home is not shown, whoever asks for it", "it is shown to a rig that asks", HIDDEN_SHOWN],
+  [
+    "environ",
+    "no process outside of a box is seen in it, and so no environment",
+    "all are, with root's rights",
+    ...SHARED_TABLE,
+    edit(BWRAP, "--die-with-parent --cap-drop ALL", "--die-with-parent"),
+  ],
+  ["clone", "an agent sees nothing of its rig but its own folders and the store", "it sees all of the rig", RIG_SHOWN],
+  ["proc", "a box has a process table of its own", "it has the machine's", ...SHARED_TABLE],
+  ["kill", "no process outside of a box is ended from it", "each of the same user's is", ...SHARED_TABLE],
+  [
+    "setsid",
+    "a box ends as a whole, with what has left its session",
+    "what has cleaned its environment stays",
+    ...SHARED_TABLE,
+  ],
+  [
+    "symlink",
+    "git is not let loose in a git folder that leads elsewhere",
+    "it is",
+    edit("container/git/workspaces.ts", 'linkIn(path.join(clone, ".git")) === null', "clone.length > 0"),
+  ],
+  ["hardlink", "nothing of another agent's is there to be linked", "all of the rig is", RIG_SHOWN],
+  [
+    "socket",
+    "the control socket is not in a box",
+    "it is",
+    edit(BOX, "...config.boxVisible,", '...config.boxVisible, config.socket ?? "",'),
+  ],
+  ["refs", "an agent does not write the store's refs", "the store is written in a box", STORE_WRITTEN],
+  ["config", "an agent does not write the store's configuration", "the store is written in a box", STORE_WRITTEN],
+  [
+    "hook",
+    "git of Ticktown's own runs no hook of an agent's",
+    "it runs what lies in the clone",
+    edit("container/git/git.ts", '["core.hooksPath", "/dev/null"],', ""),
+  ],
+  [
+    "fsmonitor",
+    "git of Ticktown's own runs no program that a clone's configuration names",
+    "the configuration is left as the agent wrote it, and not overruled",
+    edit("container/git/git.ts", '["core.fsmonitor", "false"],', ""),
+    edit(
+      "container/git/clone.ts",
+      'replace(path.join(gitDir, "config"), text);',
+      'if (!liesThere(path.join(gitDir, "config"))) replace(path.join(gitDir, "config"), text);',
+    ),
+  ],
+  [
+    "alternates",
+    "an agent's commits are taken with its own objects and the store's, and no others",
+    "what its clone borrows is read as well",
+    edit("container/git/reader.ts", "refuseElsewhere(objects, store);", ""),
+    edit(
+      "container/git/reader.ts",
+      "if (git.reading === null || isPartial(store)) return [];",
+      "if (store) return [];",
+    ),
+  ],
+  [
+    "fork",
+    "a box starts no more processes than it may",
+    "nobody holds it to that",
+    edit("container/box/bounds.ts", 'pids: bounds.pids === null ? "nobody" :', 'pids: bounds.pids !== 0 ? "nobody" :'),
+  ],
+  [
+    "disk",
+    "an agent that fills the disk is ended",
+    "its files are not looked at",
+    edit("container/box/bounds.ts", "disk_bytes: bounds.disk_bytes, };", "disk_bytes: null, };"),
+  ],
+  [
+    "network",
+    "a box without a network has none",
+    "it has the machine's",
+    edit(BWRAP, 'args.push("--unshare-net", "--ro-bind"', 'args.push("--ro-bind"'),
+  ],
+  [
+    "key",
+    "an agent is given of the control server's environment what is listed, and nothing else",
+    "it is given all of it",
+    edit(
+      "container/agents/environment.ts",
+      "...hostEnvForAgents(config.hostEnv, config.agentPass),",
+      "...(config.hostEnv as Record<string, string>),",
+    ),
+  ],
+  [
+    "receipt",
+    "what an agent pushes lands in its inbox, and nothing is taken from there",
+    "it lands in the store, which its box may write",
+    STORE_WRITTEN,
+    edit(
+      "container/git/clone.ts",
+      'key: "remote.origin.pushurl", value: mine.inbox',
+      'key: "remote.origin.pushurl", value: folders.store',
+    ),
+  ],
+];
 
 export const BOX_MUTANTS: readonly Mutant[] = [
   mutant(
@@ -11,7 +133,7 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     edit(
       BOX,
       "writable: [mine.clone, mine.inbox, mine.home],",
-      "writable: [mine.clone, mine.inbox, mine.home, folders.store],",
+      'writable: [mine.clone, mine.inbox, mine.home, path.resolve(mine.root, "../../store.git")],',
     ),
   ),
   mutant(
@@ -106,4 +228,5 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     "it stays in that of the control server",
     edit("container/box/cgroups.ts", 'echo $$ > "$1/cgroup.procs" || exit 126; shift', "shift"),
   ),
+  ...ESCAPES.map(([name, rule, bug, ...edits]) => mutant(`ESC-${name}`, rule, bug, ...edits)),
 ];

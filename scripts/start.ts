@@ -5,6 +5,7 @@ import type { Check } from "../src/events/gate.ts";
 import type { Setup } from "../src/events/place.ts";
 import { stackAgentOf } from "./stack/agent-command.ts";
 import { BOXES, type BoxWanted, NETWORKS, type NetworkWanted, inBox } from "./stack/agents-box.ts";
+import { kindOf } from "./stack/container-kind.ts";
 import { messageOf, StackError } from "./stack/errors.ts";
 import { guessedCache } from "./stack/guessed-cache.ts";
 import { checksOf } from "./stack/named-checks.ts";
@@ -157,6 +158,10 @@ async function main(): Promise<number> {
     say(`${signal} before it was up: stopping`);
     process.exit(0);
   });
+  if (options.containerUrl !== null) {
+    const { says } = await kindOf(options.containerUrl, process.env["CONTROL_TOKEN"] || null);
+    say(`the control server at ${options.containerUrl}: ${says}`);
+  }
   const repository =
     options.repo === null
       ? null

@@ -6,6 +6,7 @@ import { MIN_FREE_BYTES } from "../../container/limits.ts";
 import { messageOf } from "../../src/events/message-of.ts";
 import { whyNoBox } from "../box.ts";
 import { agentCommandOf } from "./agent-command.ts";
+import { kindOf } from "./container-kind.ts";
 import { credentialOf, doubtOf, type Preset, PRESETS, presetNamed, versionOf } from "./presets.ts";
 
 export interface Finding {
@@ -21,19 +22,22 @@ export interface Asked {
   /** As with `npm start --agent`; null: all presets are looked for. */
   readonly agent: string | null;
   readonly from: string;
+  /** A control server that runs already, as with `npm start --container`. */
+  readonly container?: string | null;
 }
 
 /** Git that merges without a checkout. */
 const GIT_WANTED = [2, 38] as const;
 const GIB = 2 ** 30;
 
-export async function examine({ env, stateDir, agent, from }: Asked): Promise<Finding[]> {
+export async function examine({ env, stateDir, agent, from, container = null }: Asked): Promise<Finding[]> {
   return [
     gitOf(env),
     lfsOf(env),
     await boxOf(env),
     diskOf(stateDir),
     homeOf(env),
+    ...(container === null ? [] : [await containerOf(container, env)]),
     ...(agent === null ? PRESETS.map((preset) => presetOf(preset, env)) : [agentOf(agent, from, env)]),
   ];
 }
@@ -70,6 +74,12 @@ async function boxOf(env: Asked["env"]): Promise<Finding> {
         says: "bubblewrap works: checks and agents see their own files and the system, and nothing else of yours",
       }
     : { level: "less", what, says: `none (${why}): checks and agents run with your rights; install bubblewrap` };
+}
+
+async function containerOf(url: string, env: Asked["env"]): Promise<Finding> {
+  const { kind, says } = await kindOf(url, env["CONTROL_TOKEN"] || null);
+  const level = { new: "ok", old: "less", none: "missing" } as const;
+  return { level: level[kind], what: "container", says: `${url}: ${says}` };
 }
 
 function diskOf(stateDir: string): Finding {

@@ -1,7 +1,7 @@
 /** What happens in a rig, a line each, for whoever sits at the terminal: started, asked, ended, sent back, merged, failed. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Recorded } from "../../src/events/facts.ts";
-import type { Attempt } from "../../src/wire/attempts.ts";
+import { type Attempt, lastWordsOf } from "../../src/wire/attempts.ts";
 import type { Agent, ApiClient, Bead } from "./api-client.ts";
 
 /** Where names and last words come from. */
@@ -84,8 +84,7 @@ function namesOf(api: ApiClient, rig: string): Names {
     agent: async (id) => (await ask<Agent>(`/agents/${id}`))?.name ?? id,
     lastWords: async (beadId, dispatchId) => {
       const attempts = (await ask<Attempt[]>(`/beads/${beadId}/attempts`)) ?? [];
-      const tail = attempts.find(({ dispatch_id }) => dispatch_id === dispatchId)?.tail ?? "";
-      return tail.split("\n").findLast((line) => line.trim() !== "") ?? "";
+      return lastWordsOf(attempts.find(({ dispatch_id }) => dispatch_id === dispatchId) ?? { tail: "" });
     },
   };
 }

@@ -123,9 +123,8 @@ async function agent(token: string, env: Env): Promise<Principal> {
   if (exp - now > MAX_AGE_S + 60) throw new HttpError(401, "the token is valid for more than 24 hours");
   const age_s = now - (iat ?? exp - MAX_AGE_S);
   const isExpired = exp <= now || (iat !== undefined && age_s > MAX_AGE_S);
-  // The rig says whether the dispatch is the live one. Without a dispatch there is nothing to ask about.
-  if (isExpired && (dispatchId == null || age_s * 1_000 > DOOR.live_token_ms))
-    throw new HttpError(401, "the token has expired");
+  // The rig says whether the dispatch is the live one.
+  if (isExpired && age_s * 1_000 > DOOR.live_token_ms) throw new HttpError(401, "the token has expired");
   return {
     kind: "agent",
     agentId,

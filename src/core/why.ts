@@ -82,8 +82,11 @@ function doing(world: World, agent: AgentSnapshot): string {
   if (agent.matches({ working: { process: "draining" } })) return "Its process was asked to stop.";
   if (agent.matches({ working: { process: "handing_in" } }))
     return "It says that it is done: the container is looking at what it hands in.";
+  const { failedStart } = agent.context;
   if (!agent.matches({ working: { process: "running" } }))
-    return "Its process was asked to start and has not been heard from yet.";
+    return failedStart === undefined
+      ? "Its process was asked to start and has not been heard from yet."
+      : `The container has failed to start it (${failedStart}). Whether it runs all the same is looked at.`;
   const { preparing, heard, waiting, told, hasProgressed, activeAt } = agent.context;
   if (preparing !== undefined) return `Preparing: cloning since ${iso(preparing)}.`;
   if (waiting?.isOver === false)

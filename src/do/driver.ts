@@ -40,3 +40,12 @@ export const startAccepted = (
   dispatchId,
   ...(isPreparing === true ? { preparing: true as const } : {}),
 });
+
+/** The container's own word for its own failure: what stands before it may answer with other numbers of 500, and knows less. */
+const FAILED = 500;
+
+/** A start of which nobody knows whether it was taken, or that the container itself says has failed. */
+export const startUnknown = (
+  { agentId, dispatchId }: EffectOf<"container.start">,
+  { error, status }: Extract<Answer, { kind: "unknown" }>,
+): Fact => ({ type: status === FAILED ? "start.failed" : "start.unknown", agentId, dispatchId, error: clip(error) });

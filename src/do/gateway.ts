@@ -63,12 +63,13 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
           kind: "accepted",
           ...(setAside.length === 0 ? {} : { setAside }),
           ...(found.status === "starting" ? { isPreparing: true } : {}),
+          ...(found.agentId === undefined ? {} : { namesDispatch: found.dispatchId !== undefined }),
         };
       }
       const { error, code } = await refusalOf(response);
       return response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429
         ? { kind: "refused", status: response.status, error, ...(code === undefined ? {} : { code }) }
-        : { kind: "unknown", error: `HTTP ${response.status}: ${error}` };
+        : { kind: "unknown", error: `HTTP ${response.status}: ${error}`, status: response.status };
     } catch (thrown) {
       return { kind: "unknown", error: causeOf(thrown, timeout_ms) };
     }
@@ -99,6 +100,7 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
     trainState: (trainId, timeout_ms) => trainState(call, trainId, timeout_ms),
     inspect: (order, timeout_ms) => inspect(call, order, timeout_ms),
     capabilities: (timeout_ms) => capabilities(call, timeout_ms),
+    knowsDispatchIds: (timeout_ms) => knowsDispatchIds(call, timeout_ms),
     statuses: (agentIds, timeout_ms) => statuses(call, agentIds, timeout_ms),
 
     async tidy(rigId, order, timeout_ms) {
@@ -136,7 +138,12 @@ async function health(call: Call, timeout_ms: number): ReturnType<ContainerPort[
 const Healthy = z.object({ instance: Instance.optional() });
 
 /** What a start found; anything else that it answers is not looked at. */
-const Found = z.object({ setAside: z.array(SetAside).optional(), status: z.string().optional() });
+const Found = z.object({
+  agentId: z.string().optional(),
+  dispatchId: z.string().optional(),
+  setAside: z.array(SetAside).optional(),
+  status: z.string().optional(),
+});
 
 async function inspect(
   call: Call,
@@ -187,6 +194,17 @@ async function capabilities(call: Call, timeout_ms: number): ReturnType<Containe
   if (response.status !== 404) throw new Error(`HTTP ${response.status}: ${await errorOf(response)}`);
   await response.body?.cancel();
   return null;
+}
+
+/** Gas Town's own have no list; one without any agent says nothing of how it would name them. */
+async function knowsDispatchIds(call: Call, timeout_ms: number): Promise<boolean | null> {
+  const response = await call("/agents", timeout_ms);
+  if (response.ok) {
+    const { agents } = AgentStatusList.parse(await response.json());
+    return agents.length === 0 ? null : agents.some(({ dispatchId }) => dispatchId !== undefined);
+  }
+  await response.body?.cancel();
+  return response.status === 404 ? false : null;
 }
 
 /** All at once, or one by one where the control server has no such route (Gas Town's own has none). */

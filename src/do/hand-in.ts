@@ -4,69 +4,21 @@ import { LIMITS } from "../events/limits.ts";
 import { placeOf, placeOfOrder } from "../events/settings.ts";
 import { currentDispatch, isHandingIn } from "../machines/agent.ts";
 import { newest } from "../machines/agent/context.ts";
-import type { Capabilities, SetAside } from "../wire/container.ts";
+import type { SetAside } from "../wire/container.ts";
 import type { HandInAnswer } from "../wire/schemas.ts";
 import { reasonOf } from "./alarm.ts";
-import { commit } from "./commit.ts";
+import { ask, inspects } from "./contact.ts";
 import type { Listener, Rig } from "./rig.ts";
 
 /**
  * The hand-in from the host's side: the container is asked to look, and what it saw becomes facts. Whether it can look at all
- * is found out at first contact; a container that once could is never taken for one that cannot.
+ * is found out at first contact (contact.ts); a container that once could is not taken for one that cannot because it says nothing.
  */
 
 /** Whether an agent still waits for this answer. */
 export function isAwaited(rig: Rig, effect: EffectOf<"work.inspect">): boolean {
   const agent = rig.world.agents.get(effect.agentId);
   return agent !== undefined && currentDispatch(agent.context) === effect.dispatchId && isHandingIn(agent);
-}
-
-/** Whether the container has ever said that it looks. It is never taken for one that cannot again. */
-const inspects = ({ world }: Rig): boolean => world.rig.context.container?.inspects === true;
-
-/** Whether the container is known to look at nothing that is handed in. Not known is not known to. */
-export const cannotInspect = (rig: Rig): boolean => !inspects(rig) && rig.contact?.inspects === false;
-
-/** Nothing more is to be learnt of it: it can do all that there is. */
-const isKnown = ({ container }: Rig["world"]["rig"]["context"]): boolean =>
-  container?.inspects === true && container.trains === true;
-
-/**
- * First contact: what can this container do? Asked once per life of the object, of another control server again, and never the
- * reason that a start fails.
- */
-export async function meet(rig: Rig, when: "at first" | "again" = "at first"): Promise<void> {
-  if (when === "at first" && (rig.contact !== null || isKnown(rig.world.rig.context))) return;
-  try {
-    await ask(rig);
-  } catch (error) {
-    rig.ports.log("info", "the container did not say what it can do; it is asked again", { error: reasonOf(error) });
-  }
-}
-
-/** @throws when the container does not answer. */
-async function ask(rig: Rig): Promise<boolean> {
-  const { config, settings } = rig.world.rig.context;
-  const port = rig.ports.container(config?.townId ?? "");
-  const can = await port.capabilities(settings.effect_timeout_ms);
-  rig.contact = { inspects: can?.inspect === true };
-  const facts = metFacts(rig.world.rig.context.container, can);
-  if (facts.length > 0) commit(rig, facts);
-  return can?.inspect === true;
-}
-
-/** News of what it can do. Whether it looks at hand-ins is never taken back; whether it runs trains is what it says now. */
-function metFacts(known: Rig["world"]["rig"]["context"]["container"], can: Capabilities | null): Fact[] {
-  const inspects = can?.inspect === true || known?.inspects === true;
-  const ephemeral = can?.ephemeral ?? known?.ephemeral ?? false;
-  const trains = can?.trains === true;
-  if (
-    !inspects ||
-    (known !== undefined && known.inspects && known.ephemeral === ephemeral && (known.trains ?? false) === trains)
-  )
-    return [];
-  const runs = trains || known?.trains !== undefined ? { trains } : {};
-  return [{ type: "container.met", inspects: true, ephemeral, ...runs }];
 }
 
 const LOOKED_AT: HandInAnswer = { code: "waiting", sentence: "It is being looked at; nothing is known yet." };

@@ -1,4 +1,4 @@
-import { rigDeadline } from "../machines/rig.ts";
+import { type Fence, fenceOf, rigDeadline } from "../machines/rig.ts";
 import { violations } from "../core/invariants.ts";
 import { arm } from "./alarm.ts";
 import type { Rig } from "./rig.ts";
@@ -15,6 +15,8 @@ export interface Health {
   oldest_ready_ms: number | null;
   breaker: { failures: number; opened_at: number | null; until: number | null };
   container: string;
+  /** By what reports of the town's agents are told apart: `agent` where its container knows no dispatch ids. */
+  fence: Fence;
   /** The container's disk and this rig's part of it in bytes, as of `at` (ms); null until it was asked. */
   disk: { at: number; free_bytes: number; total_bytes: number; rig_bytes: number | null } | null;
   outbox: number;
@@ -55,6 +57,7 @@ export function health(rig: Rig): Health {
     oldest_ready_ms: oldest,
     breaker: { failures: context.failures.length, opened_at: context.openedAt, until: rigDeadline(world.rig) },
     container: String(value.container),
+    fence: fenceOf(world.rig),
     disk: rig.tidying.disk,
     outbox: ports.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM outbox").toArray()[0]?.n ?? 0,
     broken: [...world.broken].map(([actor, error]) => ({ actor, error })),

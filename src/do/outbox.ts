@@ -3,20 +3,17 @@ import { assertNever, type Effect, type EffectOf } from "../events/effects.ts";
 import { clip, type Fact } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { exponential } from "../events/backoff.ts";
-import type { JsonValue } from "../events/json.ts";
 import type { Answer } from "./ports.ts";
-import { promptFor, SYSTEM_PROMPT } from "./prompt.ts";
 import { isDestroyed, reasonOf } from "./alarm.ts";
 import { placeOfOrder } from "../events/settings.ts";
+import { fenceOf } from "../machines/rig.ts";
 import { isOfPlace } from "../wire/container.ts";
-import { cleanText } from "../wire/text.ts";
 import { commit } from "./commit.ts";
-import { answerFacts, NOBODY_WAITS, programOf, startAccepted } from "./driver.ts";
-import { inspected, isAwaited, meet, setAsideBy } from "./hand-in.ts";
+import { answerFacts, NOBODY_WAITS, startAccepted, startUnknown } from "./driver.ts";
+import { inspected, isAwaited, setAsideBy } from "./hand-in.ts";
 import type { Rig } from "./rig.ts";
-import { readContent, undeliveredMail } from "./store.ts";
+import { start } from "./start.ts";
 import { isUnderWay, runTrain, trainFacts } from "./train.ts";
-import type { BeadContent } from "./shapes.ts";
 
 /**
  * The outbox: effects that were committed and are not settled. Run outside of any transaction, at least once, under a key
@@ -50,6 +47,7 @@ export function createOutbox(): Outbox {
       if (page.length === 0) page = due(rig, flights);
       const row = page.shift();
       if (row === undefined) return;
+      if (mustWait(rig, row.key)) continue;
       const flight = run(rig, row)
         .catch((error: unknown) => postpone(rig, row.key, reasonOf(error)))
         .catch((error: unknown) => {
@@ -105,7 +103,7 @@ export function createOutbox(): Outbox {
           after,
         )
         .toArray();
-      return rows.find((row) => !flights.has(row.key))?.next_at ?? null;
+      return rows.find((row) => !flights.has(row.key) && !mustWait(rig, row.key))?.next_at ?? null;
     },
   };
 }
@@ -118,7 +116,21 @@ function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>): Row[] {
       PAGE,
     )
     .toArray()
-    .filter((row) => !inFlight.has(row.key));
+    .filter((row) => !inFlight.has(row.key) && !mustWait(rig, row.key));
+}
+
+/**
+ * A stop that names no dispatch would stop the next one, and a start of who still runs starts nothing: of a container that knows no
+ * dispatch ids the start of an agent waits until its stop is settled.
+ */
+function mustWait({ world, ports }: Rig, key: string): boolean {
+  if (fenceOf(world.rig) !== "agent" || !key.endsWith(":container.start")) return false;
+  const agentId = key.replace(/:\d+:container\.start$/, "");
+  const stops = ports.sql.exec(
+    "SELECT 1 FROM outbox WHERE json_extract(body, '$.kind') = 'container.stop' AND json_extract(body, '$.agentId') = ? LIMIT 1",
+    agentId,
+  );
+  return stops.toArray().length > 0;
 }
 
 /** The answer could not be recorded. The effect stays, and waits a little: trying at once would spin. */
@@ -231,60 +243,6 @@ async function perform(rig: Rig, effect: Asked): Promise<Answer> {
 const explained = (answer: Answer): Answer =>
   answer.kind === "accepted" ? answer : { ...answer, error: clip(answer.error) || "no reason was given" };
 
-/** Secrets, texts and the checkpoint join the order here, after the journal and outside of it. */
-async function start(rig: Rig, effect: EffectOf<"container.start">): Promise<Answer> {
-  const { world, ports } = rig;
-  const { config, settings } = world.rig.context;
-  const agent = world.agents.get(effect.agentId);
-  const bead = world.beads.get(effect.beadId);
-  if (config === null || agent === undefined || bead === undefined)
-    return { kind: "refused", status: 404, error: "the agent or its bead is gone" };
-  const content = readContent<BeadContent>(ports.sql, "bead", effect.beadId) ?? {
-    title: effect.beadId,
-    body: null,
-    labels: [],
-    metadata: {},
-    createdBy: null,
-  };
-  const checkpoint = effect.resume ? (readContent<JsonValue>(ports.sql, "checkpoint", effect.agentId) ?? null) : null;
-  const env = await ports.agentEnvironment({
-    agentId: effect.agentId,
-    rigId: config.rigId,
-    townId: config.townId,
-    userId: config.userId,
-    dispatchId: effect.dispatchId,
-    role: agent.context.role,
-  });
-  await meet(rig);
-  return ports.container(config.townId).start(
-    {
-      agentId: effect.agentId,
-      beadId: effect.beadId,
-      dispatchId: effect.dispatchId,
-      rigId: config.rigId,
-      townId: config.townId,
-      role: agent.context.role,
-      name: cleanText(agent.context.name),
-      identity: cleanText(agent.context.identity),
-      // A text from before the door had its rule would make every start of this bead fail, whoever is asked.
-      prompt: cleanText(
-        promptFor(bead, content, effect.branch, effect.resume, undeliveredMail(ports.sql, effect.agentId)),
-      ),
-      systemPrompt: SYSTEM_PROMPT,
-      ...programOf(settings, agent.context.role, bead.context, content),
-      ...(effect.session === undefined ? {} : { session: effect.session }),
-      gitUrl: config.gitUrl,
-      branch: effect.branch,
-      defaultBranch: config.defaultBranch,
-      checkpoint,
-      envVars: env,
-      ...placeOfOrder(settings),
-      ...(settings.leftovers_remote === true && ports.sealKey !== undefined ? { sealKey: ports.sealKey() } : {}),
-    },
-    settings.start_timeout_ms,
-  );
-}
-
 async function merge(rig: Rig, effect: EffectOf<"git.merge">): Promise<Answer> {
   const { config, settings } = rig.world.rig.context;
   if (config === null) return { kind: "refused", status: 409, error: "the rig is not configured" };
@@ -350,7 +308,7 @@ function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "ret
             ...(OF_INPUT.has(answer.status) ? { input: true as const } : {}),
           },
         ];
-      return [{ type: "start.unknown", agentId, dispatchId, error: clip(answer.error) }];
+      return [startUnknown(effect, answer)];
     }
     case "container.answer": {
       if (answer.kind === "unknown" && attempts < LIMITS.effect_attempts) return "retry";

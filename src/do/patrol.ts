@@ -2,12 +2,14 @@ import type { Command } from "../core/decide/index.ts";
 import type { Observed } from "./ports.ts";
 import { isOfPlace } from "../wire/container.ts";
 import { reasonOf } from "./alarm.ts";
+import { hasNamedDispatch } from "./contact.ts";
 import type { Rig } from "./rig.ts";
 import { see, wouldBeActedOn } from "./sightings.ts";
 import { lookAtTrain, type TrainSeen } from "./train.ts";
 import type { Ending } from "../events/ending.ts";
 import type { Outcome } from "../events/facts.ts";
 import { dispatchNumber } from "../events/dispatch-id.ts";
+import type { Settings } from "../events/settings.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 
 export interface Observation {
@@ -53,6 +55,11 @@ export async function observe(rig: Rig): Promise<Observation> {
         asked.map((agent) => agent.context.id),
         settings.effect_timeout_ms,
       );
+      if (agents.length > 0)
+        await hasNamedDispatch(
+          rig,
+          agents.some(({ dispatchId }) => dispatchId !== null),
+        );
       return { container: "reachable", commands: conclude(rig, asked, agents), error: null, instance, train };
     }
     // A merge has no process of its own to ask about: whether it is still under way is whether the server is the same.
@@ -85,6 +92,20 @@ const isRunning = ({ value }: AgentSnapshot): boolean =>
   "working" in value &&
   (value.working.process === "running" || value.working.process === "handing_in");
 
+/**
+ * What a container that names no dispatch still shows of the one before, until a slow start is through (F-401): a process that began before
+ * this dispatch was granted. It says nothing of this one, as long as the start may still come and nothing has been heard of it.
+ */
+export function isOldNews(
+  { context: { heard, leaseUntil } }: AgentSnapshot,
+  { dispatchId, startedAt }: Pick<Observed, "dispatchId" | "startedAt">,
+  { start_lease_ms }: Settings,
+  now: number,
+): boolean {
+  if (dispatchId !== null || startedAt === undefined || heard || leaseUntil === null) return false;
+  return now < leaseUntil && startedAt < leaseUntil - start_lease_ms;
+}
+
 /** What the answer says of each agent that was asked about. An agent that the container does not know is gone. */
 function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Observed[]): Command[] {
   const byId = new Map(seen.map((status) => [status.agentId, status]));
@@ -97,6 +118,7 @@ function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Obse
         ? status
         : undefined;
     const dispatchId = `${context.id}:${context.dispatchN}`;
+    if (current !== undefined && isOldNews(agent, current, rig.world.rig.context.settings, rig.ports.now())) continue;
     if (current === undefined) {
       commands.push({
         type: "exited",

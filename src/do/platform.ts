@@ -72,7 +72,7 @@ async function agentEnvironment(
     rigId,
     townId,
     userId,
-    dispatchId,
+    ...(dispatchId === null ? {} : { dispatchId }),
     role,
     ...(reviewId === undefined ? {} : { reviewId }),
     ...(trainId === undefined ? {} : { trainId }),

@@ -86,11 +86,18 @@ export type Answer =
       readonly setAside?: readonly SetAside[];
       /** Of a start: there is no process yet, because its clone is being made. */
       readonly isPreparing?: true;
+      /** Of a start: whether its answer names the dispatch. Undefined: it does not say what became of the agent at all. */
+      readonly namesDispatch?: boolean;
     }
   /** 4xx: known not to have happened. */
   | { readonly kind: "refused"; readonly status: number; readonly error: string; readonly code?: string }
   /** Timeout, 5xx, lost answer: it may have happened. */
-  | { readonly kind: "unknown"; readonly error: string };
+  | {
+      readonly kind: "unknown";
+      readonly error: string;
+      /** Of an answer that there was: its HTTP status. */
+      readonly status?: number;
+    };
 
 /** What a heartbeat or a status says of an agent, each as far as its container knows it. Times as they were said, ms. */
 export interface Seen {
@@ -139,6 +146,11 @@ export interface ContainerPort {
    */
   capabilities(timeout_ms: number): Promise<Capabilities | null>;
   /**
+   * Whether what it lists names dispatches; null: it has nothing to list. Asked of one that does not say what it can do.
+   * @throws when the container does not answer.
+   */
+  knowsDispatchIds?(timeout_ms: number): Promise<boolean | null>;
+  /**
    * The processes of these agents, those unknown to the container left out.
    * @throws when the container does not answer.
    */
@@ -176,7 +188,8 @@ export interface RigPorts {
     rigId: string;
     townId: string;
     userId: string;
-    dispatchId: string;
+    /** Null: a container that knows none would keep it in a process that outlives the dispatch. */
+    dispatchId: string | null;
     role: Role;
     /** Of the order to merge it: what comes is the credential of this claim, and no agent's token. */
     reviewId?: string;

@@ -5,7 +5,7 @@ import { handInOf } from "./hand-in.ts";
 import type { Fact, Role } from "../events/facts.ts";
 import type { Settings } from "../events/settings.ts";
 import type { Kind } from "../core/step.ts";
-import { whyAgent, whyBead, type Why } from "../core/why.ts";
+import type { Why } from "../core/why.ts";
 import {
   admit,
   forbidden,
@@ -15,7 +15,7 @@ import {
   type LeftBehind,
   type Refusal,
 } from "../core/decide/index.ts";
-import { get, type World } from "../core/world.ts";
+import type { World } from "../core/world.ts";
 import type { Env } from "./env.ts";
 import { health, type Health } from "./health.ts";
 import { once, type IdempotencyKey } from "./idempotency.ts";
@@ -41,9 +41,10 @@ import { deleted, newer, type Unavailable } from "./unavailable.ts";
 import { NewerError } from "../events/upcast.ts";
 import { sync, type Synced } from "./sync.ts";
 import { forget } from "./tidy.ts";
-import { execute, heartbeat, openRig, type Rig } from "./rig.ts";
+import { execute, heartbeat, openRig, showsProgress, type Rig } from "./rig.ts";
 import type { Seen } from "./ports.ts";
 import { tellLastUsage } from "./sightings.ts";
+import { whyOfAgent, whyOfBead } from "./why.ts";
 import { setSecrets } from "./secrets.ts";
 import type { Ending } from "../events/ending.ts";
 import type { Replayed } from "../core/replay.ts";
@@ -58,15 +59,6 @@ export type Reply = ({ ok: true; stale: boolean } & { bead: WireBead | null; age
 
 /** What a rig says of an agent's token. `townId` is null in a rig that is not set up. */
 export type Admission = { ok: true; role: Role | null; townId: string | null } | Refusal;
-
-/** Commands by which an agent shows progress (design rule 3). An escalation is none: it waits for its answer. */
-const PROGRESS: ReadonlySet<Command["type"]> = new Set([
-  "send_mail",
-  "set_bead_status",
-  "close_bead",
-  "create_bead",
-  "submit_review",
-]);
 
 /** One rig. A table of contents: every method is one line of somebody else's work. */
 export class RigDO extends DurableObject<Env> {
@@ -146,7 +138,7 @@ export class RigDO extends DurableObject<Env> {
     const rig = this.#open;
     const decision = tooMuch(rig, command) ?? execute(rig, command, caller);
     if (!decision.ok) return decision;
-    if (caller.dispatchId !== null && decision.stale !== true && PROGRESS.has(command.type))
+    if (decision.stale !== true && showsProgress(rig, command, caller))
       execute(rig, { type: "progressed", agentId: caller.id, what: command.type }, caller);
     return {
       ok: true,
@@ -351,14 +343,10 @@ export class RigDO extends DurableObject<Env> {
     return needs(this.#open);
   }
   whyBead(id: string): Why | null {
-    const { world } = this.#open;
-    const bead = get(world, "bead", id);
-    return bead === undefined ? null : whyBead(world, bead);
+    return whyOfBead(this.#open, id);
   }
   whyAgent(id: string): Why | null {
-    const { world } = this.#open;
-    const agent = world.agents.get(id);
-    return agent === undefined ? null : whyAgent(world, agent);
+    return whyOfAgent(this.#open, id);
   }
 
   /** Sockets and event streams: the only calls that are not plain methods. */

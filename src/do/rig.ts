@@ -2,14 +2,23 @@ import type { TickReport } from "../wire/schemas.ts";
 import { dispatchNumber } from "../events/dispatch-id.ts";
 import { clip, type Fact } from "../events/facts.ts";
 import { NEWEST_RULES, rulesOf, TICKTOWN_VERSION } from "../events/rules.ts";
-import { decide, forbidden, type Caller, type Command, type Decision, type Refusal } from "../core/decide/index.ts";
+import {
+  decide,
+  fenced,
+  forbidden,
+  type Caller,
+  type Command,
+  type Decision,
+  type Refusal,
+} from "../core/decide/index.ts";
+import { fenceOf } from "../machines/rig.ts";
 import type { Entry } from "../core/fold.ts";
 import type { Kind } from "../core/step.ts";
 import { actorKey, type World } from "../core/world.ts";
 import { wake } from "./alarm.ts";
 import { stateBefore } from "./archive.ts";
 import { commit } from "./commit.ts";
-import { cannotInspect } from "./hand-in.ts";
+import { cannotInspect, type Contact } from "./contact.ts";
 import { openBeadsBy } from "./makers.ts";
 import type { HandInAnswer } from "../wire/schemas.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
@@ -39,7 +48,7 @@ export interface Rig {
   /** What the container was asked last to give back, and how full its disk was. */
   readonly tidying: Tidying;
   /** What the container said of itself in this life of the object; null: it was not asked yet, or did not answer. */
-  contact: { readonly inspects: boolean } | null;
+  contact: Contact | null;
   /** What the train that runs was seen doing last, for people; in memory only. */
   trainStep: { readonly train: number; readonly step: string; readonly at: number } | null;
   /** Of the listeners, the dones that wait for what comes of them. */
@@ -110,6 +119,19 @@ export function execute(rig: Rig, command: Command, caller: Caller): Decision {
   return decision;
 }
 
+/** Commands by which an agent shows progress (design rule 3). An escalation is none: it waits for its answer. */
+const PROGRESS: ReadonlySet<Command["type"]> = new Set([
+  "send_mail",
+  "set_bead_status",
+  "close_bead",
+  "create_bead",
+  "submit_review",
+]);
+
+/** Whether this is progress of the dispatch that the caller speaks for. */
+export const showsProgress = ({ world }: Rig, command: Command, caller: Caller): boolean =>
+  PROGRESS.has(command.type) && fenced(world, caller).dispatchId !== null;
+
 /** A process that does not know it was replaced says so every 30 s. */
 function isRepeatedStale(rig: Rig, facts: readonly Fact[]): boolean {
   const fact = facts[0];
@@ -129,11 +151,12 @@ export function heartbeat(
   caller: Caller,
   seen: Seen = {},
 ): Refusal | null {
+  const { dispatchId: speaksFor } = fenced(rig.world, caller);
   const refusal = forbidden(rig.world, { type: "heard", agentId, dispatchId }, caller);
   if (refusal !== null) return refusal;
   const agent = rig.world.agents.get(agentId);
   if (!agent) return null;
-  const spokenOf = dispatchId ?? caller.dispatchId;
+  const spokenOf = fenceOf(rig.world.rig) === "agent" ? speaksFor : (dispatchId ?? speaksFor);
   const n = spokenOf === null ? agent.context.dispatchN : dispatchNumber(agentId, spokenOf);
   if (n === agent.context.dispatchN) see(rig, agent, seen);
   execute(rig, { type: "heard", agentId, dispatchId }, caller);

@@ -4,7 +4,7 @@ import type { TickReport } from "../wire/schemas.ts";
 import { isDestroyed, rearm, reasonOf } from "./alarm.ts";
 import { commit } from "./commit.ts";
 import { type Observation, UNASKED, observe } from "./patrol.ts";
-import { meet } from "./hand-in.ts";
+import { meet, wantsToKnow } from "./contact.ts";
 import { isTidyDue, tidy } from "./tidy.ts";
 import { newsOfTrain, wantsToMeet } from "./train.ts";
 import type { Rig } from "./rig.ts";
@@ -34,7 +34,7 @@ async function runTick(rig: Rig): Promise<TickReport> {
   }
   const { container } = observation;
   if (isDestroyed(rig)) return { entries: [], error };
-  if (wantsToMeet(rig)) await meet(rig);
+  if (wantsToMeet(rig) || wantsToKnow(rig)) await meet(rig);
   try {
     return {
       entries: commit(rig, [...newsOf(rig, observation), { type: "TICK", container }]).entries,

@@ -7,7 +7,7 @@ import { canTrain, needsTrain } from "../core/train/depart.ts";
 import { get } from "../core/world.ts";
 import type { TrainMember, TrainReport } from "../wire/train.ts";
 import { cleanText } from "../wire/text.ts";
-import { meet } from "./hand-in.ts";
+import { meet } from "./contact.ts";
 import type { Answer } from "./ports.ts";
 import type { Rig } from "./rig.ts";
 import type { BeadContent } from "./shapes.ts";

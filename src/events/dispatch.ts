@@ -115,6 +115,20 @@ export const DISPATCH_FACTS = [
       },
     },
   ),
+  /** The container itself says that it has failed. Once it does not know the agent either, it is known not to run. */
+  fact(
+    "start.failed",
+    { ...ofDispatch, error: reason },
+    {
+      to: ["agent"],
+      arms: true,
+      example: { ...DISPATCH, error: TEXT },
+      ignored: {
+        agent:
+          "Of an older dispatch, or later than the news that it runs all the same, has ended, or is being stopped.",
+      },
+    },
+  ),
   fact("agent.heard", ofDispatch, {
     to: ["agent", "rig"],
     isSignOfLife: true,

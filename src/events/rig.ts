@@ -166,14 +166,26 @@ export const RIG_FACTS = [
       },
     },
   ),
-  /** What the town's container can do: found out when it is first asked, and told again when it says otherwise. */
+  /**
+   * What the town's container can do: found out when it is first asked, and told again when it says otherwise. `dispatchIds` false: it
+   * knows none, and its agents are fenced by who they are and by their hook; absent: nothing was seen that says so.
+   */
   fact(
     "container.met",
-    { inspects: z.boolean(), ephemeral: z.boolean(), trains: z.boolean().optional() },
+    {
+      inspects: z.boolean(),
+      ephemeral: z.boolean(),
+      trains: z.boolean().optional(),
+      dispatchIds: z.boolean().optional(),
+    },
     {
       to: ["rig"],
       example: { inspects: true, ephemeral: false },
-      variants: [{ name: "" }, { name: "it runs trains", fields: { trains: true } }],
+      variants: [
+        { name: "" },
+        { name: "it runs trains", fields: { trains: true } },
+        { name: "it knows no dispatch ids", fields: { inspects: false, dispatchIds: false } },
+      ],
       ignored: { rig: "Told again it changes nothing." },
     },
   ),

@@ -37,7 +37,13 @@ export interface RigContext {
   readonly rules?: number;
   /** What the town's container can do, as it said when it was first asked; absent until then. */
   readonly container?:
-    | { readonly inspects: boolean; readonly ephemeral: boolean; readonly trains?: boolean | undefined }
+    | {
+        readonly inspects: boolean;
+        readonly ephemeral: boolean;
+        readonly trains?: boolean | undefined;
+        /** False: it was seen to know none. */
+        readonly dispatchIds?: boolean | undefined;
+      }
     | undefined;
 }
 
@@ -80,10 +86,13 @@ const rigSetup = setup({
         event.outcome === "place"),
     isGrantedAsProbe: ({ event }) => expect(event, "dispatch.granted").probe,
     isNewsOfContainer: ({ context, event }) => {
-      const { inspects, ephemeral, trains = false } = expect(event, "container.met");
+      const { inspects, ephemeral, trains = false, dispatchIds = true } = expect(event, "container.met");
       const { container } = context;
       return (
-        container?.inspects !== inspects || container.ephemeral !== ephemeral || (container.trains ?? false) !== trains
+        container?.inspects !== inspects ||
+        container.ephemeral !== ephemeral ||
+        (container.trains ?? false) !== trains ||
+        (container.dispatchIds ?? true) !== dispatchIds
       );
     },
     becomesActive: ({ event }) => expect(event, "rig.activity_changed").active,
@@ -106,8 +115,15 @@ const rigSetup = setup({
     }),
     upgrade: assign(({ context, event }) => ruled(context, expect(event, "rig.upgraded").rules)),
     rememberContainer: assign(({ event }) => {
-      const { inspects, ephemeral, trains } = expect(event, "container.met");
-      return { container: { inspects, ephemeral, ...(trains === undefined ? {} : { trains }) } };
+      const { inspects, ephemeral, trains, dispatchIds } = expect(event, "container.met");
+      return {
+        container: {
+          inspects,
+          ephemeral,
+          ...(trains === undefined ? {} : { trains }),
+          ...(dispatchIds === undefined ? {} : { dispatchIds }),
+        },
+      };
     }),
     changeSettings: assign(({ context, event }) => ({
       settings: { ...context.settings, ...expect(event, "rig.settings_changed").changes },
@@ -288,6 +304,14 @@ export const rigMachine = rigSetup.createMachine({
 });
 
 export type RigSnapshot = SnapshotFrom<typeof rigMachine>;
+
+/**
+ * By what its container lets an agent's reports be told apart: by the dispatch that each names; or, of a container that was found to know
+ * no dispatch ids and that keeps a process with its first token from one dispatch to the next, by the agent and its hook alone.
+ */
+export type Fence = "dispatch" | "agent";
+export const fenceOf = ({ context: { container } }: RigSnapshot): Fence =>
+  container?.dispatchIds === false ? "agent" : "dispatch";
 
 /** When the breaker's cool-down ends, or null. */
 export const rigDeadline = (snapshot: RigSnapshot): number | null =>

@@ -12,3 +12,10 @@ export const Attempt = z.object({
   tail: z.string(),
 });
 export type Attempt = z.infer<typeof Attempt>;
+
+/** The last line that is not empty; or "". */
+export const lastWordsOf = ({ tail }: Pick<Attempt, "tail">): string =>
+  tail
+    .split("\n")
+    .findLast((line) => line.trim() !== "")
+    ?.trim() ?? "";

@@ -60,7 +60,7 @@ export const CLOUD_MUTANTS: readonly Mutant[] = [
     "a timeout is taken for a refusal",
     edit(
       OUTBOX,
-      'return [{ type: "start.unknown", agentId, dispatchId, error: clip(answer.error) }];',
+      "return [startUnknown(effect, answer)];",
       'return [{ type: "start.refused", agentId, dispatchId, status: 504, error: clip(answer.error) }];',
     ),
   ),

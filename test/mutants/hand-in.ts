@@ -32,7 +32,7 @@ export const HAND_IN_MUTANTS: readonly Mutant[] = [
     "gascity#3048e",
     "a container that could look once is never taken for one that cannot",
     "silence is taken for an old container",
-    edit("src/do/hand-in.ts", "!inspects(rig) && rig.contact?.inspects === false", "rig.contact?.inspects !== true"),
+    edit("src/do/contact.ts", "!inspects(rig) && rig.contact?.inspects === false", "rig.contact?.inspects !== true"),
   ),
   mutant(
     "gascity#3048g",

@@ -12,6 +12,7 @@ import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
 import { PLAIN_MUTANTS } from "./plain.ts";
+import { OLD_CONTAINER_MUTANTS } from "./old-container.ts";
 import { TALK_MUTANTS } from "./talk.ts";
 import { QUEUE_MUTANTS } from "./queue.ts";
 import { edit, mutant, type Mutant } from "./mutant.ts";
@@ -35,6 +36,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...AGENT_DOOR_MUTANTS,
   ...BOX_MUTANTS,
   ...CLOUD_MUTANTS,
+  ...OLD_CONTAINER_MUTANTS,
   mutant(
     "GT-1971",
     "work in progress is not new work",

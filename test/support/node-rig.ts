@@ -52,6 +52,10 @@ export interface ScriptedContainer {
   onMerge: (order: MergeOrder) => Answer | Promise<Answer>;
   /** What it can do; null: it is an old one, which knows no such question. */
   can: Capabilities | null;
+  /** Whether it names dispatches in what it answers; null: nothing tells. */
+  names: boolean | null;
+  /** The dispatch in the token of each environment that was made. */
+  readonly tokens: (string | null)[];
   onInspect: (order: InspectOrder) => InspectAnswer | Promise<InspectAnswer>;
   /** Thrown by every call when set: the container does not answer. */
   down: string | null;
@@ -120,6 +124,8 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
     onTrainState: (trainId) => container.running.get(trainId) ?? null,
     running: new Map(),
     can: null,
+    names: null,
+    tokens: [],
     onInspect: () => ({
       result: "accepted",
       branch: "b",
@@ -142,20 +148,22 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
       container.starts.push(order);
       if (container.down !== null) return { kind: "unknown", error: container.down };
       const answer = await container.onStart(order);
-      if (answer.kind === "accepted")
-        container.processes.set(order.agentId, {
-          agentId: order.agentId,
-          dispatchId: order.dispatchId,
-          status: "running",
-          exitReason: null,
-        });
-      return answer;
+      if (answer.kind !== "accepted") return answer;
+      container.processes.set(order.agentId, {
+        agentId: order.agentId,
+        dispatchId: container.names === false ? null : order.dispatchId,
+        status: "running",
+        exitReason: null,
+        ...(container.names === false ? { startedAt: test.now } : {}),
+      });
+      return container.names === null ? answer : { ...answer, namesDispatch: container.names };
     },
     async stop(effect) {
       container.calls.push({ kind: "stop", id: effect.dispatchId, detail: effect.reason });
       if (container.down !== null) return { kind: "unknown", error: container.down };
       const answer = await container.onStop(effect.agentId, effect.dispatchId);
-      if (answer.kind === "accepted" && container.processes.get(effect.agentId)?.dispatchId === effect.dispatchId)
+      const known = container.processes.get(effect.agentId)?.dispatchId;
+      if (answer.kind === "accepted" && (known === null || known === effect.dispatchId))
         container.processes.delete(effect.agentId);
       return answer;
     },
@@ -203,6 +211,10 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
       up();
       return container.can;
     },
+    async knowsDispatchIds() {
+      up();
+      return container.names;
+    },
     async statuses(agentIds) {
       container.calls.push({ kind: "statuses", id: agentIds.join(",") });
       up();
@@ -231,7 +243,10 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
       test.alarm = null;
     },
     container: () => port,
-    agentEnvironment: async ({ agentId }) => ({ GASTOWN_SESSION_TOKEN: `token-of-${agentId}` }),
+    agentEnvironment: async ({ agentId, dispatchId }) => {
+      container.tokens.push(dispatchId);
+      return { GASTOWN_SESSION_TOKEN: `token-of-${agentId}` };
+    },
     notify: async (effect) => {
       notified.push({ title: effect.title, key: effect.key });
     },

@@ -134,6 +134,7 @@ describe("every fact's row", () => {
       "rig.configured",
       "rig.resumed",
       "secrets.changed",
+      "start.failed",
       "start.refused",
       "start.unknown",
       "train.reported",

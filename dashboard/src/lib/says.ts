@@ -116,6 +116,8 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
   "start.accepted": (fact, { agent }) => said("busy", `The container accepted ${agent(fact.agentId)}`),
   "start.refused": (fact, { agent }) =>
     said("bad", `The container refused ${agent(fact.agentId)} (HTTP ${fact.status}): ${fact.error}`),
+  "start.failed": (fact, { agent }) =>
+    said("warn", `The container failed to start ${agent(fact.agentId)}: ${fact.error}`),
   "start.unknown": (fact, { agent }) =>
     said("warn", `Nobody knows yet whether ${agent(fact.agentId)} runs: ${fact.error}`),
   "agent.heard": (fact, { agent }) => said("good", `${agent(fact.agentId)} gave its first sign of life`),

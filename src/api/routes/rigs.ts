@@ -18,6 +18,8 @@ const Health = z.looseObject({
   next_alarm: z.number().nullable(),
   counts: z.record(z.string(), z.record(z.string(), z.number())),
   oldest_ready_ms: z.number().nullable(),
+  /** `agent`: the town's container knows no dispatch ids, so reports are told apart by agent and hook alone. */
+  fence: z.enum(["dispatch", "agent"]),
   breaker: z.looseObject({}),
   violations: z.array(z.string()),
 });

@@ -1,5 +1,7 @@
 import { dispatchNumber } from "../../events/dispatch-id.ts";
 import type { Role } from "../../events/facts.ts";
+import { currentDispatch } from "../../machines/agent.ts";
+import { fenceOf } from "../../machines/rig.ts";
 import { actorKey, get, type World } from "../world.ts";
 import type { AgentCaller, Caller, Refusal } from "./command.ts";
 import { refuse } from "./tools.ts";
@@ -79,11 +81,22 @@ export const runsTrain: Rule<{ readonly trainId: string }> = {
 };
 
 /**
+ * The speaker, with the dispatch that it speaks for. Of a container that knows no dispatch ids what a token names is ignored (F-402): its
+ * process keeps the token of its first start, so an agent is fenced by who it is and by its hook, and speaks for its newest dispatch.
+ */
+export function fenced(world: World, who: Caller): Caller {
+  if (who.kind !== "agent" || !who.isAtHome || fenceOf(world.rig) !== "agent") return who;
+  const agent = world.agents.get(who.id);
+  return agent === undefined ? who : { ...who, dispatchId: currentDispatch(agent.context) };
+}
+
+/**
  * Whether an agent's token is still good: it dies with its agent and its rig (F-602). Past its end it counts while its
  * dispatch is the live one, which the patrol holds against the container's heartbeats.
  * @returns null for a good one, and for whoever is no agent.
  */
-export function admit(world: World, who: Caller): Refusal | null {
+export function admit(world: World, speaker: Caller): Refusal | null {
+  const who = fenced(world, speaker);
   if (who.kind !== "agent") return null;
   const { config } = world.rig.context;
   if (!who.isAtHome)

@@ -1,6 +1,6 @@
 import type { World } from "../world.ts";
 import { AGENTS } from "./agents.ts";
-import { mayNot } from "./authority.ts";
+import { fenced, mayNot } from "./authority.ts";
 import { BEADS } from "./beads.ts";
 import type { Caller, Command, CommandType, Decision, Refusal, Row, Rows, Surroundings } from "./command.ts";
 import { MAIL } from "./mail.ts";
@@ -28,7 +28,7 @@ export type {
   Refusal,
   Surroundings,
 } from "./command.ts";
-export { admit } from "./authority.ts";
+export { admit, fenced } from "./authority.ts";
 export { digest } from "./reports.ts";
 export { allowedIn, stateName, takes } from "./tools.ts";
 
@@ -54,5 +54,11 @@ export const forbidden = (world: World, command: Command, caller: Caller): Refus
 export function decide(world: World, command: Command, around: Surroundings): Decision {
   if (world.rig.matches({ life: "destroyed" }))
     return refuse(around.caller.kind === "agent" ? 401 : 404, "this rig was deleted");
-  return forbidden(world, command, around.caller) ?? rowOf(command).run(world, command, around);
+  const caller = fenced(world, around.caller);
+  const said = caller === around.caller ? command : withoutDispatch(command);
+  return forbidden(world, said, caller) ?? rowOf(said).run(world, said, { ...around, caller });
 }
+
+/** What a report says of its dispatch is worth no more than what its token says of it. */
+const withoutDispatch = (command: Command): Command =>
+  "dispatchId" in command ? { ...command, dispatchId: null } : command;

@@ -4,10 +4,11 @@ import { LIMITS } from "../../events/limits.ts";
 import { isHandingIn, statusLine, type AgentSnapshot } from "../../machines/agent.ts";
 import { isUndecided } from "../../machines/agent/context.ts";
 import { takenAsIs } from "../../machines/agent/says.ts";
+import { fenceOf } from "../../machines/rig.ts";
 import type { World } from "../world.ts";
 import { anyOf, itself, operators, system } from "./authority.ts";
 import type { CommandOf, Decision, Json, Rows, Surroundings } from "./command.ts";
-import { accept, bytes, cannot, noAgent, noBead, refuse, staleness, takes } from "./tools.ts";
+import { accept, asStale, bytes, cannot, noAgent, noBead, refuse, staleness, takes } from "./tools.ts";
 
 /** What may be said to a prompt whose driver gives no answers to choose from. */
 const PERMISSION = [
@@ -115,6 +116,9 @@ function asked(world: World, { agentId, dispatchId: named, ask }: CommandOf<"ask
 
 function exited(world: World, command: CommandOf<"exited">, around: Surroundings): Decision {
   const { agentId, dispatchId: named, outcome, reason, resetAt, ending, runtime, setAside = [] } = command;
+  const agent = world.agents.get(agentId);
+  if (agent !== undefined && isOfTheOneBefore(world, agent, around))
+    return asStale(world, agentId, around.caller.dispatchId, "completed", agent.context.hook);
   const decision = report(world, agentId, named ?? around.caller.dispatchId, "completed", around, (dispatch) => ({
     type: "agent.exited",
     agentId,
@@ -125,7 +129,7 @@ function exited(world: World, command: CommandOf<"exited">, around: Surroundings
     ...(ending === undefined ? {} : { ending }),
     ...(runtime === undefined ? {} : { runtime }),
   }));
-  const beadId = world.agents.get(agentId)?.context.hook ?? null;
+  const beadId = agent?.context.hook ?? null;
   const isNews = decision.ok && decision.facts.some(({ type }) => type === "agent.exited");
   if (!isNews || beadId === null) return decision;
   const told = setAside.map(({ ref, files, sentence }): Fact => {
@@ -159,11 +163,36 @@ const isFreshEnough = (agent: AgentSnapshot, at: number): boolean =>
   agent.context.progressAt !== null &&
   at - agent.context.progressAt < LIMITS.progress_granularity_ms;
 
+/** Branches that the rig has granted are named like this. */
+const GRANTED = /^ticktown\//;
+
+/** Where no report names its dispatch, the branch tells whose work it was: a done of the bead before is not one of this one. */
+function ofAnotherBead(
+  world: World,
+  { context: { id, hook, branch: granted } }: AgentSnapshot,
+  branch: string,
+  { caller }: Surroundings,
+): Decision | null {
+  if (caller.kind !== "agent" || fenceOf(world.rig) !== "agent" || hook === null) return null;
+  return GRANTED.test(branch) && branch !== granted ? asStale(world, id, caller.dispatchId, "done", hook) : null;
+}
+
+/** Where no report names its dispatch, an end that is told before anything was heard of a start may be that of the process before (F-401). */
+function isOfTheOneBefore(
+  world: World,
+  { context: { heard, leaseUntil } }: AgentSnapshot,
+  { at, caller }: Surroundings,
+): boolean {
+  return caller.kind === "agent" && fenceOf(world.rig) === "agent" && !heard && leaseUntil !== null && at < leaseUntil;
+}
+
 function done(world: World, command: CommandOf<"done">, around: Surroundings): Decision {
   const { agentId, branch, prUrl, summary, resolution = "work", note = null } = command;
   const agent = world.agents.get(agentId);
   if (!agent) return noAgent(agentId);
-  const stale = staleness(world, agentId, around.caller.dispatchId, "done", agent.context.hook);
+  const stale =
+    staleness(world, agentId, around.caller.dispatchId, "done", agent.context.hook) ??
+    ofAnotherBead(world, agent, branch, around);
   if (stale) return stale;
   const beadId = agent.context.hook;
   // The second done of a dispatch finds the hook cleared: nothing is left to do (KC-1487).

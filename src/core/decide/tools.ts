@@ -84,15 +84,26 @@ export function staleness(
     agent.context.hook !== null &&
     agent.context.dispatchBead !== null &&
     agent.context.hook !== agent.context.dispatchBead;
-  if (!overtaken && !elsewhere) return null;
+  return overtaken || elsewhere ? asStale(world, agentId, spokenOf, what, about) : null;
+}
+
+/** Recorded, and harmless. */
+export function asStale(
+  world: World,
+  agentId: string,
+  spokenOf: string | null,
+  what: string,
+  about: string | null,
+): Decided {
+  const agent = world.agents.get(agentId);
   return accept(
     [
       {
         type: "report.stale",
         agentId,
-        dispatchId: clip(spokenOf, LIMITS.id_chars),
+        dispatchId: spokenOf === null ? null : clip(spokenOf, LIMITS.id_chars),
         report: what,
-        current: currentDispatch(agent.context),
+        current: agent === undefined ? null : currentDispatch(agent.context),
         about,
       },
     ],

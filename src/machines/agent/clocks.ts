@@ -19,6 +19,7 @@ export const noClocks = (context: AgentContext): Partial<AgentContext> => ({
   ...("activeAt" in context ? { activeAt: undefined } : {}),
   ...("told" in context ? { told: undefined } : {}),
   ...("waiting" in context ? { waiting: undefined } : {}),
+  ...("failedStart" in context ? { failedStart: undefined } : {}),
 });
 
 /** It has something to show. From rules 2 on that is kept apart from a clock that was only started. */

@@ -99,6 +99,10 @@ export interface AgentContext {
   readonly resets?: { readonly notes: number; readonly head: string | null } | undefined;
   /** Its bead's own limit for being busy without progress, ms. */
   readonly expectMs?: number | undefined;
+  /** The container said that its start has failed, and in what words. From rules 2 on. */
+  readonly failedStart?: string | undefined;
+  /** How often in a row its dispatches on its bead ended in the same way before they had anything to show. From rules 2 on. */
+  readonly ends?: { readonly reason: string; readonly count: number } | undefined;
   /** Absent until something is handed in. */
   readonly handIn?: HandIn | undefined;
 }
@@ -136,4 +140,5 @@ export const forgotten = {
   handIn: undefined,
   asks: undefined,
   resets: undefined,
+  ends: undefined,
 } satisfies Partial<AgentContext>;

@@ -7,8 +7,10 @@ import { hasNewCommit } from "./guards.ts";
 /** How dispatches end, and what takes their charges away again. */
 
 /** How its newest dispatch ended. */
-export function exitOf(event: MachineEvent): NonNullable<AgentContext["exit"]> {
+function exitOf({ failedStart, heard }: AgentContext, event: MachineEvent): NonNullable<AgentContext["exit"]> {
   const { at } = event;
+  if (event.type === "agent.exited" && event.outcome === "gone" && failedStart !== undefined && !heard)
+    return { outcome: "refused", reason: failedStart, at };
   if (event.type === "agent.exited") {
     const { outcome, reason, ending, runtime } = event;
     return {
@@ -23,6 +25,40 @@ export function exitOf(event: MachineEvent): NonNullable<AgentContext["exit"]> {
   if (event.type !== "start.refused") return { outcome: "lease_over", reason: "not heard from within its lease", at };
   const reason = clip(`HTTP ${event.status}: ${event.error}`);
   return { outcome: "refused", reason, at, ...(event.input === true ? { input: true } : {}) };
+}
+
+/** Ends of which the next one may well be the same, since nothing but the work and its program had a part in them. */
+const OF_THE_PROGRAM: ReadonlySet<NonNullable<AgentContext["exit"]>["outcome"]> = new Set([
+  "failed",
+  "completed",
+  "refused",
+]);
+
+/** How often it has ended like this in a row, before it had anything to show. */
+function endsAfter(
+  { ends, hasProgressed, hook }: AgentContext,
+  { outcome, reason }: NonNullable<AgentContext["exit"]>,
+  event: MachineEvent,
+): Pick<AgentContext, "ends"> {
+  if (!rulesAtLeast(event.ruleSet, 2) || hook === null || !OF_THE_PROGRAM.has(outcome)) return {};
+  if (hasProgressed === true) return ends === undefined ? {} : { ends: undefined };
+  return { ends: { reason, count: ends?.reason === reason ? ends.count + 1 : 1 } };
+}
+
+/** What is remembered of an end. */
+export function ended(context: AgentContext, event: MachineEvent): Partial<AgentContext> {
+  const exit = exitOf(context, event);
+  // A conversation that is too long is no help to the next dispatch.
+  const isFull = exit.ending === "context_full" && "session" in context;
+  return {
+    exit,
+    ...endsAfter(context, exit, event),
+    ...(isFull ? { session: undefined } : {}),
+    leaseUntil: null,
+    progressAt: null,
+    stopUntil: null,
+    stopReason: null,
+  };
 }
 
 /** What a reset is owed to: a new commit, or a checkpoint alone. By rules 1 nobody asked. */

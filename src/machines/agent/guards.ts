@@ -40,7 +40,13 @@ export const GUARDS = {
   leaseIsOver: ({ context, event }) => isOver(context.leaseUntil, event.at),
   containerIsUnreachable: ({ event }) => event.type === "TICK" && event.container === "unreachable",
   wasGoneTooEarly: ({ context, event }) =>
-    outcomeOf(event) === "gone" && !context.heard && context.leaseUntil !== null && event.at < context.leaseUntil,
+    outcomeOf(event) === "gone" &&
+    !context.heard &&
+    context.failedStart === undefined &&
+    context.leaseUntil !== null &&
+    event.at < context.leaseUntil,
+  isKnownNotToRun: ({ context, event }) =>
+    outcomeOf(event) === "gone" && !context.heard && context.failedStart !== undefined,
   wasEvicted: ({ context, event }) => context.stopReason === "evicted" || outcomeOf(event) === "evicted",
   wasRateLimited: ({ event }) => outcomeOf(event) === "rate_limited",
   /** Where it was to work was not fit, which is no fault of the work. */

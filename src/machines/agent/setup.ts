@@ -16,7 +16,7 @@ import {
   waitIsOver,
 } from "./clocks.ts";
 import { withAsk, withUsage } from "./driver.ts";
-import { exitOf, isAskAnswered, resetBy, resetsAfter } from "./ends.ts";
+import { ended, isAskAnswered, resetBy, resetsAfter } from "./ends.ts";
 import { GUARDS, provesProgress } from "./guards.ts";
 import { forgotten, idleFor, newest, restartBackoff, type AgentContext } from "./context.ts";
 import {
@@ -139,17 +139,8 @@ export const agentSetup = setup({
       // What it waits for now is something else.
       ...(handIn?.refused ? { handIn: { ...handIn, refused: { ...handIn.refused, isLast: false } } } : {}),
     })),
-    rememberExit: assign(({ context, event }) => ({
-      exit: exitOf(event),
-      // A conversation that is too long is no help to the next dispatch.
-      ...(event.type === "agent.exited" && event.ending === "context_full" && "session" in context
-        ? { session: undefined }
-        : {}),
-      leaseUntil: null,
-      progressAt: null,
-      stopUntil: null,
-      stopReason: null,
-    })),
+    rememberFailedStart: assign(({ event }) => ({ failedStart: expect(event, "start.failed").error })),
+    rememberExit: assign(({ context, event }) => ended(context, event)),
     chargeAttempt: assign(({ context, event }) => {
       const attempts = context.attempts + (context.hook === null ? 0 : 1);
       return { attempts, backoffUntil: event.at + restartBackoff(attempts, event.settings) };

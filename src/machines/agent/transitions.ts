@@ -6,6 +6,11 @@ import { and } from "xstate";
 export const exits = [
   { guard: "wasGoneTooEarly" },
   {
+    guard: and(["isCurrentDispatch", "isKnownNotToRun"]),
+    target: "#agent.exited.refused",
+    actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"],
+  },
+  {
     guard: and(["isCurrentDispatch", "wasEvicted"]),
     target: "#agent.exited.evicted",
     actions: ["rememberExit", "waitForNothing"],
@@ -113,6 +118,7 @@ export const starting = {
     target: "#agent.exited.refused",
     actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"],
   },
+  "start.failed": { guard: "isCurrentDispatch", actions: ["rememberFailedStart"] },
   "agent.heard": runsHeard,
   "agent.progressed": runsProgressed,
   "agent.checkpointed": runsSaved,

@@ -132,6 +132,9 @@ function clocksOf({ waiting, told, hasProgressed, preparing, activeAt, expectMs 
 const isHandingIn = (agent: AgentSnapshot): boolean =>
   agent.matches({ working: { process: "handing_in" } }) || agent.matches({ exited: "handing_in" });
 
+const isStarting = (agent: AgentSnapshot): boolean =>
+  agent.matches({ working: { process: "starting" } }) || agent.matches({ restarting: "starting" });
+
 const isWaiting = (agent: AgentSnapshot): boolean =>
   agent.matches({ exited: "placeNotFit" }) || agent.matches({ restarting: "backingOff" });
 
@@ -159,6 +162,7 @@ export function keyOf(world: World, agent: AgentSnapshot): string {
     agent.matches({ exited: "handing_in" }) && context.handIn?.isUnanswered === true,
     isWaiting(agent) && context.exit?.outcome === "place",
     seesRefusal(agent) && [context.handIn?.refused?.isLast],
+    isStarting(agent) && context.failedStart !== undefined,
     seen,
   ]);
 }
@@ -346,6 +350,7 @@ function reportsOf(dispatch: string): Fact[] {
   return [
     { type: "start.accepted", ...of },
     { type: "start.accepted", ...of, preparing: true },
+    { type: "start.failed", ...of, error: "HTTP 500: no" },
     { type: "start.refused", ...of, status: 422, error: "no such branch" },
     { type: "start.refused", ...of, status: 400, error: "no such text", input: true },
     { type: "agent.heard", ...of },

@@ -67,6 +67,7 @@ function movesOf({ at, rig }: World): Move[] {
       [true, false].map((ephemeral): Fact => ({ type: "container.met", inspects, ephemeral })),
     ),
     ...[true, false].map((trains): Fact => ({ type: "container.met", inspects: true, ephemeral: false, trains })),
+    { type: "container.met", inspects: false, ephemeral: false, dispatchIds: false },
     ...[true, false].map((probe): Fact => ({
       type: "dispatch.granted",
       agentId: "p",

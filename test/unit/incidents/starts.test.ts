@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { whyBead } from "../../../src/core/why.ts";
 import { heartbeat } from "../../../src/do/rig.ts";
 import { bead } from "../../support/node-rig.ts";
 import {
@@ -208,4 +209,37 @@ test("KC-411 an agent that has a hook is never picked for new work", async () =>
   await exits(rig, agentId, "failed");
   expect((await slung(rig, "newer")).agentId).not.toBe(agentId);
   await done(rig, other.agentId, "b");
+});
+
+test("F-304 a start that the container answered with 500, and whose agent it does not know: known not to run, at once, with the container's sentence", async () => {
+  const rig = town();
+  const sentence = "HTTP 500: no space left on device";
+  rig.container.onStart = () => ({ kind: "unknown", error: sentence, status: 500 });
+  const { beadId, agentId } = await slung(rig);
+  expect(facts(rig, "start.failed")).toMatchObject([{ agentId, error: sentence }]);
+  expect(whyBead(rig.rig.world, beadOf(rig, beadId)).sentence).toContain(sentence);
+  await rig.advance(rig.now + 5 * SECOND);
+  expect(facts(rig, "dispatch.failed")[0]).toMatchObject({ charged: true, reason: `refused: ${sentence}` });
+
+  // It may run all the same: then nothing has failed.
+  const running = town();
+  running.container.onStart = (order) => {
+    const { agentId: id, dispatchId } = order;
+    running.container.processes.set(id, { agentId: id, dispatchId, status: "running", exitReason: null });
+    return { kind: "unknown", error: sentence, status: 500 };
+  };
+  const alive = await slung(running);
+  await running.advance(running.now + 10 * MINUTE);
+  expect(stateOf(running, alive.agentId)).toContain("working.process.running");
+  expect([facts(running, "dispatch.failed"), calls(running, "start").length]).toEqual([[], 1]);
+
+  // What stands before the container does not know whether it has begun: the start has its whole time.
+  const between = town();
+  between.container.onStart = () => ({ kind: "unknown", error: "HTTP 502: bad gateway", status: 502 });
+  const waiting = await slung(between);
+  const deadline = found(agentOf(between, waiting.agentId).context.leaseUntil);
+  await between.advance(deadline - 1);
+  expect(facts(between, "dispatch.failed")).toEqual([]);
+  await between.advance(deadline + SECOND);
+  expect(facts(between, "dispatch.failed")).toHaveLength(1);
 });

@@ -17,11 +17,13 @@ export const UNREACHABLE: Readonly<
     transitions: {
       "agent.exited|TICK|1": A_PROCESS_HAS_A_HOOK,
       "agent.blocked.onPermission|agent.exited|0": A_PROMPT_WAS_HEARD,
+      "agent.blocked.onPermission|agent.exited|1": A_PROMPT_WAS_HEARD,
     },
     guards: {
       "agent.exited|TICK|0 [hasHook]=false": A_PROCESS_HAS_A_HOOK,
       "agent.exited.completed|TICK|1 [hasHook]=false": A_PROCESS_HAS_A_HOOK,
       "agent.blocked.onPermission|agent.exited|0 [wasGoneTooEarly]=true": A_PROMPT_WAS_HEARD,
+      "agent.blocked.onPermission|agent.exited|1 [isKnownNotToRun]=true": A_PROMPT_WAS_HEARD,
       "agent.restarting.starting|agent.asked|0 [isNewAsk]=false": WHO_STARTS_HAS_ASKED_NOTHING,
       "agent.restarting.starting|agent.asked|1 [isNewAsk]=false": WHO_STARTS_HAS_ASKED_NOTHING,
       "agent.working.progress.checked|TICK|0 [isWatched]=false":

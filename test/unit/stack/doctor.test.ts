@@ -1,5 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { examine, gitOf, lineOf } from "../../../scripts/stack/doctor.ts";
@@ -50,4 +53,30 @@ test("a home that cannot be written is told, and how much room there is", async 
   });
   expect(found.find(({ what }) => what === "home")).toMatchObject({ level: "less" });
   expect(found.find(({ what }) => what === "disk")?.says).toMatch(/GiB are free for /);
+});
+
+test("a control server that runs already is asked what it is: one that knows no dispatch ids is less, one that does not answer is missing", async () => {
+  const routes = new Map<string, string>();
+  const server = createServer((request, response) => {
+    const body = routes.get(request.url ?? "");
+    const isTold = request.headers.authorization === "Bearer secret";
+    response.writeHead(!isTold ? 401 : body === undefined ? 404 : 200).end(body ?? "{}");
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const container = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const asked = { stateDir: dir, from: dir, agent: "true", container };
+  const of = async (token: string) => {
+    const found = await examine({ ...asked, env: { PATH: process.env["PATH"], HOME: dir, CONTROL_TOKEN: token } });
+    return found.find(({ what }) => what === "container");
+  };
+  expect(await of("secret")).toMatchObject({ level: "less", says: expect.stringContaining("knows no dispatch ids") });
+  routes.set("/agents", '{"agents":[]}');
+  expect(await of("secret")).toMatchObject({ level: "ok", says: expect.stringContaining("first start will tell") });
+  routes.set("/capabilities", '{"inspect":true,"ephemeral":false}');
+  expect(await of("secret")).toMatchObject({
+    level: "ok",
+    says: expect.stringContaining("looks at what is handed in"),
+  });
+  expect(await of("wrong")).toMatchObject({ level: "missing" });
+  server.close();
 });

@@ -1,7 +1,7 @@
 /** One story through `npm start`, by its own control server and by a container of before Ticktown: both get all of it merged. */
 import { mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import type { Agent, Bead } from "../../scripts/stack/api-client.ts";
 import { makeRepository } from "../../scripts/stack/demo/repository.ts";
 import { DEMO_AGENT } from "../../scripts/stack/stack.ts";
@@ -29,7 +29,12 @@ interface Started {
   readonly facts: (type: string) => Promise<Record<string, unknown>[]>;
 }
 
-async function start(name: string, repository: string, container: OldContainerServer | null): Promise<Started> {
+async function start(
+  name: string,
+  repository: string,
+  container: OldContainerServer | null,
+  onTestFinished: (undo: () => Promise<void>) => void,
+): Promise<Started> {
   const state = path.join(dir, name, "state");
   const args = ["--port", "0", "--state", state, "--repo", repository];
   const program =
@@ -65,11 +70,13 @@ async function start(name: string, repository: string, container: OldContainerSe
   };
 }
 
-describe.each([
+test.concurrent.for([
   ["its own control server", false],
   ["a container that knows no dispatch ids, starts slowly and keeps its first environment", true],
-])("npm start with %s", (_, isOld) => {
-  test("two beads one after the other by one agent, a question, and a crash: all of it is merged, and only the crash is charged", async () => {
+] as const)(
+  "npm start with %s: two beads one after the other by one agent, a question, and a crash: all of it is merged, and only the crash is charged",
+  { timeout: 180_000 },
+  async ([, isOld], { onTestFinished, expect }) => {
     const name = isOld ? "old" : "own";
     const home = path.join(dir, name);
     mkdirSync(path.join(home, "work"), { recursive: true });
@@ -78,7 +85,7 @@ describe.each([
       ? await startOldContainer(path.join(home, "work"), { token: TOKEN, agentCommand: DEMO_AGENT, slow_ms: SLOW_MS })
       : null;
     onTestFinished(() => container?.stop());
-    const { program, call, facts } = await start(name, repository.origin, container);
+    const { program, call, facts } = await start(name, repository.origin, container, onTestFinished);
     const sling = (title: string, body = "") =>
       call<{ bead: Bead; agent: Agent }>("POST", "/sling", { title, body: `steps: 1\nstep_ms: 50\n${body}` });
     const status = async ({ id }: Bead) => (await call<Bead>("GET", `/beads/${id}`)).status;
@@ -115,5 +122,5 @@ describe.each([
     }
     program.process.kill("SIGINT");
     expect(await program.exited).toBe(0);
-  }, 180_000);
-});
+  },
+);

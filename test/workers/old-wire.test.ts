@@ -39,6 +39,11 @@ test("sling, done and merge by branch work with a container that knows none of T
   const { bead, agent } = (await rig.http.post("/sling", { title: "work" })).data;
   await eventually(async () => expect(await rig.calls("/agents/start")).toHaveLength(1));
   await eventually(async () => expect((await rig.http.get(`/agents/${agent.id}`)).data.status).toBe("working"));
+  // It is known for what it is, and no token names what it would keep for the next dispatch.
+  expect(await rig.facts("container.met")).toMatchObject([{ inspects: false, dispatchIds: false }]);
+  expect((await rig.http.get("/health")).data.fence).toBe("agent");
+  const token = (await rig.calls("/agents/start"))[0]?.body.envVars["GASTOWN_SESSION_TOKEN"] ?? "";
+  expect(JSON.parse(atob(token.split(".")[1] ?? ""))).not.toHaveProperty("dispatchId");
   // The patrol asks one by one, and finds it alive although it names no dispatch.
   expect((await rig.http.post("/tick")).data.error).toBeNull();
   expect((await rig.http.get(`/agents/${agent.id}`)).data.status).toBe("working");

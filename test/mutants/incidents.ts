@@ -54,8 +54,8 @@ export const MUTANTS: readonly Mutant[] = [
     "an accepted start that is not seen is dead",
     edit(
       AGENT_GUARDS,
-      "&& !context.heard && context.leaseUntil !== null && event.at < context.leaseUntil",
-      "&& context.heard && context.leaseUntil !== null && event.at < context.leaseUntil",
+      "&& !context.heard && context.failedStart === undefined && context.leaseUntil !== null",
+      "&& context.heard && context.failedStart === undefined && context.leaseUntil !== null",
     ),
   ),
   mutant(
@@ -165,8 +165,8 @@ export const MUTANTS: readonly Mutant[] = [
     "a refused start is not counted",
     edit(
       AGENT_TRANSITIONS,
-      'target: "#agent.exited.refused", actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"]',
-      'target: "#agent.exited.refused", actions: ["rememberExit"]',
+      'guard: "isCurrentDispatch", target: "#agent.exited.refused", actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"]',
+      'guard: "isCurrentDispatch", target: "#agent.exited.refused", actions: ["rememberExit"]',
     ),
   ),
   mutant(

@@ -36,13 +36,15 @@ const OF_THE_PROGRAM: ReadonlySet<NonNullable<AgentContext["exit"]>["outcome"]> 
 
 /** How often it has ended like this in a row, before it had anything to show. */
 function endsAfter(
-  { ends, hasProgressed, hook }: AgentContext,
+  { ends, hasProgressed, hook, handIn, dispatchN }: AgentContext,
   { outcome, reason }: NonNullable<AgentContext["exit"]>,
   event: MachineEvent,
 ): Pick<AgentContext, "ends"> {
   if (!rulesAtLeast(event.ruleSet, 2) || hook === null || !OF_THE_PROGRAM.has(outcome)) return {};
+  // Who has handed something in has something to show; and an end that is told twice is one.
+  if (handIn !== undefined || ends?.dispatchN === dispatchN) return {};
   if (hasProgressed === true) return ends === undefined ? {} : { ends: undefined };
-  return { ends: { reason, count: ends?.reason === reason ? ends.count + 1 : 1 } };
+  return { ends: { reason, count: ends?.reason === reason ? ends.count + 1 : 1, dispatchN } };
 }
 
 /** What is remembered of an end. */

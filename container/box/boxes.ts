@@ -1,6 +1,7 @@
 /** Which boxes this server has: one for checks and setups, one for agents; found out by trying, and said. */
 import { totalmem } from "node:os";
 import path from "node:path";
+import type { Place } from "../../src/wire/container.ts";
 import type { AgentDoor } from "../agents/door/door.ts";
 import type { Config } from "../config.ts";
 import { gitConfigFile } from "../git/user-config.ts";
@@ -18,6 +19,8 @@ export interface Boxes {
   readonly agents: AgentBoxes;
   /** How git reads what an agent wrote; null: as this server, where agents have no box either. */
   readonly reading: Config["reading"];
+  /** The same for the receipts of a rig, whose settings may say more of its network. */
+  readonly lineFor: (place: Pick<Place, "box_network"> | undefined) => string;
   /** One line for people: what agents and checks are kept in. */
   readonly says: string;
 }
@@ -59,7 +62,8 @@ export async function openBoxes({ config, mark, door, log }: BoxesOptions): Prom
   const says = inWords(config, opened, checks?.box ?? NO_BOX);
   if (box.kind !== "none") log(says);
   const reading = box.kind === "none" ? null : readingIn(config, box);
-  return { checks: checks?.box ?? NO_BOX, agents: opened, reading, says };
+  const lineFor = lineOf(config, box, checks?.box ?? NO_BOX);
+  return { checks: checks?.box ?? NO_BOX, agents: opened, reading, lineFor, says };
 }
 
 function readingIn({ workDir, hostEnv }: Config, box: Box): NonNullable<Config["reading"]> {
@@ -106,6 +110,15 @@ function inWords({ agentNetwork }: Config, { box, holder }: AgentBoxes, checks: 
   const network = agentNetwork === "open" ? "the machine's network" : "no network but Ticktown";
   return `each agent is in a box (${box.kind}) with ${network}; at most ${holder.says}; ${ofChecks}`;
 }
+
+const kindOf = ({ kind }: Box): string => (kind === "none" ? "no box" : `a box (${kind})`);
+
+const lineOf =
+  ({ agentNetwork }: Config, agents: Box, checks: Box): Boxes["lineFor"] =>
+  (place) => {
+    const isClosed = agents.kind !== "none" && (place?.box_network === "gateway" || agentNetwork === "gateway");
+    return `agents in ${kindOf(agents)}${isClosed ? " without a network" : ""}, checks in ${kindOf(checks)}`;
+  };
 
 type Tried = Awaited<ReturnType<typeof openBox>>;
 

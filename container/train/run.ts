@@ -115,6 +115,7 @@ async function push(context: TrainContext, { tips, stacked }: Stack, isChecked: 
       .map(({ member, handedIn, commit }) => ({ entryId: member.entryId, beadId: member.beadId, handedIn, commit })),
     checks: best?.checks ?? [],
     boxed: best?.boxed ?? false,
+    box: context.box,
   };
   await writeDown(context, { ...reportOf(context, { ...seen, pushed }), pushed });
   if (!(await pushTarget(context, from, to))) return false;

@@ -37,6 +37,8 @@ export interface TrainsOptions {
   readonly callbacks: Callbacks;
   readonly checker: Checker;
   readonly log: Log;
+  /** What agents and checks of a rig with these settings are kept in, in one line. */
+  readonly boxOf: (place: TrainRequest["place"]) => string;
 }
 
 interface Pending {
@@ -117,10 +119,10 @@ export function createTrains(options: TrainsOptions): Trains {
 
 /** @param onReport called before the rig is told */
 async function runOne(options: TrainsOptions, mine: Pending, onReport: (body: TrainReport) => void): Promise<void> {
-  const { config, checker, log } = options;
+  const { checker, log } = options;
   const { request, end } = mine;
   mine.begun = true;
-  const context = contextOf(request, config, end.signal, (step) => {
+  const context = contextOf(request, options, end.signal, (step) => {
     mine.step = step.slice(0, STEP_MAX_CHARS);
     mine.since_ms = Date.now();
   });
@@ -154,7 +156,7 @@ const stepOf = ({ step, since_ms }: Pending): string => `${step}, ${Math.floor((
 
 function contextOf(
   request: TrainRequest,
-  config: Config,
+  { config, boxOf }: Pick<TrainsOptions, "config" | "boxOf">,
   signal: AbortSignal,
   say: (step: string) => void,
 ): TrainContext {
@@ -165,7 +167,7 @@ function contextOf(
   const folders = foldersOf(config.workDir, request.rigId);
   const git = createGit(config, who, redact, remote, request.place);
   const { ephemeral } = config;
-  return { request, git, who, remote, folders, redact, ephemeral, signal, say };
+  return { request, git, who, remote, folders, redact, ephemeral, box: boxOf(request.place), signal, say };
 }
 
 /** @throws Refusal when the repository's address, a name, the environment or the way back to the rig are no good */

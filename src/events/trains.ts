@@ -208,7 +208,10 @@ export const TRAIN_FACTS = [
           }),
         )
         .max(20),
+      /** Whether what was run could touch nothing else of its machine. */
       boxed: z.boolean(),
+      /** What agents and checks were kept in, in one line; a container of before does not say it. */
+      box: z.string().max(200).optional(),
       members: z
         .array(
           z.object({

@@ -146,6 +146,8 @@ export const Pushed = z.object({
   ),
   checks: z.array(CheckRun).max(20),
   boxed: z.boolean(),
+  /** What agents and checks of this rig were kept in then, in one line. A container of before does not say it. */
+  box: z.string().max(200).optional(),
 });
 export type Pushed = z.infer<typeof Pushed>;
 

@@ -155,7 +155,12 @@ test("GATE-traps thirteen traps, from an agent's done to the target: refused, pa
 
   const { reviewId } = await isMerged("flaky");
   const members = [{ reviewId, flaky: true }];
-  const receipt = { members, checks: [{ name: "one", exit: 0 }], boxed: false };
+  const receipt = {
+    members,
+    checks: [{ name: "one", exit: 0 }],
+    boxed: false,
+    box: "agents in no box, checks in no box",
+  };
   expect(facts(rig.rig, "review.checked")).toMatchObject([receipt]);
 
   await isMerged("raced");

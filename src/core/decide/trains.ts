@@ -212,6 +212,7 @@ const receipt = (queue: QueueSnapshot, train: number, pushed: PushSeen): Fact =>
     outputDigest,
   })),
   boxed: pushed.boxed,
+  ...(pushed.box === undefined ? {} : { box: pushed.box }),
   members: pushed.members.map(({ entryId, beadId, handedIn, commit }) => ({
     reviewId: entryId,
     beadId,

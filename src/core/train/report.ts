@@ -38,6 +38,7 @@ export interface PushSeen {
   }[];
   readonly checks: readonly CheckSeen[];
   readonly boxed: boolean;
+  readonly box?: string | undefined;
 }
 
 export interface TrainReport {

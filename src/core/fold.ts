@@ -4,6 +4,7 @@ import { clip, rowOf, type Fact, type Recorded } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { inScope, type MachineEvent } from "../machines/event.ts";
+import { chained } from "./chain.ts";
 import { missed, revive } from "./repair.ts";
 import { route, type Target } from "./route.ts";
 import { schedule } from "./schedule.ts";
@@ -179,7 +180,8 @@ function consequences(world: World, before: BeadSnapshot, after: BeadSnapshot | 
   const submits = before.value !== "in_review" && after?.value === "in_review";
   // What failed blocks until it is deleted; what is closed blocks no more.
   const unblocks = after === null || (ends && after.value === "closed");
-  if (!ends && !submits && !unblocks) return [];
+  const ofChain = chained(world, before, after);
+  if (!ends && !submits && !unblocks) return ofChain;
   const facts: Fact[] = [];
   const agentId = world.index.hooks.get(id);
   if (agentId !== undefined)
@@ -202,5 +204,6 @@ function consequences(world: World, before: BeadSnapshot, after: BeadSnapshot | 
     for (const dependent of [...(world.index.dependents.get(id) ?? [])].sort())
       facts.push({ type: "bead.unblocked", beadId: dependent, blockerId: id });
   }
+  facts.push(...ofChain);
   return facts;
 }

@@ -8,6 +8,7 @@ import type { BeadSnapshot } from "../machines/bead.ts";
 import type { ReviewSnapshot } from "../machines/review.ts";
 import { cooldownEnd } from "../machines/rig.ts";
 import { causeOf, failureOf } from "./causes.ts";
+import { behind } from "./chain.ts";
 import { isDeferred } from "./schedule.ts";
 import { ofQueue } from "./needs-queue.ts";
 import { whyBead, type Reason } from "./why.ts";
@@ -113,11 +114,11 @@ export function needsOf(world: World, known: Known): Need[] {
     ofRig(world, drafts);
     ofDamaged(world, drafts);
     for (const agent of world.agents.values()) ofAgent(world, agent, drafts);
-    ofEscalations(world, known, drafts);
+    const ofStuck = ofEscalations(world, known, drafts);
     for (const bead of known.ended) ofEnded(world, bead, drafts);
     for (const review of world.reviews.values()) ofReview(world, review, drafts);
     ofQueue(world, (...need) => drafts.of(...need));
-    ofChains(world, drafts);
+    ofChains(world, ofStuck, drafts);
     ofWaiting(world, known.now, drafts);
     restingWithTheirFailure(drafts);
   }
@@ -244,7 +245,9 @@ const TELLS_OF: Record<string, NeedCode> = {
   hand_in: "hand_in_refused",
 };
 
-function ofEscalations(world: World, { about }: Known, drafts: Drafts): void {
+/** @returns of the beads that others wait for in vain, the escalations that say so. */
+function ofEscalations(world: World, { about }: Known, drafts: Drafts): Map<string, string[]> {
+  const ofStuck = new Map<string, string[]>();
   const open = [...world.beads.values()]
     .filter(({ context, value }) => context.type === "escalation" && value !== "closed" && value !== "failed")
     .filter(({ context }) => !world.broken.has(`bead:${context.id}`))
@@ -258,6 +261,10 @@ function ofEscalations(world: World, { about }: Known, drafts: Drafts): void {
         drafts.byKey.get(agentKey(code, agentId)) ??
         [...drafts.byKey.values()].find((need) => need.code === code && need.agents.has(agentId));
       (state ?? drafts.of("settled_itself", "settled_itself", "know", createdAt)).escalations.add(id);
+      continue;
+    }
+    if (kind === "stuck" && beadId !== null && get(world, "bead", beadId)?.value === "failed") {
+      ofStuck.set(beadId, [...(ofStuck.get(beadId) ?? []), id]);
       continue;
     }
     if (kind !== null && FAILED.has(kind)) {
@@ -279,10 +286,11 @@ function ofEscalations(world: World, { about }: Known, drafts: Drafts): void {
     const isTaken = escalation.value === "in_progress";
     drafts.of(`escalation:${id}`, "escalation", isTaken ? "soon" : "now", createdAt).escalations.add(id);
   }
+  return ofStuck;
 }
 
 /** What the charts' own escalations say of a bead that failed. */
-const FAILED: ReadonlySet<string> = new Set(["attempts_exhausted", "review_failed", "merge_conflict", "red"]);
+const FAILED: ReadonlySet<string> = new Set(["attempts_exhausted", "review_failed", "merge_conflict", "red", "stuck"]);
 
 function failureNeed(bead: BeadSnapshot, drafts: Drafts): Draft {
   const { id, reason, reviewId, closedAt } = bead.context;
@@ -323,23 +331,18 @@ function ofReview(world: World, review: ReviewSnapshot, drafts: Drafts): void {
 }
 
 /** Beads behind one that failed never become ready: they belong to its failure, or are a need of their own once that is settled. */
-function ofChains(world: World, drafts: Drafts): void {
+function ofChains(world: World, told: ReadonlyMap<string, readonly string[]>, drafts: Drafts): void {
   for (const [blockerId] of world.index.dependents) {
     const blocker = get(world, "bead", blockerId);
     if (blocker?.value !== "failed") continue;
     const failure = [...drafts.byKey.values()].find(
       ({ code, beads }) => (code === "failed" || code === "given_up") && beads.has(blockerId),
     );
-    const need = failure ?? drafts.of(`blocked_by_failed:${blockerId}`, "blocked_by_failed", "soon");
+    const need = failure ?? drafts.of(`blocked_by_failed:${blockerId}`, "blocked_by_failed", "now");
     need.beads.add(blockerId);
+    for (const id of told.get(blockerId) ?? []) need.escalations.add(id);
     if (failure === undefined) need.since = blocker.context.closedAt;
-    const open = [blockerId];
-    for (let id = open.pop(); id !== undefined; id = open.pop())
-      for (const dependent of world.index.dependents.get(id) ?? []) {
-        if (need.waiting.has(dependent)) continue;
-        need.waiting.add(dependent);
-        open.push(dependent);
-      }
+    for (const dependent of behind(world, blockerId)) need.waiting.add(dependent);
   }
 }
 

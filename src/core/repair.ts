@@ -1,6 +1,7 @@
 import type { Fact, RecordedOf } from "../events/facts.ts";
 import { currentDispatch, type AgentSnapshot } from "../machines/agent.ts";
-import type { BeadSnapshot } from "../machines/bead.ts";
+import { rulesAtLeast, rulesOf } from "../events/rules.ts";
+import { isDead, type BeadSnapshot } from "../machines/bead.ts";
 import type { RigSnapshot } from "../machines/rig.ts";
 import { restore, type AnySnapshot, type Kind } from "./step.ts";
 import { actorKey, get, inOrder, markRepaired, put, type World } from "./world.ts";
@@ -50,7 +51,9 @@ export function missed(world: World, kind: Kind, id: string): Fact[] {
       () => true,
       (beadId) => beadId === id,
     ),
-    ...(bead === undefined ? [] : [...lostVerdict(world, bead), ...endedBlockers(world, bead)]),
+    ...(bead === undefined
+      ? []
+      : [...lostVerdict(world, bead), ...endedBlockers(world, bead), ...chainNews(world, bead)]),
   ];
 }
 
@@ -136,4 +139,15 @@ function endedBlockers(world: World, { context: { id, blockedBy } }: BeadSnapsho
     return ended === undefined || ended.value === "closed";
   };
   return blockedBy.filter(hasEnded).map((blockerId) => ({ type: "bead.unblocked", beadId: id, blockerId }));
+}
+
+/** Which of its blockers failed, or were tried again, while it could not be told. */
+function chainNews(world: World, { context: { id, blockedBy, stuckBy = [] } }: BeadSnapshot): Fact[] {
+  if (!rulesAtLeast(rulesOf(world.rig.context), 2)) return [];
+  return blockedBy.flatMap((blockerId): Fact[] => {
+    const blocker = get(world, "bead", blockerId);
+    if (blocker === undefined || blocker.value === "closed" || isDead(blocker) === stuckBy.includes(blockerId))
+      return [];
+    return [{ type: isDead(blocker) ? "bead.stuck" : "bead.unstuck", beadId: id, blockerId }];
+  });
 }

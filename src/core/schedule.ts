@@ -7,8 +7,6 @@ import { rank } from "./rank.ts";
 import { canTrain, departures, needsTrain } from "./train/depart.ts";
 import { get, isReady, type World } from "./world.ts";
 
-export { rank };
-
 /**
  * The rig's rig-wide decisions: which waiting agent or ready bead gets a slot, and which review is merged next. Called
  * after every root fact, so that new work never waits for an alarm. Looks only at snapshots; same world, same answer.
@@ -64,7 +62,10 @@ function candidates(world: World): Candidate[] {
     const bead = world.beads.get(id);
     if (bead && !isDeferred(bead, world.at) && !world.broken.has(`bead:${id}`)) found.push({ bead, agent: null });
   }
-  return found.sort((a, b) => rank(a.bead) - rank(b.bead) || a.bead.context.seq - b.bead.context.seq);
+  return found
+    .map((candidate) => ({ candidate, rank: rank(world, candidate.bead) }))
+    .sort((a, b) => a.rank - b.rank || a.candidate.bead.context.seq - b.candidate.bead.context.seq)
+    .map(({ candidate }) => candidate);
 }
 
 /** The branch of a bead's work: the same for every dispatch of it, so that a restart or a rework finds it. */

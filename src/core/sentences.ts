@@ -94,7 +94,7 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
   },
   blocked_by_failed: {
     title: "Beads wait for “{bead}”, which failed",
-    text: "They never become ready by themselves: cancel them, or sling them without that blocker.",
+    text: "They never become ready by themselves. Retry it, and they go on; take it out of what they wait for; or cancel them.",
   },
   stalled: {
     title: "{agent} makes no progress",

@@ -70,7 +70,15 @@ function whyInLine(world: World, review: ReviewSnapshot, values: Why["values"]):
 }
 
 /** Why a bead that is in review is not merged yet. */
-export function whyReview(world: World, { context: { reviewId, branch } }: BeadSnapshot): Why {
+export function whyReview(world: World, bead: BeadSnapshot): Why {
+  const { cancelAsked } = bead.context;
+  const found = whyNotMerged(world, bead);
+  if (cancelAsked === undefined) return found;
+  const sentence = `${found.sentence} ${cancelAsked} cancelled it meanwhile: if it is not on the target by then, it ends as cancelled.`;
+  return { ...found, sentence, values: { ...found.values, cancel_asked_by: cancelAsked } };
+}
+
+function whyNotMerged(world: World, { context: { reviewId, branch } }: BeadSnapshot): Why {
   const review = reviewId === null ? undefined : get(world, "review", reviewId);
   const values: Why["values"] = {
     review_id: reviewId,

@@ -64,6 +64,11 @@ export function whyBead(world: World, bead: BeadSnapshot): Why {
       { type: context.type },
     );
   if (bead.value === "in_review") return whyReview(world, bead);
+  if (context.byHand !== undefined && context.assignee === null)
+    return why("waiting_for_person", `It is in the hands of ${context.byHand}: set it to open, and it is dispatched.`, {
+      in_progress_by: context.byHand,
+    });
+  if (context.stuckBy !== undefined) return whyStuck(world, bead);
   if (context.blockedBy.length > 0)
     return why(
       "blocked_by",
@@ -75,6 +80,26 @@ export function whyBead(world: World, bead: BeadSnapshot): Why {
   const agent = context.assignee === null ? undefined : world.agents.get(context.assignee);
   if (agent !== undefined) return whyAgent(world, agent);
   return whyTheRigWaits(world) ?? why("running", "It is ready and is dispatched with the next commit.");
+}
+
+/** Which of those that it waits for, over however many between, has failed. */
+function whyStuck(world: World, { context: { id, stuckBy = [], blockedBy } }: BeadSnapshot): Why {
+  const roots = new Set<string>();
+  const seen = new Set<string>([id]);
+  const open = [...stuckBy];
+  for (const blockerId of open) {
+    if (seen.has(blockerId)) continue;
+    seen.add(blockerId);
+    const blocker = get(world, "bead", blockerId);
+    if (blocker?.value === "failed") roots.add(blockerId);
+    else open.push(...(blocker?.context.stuckBy ?? []));
+  }
+  const named = [...roots].slice(0, 5).join(", ");
+  return why(
+    "blocked_by",
+    `It is stuck: ${named} ${roots.size === 1 ? "has" : "have"} failed, and it waits for that. Retry it, take it out of what waits for it, or cancel this one.`,
+    { blocked_by: [...blockedBy], stuck_by: [...stuckBy], failed: [...roots] },
+  );
 }
 
 /** What an agent with a process does, in words. */

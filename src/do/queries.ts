@@ -61,7 +61,9 @@ export function beads(rig: Rig, filter: BeadFilter, page: Page): WireBead[] {
     where.push(condition);
     values.push(value);
   };
-  add("state = ?", filter.status);
+  // Stuck is a way of being open.
+  if (filter.status === "open") where.push("state IN ('open', 'stuck')");
+  else add("state = ?", filter.status);
   add("json_extract(context, '$.type') = ?", filter.type);
   add("json_extract(context, '$.assignee') = ?", filter.assignee_agent_id);
   add("json_extract(context, '$.convoyId') = ?", filter.convoy_id);
@@ -124,12 +126,13 @@ const wireMail = (row: MailRow): WireMail => ({
   delivered_at: isoOrNull(row.delivered_at),
 });
 
-/** Undelivered mail of an agent, oldest first. */
-export const undeliveredMail = (rig: Rig, agentId: string): WireMail[] =>
+/** Undelivered mail of an agent, oldest first. @param reader a dispatch: without what it has read already */
+export const undeliveredMail = (rig: Rig, agentId: string, reader: string | null = null): WireMail[] =>
   rig.ports.sql
     .exec<MailRow>(
-      "SELECT * FROM mail WHERE recipient = ? AND delivered_at IS NULL ORDER BY seq LIMIT ?",
+      "SELECT * FROM mail WHERE recipient = ? AND delivered_at IS NULL AND read_by IS NOT ? ORDER BY seq LIMIT ?",
       agentId,
+      reader ?? "",
       LIMITS.undelivered_mail,
     )
     .toArray()

@@ -28,6 +28,7 @@ import { createAudience, type Audience } from "./audience.ts";
 import { exportPage, type ExportCursor, type ExportPage } from "./export.ts";
 import { rigPorts, type AlarmSlot } from "./platform.ts";
 import { beadEvents } from "./bead-events.ts";
+import { readMail } from "./read-mail.ts";
 import { needs } from "./needs.ts";
 import * as queries from "./queries.ts";
 import { reviewQueue } from "./review-queue.ts";
@@ -45,7 +46,7 @@ import { execute, heartbeat, openRig, showsProgress, type Rig } from "./rig.ts";
 import type { Seen } from "./ports.ts";
 import { tellLastUsage } from "./sightings.ts";
 import { whyOfAgent, whyOfBead } from "./why.ts";
-import { setSecrets } from "./secrets.ts";
+import { secretNames, secretsNamed, setSecrets } from "./secrets.ts";
 import type { Ending } from "../events/ending.ts";
 import type { Replayed } from "../core/replay.ts";
 import { resume, type Cut } from "../core/cut.ts";
@@ -247,16 +248,9 @@ export class RigDO extends DurableObject<Env> {
     return this.#reply(command, caller);
   }
 
-  /** Reading mail delivers it. */
   readMail(agentId: string, caller: Caller): WireMail[] | Refusal {
     const rig = this.#open;
-    const mail = queries.undeliveredMail(rig, agentId);
-    const reply = this.execute({ type: "read_mail", agentId, mailIds: mail.map(({ id }) => id) }, caller);
-    if (!reply.ok) return reply;
-    // An older dispatch must not read away what the newer one is meant to see.
-    if (reply.stale) return [];
-    const now = new Date(rig.world.at).toISOString();
-    return mail.map((letter) => ({ ...letter, delivered: true, delivered_at: now }));
+    return admit(rig.world, caller) ?? readMail(rig, agentId, caller);
   }
 
   bead(id: string): WireBead | null {
@@ -364,12 +358,13 @@ export class RigDO extends DurableObject<Env> {
     setSecrets(this.#open, secrets);
   }
 
-  /** Names of the secrets; their values leave only into the environment of processes. */
+  /** What git logs in with at the rig's remote, for a look at another one. */
+  login(): Record<string, string> {
+    return Object.fromEntries(secretsNamed(this.#open, ["GIT_TOKEN", "GIT_USERNAME"]));
+  }
+
   secretNames(): string[] {
-    return this.#open.ports.sql
-      .exec<{ name: string }>("SELECT name FROM secrets ORDER BY name")
-      .toArray()
-      .map(({ name }) => name);
+    return secretNames(this.#open);
   }
 
   /** Ends the rig: processes are asked to stop, the storage and the archived segments are deleted, a tombstone keeps late calls from making a new one. */

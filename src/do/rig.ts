@@ -14,6 +14,7 @@ import {
 import { fenceOf } from "../machines/rig.ts";
 import type { Entry } from "../core/fold.ts";
 import type { Kind } from "../core/step.ts";
+import { stuckBefore } from "../core/chain.ts";
 import { actorKey, type World } from "../core/world.ts";
 import { wake } from "./alarm.ts";
 import { stateBefore } from "./archive.ts";
@@ -21,6 +22,7 @@ import { commit } from "./commit.ts";
 import { cannotInspect, type Contact } from "./contact.ts";
 import { openBeadsBy } from "./makers.ts";
 import type { HandInAnswer } from "../wire/schemas.ts";
+import { deliveredBy } from "./mail.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { headOf, newsOfDriver, see, type Sightings } from "./sightings.ts";
 import type { RigPorts, Seen } from "./ports.ts";
@@ -90,13 +92,14 @@ export function openRig(ports: RigPorts): Rig {
 }
 
 /** Said once, when a rig of older rules is opened: what was decided by them stays, what is decided from now on is decided by ours. */
-function upgrade({ rig, broken }: World, news: readonly { readonly kind: Kind }[]): Fact[] {
+function upgrade(world: World, news: readonly { readonly kind: Kind }[]): Fact[] {
+  const { rig, broken } = world;
   // What was never set up decides nothing yet, and is told its rules when it is.
   if (rig.context.config === null || rulesOf(rig.context) >= NEWEST_RULES || rig.matches({ life: "destroyed" }))
     return [];
   // It could not take the fact. A repair gives it back as it was, and then it is the next opening that says it.
   if (broken.has(actorKey("rig", "rig")) || news.some(({ kind }) => kind === "rig")) return [];
-  return [{ type: "rig.upgraded", rules: NEWEST_RULES, version: TICKTOWN_VERSION }];
+  return [{ type: "rig.upgraded", rules: NEWEST_RULES, version: TICKTOWN_VERSION }, ...stuckBefore(world)];
 }
 
 /** Decides a command and commits its facts; a refusal changes nothing. */
@@ -115,7 +118,8 @@ export function execute(rig: Rig, command: Command, caller: Caller): Decision {
   });
   if (!decision.ok) return decision;
   if (isRepeatedStale(rig, decision.facts)) return { ...decision, facts: [] };
-  commit(rig, decision.facts);
+  const delivered = decision.stale === true ? [] : deliveredBy(rig, command);
+  commit(rig, [...decision.facts, ...delivered]);
   return decision;
 }
 

@@ -72,6 +72,8 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE idempotency (key TEXT PRIMARY KEY, at INTEGER NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  // Which dispatch has read a letter that is not delivered yet.
+  "ALTER TABLE mail ADD COLUMN read_by TEXT",
 ];
 
 /**

@@ -11,3 +11,18 @@ export function setSecrets(rig: Rig, secrets: Readonly<Record<string, string | n
   const isAwaited = [...rig.world.agents.values()].some((agent) => agent.matches({ blocked: "notAuthorized" }));
   if (isAwaited) commit(rig, [{ type: "secrets.changed" }]);
 }
+
+/** Names alone; their values leave only into the environment of processes. */
+export const secretNames = ({ ports }: Rig): string[] =>
+  ports.sql
+    .exec<{ name: string }>("SELECT name FROM secrets ORDER BY name")
+    .toArray()
+    .map(({ name }) => name);
+
+/** Those of the names that are set, with their values. */
+export const secretsNamed = ({ ports }: Rig, names: readonly string[]): [string, string][] =>
+  ports.sql
+    .exec<{ name: string; value: string }>("SELECT name, value FROM secrets ORDER BY name")
+    .toArray()
+    .filter(({ name }) => names.includes(name))
+    .map(({ name, value }) => [name, value]);

@@ -1,8 +1,7 @@
-import type { BeadStatus } from "../events/facts.ts";
 import type { Agent as WireAgent, Bead as WireBead } from "../wire/schemas.ts";
 import { statusLine, type AgentContext, type AgentSnapshot } from "../machines/agent.ts";
 import { askOf, type Used } from "../machines/agent/driver.ts";
-import type { BeadSnapshot } from "../machines/bead.ts";
+import { statusOf, type BeadSnapshot } from "../machines/bead.ts";
 import type { JsonValue } from "../events/json.ts";
 
 /** From snapshots and rows to the shapes of the Worker API. Times become ISO 8601 UTC. */
@@ -34,7 +33,7 @@ export function wireBead(bead: BeadSnapshot, content: BeadContent = LOST_CONTENT
   return {
     id: context.id,
     type: context.type,
-    status: bead.value as BeadStatus,
+    status: statusOf(bead),
     title: content.title,
     body: content.body,
     assignee_agent_id: context.assignee,
@@ -49,6 +48,9 @@ export function wireBead(bead: BeadSnapshot, content: BeadContent = LOST_CONTENT
       ...(context.cancelled === undefined ? {} : { cancelled: true }),
       ...(context.commitSha === null ? {} : { commit_sha: context.commitSha }),
       ...(content.joined === undefined ? {} : { joined: content.joined }),
+      ...(context.stuckBy === undefined ? {} : { stuck_by: [...context.stuckBy] }),
+      ...(context.cancelAsked === undefined ? {} : { cancel_asked_by: context.cancelAsked }),
+      ...(context.byHand === undefined ? {} : { in_progress_by: context.byHand }),
       ...(context.blockedBy.length === 0 ? {} : { blocked_by: [...context.blockedBy] }),
     },
     created_at: iso(context.createdAt),

@@ -187,6 +187,15 @@ function writeActor(sql: Sql, world: World, kind: Kind, id: string, first: numbe
 const PROJECTIONS: { readonly [T in KeptType]: (sql: Sql, fact: RecordedOf<T>) => void } = {
   "bead.created": (sql, { beadId, title, body, labels, metadata, createdBy }) =>
     writeContent(sql, "bead", beadId, { title, body, labels, metadata, createdBy }),
+  "bead.edited": (sql, { beadId, changes: { title, body, labels } }) => {
+    const content = readContent<Record<string, JsonValue>>(sql, "bead", beadId) ?? {};
+    const said: Record<string, JsonValue> = {
+      ...(title === undefined ? {} : { title }),
+      ...(body === undefined ? {} : { body }),
+      ...(labels === undefined ? {} : { labels: [...labels] }),
+    };
+    if (Object.keys(said).length > 0) writeContent(sql, "bead", beadId, { ...content, ...said });
+  },
   "bead.deleted": (sql, { beadId }) => {
     deleteContent(sql, "bead", beadId);
     deleteContent(sql, "attempts", beadId);
@@ -201,7 +210,23 @@ const PROJECTIONS: { readonly [T in KeptType]: (sql: Sql, fact: RecordedOf<T>) =
     sql.exec("DELETE FROM agent_events WHERE agent = ?", agentId);
   },
   "mail.sent": (sql, { seq, mailId, from, to, subject, body, at }) =>
-    void sql.exec("INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", seq, mailId, from, to, subject, body, at),
+    void sql.exec(
+      "INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+      seq,
+      mailId,
+      from,
+      to,
+      subject,
+      body,
+      at,
+    ),
+  "mail.read": (sql, { agentId, dispatchId, mailIds }) =>
+    void sql.exec(
+      "UPDATE mail SET read_by = ? WHERE recipient = ? AND delivered_at IS NULL AND id IN (SELECT value FROM json_each(?))",
+      dispatchId,
+      agentId,
+      JSON.stringify(mailIds),
+    ),
   "mail.delivered": (sql, { at, agentId, mailIds }) =>
     void sql.exec(
       "UPDATE mail SET delivered_at = ? WHERE recipient = ? AND delivered_at IS NULL AND id IN (SELECT value FROM json_each(?))",

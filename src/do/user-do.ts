@@ -1,6 +1,7 @@
 import { messageOf } from "../events/message-of.ts";
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "./env.ts";
+import type { Caller, Refusal } from "../core/decide/index.ts";
 import { DOOR } from "../events/limits.ts";
 import * as answers from "./answers.ts";
 import * as operators from "./operators.ts";
@@ -49,7 +50,7 @@ const MIGRATIONS = [
 /** The name of the one registry that knows every rig of this Ticktown, so that the cron can poke them. */
 export const DIRECTORY = "@directory";
 
-export type Refused = { ok: false; status: 404 | 409 | 429 | 502; error: string };
+export type Refused = { ok: false; status: Refusal["status"] | 502; error: string };
 export type Made<T> = { ok: true; value: T } | Refused;
 
 /** What is done for somebody who asked for it; the journal says who. */
@@ -141,6 +142,31 @@ export class UserDO extends DurableObject<Env> {
       input.defaultBranch,
       Date.now(),
     );
+    return { ok: true, value: this.rig(id) as RigInfo };
+  }
+
+  /** The rig decides and says so in its journal; the rows here are what lists of rigs are made from. */
+  async editRig(
+    id: string,
+    changes: { name?: string; gitUrl?: string; defaultBranch?: string },
+    secrets: Record<string, string>,
+    caller: Caller,
+  ): Promise<Made<RigInfo>> {
+    const known = this.rig(id);
+    if (known === null) return { ok: false, status: 404, error: `no rig ${id}` };
+    const rig = this.env.RIG.get(this.env.RIG.idFromName(id));
+    const reply = await rig.execute({ type: "edit_rig", changes }, caller);
+    if (!reply.ok) return { ok: false, status: reply.status, error: reply.error };
+    if (Object.keys(secrets).length > 0) await rig.setSecrets(secrets);
+    const { name = known.name, gitUrl = known.git_url, defaultBranch = known.default_branch } = changes;
+    this.ctx.storage.sql.exec(
+      "UPDATE rigs SET name = ?, git_url = ?, default_branch = ? WHERE id = ?",
+      name,
+      gitUrl,
+      defaultBranch,
+      id,
+    );
+    await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).enlist(id, known.town_id, name);
     return { ok: true, value: this.rig(id) as RigInfo };
   }
 

@@ -122,9 +122,66 @@ export const BEAD_FACTS = [
       ignored: { bead: "What has ended waits for nothing." },
     },
   ),
+  /** A blocker of it has failed, or waits itself for one that has. */
+  fact(
+    "bead.stuck",
+    { ...ofBead, blockerId: id },
+    {
+      to: ["bead"],
+      about: ({ blockerId }) => [{ kind: "bead", id: blockerId }],
+      example: { ...BEAD, blockerId: AN.beadId },
+      ignored: { bead: "It does not wait for that one, or knows of it already; only an issue waits." },
+    },
+  ),
+  fact(
+    "bead.unstuck",
+    { ...ofBead, blockerId: id },
+    {
+      to: ["bead"],
+      about: ({ blockerId }) => [{ kind: "bead", id: blockerId }],
+      example: { ...BEAD, blockerId: AN.beadId },
+      ignored: { bead: "That one was not in its way." },
+    },
+  ),
+  /** A person changed what it says, or what it waits for. Only what is named was changed. */
+  fact(
+    "bead.edited",
+    {
+      ...ofBead,
+      by: id,
+      changes: z.object({
+        title: title.optional(),
+        body: text.nullable().optional(),
+        priority: Priority.optional(),
+        labels: z.array(z.string().max(LIMITS.label_chars)).max(LIMITS.labels).optional(),
+        /** All of them that are not closed. */
+        blockedBy: z.array(id).max(LIMITS.blockers).optional(),
+        deferUntil: ms.nullable().optional(),
+      }),
+    },
+    {
+      to: ["bead"],
+      kept: true,
+      example: { ...BEAD, by: BY, changes: { priority: "high" } },
+      command: { bead: { command: "edit" } },
+    },
+  ),
+  /** A person wants it no more while it is being merged. If it is not on the target by then, it ends cancelled. */
+  fact(
+    "bead.cancel_asked",
+    { ...ofBead, ...ofReview, by: id },
+    {
+      to: ["bead", "review"],
+      example: { ...BEAD, reviewId: AN.reviewId, by: BY },
+      ignored: {
+        bead: "Of another review, or of a bead that has ended.",
+        review: "It has ended, or is not being merged: it is taken out of the queue at once.",
+      },
+    },
+  ),
   fact(
     "bead.failed",
-    { ...ofBead, reason },
+    { ...ofBead, reason, /** The escalation that tells of it, made in the same commit. */ escalation: id.optional() },
     {
       to: ["bead"],
       timeline: (failed) => told("status_changed", null, null, "failed", { reason: failed.reason }),

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { AN, id, ofAgent, TEXT, title } from "./fields.ts";
+import { AN, id, ofAgent, ofDispatch, TEXT, title } from "./fields.ts";
 import { LIMITS } from "./limits.ts";
 import { fact } from "./row.ts";
 
@@ -14,6 +14,12 @@ export const MAIL_FACTS = [
       about: ({ to }) => [{ kind: "agent", id: to }],
       example: { mailId: "mail-x", from: "operator", to: AN.agentId, subject: TEXT, body: TEXT },
     },
+  ),
+  /** A dispatch has read letters: it does not get them again, and whether they were delivered shows when it makes progress. */
+  fact(
+    "mail.read",
+    { ...ofDispatch, mailIds: z.array(id).max(LIMITS.undelivered_mail) },
+    { to: [], kept: true, example: { agentId: AN.agentId, dispatchId: AN.dispatchId, mailIds: ["mail-x"] } },
   ),
   fact(
     "mail.delivered",

@@ -57,6 +57,22 @@ export const RIG_FACTS = [
       },
     },
   ),
+  /** A person changed what repository it is of, which branch its work goes to, or how it is called. Only what is named was changed. */
+  fact(
+    "rig.edited",
+    {
+      by: id,
+      changes: z.object({ name: title.optional(), gitUrl: url.optional(), defaultBranch: branch.optional() }),
+    },
+    {
+      to: ["queue", "rig"],
+      example: { by: BY, changes: { defaultBranch: "main" } },
+      ignored: {
+        queue: "Only what stands in the way of a merge may be gone with it.",
+        rig: "What was never set up has nothing to change.",
+      },
+    },
+  ),
   /** A newer Ticktown took the rig over: from here on its rules hold. */
   fact(
     "rig.upgraded",

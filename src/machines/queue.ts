@@ -241,6 +241,7 @@ export const queueMachine = queueSetup.createMachine({
         "train.departed": departs,
         "queue.blocked": blocks,
         "queue.resumed": { guard: "hasTrouble", actions: ["forgetTrouble"] },
+        "rig.edited": { guard: "hasTrouble", actions: ["forgetTrouble"] },
         TICK: { guard: "retryIsDue", actions: ["endWait"] },
       },
     },
@@ -281,6 +282,8 @@ export const queueMachine = queueSetup.createMachine({
         "train.departed": departs,
         "queue.blocked": blocks,
         "queue.resumed": resumes,
+        // What was in the way may have been the address, or the name of the target.
+        "rig.edited": resumes,
         TICK: { guard: "retryIsDue", actions: ["endWait"] },
       },
     },
@@ -290,6 +293,8 @@ export const queueMachine = queueSetup.createMachine({
         "train.departed": departs,
         "queue.blocked": blocks,
         "queue.resumed": resumes,
+        // What was in the way may have been the address, or the name of the target.
+        "rig.edited": resumes,
         TICK: { guard: "retryIsDue", actions: ["endWait"] },
       },
     },

@@ -1,72 +1,21 @@
 import { and, assign, setup, type SnapshotFrom } from "xstate";
-import { claimId, type AgentId, type BeadId, type ReviewId } from "../events/dispatch-id.ts";
+import { claimId } from "../events/dispatch-id.ts";
 import type { Effect } from "../events/effects.ts";
 import { clip, type Fact } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
+import { rulesAtLeast } from "../events/rules.ts";
 import type { Settings } from "../events/settings.ts";
 import { expect, exponential, type MachineEvent } from "./event.ts";
+import { errorOf, type ReviewContext } from "./review/context.ts";
 import { earliest, isOver } from "./time.ts";
+
+export type { ReviewContext } from "./review/context.ts";
 
 /** Version of the review's stored snapshot. */
 export const REVIEW_VERSION = 1;
 
-export interface ReviewContext {
-  readonly id: ReviewId;
-  readonly seq: number;
-  readonly beadId: BeadId;
-  readonly agentId: AgentId;
-  readonly branch: string;
-  /** Exactly what was handed in; absent where nobody looked. */
-  readonly commit?: string | undefined;
-  readonly prUrl: string | null;
-  readonly summary: string | null;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  /** Number of the newest claim; fences the results of older ones. */
-  readonly claim: number;
-  readonly claimUntil: number | null;
-  /** When a merge that is running is asked for again. */
-  readonly resendAt: number | null;
-  /** Claims that ended without a verdict, or with one that may be better next time. */
-  readonly attempts: number;
-  /** Merges that could not even be asked for; they only lengthen the wait. */
-  readonly unasked: number;
-  readonly backoffUntil: number | null;
-  readonly message: string | null;
-  readonly commitSha: string | null;
-  /** The train that it is on, or was last on; absent before the first. */
-  readonly train?: number | undefined;
-  /** A commit of the target that it takes back, in place of a branch. */
-  readonly reverts?: string | undefined;
-  /** When a person put it in front of the others, ms. */
-  readonly jumpedAt?: number | undefined;
-  /** It changes protected files: what a person would approve. */
-  readonly protected?: { readonly files: readonly string[]; readonly tree: string } | undefined;
-  /** What a person has approved. */
-  readonly approvedTree?: string | undefined;
-  /** Its branch was handed over: when it is looked for on the target again, ms. */
-  readonly lookAt?: number | null | undefined;
-  /** The check that it was sent back for. */
-  readonly rejection?: { readonly check: string; readonly words: string } | undefined;
-}
-
-/** Why a claim came to nothing. */
-function errorOf(event: MachineEvent): string {
-  switch (event.type) {
-    case "merge.refused":
-      return clip(`HTTP ${event.status}: ${event.error}`);
-    case "merge.unknown":
-      return event.error;
-    case "review.cancelled":
-      return event.reason;
-    case "review.unboarded":
-      return event.why;
-    case "review.rejected":
-      return clip(`${event.check} is red: ${event.words}`);
-    default:
-      return "no verdict within its lease";
-  }
-}
+const escalationId = ({ id }: ReviewContext, { seq }: MachineEvent): string =>
+  `esc-${id}-${seq}`.slice(0, LIMITS.id_chars);
 
 const reviewSetup = setup({
   types: {
@@ -78,6 +27,7 @@ const reviewSetup = setup({
   guards: {
     isNextClaim: ({ context, event }) => expect(event, "review.granted", "review.boarded").claim === context.claim + 1,
     isItsTree: ({ context, event }) => expect(event, "review.approved").tree === context.protected?.tree,
+    isCancelAsked: ({ context }) => context.cancelAsked !== undefined,
     hasNotJumped: ({ context }) => context.jumpedAt === undefined,
     lookIsDue: ({ context, event }) => isOver(context.lookAt ?? null, event.at),
     isCurrentClaim: ({ context, event }) => "claim" in event && event.claim === context.claim,
@@ -118,6 +68,10 @@ const reviewSetup = setup({
     lookLater: assign(({ event }) => ({ lookAt: event.at + event.settings.cadence_idle_ms, updatedAt: event.at })),
     lookNow: assign({ lookAt: null }),
     touch: assign(({ event }) => ({ updatedAt: event.at })),
+    rememberCancel: assign(({ event }) => ({
+      cancelAsked: expect(event, "bead.cancel_asked").by,
+      updatedAt: event.at,
+    })),
     resendLater: assign(({ event }) => ({ resendAt: event.at + LIMITS.merge_resend_ms })),
     release: assign(({ event }) => ({ claimUntil: null, resendAt: null, updatedAt: event.at })),
     rememberVerdict: assign(({ event }) => {
@@ -163,14 +117,20 @@ const reviewSetup = setup({
       reviewId: context.id,
       message: context.message ?? "",
     }),
-    reportFailure: ({ context }): Fact => ({
+    reportCancelled: ({ context }): Fact => ({
+      type: "bead.cancelled",
+      beadId: context.beadId,
+      by: context.cancelAsked ?? "somebody",
+    }),
+    reportFailure: ({ context, event }): Fact => ({
       type: "bead.failed",
       beadId: context.beadId,
       reason: clip(`review failed: ${context.message ?? "no verdict"}`),
+      ...(rulesAtLeast(event.ruleSet, 2) ? { escalation: escalationId(context, event) } : {}),
     }),
     escalate: ({ context, event }): Fact => ({
       type: "bead.created",
-      beadId: `esc-${context.id}-${event.seq}`.slice(0, LIMITS.id_chars),
+      beadId: escalationId(context, event),
       beadType: "escalation",
       title: clip(`branch ${context.branch} could not be merged`, LIMITS.title_chars),
       body: `Review ${context.id} of bead ${context.beadId} failed: ${context.message ?? "no verdict"}.`,
@@ -186,6 +146,14 @@ const reviewSetup = setup({
 });
 
 const retries = { target: "pending", actions: ["release", "rememberError", "chargeAttempt"] } as const;
+/** It was not merged, and nobody wants it any more. */
+const endsCancelled = (guard: "isCancelAsked" | "claimIsOver" | "isCurrentClaim") =>
+  ({
+    guard: and(["isCancelAsked", guard]),
+    target: "failed",
+    actions: ["release", "rememberError", "reportCancelled"],
+  }) as const;
+const asksCancel = { actions: ["rememberCancel"] } as const;
 const cancels = { target: "failed", actions: ["release", "rememberError"] } as const;
 const givesUp = { target: "failed", actions: ["release", "rememberError", "reportFailure", "escalate"] } as const;
 
@@ -254,6 +222,11 @@ export const reviewMachine = reviewSetup.createMachine({
             actions: ["release", "rememberVerdict", "reportMerged"],
           },
           {
+            guard: and(["isCurrentClaim", "isCancelAsked"]),
+            target: "failed",
+            actions: ["release", "rememberVerdict", "reportCancelled"],
+          },
+          {
             guard: and(["isCurrentClaim", "isConflict"]),
             target: "failed",
             actions: ["release", "rememberVerdict", "reportConflict"],
@@ -275,18 +248,20 @@ export const reviewMachine = reviewSetup.createMachine({
           },
         ],
         "merge.refused": [
+          endsCancelled("isCurrentClaim"),
           { guard: and(["isCurrentClaim", "attemptIsLeft"]), ...retries },
           { guard: "isCurrentClaim", ...givesUp },
         ],
-        "merge.unknown": {
-          guard: "isCurrentClaim",
-          target: "pending",
-          actions: ["release", "rememberError", "waitUncharged"],
-        },
+        "merge.unknown": [
+          endsCancelled("isCurrentClaim"),
+          { guard: "isCurrentClaim", target: "pending", actions: ["release", "rememberError", "waitUncharged"] },
+        ],
+        "bead.cancel_asked": asksCancel,
         // What it was asked for died with the one before. If not, it knows the claim and does nothing twice.
         "container.instance_changed": { actions: ["resendLater", "merge"] },
         "review.cancelled": { target: "failed", actions: ["release", "rememberError"] },
         TICK: [
+          endsCancelled("claimIsOver"),
           { guard: and(["claimIsOver", "attemptIsLeft"]), ...retries },
           { guard: "claimIsOver", ...givesUp },
           { guard: "resendIsDue", actions: ["resendLater", "merge"] },
@@ -304,23 +279,37 @@ export const reviewMachine = reviewSetup.createMachine({
             actions: ["release", "rememberVerdict", "reportMerged"],
           },
           {
+            guard: and(["isCurrentClaim", "isCancelAsked"]),
+            target: "failed",
+            actions: ["release", "rememberVerdict", "reportCancelled"],
+          },
+          {
             guard: and(["isCurrentClaim", "isConflict"]),
             target: "failed",
             actions: ["release", "rememberVerdict", "reportConflict"],
           },
         ],
-        "review.rejected": {
-          guard: "isCurrentClaim",
-          target: "failed",
-          actions: ["release", "rememberError", "rememberRejection", "reportRejection"],
-        },
-        "review.unboarded": { guard: "isCurrentClaim", target: "pending", actions: ["release", "rememberError"] },
-        "review.protected": {
-          guard: "isCurrentClaim",
-          target: "unapproved",
-          actions: ["release", "rememberProtected"],
-        },
-        "review.handed_over": { guard: "isCurrentClaim", target: "handed_over", actions: ["release", "lookLater"] },
+        "review.rejected": [
+          endsCancelled("isCurrentClaim"),
+          {
+            guard: "isCurrentClaim",
+            target: "failed",
+            actions: ["release", "rememberError", "rememberRejection", "reportRejection"],
+          },
+        ],
+        "review.unboarded": [
+          endsCancelled("isCurrentClaim"),
+          { guard: "isCurrentClaim", target: "pending", actions: ["release", "rememberError"] },
+        ],
+        "review.protected": [
+          endsCancelled("isCurrentClaim"),
+          { guard: "isCurrentClaim", target: "unapproved", actions: ["release", "rememberProtected"] },
+        ],
+        "review.handed_over": [
+          endsCancelled("isCurrentClaim"),
+          { guard: "isCurrentClaim", target: "handed_over", actions: ["release", "lookLater"] },
+        ],
+        "bead.cancel_asked": asksCancel,
         "review.cancelled": cancels,
       },
     },

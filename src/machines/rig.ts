@@ -84,6 +84,7 @@ const rigSetup = setup({
         event.outcome === "over_budget" ||
         event.outcome === "not_authorized" ||
         event.outcome === "place"),
+    isSetUp: ({ context }) => context.config !== null,
     isGrantedAsProbe: ({ event }) => expect(event, "dispatch.granted").probe,
     isNewsOfContainer: ({ context, event }) => {
       const { inspects, ephemeral, trains = false, dispatchIds = true } = expect(event, "container.met");
@@ -113,6 +114,9 @@ const rigSetup = setup({
       const { rigId, townId, userId, name, gitUrl, defaultBranch, rules } = expect(event, "rig.configured");
       return { config: { rigId, townId, userId, name, gitUrl, defaultBranch }, ...ruled(context, rules) };
     }),
+    editConfig: assign(({ context, event }) => ({
+      config: context.config && { ...context.config, ...expect(event, "rig.edited").changes },
+    })),
     upgrade: assign(({ context, event }) => ruled(context, expect(event, "rig.upgraded").rules)),
     rememberContainer: assign(({ event }) => {
       const { inspects, ephemeral, trains, dispatchIds } = expect(event, "container.met");
@@ -181,6 +185,7 @@ export const rigMachine = rigSetup.createMachine({
   on: {
     "rig.configured": { actions: ["configure"] },
     "rig.upgraded": { actions: ["upgrade"] },
+    "rig.edited": { guard: "isSetUp", actions: ["editConfig", "tellPlaceChanged"] },
     "rig.settings_changed": [
       { guard: "changesPlace", actions: ["changeSettings", "tellPlaceChanged"] },
       { actions: ["changeSettings"] },

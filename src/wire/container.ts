@@ -288,6 +288,8 @@ const OF_PLACE: readonly string[] = [
   "remote_unreachable",
   "box_required",
   "limits_failed",
+  "default_branch_missing",
+  "empty_repository",
 ];
 
 /** @param text a code, or a reason that begins with one */

@@ -235,7 +235,7 @@ export const OperatorToken = z.object({
 
 // Requests
 
-const beadFields = {
+export const beadFields = {
   title: Title,
   body: Text.nullish(),
   priority: Priority.default("medium"),
@@ -253,7 +253,7 @@ const beadFields = {
 
 export const BeadCreate = z.object({ type: BeadType, ...beadFields, assignee_agent_id: Id.nullish() });
 export const Sling = z.object(beadFields);
-export const BeadStatusUpdate = z.object({ status: BeadStatus, agent_id: Id });
+export const BeadStatusUpdate = z.object({ status: BeadStatus, agent_id: Id.nullish() });
 export const ByAgent = z.object({ agent_id: Id });
 export const AgentCreate = z.object({ role: Role, name: Title, identity: Title });
 export const AgentGetOrCreate = z.object({ role: Role });

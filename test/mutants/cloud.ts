@@ -108,8 +108,8 @@ export const CLOUD_MUTANTS: readonly Mutant[] = [
     "mail counts as delivered when it is sent",
     edit(
       STORE,
-      "INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-      "INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+      "INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+      "INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, 0, NULL)",
     ),
   ),
   mutant(

@@ -8,6 +8,7 @@ import { AGENT_DOOR_MUTANTS } from "./agent-door.ts";
 import { BOX_MUTANTS } from "./box.ts";
 import { CLOUD_MUTANTS } from "./cloud.ts";
 import { DOOR_MUTANTS } from "./door.ts";
+import { ENDS_MUTANTS } from "./ends.ts";
 import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
@@ -230,6 +231,7 @@ export const MUTANTS: readonly Mutant[] = [
     edit(NEEDS, "`failed:${code}:${causeOf(words)}`", "`failed:${code}:${id}`"),
   ),
   ...DOOR_MUTANTS,
+  ...ENDS_MUTANTS,
   ...GIT_MUTANTS,
   ...HAND_IN_MUTANTS,
   ...QUEUE_MUTANTS,

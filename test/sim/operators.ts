@@ -273,6 +273,8 @@ export function tidyUp(sim: Simulation, rig: SimRig): void {
       const { id, type, assignee, blockedBy, reviewId } = bead.context;
       if (bead.hasTag("terminal") || world.broken.has(`bead:${id}`)) continue;
       if (type !== "issue") commands.push({ type: "close_bead", beadId: id });
+      else if (bead.context.byHand !== undefined && assignee === null)
+        commands.push({ type: "set_bead_status", beadId: id, status: "open" });
       else if (assignee !== null && world.broken.has(`agent:${assignee}`) && bead.value !== "in_review")
         commands.push({ type: "cancel_bead", beadId: id });
       else if (reviewId !== null && world.broken.has(`review:${reviewId}`))

@@ -1,4 +1,5 @@
 import { agentCaller } from "../support/callers.ts";
+import { readMail } from "../../src/do/read-mail.ts";
 import { execute, heartbeat } from "../../src/do/rig.ts";
 import { tick } from "../../src/do/tick.ts";
 import type { Caller, Command } from "../../src/core/decide/index.ts";
@@ -7,6 +8,9 @@ import { expected, speak, touch } from "./host.ts";
 import type { Queue } from "./queue.ts";
 import type { Random } from "./random.ts";
 import { OPERATOR, type Counts, type Fault, type Options, type SimRig, type Stage } from "./stage.ts";
+
+/** How often something is said: once; until it was heard, a while; or kept on disk and said until it was heard. */
+export type Importance = "once" | "retried" | "kept";
 
 /** Everything that people, processes and the platform say to a rig. */
 
@@ -21,9 +25,10 @@ export interface Simulation {
   /** An operator's request, at once. */
   request(rig: SimRig, command: Command): void;
   /** What a process or the container tells the rig, through the network. */
-  callback(rig: SimRig, command: Command, caller: Caller, importance: "once" | "retried", name: string): void;
+  callback(rig: SimRig, command: Command, caller: Caller, importance: Importance, name: string): void;
   heartbeat(rig: SimRig, agentId: string, dispatchId: string): void;
-  readMail(rig: SimRig, agentId: string): void;
+  /** A process reads its letters, or (null) a person looks at them. */
+  readMail(rig: SimRig, agentId: string, dispatchId: string | null): void;
   tickNow(rig: SimRig): void;
   /** Any call that wakes the rig. */
   poke(rig: SimRig): void;
@@ -67,14 +72,13 @@ export function createSimulation(stage: Stage): Simulation {
           ),
       );
     },
-    readMail(r, agentId) {
-      speak(stage, r, (rig) => {
-        const mailIds = rig.ports.sql
-          .exec<{ id: string }>("SELECT id FROM mail WHERE recipient = ? AND delivered_at IS NULL LIMIT 50", agentId)
-          .toArray()
-          .map((row) => row.id);
-        execute(rig, { type: "read_mail", agentId, mailIds }, OPERATOR);
-      });
+    readMail(r, agentId, dispatchId) {
+      speak(
+        stage,
+        r,
+        (rig) =>
+          void readMail(rig, agentId, dispatchId === null ? OPERATOR : agentCaller(agentId, dispatchId, r.town.id)),
+      );
     },
     tickNow(r) {
       speak(stage, r, (rig) => {
@@ -103,7 +107,7 @@ interface Said {
   readonly r: SimRig;
   readonly command: Command;
   readonly caller: Caller;
-  readonly importance: "once" | "retried";
+  readonly importance: Importance;
   readonly name: string;
 }
 
@@ -113,7 +117,8 @@ function callback(stage: Stage, said: Said): void {
   const send = (tries: number): void => {
     const how = stage.has("network") ? stage.luck.weighted({ fine: 90, lost: 4, late: 3, doubled: 3 }) : "fine";
     const again = (): void => {
-      if (importance === "retried" && tries < 8) stage.queue.after(1_000 * 2 ** tries, () => send(tries + 1));
+      if (importance === "kept" || (importance === "retried" && tries < 8))
+        stage.queue.after(1_000 * 2 ** Math.min(tries, 9), () => send(tries + 1));
     };
     const arrive = (): void => {
       if (stage.queue.now < r.town.unreachableUntil) return again();

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { JournalRow } from "../../src/core/journal.ts";
 import { storedActors } from "../../src/do/store.ts";
 import { checkAlarm, checkReplay } from "./checks.ts";
+import { edit } from "./editors.ts";
 import { bringWork, meddle } from "./operators.ts";
 import { HEAL_MS, calmOf, heal, judgePeace } from "./peace.ts";
 import { createSimulation, type Simulation } from "./requests.ts";
@@ -102,6 +103,7 @@ function begin(stage: Stage, sim: Simulation, r: SimRig): void {
     });
   bringWork(sim, r);
   if (stage.has("operators")) meddle(sim, r);
+  if (stage.has("edits")) edit(sim, r);
 }
 
 /** Lets things happen, one at a time, until a virtual time, a broken rule, or `stop` says so. */

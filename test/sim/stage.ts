@@ -22,6 +22,7 @@ export const FAULTS = {
   agents: "agents ask, stall, crash, vanish, finish twice or late or not at all",
   merge: "merges conflict, fail, or are never answered",
   operators: "operators pause, drain, cancel, delete, rehook and change settings at odd moments",
+  edits: "people change what beads say and wait for, retry what has failed, take work in hand, and rename the target",
 } as const;
 export type Fault = keyof typeof FAULTS;
 export const ALL_FAULTS = Object.keys(FAULTS) as Fault[];

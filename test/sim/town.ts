@@ -180,7 +180,7 @@ export function createTown(sim: Simulation, id: string): Town {
             tell(process, { type: "checkpoint", agentId, data: { beadId, step: random.between(1, 3) } });
             break;
           case "mail":
-            sim.readMail(process.rig, agentId);
+            sim.readMail(process.rig, agentId, process.dispatchId);
             break;
           case "help":
             process.mood = "asks";

@@ -156,7 +156,7 @@ export function trainsOf(sim: Simulation, luck: Random): Trains {
       rig,
       { type: "complete_train", trainId, report },
       { kind: "container", id: "container", dispatchId: trainId, reviewId: "", trainId },
-      "retried",
+      "kept",
       `train ${trainId}: ${report.pushed?.members.length ?? 0} pushed, ${report.stopped?.code ?? "not stopped"}`,
     );
   };

@@ -4,46 +4,59 @@ import { remember } from "../../src/machines/xstate.ts";
 import { readGoldenPaths, readSpoils } from "../mutants/golden.ts";
 import { digestOf, spoilsDigestOf } from "../mutants/judge.ts";
 import type { Kind } from "../../src/core/step.ts";
+import type { Fact } from "../../src/events/facts.ts";
 import { NEWEST_RULES } from "../../src/events/rules.ts";
 import { spoilt } from "../mutants/spoil.ts";
 import { move, type Move } from "../support/model/world.ts";
 
 afterEach(() => remember(true));
 
+const CONFIGURED: Fact = {
+  type: "rig.configured",
+  rigId: "r",
+  townId: "t",
+  userId: "u",
+  name: "r",
+  gitUrl: "/r.git",
+  defaultBranch: "main",
+  rules: NEWEST_RULES,
+};
+const issue = (beadId: string, ...blockedBy: string[]): Fact => ({
+  type: "bead.created",
+  beadId,
+  beadType: "issue",
+  title: "t",
+  body: null,
+  priority: "medium",
+  labels: [],
+  metadata: {},
+  convoyId: null,
+  blockedBy,
+  deferUntil: null,
+  createdBy: null,
+});
+
+/** A rig with a bead that waits for one that has failed. */
+const CHAIN: readonly Move[] = [
+  move(1_000, CONFIGURED, { type: "rig.paused", by: "operator" }, issue("first"), issue("second", "first")),
+  move(2_000, { type: "bead.cancelled", beadId: "first", by: "operator" }),
+];
+const CHAIN_VALUES: [Kind, unknown][] = [
+  ["bead", "open"],
+  ["bead", "stuck"],
+];
+
 /** A rig with a review on a train. */
 const TRAIN: readonly Move[] = [
-  move(
-    1_000,
-    {
-      type: "rig.configured",
-      rigId: "r",
-      townId: "t",
-      userId: "u",
-      name: "r",
-      gitUrl: "/r.git",
-      defaultBranch: "main",
-      rules: NEWEST_RULES,
-    },
-    { type: "container.met", inspects: true, ephemeral: false, trains: true },
-  ),
-  move(
-    2_000,
-    {
-      type: "bead.created",
-      beadId: "b",
-      beadType: "issue",
-      title: "t",
-      body: null,
-      priority: "medium",
-      labels: [],
-      metadata: {},
-      convoyId: null,
-      blockedBy: [],
-      deferUntil: null,
-      createdBy: null,
-    },
-    { type: "review.submitted", beadId: "b", agentId: "a", branch: "x", prUrl: null, summary: null },
-  ),
+  move(1_000, CONFIGURED, { type: "container.met", inspects: true, ephemeral: false, trains: true }),
+  move(2_000, issue("b"), {
+    type: "review.submitted",
+    beadId: "b",
+    agentId: "a",
+    branch: "x",
+    prUrl: null,
+    summary: null,
+  }),
 ];
 const TRAIN_VALUES: [Kind, unknown][] = [
   ["review", "pending"],
@@ -79,9 +92,14 @@ test("the invariants say of every spoilt world what they said when it was record
 test("every invariant can fail: some way to spoil a sound rig violates it, and the rig itself violates none", () => {
   const { worlds, values } = readSpoils();
   const violated = new Set<Rule>();
-  // The recorded ones are older than trains.
-  for (const [, found] of spoilt(TRAIN, TRAIN_VALUES)) for (const { rule } of found) violated.add(rule);
-  expect(spoilt(TRAIN, TRAIN_VALUES).next().value?.[1]).toEqual([]);
+  // The recorded ones are older than trains and chains.
+  for (const [moves, values] of [
+    [TRAIN, TRAIN_VALUES],
+    [CHAIN, CHAIN_VALUES],
+  ] as const) {
+    for (const [, found] of spoilt(moves, values)) for (const { rule } of found) violated.add(rule);
+    expect(spoilt(moves, values).next().value?.[1]).toEqual([]);
+  }
   for (const { moves } of worlds) {
     const [nothing, ...spoils] = spoilt(moves, values);
     // Rigs of the model hold an actor whose counterparts are missing; those of the golden journals are whole.

@@ -176,6 +176,8 @@ function bodyOf(
   const mail = { from_agent_id: it.agentId, to_agent_id: spare, subject: "s", body: "b" };
   const bodies: Record<string, unknown> = {
     "POST /api/rigs/:rigId/beads": { type: "issue", title: "t", assignee_agent_id: it.agentId },
+    "PATCH /api/rigs/:rigId/beads/:beadId": { priority: "low" },
+    "PATCH /api/users/:userId/rigs/:rigId": { name: "n" },
     "PATCH /api/rigs/:rigId/beads/:beadId/status": { status: "closed", agent_id: who.agentId },
     "POST /api/rigs/:rigId/beads/:beadId/close": { agent_id: who.agentId },
     "POST /api/rigs/:rigId/sling": { title: "t" },

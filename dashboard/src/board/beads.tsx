@@ -1,6 +1,7 @@
 import { useMemo, useState } from "react";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
-import { isDeferred, rank } from "../../../src/core/schedule.ts";
+import { rank } from "../../../src/core/rank.ts";
+import { isDeferred } from "../../../src/core/schedule.ts";
 import { agentName, beadTitle, plural } from "../lib/names.ts";
 import { setParams, usePlace } from "../lib/url.ts";
 import { useStore, useWorld } from "../lib/use-rig.ts";
@@ -37,7 +38,7 @@ export function Beads() {
   const tabs = useMemo(() => {
     const tabs = new Map<Tab, BeadSnapshot[]>(TABS.map((tab) => [tab, []]));
     for (const bead of world.beads.values()) tabs.get(tabOf(bead, now))?.push(bead);
-    tabs.get("ready")?.sort((a, b) => rank(a) - rank(b) || a.context.seq - b.context.seq);
+    tabs.get("ready")?.sort((a, b) => rank(world, a) - rank(world, b) || a.context.seq - b.context.seq);
     for (const tab of ["failed", "closed"] as const)
       tabs.get(tab)?.sort((a, b) => (b.context.closedAt ?? 0) - (a.context.closedAt ?? 0));
     return tabs;

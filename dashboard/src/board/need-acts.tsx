@@ -30,6 +30,18 @@ function Particular({ need, see }: { need: ShownNeed; see: (ids: readonly string
           <SlingAgain need={need} />
         </>
       );
+    case "blocked_by_failed":
+      return (
+        <>
+          <Act
+            says="Retry"
+            label={`Retry: ${need.title}`}
+            failed="It was not tried again"
+            doing={(id) => actions.retryAll(id, need.beads, need.escalations)}
+          />
+          <Settle need={need} />
+        </>
+      );
     case "given_up":
       return (
         <>

@@ -205,6 +205,17 @@ export async function slingAgain(
   return { title: `Slung ${plural(beadIds.length, "bead")} again`, text: "Each is a new bead with the same text." };
 }
 
+/** Has failed beads tried again, and closes what told of them. */
+export async function retryAll(
+  rigId: string,
+  beadIds: readonly string[],
+  escalationIds: readonly string[],
+): Promise<Done> {
+  await post(rigPath(rigId, "/beads/retry"), { ids: beadIds });
+  await settle(rigId, escalationIds);
+  return { title: `${plural(beadIds.length, "bead")} tried again`, text: "What waits for them goes on." };
+}
+
 /** Closes escalations. */
 export async function settle(rigId: string, escalationIds: readonly string[]): Promise<Done> {
   for (const id of escalationIds) await closeBead(rigId, id);

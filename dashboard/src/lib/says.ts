@@ -22,6 +22,11 @@ interface Names {
 type Saying<T extends FactType> = (fact: FactOf<T>, names: Names) => Said;
 
 const DECISIONS = { send_back: "sent back", no_change: "no change", as_is: "taken as it is" } as const;
+const EDIT_WORDS: Readonly<Record<string, string>> = { blockedBy: "what it waits for", deferUntil: "its time" };
+const edited = (changes: FactOf<"bead.edited">["changes"]): string =>
+  Object.keys(changes)
+    .map((name) => EDIT_WORDS[name] ?? name)
+    .join(", ");
 const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
 const saysNoChange = (bead: string, note: string | null): Said =>
   said("plain", `${bead} needs no change: ${note ?? "no reason was given"}`);
@@ -74,6 +79,14 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
         : "The rig looked at everything",
     ),
   "rig.configured": (fact) => said("plain", `The rig was set up for ${fact.gitUrl}`),
+  "rig.edited": ({ by, changes: { name, gitUrl, defaultBranch } }) =>
+    said(
+      "plain",
+      `${by} changed the rig: ${Object.entries({ name, repository: gitUrl, "target branch": defaultBranch })
+        .filter(([, value]) => value !== undefined)
+        .map(([what, value]) => `${what} ${value}`)
+        .join(", ")}`,
+    ),
   "rig.upgraded": (fact) =>
     said("plain", `Ticktown ${fact.version} took the rig over: from here on rules ${fact.rules} hold`),
   "place.changed": () => said("plain", "What clones are made by was changed: nobody waits for its place any more"),
@@ -185,6 +198,8 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
   "container.met": (fact) =>
     said("quiet", fact.inspects ? "The container looks at what is handed in" : "The container is an old one"),
   "mail.sent": (fact, { agent }) => said("plain", `${agent(fact.from)} wrote to ${agent(fact.to)}: ${fact.subject}`),
+  "mail.read": (fact, { agent }) =>
+    said("quiet", `${agent(fact.agentId)} read ${counted(fact.mailIds.length, "letter")}`),
   "mail.delivered": (fact, { agent }) =>
     said(
       "quiet",
@@ -202,6 +217,14 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
   "bead.deleted": (fact, { bead }) => said("plain", `${bead(fact.beadId)} was deleted`),
   "bead.unblocked": (fact, { bead }) =>
     said("good", `${bead(fact.beadId)} no longer waits for ${bead(fact.blockerId)}`),
+  "bead.stuck": (fact, { bead }) =>
+    said("warn", `${bead(fact.beadId)} is stuck: ${bead(fact.blockerId)} has failed, or is stuck itself`),
+  "bead.unstuck": (fact, { bead }) =>
+    said("good", `${bead(fact.beadId)} can go on when ${bead(fact.blockerId)} is merged`),
+  "bead.edited": (fact, { bead }) =>
+    said("plain", `${fact.by} changed ${edited(fact.changes)} of ${bead(fact.beadId)}`),
+  "bead.cancel_asked": (fact, { bead }) =>
+    said("warn", `${fact.by} cancelled ${bead(fact.beadId)} while it was being merged: what comes of that is told`),
   "bead.failed": (fact, { bead }) => said("bad", `${bead(fact.beadId)} failed: ${fact.reason}`),
   "bead.merged": (fact, { bead }) =>
     said(

@@ -241,7 +241,9 @@ function Hook({
     .filter(
       ({ context, value }) =>
         context.id === firstBead ||
-        (context.type === "issue" && context.assignee === null && (value === "open" || value === "in_progress")),
+        (context.type === "issue" &&
+          context.assignee === null &&
+          (value === "open" || value === "stuck" || value === "in_progress")),
     )
     .map(({ context }) => ({ value: context.id, label: beadTitle(state.content, context.id) }));
   return (

@@ -14,6 +14,7 @@ import {
   HandInSettle,
   Sling,
 } from "../../wire/schemas.ts";
+import { BeadEdit } from "../../wire/edits.ts";
 import { Attempt } from "../../wire/attempts.ts";
 import { BeadsRetry, Revert } from "../../wire/queue.ts";
 
@@ -34,6 +35,16 @@ export const beadInput = (type: BeadInput["type"], body: z.infer<typeof Sling>):
   runtime: body.runtime ?? undefined,
   model: body.model ?? undefined,
   expectMs: body.expect_ms ?? undefined,
+});
+
+/** A request's changes as the command takes them. */
+const beadChanges = ({ title, body, priority, labels, blocked_by, defer_until }: z.infer<typeof BeadEdit>) => ({
+  ...(title === undefined ? {} : { title }),
+  ...(body === undefined ? {} : { body }),
+  ...(priority === undefined ? {} : { priority }),
+  ...(labels === undefined ? {} : { labels }),
+  ...(blocked_by === undefined ? {} : { blockedBy: blocked_by }),
+  ...(defer_until === undefined ? {} : { deferUntil: defer_until === null ? null : Date.parse(defer_until) }),
 });
 
 export const beadRoutes: Route[] = [
@@ -132,6 +143,19 @@ export const beadRoutes: Route[] = [
   }),
   route({
     method: "PATCH",
+    path: "/api/rigs/:rigId/beads/:beadId",
+    summary:
+      "Change what a bead says or waits for: only what is named; an agent that is at work on it sees it at its next start",
+    tag,
+    access,
+    isCheckedByRig: true,
+    body: BeadEdit,
+    answer: Bead,
+    handle: async ({ execute, params, body }) =>
+      beadOf(await execute({ type: "edit_bead", beadId: params["beadId"] ?? "", changes: beadChanges(body) })),
+  }),
+  route({
+    method: "PATCH",
     path: "/api/rigs/:rigId/beads/:beadId/status",
     summary: "Set a bead's status by hand",
     tag,
@@ -140,9 +164,12 @@ export const beadRoutes: Route[] = [
     body: BeadStatusUpdate,
     answer: Bead,
     handle: async ({ execute, params, body, principal }) => {
-      speaksFor(principal, body.agent_id);
+      if (body.agent_id != null) speaksFor(principal, body.agent_id);
       return beadOf(
-        await execute({ type: "set_bead_status", beadId: params["beadId"] ?? "", status: body.status }, body.agent_id),
+        await execute(
+          { type: "set_bead_status", beadId: params["beadId"] ?? "", status: body.status },
+          body.agent_id ?? undefined,
+        ),
       );
     },
   }),

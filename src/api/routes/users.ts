@@ -7,6 +7,7 @@ import { HttpError } from "../errors.ts";
 import { found, page, time } from "../respond.ts";
 import { route, type Route } from "../route.ts";
 import { BeadEvent, EventQuery, RigCreate, RigInfo, Town, TownCreate } from "../../wire/schemas.ts";
+import { RigEdit } from "../../wire/edits.ts";
 import { lookAt } from "./container.ts";
 
 const access = ["operator"] as const;
@@ -21,6 +22,21 @@ function hintFor(named: string): string {
     return `for a repository on a forge write its whole address, such as https://github.com/${named}.git; `;
   return "";
 }
+
+/** The plain address of a repository, and what it held of a login. */
+function repositoryOf(gitUrl: string): NonNullable<ReturnType<typeof splitCredentials>> {
+  const repository = splitCredentials(gitUrl);
+  if (repository === null)
+    throw new HttpError(
+      400,
+      `git_url is not the plain address of a repository: ${hintFor(gitUrl)}use https://host/path without a query, ssh://, git://, file://, user@host:path or an absolute path, and put a token into \`secrets\` as GIT_TOKEN`,
+    );
+  return repository;
+}
+
+/** What git logs in with, and nothing else of what the rig has. */
+const loginOf = (secrets: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(secrets).filter(([name]) => name === "GIT_TOKEN" || name === "GIT_USERNAME"));
 
 const value = <T>(made: { ok: true; value: T } | { ok: false; status: number; error: string }): T => {
   if (!made.ok) throw new HttpError(made.status, made.error);
@@ -89,12 +105,7 @@ export const userRoutes: Route[] = [
       // What its processes get in their environment decides what they run, as with PUT secrets.
       if (Object.keys(body.secrets ?? {}).length > 0 && caller.kind === "operator" && caller.scope !== "admin")
         throw new HttpError(403, "a rig with `secrets` is made with an operator's token of scope admin");
-      const repository = splitCredentials(body.git_url);
-      if (repository === null)
-        throw new HttpError(
-          400,
-          `git_url is not the plain address of a repository: ${hintFor(body.git_url)}use https://host/path without a query, ssh://, git://, file://, user@host:path or an absolute path, and put a token into \`secrets\` as GIT_TOKEN`,
-        );
+      const repository = repositoryOf(body.git_url);
       const secrets = {
         ...repository.secrets,
         ...body.secrets,
@@ -105,10 +116,7 @@ export const userRoutes: Route[] = [
       const seen = await lookAt(env, body.town_id, {
         gitUrl: repository.url,
         targetBranch: body.default_branch,
-        // What git logs in with, and nothing else of what the rig is to have.
-        envVars: Object.fromEntries(
-          Object.entries(secrets).filter(([name]) => name === "GIT_TOKEN" || name === "GIT_USERNAME"),
-        ),
+        envVars: loginOf(secrets),
       });
       if (seen.result === "refused") throw new HttpError(422, seen.sentence, { code: seen.code });
       const rig = value(
@@ -136,6 +144,42 @@ export const userRoutes: Route[] = [
     answer: RigInfo,
     handle: async ({ env, params }) =>
       found(await user(env, params).rig(params["rigId"] ?? ""), `rig ${params["rigId"]}`),
+  }),
+  route({
+    method: "PATCH",
+    path: "/api/users/:userId/rigs/:rigId",
+    summary:
+      "Change a rig's name, repository or target branch: only what is named. The town's container looks at a new place first, as when a rig is made; whoever waited for the old one goes on",
+    tag,
+    access,
+    body: RigEdit,
+    answer: RigInfo,
+    beside: { warnings: z.array(LookWarning) },
+    handle: async ({ env, params, body, caller, context }) => {
+      const rigId = params["rigId"] ?? "";
+      const known = found(await user(env, params).rig(rigId), `rig ${rigId}`);
+      const repository = body.git_url === undefined ? null : repositoryOf(body.git_url);
+      const seen =
+        body.git_url === undefined && body.default_branch === undefined
+          ? null
+          : await lookAt(env, known.town_id, {
+              gitUrl: repository?.url ?? known.git_url,
+              targetBranch: body.default_branch ?? known.default_branch,
+              envVars: loginOf({
+                ...(await env.RIG.get(env.RIG.idFromName(rigId)).login()),
+                ...repository?.secrets,
+              }),
+            });
+      if (seen?.result === "refused") throw new HttpError(422, seen.sentence, { code: seen.code });
+      const changes = {
+        ...(body.name === undefined ? {} : { name: body.name }),
+        ...(repository === null ? {} : { gitUrl: repository.url }),
+        ...(body.default_branch === undefined ? {} : { defaultBranch: body.default_branch }),
+      };
+      const rig = value(await user(env, params).editRig(rigId, changes, repository?.secrets ?? {}, caller));
+      const warnings = seen?.warnings ?? [];
+      return warnings.length === 0 ? rig : context.json({ success: true, data: rig, warnings }, 200);
+    },
   }),
   route({
     method: "DELETE",

@@ -1,4 +1,4 @@
-import type { BeadStatus, BeadType, Fact, Outcome, Priority, Role } from "../../events/facts.ts";
+import type { BeadStatus, BeadType, Fact, FactOf, Outcome, Priority, Role } from "../../events/facts.ts";
 import type { Ending } from "../../events/ending.ts";
 import type { Ask } from "../../machines/agent/driver.ts";
 import type { HandInDecision, Resolution } from "../../events/hand-in.ts";
@@ -77,6 +77,7 @@ export type Command =
       defaultBranch: string;
     }
   | { type: "set_settings"; settings: SettingsPatch }
+  | { type: "edit_rig"; changes: FactOf<"rig.edited">["changes"] }
   | { type: "pause" }
   | { type: "resume" }
   | { type: "drain" }
@@ -87,6 +88,7 @@ export type Command =
   | { type: "set_bead_status"; beadId: string; status: BeadStatus }
   | { type: "close_bead"; beadId: string }
   | { type: "cancel_bead"; beadId: string }
+  | { type: "edit_bead"; beadId: string; changes: FactOf<"bead.edited">["changes"] }
   | { type: "delete_bead"; beadId: string }
   | {
       type: "escalate";

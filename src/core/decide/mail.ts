@@ -1,3 +1,4 @@
+import { currentDispatch } from "../../machines/agent.ts";
 import { LIMITS } from "../../events/limits.ts";
 import type { World } from "../world.ts";
 import { anyOf, itself, operators, roleOf, type Rule } from "./authority.ts";
@@ -29,7 +30,15 @@ function sendMail(world: World, command: CommandOf<"send_mail">, around: Surroun
 }
 
 function readMail(world: World, { agentId, mailIds }: CommandOf<"read_mail">, around: Surroundings): Decision {
-  if (!world.agents.has(agentId)) return noAgent(agentId);
+  const agent = world.agents.get(agentId);
+  if (agent === undefined) return noAgent(agentId);
   if (staleness(world, agentId, around.caller.dispatchId, "mail reading", null)) return accept([], { stale: true });
-  return accept(mailIds.length === 0 ? [] : [{ type: "mail.delivered", agentId, mailIds }]);
+  if (mailIds.length === 0 || around.caller.kind !== "agent") return accept([]);
+  const dispatchId = currentDispatch(agent.context);
+  // Who was never dispatched has nothing to show later: to read is all that it does.
+  return accept([
+    dispatchId === null
+      ? { type: "mail.delivered", agentId, mailIds }
+      : { type: "mail.read", agentId, dispatchId, mailIds },
+  ]);
 }

@@ -1,9 +1,10 @@
-import { clip, type Fact } from "../../events/facts.ts";
+import { clip, type Fact, type FactOf } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
 import type { BeadSnapshot } from "../../machines/bead.ts";
 import { store } from "../step.ts";
 import { canTrain } from "../train/depart.ts";
 import { get, type World } from "../world.ts";
+import { stuckAtOnce } from "./beads.ts";
 import { operators } from "./authority.ts";
 import type { CommandOf, Decision, Rows, Surroundings } from "./command.ts";
 import { accept, cannot, noBead, refuse, takes } from "./tools.ts";
@@ -18,7 +19,7 @@ export const RETRIES: Rows<"retry_bead" | "retry_beads" | "revert_bead"> = {
       const fact = retried(world, bead, around);
       if (isAtWork(bead)) return accept([], { beadId });
       return takes(world, bead, fact, around.at)
-        ? accept([fact], { beadId })
+        ? accept([fact, ...stuckAtOnce(world, beadId, fact.blockedBy)], { beadId })
         : cannot("bead", beadId, bead, "be tried again");
     },
   },
@@ -26,14 +27,16 @@ export const RETRIES: Rows<"retry_bead" | "retry_beads" | "revert_bead"> = {
   retry_beads: {
     may: operators,
     run: (world, { beadIds }, around) => {
-      const facts: Fact[] = [];
+      const facts: FactOf<"bead.retried">[] = [];
       for (const beadId of new Set(beadIds)) {
         const bead = get(world, "bead", beadId);
         if (bead === undefined) return noBead(beadId);
         const fact = retried(world, bead, around);
         if (takes(world, bead, fact, around.at)) facts.push(fact);
       }
-      return accept(facts);
+      const back = new Set<string>(facts.map(({ beadId }) => beadId));
+      const stuck = facts.flatMap(({ beadId, blockedBy }) => stuckAtOnce(world, beadId, blockedBy, back));
+      return accept([...facts, ...stuck]);
     },
   },
   revert_bead: { may: operators, run: revertBead },
@@ -44,13 +47,13 @@ const isAtWork = ({ value }: BeadSnapshot): boolean =>
   value === "open" || value === "in_progress" || value === "in_review";
 
 /** Its blockers may have ended since; what failed still blocks, as it did. */
-function retried(world: World, bead: BeadSnapshot, around: Surroundings): Fact {
+function retried(world: World, bead: BeadSnapshot, around: Surroundings): FactOf<"bead.retried"> {
   const { context } = bead;
   const blockedBy = context.blockedBy.filter((id) => {
     const blocker = get(world, "bead", id);
     return blocker !== undefined && blocker.value !== "closed";
   });
-  const state = store("bead", bead) as Extract<Fact, { type: "bead.retried" }>["state"];
+  const state = store("bead", bead) as FactOf<"bead.retried">["state"];
   return { type: "bead.retried", beadId: context.id, by: around.caller.id, blockedBy, state };
 }
 

@@ -17,9 +17,12 @@ const setters: Rule<CommandOf<"set_settings">> = {
 };
 
 /** Commands to the rig itself. */
-export const RIG: Rows<"configure" | "set_settings" | "pause" | "resume" | "drain" | "destroy" | "repair"> = {
+export const RIG: Rows<
+  "configure" | "set_settings" | "edit_rig" | "pause" | "resume" | "drain" | "destroy" | "repair"
+> = {
   configure: { may: anyOf(system, operators), run: configure },
   set_settings: { may: setters, run: setSettings },
+  edit_rig: { may: operators, run: editRig },
   pause: {
     may: operators,
     run: (world, _, around) =>
@@ -72,6 +75,13 @@ function setSettings(world: World, command: CommandOf<"set_settings">): Decision
   }
   const changes = differing(world.rig.context.settings, command.settings);
   return accept(Object.keys(changes).length === 0 ? [] : [{ type: "rig.settings_changed", changes }]);
+}
+
+function editRig(world: World, { changes: wanted }: CommandOf<"edit_rig">, around: Surroundings): Decision {
+  const { config } = world.rig.context;
+  if (config === null) return refuse(409, "this rig is not set up: create it first");
+  const changes = differing(config, wanted);
+  return accept(Object.keys(changes).length === 0 ? [] : [{ type: "rig.edited", by: around.caller.id, changes }]);
 }
 
 /** The part of `wanted` that is not so already. */

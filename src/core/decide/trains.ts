@@ -5,6 +5,7 @@ import type { QueueSnapshot } from "../../machines/queue.ts";
 import { judge, wasFlaky, type Judged } from "../train/judge.ts";
 import type { LeftSeen, PushSeen, RunSeen, TrainReport } from "../train/report.ts";
 import { get, type World } from "../world.ts";
+import { cancelBead, isBeingMerged } from "./beads.ts";
 import { anyOf, operators, runsTrain, system, type Rule } from "./authority.ts";
 import type { CommandOf, Decision, Rows, Surroundings } from "./command.ts";
 import { accept, cannot, refuse, takes } from "./tools.ts";
@@ -86,8 +87,9 @@ function removeReview(world: World, { reviewId }: CommandOf<"remove_review">, ar
   if (review === undefined) return noReview(reviewId);
   if (review.value === "failed") return accept([], { reviewId });
   const { beadId } = review.context;
-  const fact: Fact = { type: "bead.cancelled", beadId, by: around.caller.id };
   const bead = get(world, "bead", beadId);
+  if (bead !== undefined && isBeingMerged(world, bead)) return cancelBead(world, beadId, around, { reviewId });
+  const fact: Fact = { type: "bead.cancelled", beadId, by: around.caller.id };
   const cancelled: Fact = {
     type: "review.cancelled",
     reviewId,

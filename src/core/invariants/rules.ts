@@ -20,6 +20,7 @@ export const RULES = {
     "a review on a train is a member of the one that runs, and each of its members that has not ended is on it",
   nothing_left_to_decide: "ready, free and ungated implies dispatched in the same commit",
   attempts_are_bounded: "attempts never grow past their maximum",
+  chains_are_told: "what waits for what has failed is stuck, over however many between them; nothing else is",
   everyone_has_a_waker: "every state that is not terminal has a deadline or somebody who wakes it",
   indexes_agree: "the indexes are what the snapshots say",
   journal_is_ordered: "seq has no gaps, time never runs backwards, a cause comes before what it causes",

@@ -1,6 +1,8 @@
+import { rulesAtLeast, rulesOf } from "../../events/rules.ts";
 import { agentDeadline, currentDispatch } from "../../machines/agent.ts";
 import { queueDeadline } from "../../machines/queue.ts";
 import { reviewDeadline } from "../../machines/review.ts";
+import { isDead, type BeadSnapshot } from "../../machines/bead.ts";
 import { gateOf, rigDeadline } from "../../machines/rig.ts";
 import { allowance, schedule } from "../schedule.ts";
 import { get, isReady, type World } from "../world.ts";
@@ -133,9 +135,10 @@ function beadsAreRight(world: World, report: Report): void {
           actor,
           `is assigned to ${context.assignee}, whose hook is ${world.agents.get(context.assignee)?.context.hook ?? "empty"}`,
         );
-    } else if (bead.value === "in_progress" && context.type === "issue") {
+    } else if (bead.value === "in_progress" && context.type === "issue" && context.byHand === undefined) {
       report("everyone_has_a_waker", actor, "is in progress, and nobody works on it");
     }
+    chainIsRight(world, bead, report);
     for (const blocker of context.blockedBy) {
       if (world.beads.has(blocker) || isExcused(world, "bead", blocker)) continue;
       // A failed blocker is a person's to replace; one that is closed or does not exist will never say so again.
@@ -147,6 +150,25 @@ function beadsAreRight(world: World, report: Report): void {
           `waits for ${blocker}, which is ${blocking === undefined ? "gone" : "closed"}`,
         );
     }
+  }
+}
+
+/** What waits for what has failed, or for what is stuck itself, is stuck; nothing else is. From rules 2 on. */
+function chainIsRight(world: World, { value, context }: BeadSnapshot, report: Report): void {
+  if (!rulesAtLeast(rulesOf(world.rig.context), 2) || context.type !== "issue") return;
+  if (value !== "open" && value !== "stuck") return;
+  const { id, blockedBy, stuckBy = [] } = context;
+  if ((value === "stuck") !== stuckBy.length > 0)
+    report("chains_are_told", `bead:${id}`, `is ${value} with ${stuckBy.length} blockers that have failed`);
+  for (const blocker of blockedBy) {
+    if (isExcused(world, "bead", blocker)) continue;
+    const blocking = get(world, "bead", blocker);
+    if (blocking !== undefined && isDead(blocking) !== stuckBy.includes(blocker))
+      report(
+        "chains_are_told",
+        `bead:${id}`,
+        `is ${value}, and waits for ${blocker}, which is ${String(blocking.value)}`,
+      );
   }
 }
 

@@ -22,7 +22,7 @@ export function needsTrain({ rig: { context } }: World): boolean {
 
 const age = (world: World, review: ReviewSnapshot): number => {
   const bead = get(world, "bead", review.context.beadId);
-  return bead === undefined ? review.context.createdAt : rank(bead);
+  return bead === undefined ? review.context.createdAt : rank(world, bead);
 };
 
 /** Reviews that wait, as they go: those that a person put in front, the first of them first, then by aged priority. */

@@ -37,6 +37,8 @@ export const exhaustedTitle = (context: AgentContext, event: MachineEvent): stri
 export const exhaustedBead = (context: AgentContext, event: MachineEvent): string =>
   rulesAtLeast(event.ruleSet, 2) ? `Bead ${context.hook ?? "(none)"} has failed. ` : "";
 
+export const escalationId = ({ id }: AgentContext, { seq }: MachineEvent): string => `esc-${id}-${seq}`;
+
 export const escalation = (
   context: AgentContext,
   event: MachineEvent,
@@ -45,7 +47,7 @@ export const escalation = (
   kind: string,
 ): Fact => ({
   type: "bead.created",
-  beadId: `esc-${context.id}-${event.seq}`,
+  beadId: escalationId(context, event),
   beadType: "escalation",
   title: clip(title, LIMITS.title_chars),
   body,

@@ -21,6 +21,7 @@ import { GUARDS, provesProgress } from "./guards.ts";
 import { forgotten, idleFor, newest, restartBackoff, type AgentContext } from "./context.ts";
 import {
   escalation,
+  escalationId,
   exhaustedBead,
   exhaustedTitle,
   failure,
@@ -312,7 +313,7 @@ export const agentSetup = setup({
         `${exhaustedBead(context, event)}Last end of agent ${context.id}: ${context.exit?.outcome ?? "unknown"}, ${context.exit?.reason ?? "no reason given"}.`,
         "attempts_exhausted",
       ),
-    failBead: ({ context }): Fact[] =>
+    failBead: ({ context, event }): Fact[] =>
       context.hook === null
         ? []
         : [
@@ -320,6 +321,7 @@ export const agentSetup = setup({
               type: "bead.failed",
               beadId: context.hook,
               reason: clip(`${context.attempts} attempts used up; last: ${context.exit?.reason ?? "unknown"}`),
+              ...(rulesAtLeast(event.ruleSet, 2) ? { escalation: escalationId(context, event) } : {}),
             },
           ],
     reportChargedFailure: ({ context }): Fact[] => failure(context, true),

@@ -1,4 +1,5 @@
 import { BEAD_STATUSES, type BeadType, type Fact } from "../../../src/events/facts.ts";
+import { NEWEST_RULES } from "../../../src/events/rules.ts";
 import { DEFAULT_SETTINGS } from "../../../src/events/settings.ts";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
 import type { World } from "../../../src/core/world.ts";
@@ -37,7 +38,10 @@ export const beadModel = (beadType: BeadType, { withAgent = false } = {}): Model
   name: `bead (${beadType}${withAgent ? " and its agent" : ""})`,
   kind: "bead",
   id: ID,
-  seeds: [move(START_MS, created(beadType), ...(withAgent ? [registered] : []))],
+  seeds: [
+    move(START_MS, { type: "rig.upgraded", rules: NEWEST_RULES, version: "0.1.0" }),
+    move(START_MS, created(beadType), ...(withAgent ? [registered] : [])),
+  ],
   moves: (world) => movesOf(world, beadIn(world)),
   key: (world) => (world.beads.has(ID) ? keyOf(beadIn(world)) + agentKey(world) : "gone"),
 });
@@ -58,6 +62,9 @@ export const keyOf = ({ value, context }: BeadSnapshot): string =>
     context.reworks,
     context.reviewId !== null,
     context.refusals ?? 0,
+    (context.stuckBy ?? []).join(),
+    context.byHand !== undefined,
+    context.cancelAsked !== undefined,
   ]);
 
 const agentKey = (world: World): string =>
@@ -75,6 +82,23 @@ function movesOf({ at }: World, { context }: BeadSnapshot): Move[] {
     ...ofReview("another"),
     ...BEAD_STATUSES.map((status): Fact => ({ type: "bead.status_set", beadId: ID, status, by: "operator" })),
     ...["blocker", "another"].map((blockerId): Fact => ({ type: "bead.unblocked", beadId: ID, blockerId })),
+    ...["blocker", "another"].flatMap((blockerId): Fact[] => [
+      { type: "bead.stuck", beadId: ID, blockerId },
+      { type: "bead.unstuck", beadId: ID, blockerId },
+    ]),
+    ...[[], ["blocker"], ["blocker", "another"]].map((blockedBy): Fact => ({
+      type: "bead.edited",
+      beadId: ID,
+      by: "operator",
+      changes: { blockedBy },
+    })),
+    { type: "bead.edited", beadId: ID, by: "operator", changes: { priority: "high" } },
+    ...[context.reviewId ?? "none", "another"].map((reviewId): Fact => ({
+      type: "bead.cancel_asked",
+      beadId: ID,
+      reviewId,
+      by: "operator",
+    })),
     { type: "attempts.reset", beadId: ID },
     { type: "bead.closed", beadId: ID, by: "operator" },
     { type: "bead.cancelled", beadId: ID, by: "operator" },

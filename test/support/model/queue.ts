@@ -83,6 +83,7 @@ function movesOf({ at }: World, queue: QueueSnapshot): Move[] {
     opened,
     { type: "queue.blocked", words: "no container runs trains" },
     { type: "queue.resumed", by: "operator" },
+    { type: "rig.edited", by: "operator", changes: { defaultBranch: "trunk" } },
     departed(train + 1),
     departed(train),
     ...ofTrain(train),

@@ -24,6 +24,7 @@ import {
 } from "../incidents/words.ts";
 import { RIG } from "./cases/rig.ts";
 import { BEADS } from "./cases/beads.ts";
+import { CHANGED_BEADS } from "./cases/beads-changed.ts";
 import { AGENTS } from "./cases/agents.ts";
 import { REPORTS } from "./cases/reports.ts";
 import { REVIEWS } from "./cases/reviews.ts";
@@ -32,7 +33,15 @@ import { work, type Case } from "./cases/case.ts";
 
 /** Every command: what it becomes, that asking again changes nothing, and what refuses it. */
 
-const CASES: Record<CommandType, Case> = { ...RIG, ...BEADS, ...AGENTS, ...REPORTS, ...REVIEWS, ...TRAINS };
+const CASES: Record<CommandType, Case> = {
+  ...RIG,
+  ...BEADS,
+  ...CHANGED_BEADS,
+  ...AGENTS,
+  ...REPORTS,
+  ...REVIEWS,
+  ...TRAINS,
+};
 
 for (const [type, { accepts, again: usually, refuses }] of Object.entries(CASES)) {
   describe(type, () => {

@@ -162,7 +162,7 @@ describe("one failure is one need", () => {
     const third = behind("third", second);
     rig.tell({ type: "bead.failed", beadId: first, reason: "1 attempts used up; last: boom" });
     expect(needs(rig)).toMatchObject([
-      { code: "blocked_by_failed", level: "soon", beads: [first], waiting: [second, third] },
+      { code: "blocked_by_failed", level: "now", beads: [first], waiting: [second, third] },
     ]);
     const other = await slung(rig, "other");
     const stuck = behind("stuck", other.beadId);

@@ -178,10 +178,11 @@ test("KC-1567 mail to an idle agent is delivered when it starts, not lost", asyn
       .toArray();
   expect(undelivered().map(({ subject }) => subject)).toEqual(["mind the schema"]);
   expect((await slung(rig)).agentId).toBe(agentId);
-  // Its first words tell it so; reading is what delivers.
+  // Its first words tell it so; it is delivered when who read it has something to show.
   expect(rig.container.starts[0]?.prompt).toContain("1 unread mail");
   expect(undelivered().length).toBe(1);
   rig.run({ type: "read_mail", agentId, mailIds: undelivered().map(({ id }) => id) }, as(rig, agentId));
+  rig.run({ type: "progressed", agentId, what: "read the schema" }, as(rig, agentId));
   expect(undelivered()).toEqual([]);
   await exits(rig, agentId, "failed");
   await rig.advance(rig.now + MINUTE);

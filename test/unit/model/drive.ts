@@ -56,7 +56,13 @@ function* actorsOf(world: World): Generator<readonly [Kind, string, AnySnapshot]
 }
 
 const told = (snapshot: AnySnapshot | undefined): string =>
-  snapshot === undefined ? "gone" : JSON.stringify(store("rig", snapshot));
+  snapshot === undefined ? "gone" : JSON.stringify(store("rig", snapshot), inOrder);
+
+/** What went through a row has lost the fields that hold nothing, and with them their places. */
+const inOrder = (_: string, value: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value;
 
 /** The facts up to a move, for a message. */
 export const story = ({ model, moves }: Path, last: number): string =>

@@ -1,7 +1,7 @@
 import { LIMITS } from "../../../../src/events/limits.ts";
 import { bead } from "../../../support/node-rig.ts";
 import { slung, submitted } from "../../incidents/words.ts";
-import { noAgent, noBead, polecat, openBead, running, byOperator, overtaken, type Case } from "./case.ts";
+import { noAgent, noBead, polecat, openBead, running, overtaken, type Case } from "./case.ts";
 
 /** The cases of what is asked about beads. */
 export const BEADS = {
@@ -191,76 +191,6 @@ export const BEADS = {
       ],
     ],
   },
-  set_bead_status: {
-    accepts: [
-      [
-        "an open bead to closed",
-        (rig) => ({ command: { type: "set_bead_status", beadId: openBead(rig), status: "closed" } }),
-        ["bead.status_set"],
-      ],
-      [
-        "an open bead to failed",
-        (rig) => ({ command: { type: "set_bead_status", beadId: openBead(rig), status: "failed" } }),
-        ["bead.status_set"],
-      ],
-      [
-        "a running bead to closed",
-        running((_, beadId) => ({ type: "set_bead_status", beadId, status: "closed" })),
-        ["bead.status_set"],
-      ],
-      [
-        "a message to in progress",
-        (rig) => ({
-          command: {
-            type: "set_bead_status",
-            beadId: rig.run({ type: "create_bead", bead: bead("m", { type: "message" }), assignTo: null }).beadId ?? "",
-            status: "in_progress",
-          },
-        }),
-        ["bead.status_set"],
-      ],
-    ],
-    again: "nothing",
-    refuses: [
-      noBead({ type: "set_bead_status", beadId: "ghost", status: "closed" }),
-      [
-        "work that nobody has, to in progress",
-        (rig) => ({ command: { type: "set_bead_status", beadId: openBead(rig), status: "in_progress" } }),
-        409,
-        /is open and cannot become in_progress by hand/,
-      ],
-      [
-        "work that an agent has, to open",
-        running((_, beadId) => ({ type: "set_bead_status", beadId, status: "open" })),
-        409,
-        /cannot become open by hand/,
-      ],
-      [
-        "work to in review",
-        (rig) => ({ command: { type: "set_bead_status", beadId: openBead(rig), status: "in_review" } }),
-        409,
-        /cannot become in_review by hand/,
-      ],
-      [
-        "a bead in review",
-        async (rig) => ({
-          command: { type: "set_bead_status", beadId: (await submitted(rig)).beadId, status: "open" },
-        }),
-        409,
-        /is in_review and cannot/,
-      ],
-      [
-        "a closed bead",
-        (rig) => {
-          const beadId = openBead(rig);
-          rig.run({ type: "close_bead", beadId });
-          return { command: { type: "set_bead_status", beadId, status: "open" } };
-        },
-        409,
-        /is closed and cannot become open by hand; in this state it takes: nothing/,
-      ],
-    ],
-  },
   close_bead: {
     accepts: [
       ["an open bead", (rig) => ({ command: { type: "close_bead", beadId: openBead(rig) } }), ["bead.closed"]],
@@ -284,31 +214,6 @@ export const BEADS = {
         },
         409,
         /is failed and cannot be closed/,
-      ],
-    ],
-  },
-  cancel_bead: {
-    accepts: [
-      ["an open bead", (rig) => ({ command: { type: "cancel_bead", beadId: openBead(rig) } }), ["bead.cancelled"]],
-      ["a running bead", byOperator(running((_, beadId) => ({ type: "cancel_bead", beadId }))), ["bead.cancelled"]],
-      [
-        "a bead in review",
-        async (rig) => ({ command: { type: "cancel_bead", beadId: (await submitted(rig)).beadId } }),
-        ["bead.cancelled"],
-      ],
-    ],
-    again: "nothing",
-    refuses: [
-      noBead({ type: "cancel_bead", beadId: "ghost" }),
-      [
-        "a closed bead",
-        (rig) => {
-          const beadId = openBead(rig);
-          rig.run({ type: "close_bead", beadId });
-          return { command: { type: "cancel_bead", beadId } };
-        },
-        409,
-        /is closed and cannot be cancelled/,
       ],
     ],
   },

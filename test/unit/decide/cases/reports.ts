@@ -1,4 +1,5 @@
 import { LIMITS } from "../../../../src/events/limits.ts";
+import { agentCaller } from "../../../support/callers.ts";
 import { as, done, exits, slung } from "../../incidents/words.ts";
 import type { HandInDecision } from "../../../../src/events/hand-in.ts";
 import type { RefusalCode } from "../../../../src/events/refusal-code.ts";
@@ -298,10 +299,19 @@ export const REPORTS = {
   read_mail: {
     accepts: [
       [
-        "mail",
+        "a person looks, which changes nothing",
         (rig) => ({ command: { type: "read_mail", agentId: polecat(rig), mailIds: ["m1"] } }),
+        [],
+      ],
+      [
+        "mail of an agent that was never dispatched",
+        (rig) => {
+          const agentId = polecat(rig);
+          return { command: { type: "read_mail", agentId, mailIds: ["m1"] }, caller: agentCaller(agentId, null) };
+        },
         ["mail.delivered"],
       ],
+      ["mail of a dispatch", running((agentId) => ({ type: "read_mail", agentId, mailIds: ["m1"] })), ["mail.read"]],
       ["no mail", (rig) => ({ command: { type: "read_mail", agentId: polecat(rig), mailIds: [] } }), []],
     ],
     again: "is recorded again",

@@ -35,6 +35,28 @@ export const RIG = {
       ],
     ],
   },
+  edit_rig: {
+    accepts: [
+      [
+        "its target branch and its name",
+        () => ({ command: { type: "edit_rig", changes: { defaultBranch: "trunk", name: "other" } } }),
+        ["rig.edited"],
+      ],
+    ],
+    again: "nothing",
+    refuses: [
+      [
+        "a rig that was never set up",
+        (rig) => {
+          const { context } = rig.rig.world.rig;
+          Object.assign(context, { config: null });
+          return { command: { type: "edit_rig", changes: { name: "other" } } };
+        },
+        409,
+        /is not set up/,
+      ],
+    ],
+  },
   pause: {
     accepts: [["a rig that dispatches", () => ({ command: { type: "pause" } }), ["rig.paused"]]],
     again: "nothing",

@@ -132,7 +132,7 @@ export const TRAINS = {
   remove_review: {
     accepts: [
       ["one that waits", waiting((id) => of("remove_review", id)), ["review.cancelled", "bead.cancelled"]],
-      ["one on a train", onTrain((id) => of("remove_review", id)), ["review.cancelled", "bead.cancelled"]],
+      ["one on a train", onTrain((id) => of("remove_review", id)), ["bead.cancel_asked"]],
     ],
     again: "nothing",
     refuses: [

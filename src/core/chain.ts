@@ -1,0 +1,85 @@
+import { clip, type Fact } from "../events/facts.ts";
+import { LIMITS } from "../events/limits.ts";
+import { rulesAtLeast, rulesOf } from "../events/rules.ts";
+import { isDead, type BeadSnapshot } from "../machines/bead.ts";
+import { get, type World } from "./world.ts";
+
+/** What the failure of one bead means for those that wait for it, over however many between them. */
+
+/** Every bead that waits for this one, nearest first. */
+export function behind({ index }: World, beadId: string): string[] {
+  const found = new Set<string>();
+  const open = [beadId];
+  for (const id of open)
+    for (const dependent of [...(index.dependents.get(id) ?? [])].sort()) {
+      if (found.has(dependent) || dependent === beadId) continue;
+      found.add(dependent);
+      open.push(dependent);
+    }
+  return [...found];
+}
+
+/**
+ * A bead that fails makes those that wait for it stuck, each of which says so to those behind it; tried again, it lets them go on. Whoever
+ * is told of the failure is told of the chain as well; where nobody is, an escalation names it. From rules 2 on.
+ * @param after null: it was deleted, which ends its edges.
+ */
+export function chained(world: World, before: BeadSnapshot, after: BeadSnapshot | null): Fact[] {
+  const was = isDead(before);
+  if (after === null || was === isDead(after) || after.value === "closed") return [];
+  if (!rulesAtLeast(rulesOf(world.rig.context), 2)) return [];
+  const { id } = after.context;
+  const dependents = [...(world.index.dependents.get(id) ?? [])].sort();
+  const facts = dependents.map((beadId): Fact => ({
+    type: was ? "bead.unstuck" : "bead.stuck",
+    beadId,
+    blockerId: id,
+  }));
+  if (after.value === "failed" && dependents.length > 0) facts.push(toldOf(world, after));
+  return facts;
+}
+
+/** Of a rig whose older rules knew no such state: who waits for what has failed. */
+export const stuckBefore = (world: World): Fact[] =>
+  Array.from(world.index.dependents.keys())
+    .filter((id) => get(world, "bead", id)?.value === "failed")
+    .sort()
+    .flatMap((blockerId) =>
+      [...(world.index.dependents.get(blockerId) ?? [])]
+        .sort()
+        .map((beadId): Fact => ({ type: "bead.stuck", beadId, blockerId })),
+    );
+
+/** One escalation names the whole chain: the failure's own, or one that is made for it. */
+function toldOf(world: World, { context }: BeadSnapshot): Fact {
+  const { id, escalation, reason } = context;
+  const chain = behind(world, id);
+  const title = clip(`${chain.length} ${chain.length === 1 ? "bead waits" : "beads wait"} for it`, LIMITS.title_chars);
+  const named = `${chain.slice(0, CHAIN_NAMED).join(", ")}${chain.length > CHAIN_NAMED ? " and others" : ""}`;
+  const cure = "Retry it, and all of them go on; or take it out of what they wait for; or cancel them.";
+  if (escalation !== undefined)
+    return {
+      type: "escalation.joined",
+      beadId: escalation,
+      title,
+      body: `Stuck behind it: ${named}. ${cure}`,
+      by: null,
+    };
+  return {
+    type: "bead.created",
+    beadId: `esc-chain-${id}-${world.seq}`.slice(0, LIMITS.id_chars),
+    beadType: "escalation",
+    title: clip(`bead ${id} has ended, and ${title}`, LIMITS.title_chars),
+    body: `${reason ?? "It has failed"}. Stuck behind it: ${named}. ${cure}`,
+    priority: "high",
+    labels: ["witness"],
+    metadata: { kind: "stuck", bead_id: id },
+    convoyId: null,
+    blockedBy: [],
+    deferUntil: null,
+    createdBy: null,
+  };
+}
+
+/** So many of a chain are named one by one. */
+const CHAIN_NAMED = 20;

@@ -39,16 +39,20 @@ export function chained(world: World, before: BeadSnapshot, after: BeadSnapshot 
   return facts;
 }
 
-/** Of a rig whose older rules knew no such state: who waits for what has failed. */
-export const stuckBefore = (world: World): Fact[] =>
-  Array.from(world.index.dependents.keys())
-    .filter((id) => get(world, "bead", id)?.value === "failed")
-    .sort()
-    .flatMap((blockerId) =>
-      [...(world.index.dependents.get(blockerId) ?? [])]
-        .sort()
-        .map((beadId): Fact => ({ type: "bead.stuck", beadId, blockerId })),
-    );
+/** Which of its blockers have failed, or were tried again, without its knowing. */
+export const chainNews = (world: World, { context: { id, blockedBy, stuckBy = [] } }: BeadSnapshot): Fact[] =>
+  blockedBy.flatMap((blockerId): Fact[] => {
+    const blocker = get(world, "bead", blockerId);
+    if (blocker === undefined || blocker.value === "closed" || isDead(blocker) === stuckBy.includes(blockerId))
+      return [];
+    return [{ type: isDead(blocker) ? "bead.stuck" : "bead.unstuck", beadId: id, blockerId }];
+  });
+
+/** The same of all beads, for a rig that was without rules that know such a state. */
+export const allChainNews = (world: World): Fact[] =>
+  Array.from(world.beads.values())
+    .filter(({ value }) => value === "open" || value === "stuck")
+    .flatMap((bead) => chainNews(world, bead));
 
 /** One escalation names the whole chain: the failure's own, or one that is made for it. */
 function toldOf(world: World, { context }: BeadSnapshot): Fact {

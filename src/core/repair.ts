@@ -1,8 +1,9 @@
 import type { Fact, RecordedOf } from "../events/facts.ts";
 import { currentDispatch, type AgentSnapshot } from "../machines/agent.ts";
 import { rulesAtLeast, rulesOf } from "../events/rules.ts";
-import { isDead, type BeadSnapshot } from "../machines/bead.ts";
+import type { BeadSnapshot } from "../machines/bead.ts";
 import type { RigSnapshot } from "../machines/rig.ts";
+import { chainNews } from "./chain.ts";
 import { restore, type AnySnapshot, type Kind } from "./step.ts";
 import { actorKey, get, inOrder, markRepaired, put, type World } from "./world.ts";
 
@@ -53,7 +54,7 @@ export function missed(world: World, kind: Kind, id: string): Fact[] {
     ),
     ...(bead === undefined
       ? []
-      : [...lostVerdict(world, bead), ...endedBlockers(world, bead), ...chainNews(world, bead)]),
+      : [...lostVerdict(world, bead), ...endedBlockers(world, bead), ...newsOfChain(world, bead)]),
   ];
 }
 
@@ -141,13 +142,6 @@ function endedBlockers(world: World, { context: { id, blockedBy } }: BeadSnapsho
   return blockedBy.filter(hasEnded).map((blockerId) => ({ type: "bead.unblocked", beadId: id, blockerId }));
 }
 
-/** Which of its blockers failed, or were tried again, while it could not be told. */
-function chainNews(world: World, { context: { id, blockedBy, stuckBy = [] } }: BeadSnapshot): Fact[] {
-  if (!rulesAtLeast(rulesOf(world.rig.context), 2)) return [];
-  return blockedBy.flatMap((blockerId): Fact[] => {
-    const blocker = get(world, "bead", blockerId);
-    if (blocker === undefined || blocker.value === "closed" || isDead(blocker) === stuckBy.includes(blockerId))
-      return [];
-    return [{ type: isDead(blocker) ? "bead.stuck" : "bead.unstuck", beadId: id, blockerId }];
-  });
-}
+/** By older rules nothing is ever stuck. */
+const newsOfChain = (world: World, bead: BeadSnapshot): Fact[] =>
+  rulesAtLeast(rulesOf(world.rig.context), 2) ? chainNews(world, bead) : [];

@@ -14,7 +14,7 @@ import {
 import { fenceOf } from "../machines/rig.ts";
 import type { Entry } from "../core/fold.ts";
 import type { Kind } from "../core/step.ts";
-import { stuckBefore } from "../core/chain.ts";
+import { allChainNews } from "../core/chain.ts";
 import { actorKey, type World } from "../core/world.ts";
 import { wake } from "./alarm.ts";
 import { stateBefore } from "./archive.ts";
@@ -99,7 +99,7 @@ function upgrade(world: World, news: readonly { readonly kind: Kind }[]): Fact[]
     return [];
   // It could not take the fact. A repair gives it back as it was, and then it is the next opening that says it.
   if (broken.has(actorKey("rig", "rig")) || news.some(({ kind }) => kind === "rig")) return [];
-  return [{ type: "rig.upgraded", rules: NEWEST_RULES, version: TICKTOWN_VERSION }, ...stuckBefore(world)];
+  return [{ type: "rig.upgraded", rules: NEWEST_RULES, version: TICKTOWN_VERSION }, ...allChainNews(world)];
 }
 
 /** Decides a command and commits its facts; a refusal changes nothing. */

@@ -1,5 +1,6 @@
 import type { Fact } from "../../events/facts.ts";
 import { NEWEST_RULES, rulesOf } from "../../events/rules.ts";
+import { allChainNews } from "../chain.ts";
 import type { Kind } from "../step.ts";
 import { actorKey, get, type World } from "../world.ts";
 import { anyOf, operators, system, type Rule } from "./authority.ts";
@@ -58,11 +59,10 @@ export const RIG: Rows<
 function configure(world: World, { type: _, ...config }: CommandOf<"configure">): Decision {
   const now = world.rig.context.config;
   if (now !== null && now.rigId !== config.rigId) return refuse(409, `this rig is ${now.rigId} already`);
-  return accept(
-    now !== null && Object.keys(differing(now, config)).length === 0
-      ? []
-      : [{ type: "rig.configured", ...config, rules: now === null ? NEWEST_RULES : rulesOf(world.rig.context) }],
-  );
+  if (now !== null && Object.keys(differing(now, config)).length === 0) return accept([]);
+  const rules = now === null ? NEWEST_RULES : rulesOf(world.rig.context);
+  // Without rules of its own it has told nobody what is stuck.
+  return accept([{ type: "rig.configured", ...config, rules }, ...(now === null ? allChainNews(world) : [])]);
 }
 
 function setSettings(world: World, command: CommandOf<"set_settings">): Decision {

@@ -17,6 +17,7 @@ export const MODELS: readonly Model[] = [
   beadModel("issue"),
   beadModel("message"),
   beadModel("issue", { withAgent: true }),
+  beadModel("issue", { withAgent: true, inChain: true }),
   reviewModel,
   rigModel,
   queueModel,

@@ -149,6 +149,7 @@ test("a bead in review says where its merge is, and an ended one what became of 
     until: null,
   });
   rig.run({ type: "cancel_bead", beadId: second.beadId });
+  await verdict(rig, second.reviewId, "conflict");
   expect(ofBead(rig, second.beadId).sentence).toBe("It is failed: cancelled by operator.");
 });
 

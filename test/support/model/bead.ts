@@ -34,15 +34,15 @@ const registered: Fact = {
   identity: "rig/a",
 };
 
-export const beadModel = (beadType: BeadType, { withAgent = false } = {}): Model => ({
-  name: `bead (${beadType}${withAgent ? " and its agent" : ""})`,
+export const beadModel = (beadType: BeadType, { withAgent = false, inChain = false } = {}): Model => ({
+  name: `bead (${beadType}${inChain ? " in a chain" : ""}${withAgent ? " and its agent" : ""})`,
   kind: "bead",
   id: ID,
   seeds: [
     move(START_MS, { type: "rig.upgraded", rules: NEWEST_RULES, version: "0.1.0" }),
     move(START_MS, created(beadType), ...(withAgent ? [registered] : [])),
   ],
-  moves: (world) => movesOf(world, beadIn(world)),
+  moves: (world) => (inChain ? movesInChain(world) : movesOf(world, beadIn(world))),
   key: (world) => (world.beads.has(ID) ? keyOf(beadIn(world)) + agentKey(world) : "gone"),
 });
 
@@ -82,16 +82,8 @@ function movesOf({ at }: World, { context }: BeadSnapshot): Move[] {
     ...ofReview("another"),
     ...BEAD_STATUSES.map((status): Fact => ({ type: "bead.status_set", beadId: ID, status, by: "operator" })),
     ...["blocker", "another"].map((blockerId): Fact => ({ type: "bead.unblocked", beadId: ID, blockerId })),
-    ...["blocker", "another"].flatMap((blockerId): Fact[] => [
-      { type: "bead.stuck", beadId: ID, blockerId },
-      { type: "bead.unstuck", beadId: ID, blockerId },
-    ]),
-    ...[[], ["blocker"], ["blocker", "another"]].map((blockedBy): Fact => ({
-      type: "bead.edited",
-      beadId: ID,
-      by: "operator",
-      changes: { blockedBy },
-    })),
+    // Only an issue is ever stuck, and that is a model of its own.
+    ...(context.type === "issue" ? [] : [{ type: "bead.stuck", beadId: ID, blockerId: "blocker" } as const]),
     { type: "bead.edited", beadId: ID, by: "operator", changes: { priority: "high" } },
     ...[context.reviewId ?? "none", "another"].map((reviewId): Fact => ({
       type: "bead.cancel_asked",
@@ -116,6 +108,36 @@ function movesOf({ at }: World, { context }: BeadSnapshot): Move[] {
   ];
   return facts.map((fact) => move(at, fact));
 }
+
+/** What happens to it as one of those that wait for each other; what else may happen is the other models'. */
+const movesInChain = ({ at }: World): Move[] => {
+  const facts: Fact[] = [
+    ...["blocker", "another"].flatMap((blockerId): Fact[] => [
+      { type: "bead.stuck", beadId: ID, blockerId },
+      { type: "bead.unstuck", beadId: ID, blockerId },
+      { type: "bead.unblocked", beadId: ID, blockerId },
+    ]),
+    ...[[], ["blocker"], ["blocker", "another"]].map((blockedBy): Fact => ({
+      type: "bead.edited",
+      beadId: ID,
+      by: "operator",
+      changes: { blockedBy },
+    })),
+    { type: "bead.edited", beadId: ID, by: "operator", changes: { priority: "high" } },
+    ...["a", "z"].flatMap((agentId): Fact[] => [
+      { type: "agent.hooked", agentId, beadId: ID, attempts: 0, branch: null },
+      { type: "agent.unhooked", agentId, beadId: ID, reason: "unhooked" },
+      { type: "review.submitted", agentId, beadId: ID, branch: "ticktown/b", prUrl: null, summary: null },
+    ]),
+    ...BEAD_STATUSES.map((status): Fact => ({ type: "bead.status_set", beadId: ID, status, by: "operator" })),
+    { type: "bead.closed", beadId: ID, by: "operator" },
+    { type: "bead.cancelled", beadId: ID, by: "operator" },
+    { type: "bead.failed", beadId: ID, reason: "2 attempts used up" },
+    { type: "bead.deleted", beadId: ID },
+    { type: "agent.deleted", agentId: "a" },
+  ];
+  return facts.map((fact) => move(at, fact));
+};
 
 const ofAgent = (agentId: string): Fact[] => [
   { type: "agent.hooked", agentId, beadId: ID, attempts: 0, branch: null },

@@ -327,6 +327,7 @@ test("QUEUE-same failed is left by a retry alone: the same bead, with what waits
   const rig = trainTown();
   const { beadId, reviewId } = await submitted(rig);
   rig.run({ type: "remove_review", reviewId });
+  rig.tell({ type: "review.unboarded", reviewId, claim: 1, why: "it goes with a later train" });
   expect(beadOf(rig, beadId)).toMatchObject({ value: "failed", context: { cancelled: true } });
   expect(refused(rig, { type: "set_bead_status", beadId, status: "open" }).status).toBe(409);
   rig.run({ type: "pause" });

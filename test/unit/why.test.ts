@@ -14,6 +14,7 @@ import {
   stateOf,
   submitted,
   town,
+  verdict,
 } from "./incidents/words.ts";
 
 /** Why: one reason of a closed set, with the values that decide and when that is looked at next. */
@@ -149,7 +150,7 @@ test("a bead in review says where its merge is, and an ended one what became of 
     until: null,
   });
   rig.run({ type: "cancel_bead", beadId: second.beadId });
-  await verdict(rig, second.reviewId, "conflict");
+  await verdict(rig, beadOf(rig, second.beadId).context.reviewId ?? "", "conflict");
   expect(ofBead(rig, second.beadId).sentence).toBe("It is failed: cancelled by operator.");
 });
 

@@ -16,7 +16,11 @@ import { actorKey, get, inOrder, markRepaired, put, type World } from "./world.t
 export function revive(world: World, { kind, id, state }: RecordedOf<"actor.repaired">): void {
   if (state !== null) {
     const snapshot: AnySnapshot = restore(kind, state);
+    const hook = kind === "agent" ? (snapshot as AgentSnapshot).context.hook : null;
+    const holder = hook === null ? undefined : world.index.hooks.get(hook);
     put(world, kind, id, (kind === "rig" ? withoutLostProbe(world, snapshot as RigSnapshot) : snapshot) as never);
+    // Another may have by now what it had: it is unhooked in the same commit, and the other keeps it.
+    if (hook !== null && holder !== undefined) world.index.hooks.set(hook, holder);
     inOrder(world);
   }
   markRepaired(world, kind, id);

@@ -180,8 +180,7 @@ function indexAgent(
   const is = after?.context.hook ?? null;
   if (was !== is) {
     if (was !== null && index.hooks.get(was) === id) index.hooks.delete(was);
-    // Who comes back from a repair may have had what another has by now: it is unhooked in the same commit.
-    if (is !== null && !index.hooks.has(is)) index.hooks.set(is, id);
+    if (is !== null) index.hooks.set(is, id);
   }
   if (before === undefined && after !== undefined) index.identities.set(after.context.identity, id);
   if (before !== undefined && after === undefined) {

@@ -91,6 +91,12 @@ export const RULES: readonly Rule[] = [
     packages: null,
   },
   {
+    folder: "cli",
+    what: "`ticktown`: its verbs in one table, and what is made of it; a client of the API, like any other",
+    may: ["scripts/stack", "scripts/verify", "src/core", "src/events", "src/wire", "container/files.ts"],
+    packages: ["node:", "commander", "zod"],
+  },
+  {
     folder: "scripts",
     what: "`npm start`, `npm run demo` and tools; `scripts/stack` starts a whole Ticktown on one machine",
     may: null,

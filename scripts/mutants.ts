@@ -41,7 +41,7 @@ function workshop(): string {
   const folder = mkdtempSync(join(tmpdir(), "ticktown-mutants-"));
   // Some run what they test as somebody else.
   chmodSync(folder, 0o755);
-  for (const part of ["src", "container", "scripts", "test", ...SETTINGS])
+  for (const part of ["src", "cli", "container", "scripts", "test", ...SETTINGS])
     cpSync(join(ROOT, part), join(folder, part), { recursive: true, filter: isOurs });
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   return folder;

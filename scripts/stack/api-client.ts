@@ -1,13 +1,15 @@
 /** The Worker API as an operator's program calls it. */
 import type { Agent, Bead, BeadEvent, RigInfo, Town } from "../../src/wire/schemas.ts";
-import { StackError } from "./errors.ts";
+import { ApiError } from "./errors.ts";
 
 export type { Agent, Bead, BeadEvent, RigInfo, Town };
 
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
 export interface ApiClient {
-  /** @throws StackError with the API's own sentence */
-  readonly call: <T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown) => Promise<T>;
-  /** What is answered as text, line by line. @throws StackError */
+  /** @throws ApiError with the API's own sentence */
+  readonly call: <T>(method: Method, path: string, body?: unknown) => Promise<T>;
+  /** What is answered as text, line by line. @throws ApiError */
   readonly lines: (path: string) => AsyncIterable<string>;
   /** The rig for a repository: the one that is there, or a new one. */
   readonly rigFor: (repository: {
@@ -19,11 +21,17 @@ export interface ApiClient {
 }
 
 /** On one's own machine there is one user with one town. */
-const USER = "local";
-const TOWN = "local";
+export const USER = "local";
+export const TOWN = "local";
 const TIMEOUT_MS = 30_000;
 
-export function createApiClient(url: string, operatorToken: string): ApiClient {
+function refusal(request: string, response: Response, reason = "no reason given"): ApiError {
+  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const retryAfter_s = response.status === 429 ? Math.max(1, seconds || 0) : null;
+  return new ApiError(request, { status: response.status, reason, retryAfter_s });
+}
+
+export function createApiClient(url: string, operatorToken: string, user = USER): ApiClient {
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await fetch(`${url}${path}`, {
       method,
@@ -35,17 +43,16 @@ export function createApiClient(url: string, operatorToken: string): ApiClient {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const answer = (await response.json().catch(() => ({}))) as { success?: boolean; data?: T; error?: string };
-    if (!response.ok || answer.success !== true)
-      throw new StackError(
-        `${method} ${path} was answered with HTTP ${response.status}: ${answer.error ?? "no reason given"}`,
-      );
+    if (!response.ok || answer.success !== true) throw refusal(`${method} ${path}`, response, answer.error);
     return answer.data as T;
   }
 
   async function* lines(path: string): AsyncGenerator<string> {
     const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${operatorToken}` } });
-    if (!response.ok || response.body === null)
-      throw new StackError(`GET ${path} was answered with HTTP ${response.status}`);
+    if (!response.ok || response.body === null) {
+      const { error } = (await response.json().catch(() => ({}))) as { error?: string };
+      throw refusal(`GET ${path}`, response, error);
+    }
     let rest = "";
     for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
       const whole = (rest + chunk).split("\n");
@@ -59,14 +66,14 @@ export function createApiClient(url: string, operatorToken: string): ApiClient {
     call,
     lines,
     rigFor: async ({ name, gitUrl, defaultBranch, secrets = {} }) => {
-      const towns = await call<Town[]>("GET", `/api/users/${USER}/towns`);
+      const towns = await call<Town[]>("GET", `/api/users/${user}/towns`);
       const town =
         towns.find((town) => town.name === TOWN) ??
-        (await call<Town>("POST", `/api/users/${USER}/towns`, { name: TOWN }));
-      const rigs = await call<RigInfo[]>("GET", `/api/users/${USER}/towns/${town.id}/rigs`);
+        (await call<Town>("POST", `/api/users/${user}/towns`, { name: TOWN }));
+      const rigs = await call<RigInfo[]>("GET", `/api/users/${user}/towns/${town.id}/rigs`);
       const known = rigs.find((rig) => rig.git_url === gitUrl);
       if (known !== undefined) return { rig: known, isNew: false };
-      const rig = await call<RigInfo>("POST", `/api/users/${USER}/rigs`, {
+      const rig = await call<RigInfo>("POST", `/api/users/${user}/rigs`, {
         town_id: town.id,
         name,
         git_url: gitUrl,

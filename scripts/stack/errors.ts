@@ -6,4 +6,20 @@ export class StackError extends Error {
   }
 }
 
+/** What the API answered instead of what was asked for. */
+export class ApiError extends StackError {
+  readonly status: number;
+  /** The API's own sentence. */
+  readonly reason: string;
+  /** Of a 429: after how many seconds it may be asked again. */
+  readonly retryAfter_s: number | null;
+  constructor(request: string, of: Pick<ApiError, "status" | "reason" | "retryAfter_s">) {
+    super(`${request} was answered with HTTP ${of.status}: ${of.reason}`);
+    this.name = "ApiError";
+    this.status = of.status;
+    this.reason = of.reason;
+    this.retryAfter_s = of.retryAfter_s;
+  }
+}
+
 export { messageOf } from "../../src/events/message-of.ts";

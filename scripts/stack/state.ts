@@ -132,15 +132,18 @@ function livingHolder(dir: string): Holder | null {
 /** Where the operator's token is kept, for a `curl` that reads it from there. */
 export const tokenFileOf = (dir: string): string => path.join(dir, TOKEN);
 
+/** The Ticktown that runs on a state folder; null: none does. */
+export const holderOf = (dir: string): Holder | null => (existsSync(dir) ? livingHolder(dir) : null);
+
 /**
  * The Ticktown that runs on a state folder, and its operator's token.
  * @throws StackError when none does
  */
 export function runningOn(dir: string): { readonly url: string; readonly token: string } {
-  const holder = existsSync(dir) ? livingHolder(dir) : null;
+  const holder = holderOf(dir);
   if (holder === null)
     throw new StackError(
-      `no Ticktown runs on ${dir}. Start it with \`npm start\`, or name its state folder with --state`,
+      `no Ticktown runs on ${dir}. Start it with \`ticktown up\` (in a clone \`npm start\`), or name its state folder with --state`,
     );
   if (holder.url === null)
     throw new StackError(`the Ticktown on ${dir} (pid ${holder.pid}) is not up yet. Try again in a moment`);

@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PROJECT } from "../../scripts/stack/project.ts";
 import { startStack, type Stack } from "../../scripts/stack/stack.ts";
-import { nothingLeftIn, processesIn, run, temporaryDir, tokenIn } from "./support.ts";
+import { nothingLeftIn, processesIn, run, temporaryDir, ticktown, tokenIn } from "./support.ts";
 
 /**
  * A dev server has doors of its own beside those of the Worker that it runs: paths under /cdn-cgi/, and headers that change
@@ -170,13 +170,13 @@ test.each([
 );
 
 describe("an operator's tools", () => {
-  const tool = async (script: string, ...args: string[]) => {
-    const program = run(script, [...args, "--state", state]);
+  const tool = async (...args: string[]) => {
+    const program = ticktown([...args, "--state", state]);
     return { code: await program.exited, out: program.stdout().trim(), error: program.stderr() };
   };
 
   test("npm run open prints a link whose code is good once", async () => {
-    const { code, out } = await tool("open.ts");
+    const { code, out } = await tool("open");
     expect(code).toBe(0);
     const [address, fragment] = out.split("#code=");
     expect(address).toBe(`${stack.url}/`);
@@ -195,27 +195,30 @@ describe("an operator's tools", () => {
   });
 
   test("npm run token makes a token of a scope, lists it without its text, and revokes it", async () => {
-    const added = await tool("token.ts", "add", "a colleague", "--scope", "read");
+    const added = await tool("token", "add", "a colleague", "--scope", "read");
     expect(added.code, added.error).toBe(0);
     const as = async (method: string, target: string) =>
       Number((await answerTo(method, target, { authorization: `Bearer ${added.out}` })).split("\n")[0]);
     expect([await as("GET", "/api/users/local/towns"), await as("POST", "/api/maintenance/poke")]).toEqual([200, 403]);
 
-    const line = (await tool("token.ts", "list")).out.split("\n").find((text) => text.endsWith("a colleague")) ?? "";
+    const line = (await tool("token", "ls")).out.split("\n").find((text) => text.endsWith("a colleague")) ?? "";
     expect(line).toMatch(/^op-\S+ +read +\d{4}-\d\d-\d\d +live/);
     expect(line).not.toContain(added.out);
-    expect((await tool("token.ts", "revoke", line.split(" ")[0] ?? "")).code).toBe(0);
+    expect((await tool("token", "revoke", line.split(" ")[0] ?? "", "--yes")).code).toBe(0);
     expect(await as("GET", "/api/users/local/towns")).toBe(401);
   });
 
   test.each([
-    [["token.ts", "add"], 1, "add NAME"],
-    [["token.ts", "add", "x", "--scope", "everything"], 1, "scope"],
-    [["token.ts", "list", "--al"], 2, "--al"],
-    [["open.ts", "--state", "/nowhere"], 1, "no Ticktown runs on /nowhere"],
-    [["open.ts", "--url", "http://127.0.0.1:1"], 1, "TICKTOWN_OPERATOR_TOKEN"],
-  ])("what cannot work is said: %j", async ([script = "", ...args], code, text) => {
-    const program = run(script, args.includes("--state") ? args : [...args, "--state", state]);
+    [["token", "add"], 2, "missing required argument 'name'"],
+    [["token", "add", "x", "--scope", "everything"], 2, "scope"],
+    [["token", "ls", "--al"], 2, "--al"],
+    [["token", "revoke", "op-x"], 2, "--yes"],
+    [["open", "--state", "/nowhere"], 4, "no Ticktown runs on /nowhere"],
+    [["open", "--url", "http://127.0.0.1:1"], 5, "TICKTOWN_OPERATOR_TOKEN"],
+  ])("what cannot work is said: %j", async (args, code, text) => {
+    const program = ticktown(args.includes("--state") ? args : [...args, "--state", state], {
+      XDG_CONFIG_HOME: path.join(dir, "nobody's"),
+    });
     expect(await program.exited).toBe(code);
     expect(program.stderr()).toContain(text);
   });

@@ -39,6 +39,10 @@ export function run(script: string, args: readonly string[], env: Record<string,
   return runCommand(process.execPath, [path.join(PROJECT, "scripts", script), ...args], env);
 }
 
+/** The command line, as it is typed in the project's folder. */
+export const ticktown = (args: readonly string[], env: Record<string, string> = {}): Program =>
+  runCommand(process.execPath, [path.join(PROJECT, "cli", "main.ts"), ...args], env);
+
 /** What a test that failed left running ends with the test's process, in its own order. */
 const running = new Set<ChildProcess>();
 process.once("exit", () => running.forEach((child) => child.kill("SIGTERM")));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 const TESTS = [
   "test/unit/incidents",
+  "test/unit/cli",
   "test/container",
   "test/container/door",
   "test/container/drivers",

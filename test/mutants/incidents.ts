@@ -6,6 +6,7 @@
 
 import { AGENT_DOOR_MUTANTS } from "./agent-door.ts";
 import { BOX_MUTANTS } from "./box.ts";
+import { CLI_MUTANTS } from "./cli.ts";
 import { CLOUD_MUTANTS } from "./cloud.ts";
 import { DOOR_MUTANTS } from "./door.ts";
 import { ENDS_MUTANTS } from "./ends.ts";
@@ -237,6 +238,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...QUEUE_MUTANTS,
   ...GATE_MUTANTS,
   ...PLAIN_MUTANTS,
+  ...CLI_MUTANTS,
   ...TALK_MUTANTS,
   ...TRAIN_MUTANTS,
   ...VERIFY_MUTANTS,

@@ -9,7 +9,7 @@ const root = path.join(import.meta.dirname, "../..");
 const MOST_LINES = 400;
 const MOST_TERNARIES = 2;
 
-const FOLDERS = ["src", "container", "scripts", "bench", "dashboard", "test"];
+const FOLDERS = ["src", "cli", "container", "scripts", "bench", "dashboard", "test"];
 
 const filesOf = (...endings: string[]): string[] =>
   FOLDERS.flatMap((folder) =>

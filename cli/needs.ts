@@ -1,0 +1,134 @@
+/** Who needs a person, over all rigs, and what a person can do about it. */
+import type * as z from "zod";
+import type { RigInfo } from "../scripts/stack/api-client.ts";
+import type { Needs, WireNeed } from "../src/wire/needs.ts";
+import type { Context } from "./context.ts";
+import { Failure } from "./exits.ts";
+import { rigPath } from "./find.ts";
+import { type Candidate, pick } from "./pick.ts";
+import { oneLine } from "./text.ts";
+
+export type Need = z.infer<typeof WireNeed>;
+export interface Needed {
+  readonly rig: RigInfo;
+  readonly need: Need;
+}
+
+const LEVELS = { now: 0, soon: 1, know: 2 } as const;
+
+/** Of the rigs that may be meant; most urgent first, and of the same level the oldest. */
+export async function allNeeds({ api, find }: Pick<Context, "api" | "find">): Promise<Needed[]> {
+  const lists = await Promise.all(
+    (await find.rigs()).map(async (rig) => {
+      const { needs } = await api.call<z.infer<typeof Needs>>("GET", rigPath(rig, "/needs"));
+      return needs.map((need) => ({ rig, need }));
+    }),
+  );
+  const age = ({ need }: Needed): number => (need.since === null ? Number.POSITIVE_INFINITY : Date.parse(need.since));
+  return lists.flat().toSorted((a, b) => LEVELS[a.need.level] - LEVELS[b.need.level] || age(a) - age(b));
+}
+
+/** An agent that waits for words: `answer` lets it go on. */
+const ANSWERED: ReadonlySet<Need["code"]> = new Set([
+  "question",
+  "permission",
+  "over_budget",
+  "not_authorized",
+  "agent_rests",
+  "hand_in_refused",
+]);
+export const isAnswered = ({ code, agents }: Need): boolean => ANSWERED.has(code) && agents.length > 0;
+
+export interface Choice {
+  /** Null: what is said is its label. */
+  readonly id: string | null;
+  readonly label: string;
+}
+
+/** What may be chosen instead of words. */
+export const choicesOf = ({ ask, escalations }: Need): readonly Choice[] =>
+  ask === null ? (escalations[0]?.options ?? []).map((label) => ({ id: null, label })) : ask.options;
+
+const YES = [/^allow$/i, /^(allow|accept|approve|yes)\b(?!.*always)/i, /^(allow|accept|approve|yes)/i];
+const NO = [/^deny$/i, /^(deny|reject|refuse|no)\b(?!.*always)/i, /^(deny|reject|refuse|no)/i];
+
+/** The option that lets a permission prompt go on, or that does not: for once rather than for ever. */
+export function verdictOf(need: Need, allows: boolean): Choice | undefined {
+  for (const pattern of allows ? YES : NO)
+    for (const choice of choicesOf(need))
+      if (pattern.test(choice.id ?? "") || pattern.test(choice.label)) return choice;
+  return undefined;
+}
+
+/** What is shown of a need below its title: the question in full, the command, what may be chosen. */
+export function detailsOf(need: Need): string[] {
+  const { ask, prompt, escalations, text } = need;
+  const asked = ask ?? prompt;
+  const question = need.code === "question" ? (ask?.text ?? escalations[0]?.body ?? "") : (asked?.text ?? "");
+  const command = asked?.command ?? null;
+  const choices = choicesOf(need);
+  return [
+    ...(question === "" ? [text] : question.split("\n")),
+    ...(command === null ? [] : command.split("\n").map((line) => `$ ${line}`)),
+    ...(choices.length === 0
+      ? []
+      : [
+          `choose: ${choices.map(({ id, label }) => (id === null || id === label ? label : `${label} (${id})`)).join(" | ")}`,
+        ]),
+  ].filter((line) => line.trim() !== "");
+}
+
+const quote = (text: string): string => `"${oneLine(text).replaceAll(/["\\$`]/g, "\\$&")}"`;
+
+/** The commands that settle it, as they would be typed. */
+export function commandsFor({ need }: Needed): string[] {
+  const bead = need.beads[0]?.title;
+  const who = bead === undefined ? (need.agents[0]?.name ?? "") : quote(bead);
+  switch (need.code) {
+    case "permission":
+      return [`allow ${who}`, `deny ${who}`];
+    case "question":
+    case "over_budget":
+    case "not_authorized":
+      return [`answer ${who} TEXT`];
+    case "hand_in_refused":
+      return [`decide ${who} send_back|no_change|as_is`];
+    case "failed":
+      return need.count > 1 ? ["retry --all --dry-run", `show ${who}`] : [`retry ${who}`, `show ${who}`];
+    case "escalation":
+    case "settled_itself":
+      return [`settle ${quote(need.escalations[0]?.title ?? "")}`];
+    case "approval":
+      return [`approve ${who}`];
+    case "review_held":
+      return [`release ${who}`];
+    case "queue_parked":
+    case "target_red":
+    case "no_trains":
+    case "queue_waits":
+      return ["queue resume"];
+    case "paused":
+    case "draining":
+      return ["resume"];
+    default:
+      return who === "" ? [] : [`why ${who}`];
+  }
+}
+
+/** The need that is meant by an agent's name, a bead's title, or an id. @throws Failure when there is none, or several */
+export function needOf(text: string, needs: readonly Needed[], what: string): Needed {
+  const ofNeed = ({ need, rig }: Needed, n: number): (Candidate & { n: number })[] =>
+    [...need.agents.map(({ id, name }) => ({ id, title: name })), ...need.beads, ...need.escalations].map(
+      ({ id, title }) => ({
+        id,
+        title,
+        n,
+        note: rig.name,
+      }),
+    );
+  const candidates = needs.flatMap(ofNeed);
+  if (candidates.length === 0) throw new Failure("unknown", `${what}: there is none`);
+  const found = needs[pick(what, text, candidates).n];
+  if (found === undefined) throw new Failure("unknown", `${what}: there is none`);
+  return found;
+}

@@ -1,0 +1,152 @@
+/** Verbs about agents and what they print. */
+import type { Agent, RigInfo } from "../../scripts/stack/api-client.ts";
+import type { Attempt } from "../../src/wire/attempts.ts";
+import type { AgentEvents, StreamTicket } from "../../src/wire/container.ts";
+import type { Context } from "../context.ts";
+import { Failure } from "../exits.ts";
+import { follow, lineOf, type Printed } from "../follow.ts";
+import { rigPath } from "../find.ts";
+import { ago, columns, oneLine, printable } from "../text.ts";
+import { verb } from "../verb.ts";
+
+const AGENT = { about: "its name, the title of its bead, or the beginning of an id" } as const;
+
+export const agents = verb({
+  name: "agents",
+  about: "the agents: what each one does",
+  effect: "reads",
+  args: {},
+  options: {},
+  run: async (_, { find, now }) => {
+    const found = await Promise.all(
+      (await find.rigs()).map(async (rig) => {
+        const [agents, beads] = await Promise.all([
+          find.agents(rig),
+          find.beads(rig, "&type=issue&status=in_progress"),
+        ]);
+        const titles = new Map(beads.map(({ id, title }) => [id, title]));
+        return agents.map((it) => ({ rig, it, on: titles.get(it.current_hook_bead_id ?? "") ?? "" }));
+      }),
+    );
+    const rows = found.flat();
+    return {
+      data: rows.map(({ rig, it }) => ({ ...it, rig: rig.id })),
+      text: columns(
+        rows.map(({ rig, it, on }) => [
+          it.name,
+          ...(found.length > 1 ? [rig.name] : []),
+          it.status,
+          ago(it.last_activity_at, now()),
+          [on, it.status_line ?? ""].filter(Boolean).join(": "),
+        ]),
+        "no agents yet: they come with the first bead",
+      ),
+    };
+  },
+});
+
+const containerPath = ({ town_id }: RigInfo, { id }: Pick<Agent, "id">, rest: string): string =>
+  `/api/towns/${encodeURIComponent(town_id)}/container/agents/${encodeURIComponent(id)}/${rest}`;
+
+/** What is printed now; where no process is there any more, what the last attempts at its bead printed at their end. */
+async function printed(rig: RigInfo, agent: Agent, after: number, { api }: Context): Promise<Printed[]> {
+  const path = containerPath(rig, agent, `events?after=${after}`);
+  return (await api.call<AgentEvents>("GET", path)).events.map(({ id, type, data }) => ({ id, type, data }));
+}
+
+const WORKS: ReadonlySet<string> = new Set(["working", "blocked", "restarting"]);
+
+export const logs = verb({
+  name: "logs",
+  about: "what an agent printed; with -f, also what it prints from now on",
+  more: "Of a bead that no agent has any more, the end of what each attempt printed.",
+  effect: "reads",
+  examples: [`logs "Fix the login"`, "logs -f polecat-2"],
+  args: { what: AGENT },
+  options: {
+    follow: { type: "flag", about: "go on until its process ends, or Ctrl-C", short: "f" },
+    lines: { type: "number", about: "only the last of them", value: "N", short: "n" },
+  },
+  run: async ({ what, follow: goesOn, lines: most }, context) => {
+    const found = await context.find.agentOf(what).catch((error: unknown) => {
+      if (error instanceof Failure && error.exit === "unknown" && !goesOn) return null;
+      throw error;
+    });
+    if (found === null) return attemptsOf(what, context);
+    const { rig, it: agent } = found;
+    const events = await printed(rig, agent, 0, context).catch((error: unknown) => {
+      // A container that was started again knows nothing of it.
+      if (error instanceof Failure && error.exit === "unknown" && !goesOn) return [];
+      throw error;
+    });
+    const shown = most === undefined ? events : events.slice(-most);
+    const text = shown
+      .map(lineOf)
+      .filter((line) => line !== null)
+      .join("\n");
+    if (!goesOn) return events.length === 0 ? attemptsOf(what, context) : { data: shown, text };
+    const { json } = context.globals;
+    const print = (event: Printed): void => {
+      const line = json === true ? JSON.stringify(event) : lineOf(event);
+      if (line !== null) context.out(line);
+    };
+    shown.forEach(print);
+    await follow({
+      after: events.at(-1)?.id ?? 0,
+      print,
+      signal: context.signal,
+      open: async (after) => {
+        const { ticket } = await context.api.call<StreamTicket>("POST", containerPath(rig, agent, "stream-ticket"), {});
+        const search = new URLSearchParams({ ticket, after: String(after) });
+        return `${context.where().url.replace(/^http/, "ws")}${containerPath(rig, agent, `stream?${search}`)}`;
+      },
+      isAlive: async () => {
+        const now = await context.api.call<Agent>("GET", rigPath(rig, `/agents/${encodeURIComponent(agent.id)}`));
+        return WORKS.has(now.status) && now.current_hook_bead_id === agent.current_hook_bead_id;
+      },
+    });
+    return { data: null, text: "" };
+  },
+});
+
+async function attemptsOf(what: string, { find, api, now }: Context) {
+  const { rig, it: bead } = await find.bead(what);
+  const attempts = await api.call<Attempt[]>("GET", rigPath(rig, `/beads/${encodeURIComponent(bead.id)}/attempts`));
+  const text = attempts.map(({ ended_at, status, reason, tail }) =>
+    [`-- ${status}, ${oneLine(reason)} (${ago(ended_at, now())})`, printable(tail).trimEnd()].join("\n"),
+  );
+  return {
+    data: attempts,
+    text: text.length === 0 ? `nothing was printed for "${oneLine(bead.title)}" so far` : text.join("\n"),
+  };
+}
+
+export const message = verb({
+  name: "message",
+  about: "say something to an agent while it works",
+  effect: "changes",
+  args: { what: AGENT, words: { about: "what is said", many: true } },
+  options: {},
+  run: async ({ what, words }, { find, api }) => {
+    const { rig, it } = await find.agentOf(what);
+    const sent = await api.call("POST", containerPath(rig, it, "message"), { prompt: words.join(" ") });
+    return { data: sent, text: `${oneLine(it.name)} was told` };
+  },
+});
+
+export const stop = verb({
+  name: "stop",
+  about: "take the bead away from an agent: its process is stopped, and the bead waits for another try",
+  more: "With --hold the rig is paused first, so that nobody begins on it at once.",
+  effect: "changes",
+  args: { what: AGENT },
+  options: { hold: { type: "flag", about: "pause the rig first" } },
+  run: async ({ what, hold }, { find, api }) => {
+    const { rig, it } = await find.agentOf(what);
+    if (hold) await api.call("POST", rigPath(rig, "/pause"));
+    const done = await api.call("DELETE", rigPath(rig, `/agents/${encodeURIComponent(it.id)}/hook`));
+    return { data: done, text: `${oneLine(it.name)} is asked to stop${hold ? `, and ${rig.name} is paused` : ""}` };
+  },
+});
+
+export const AGENTS = [agents, logs, message, stop];

@@ -1,0 +1,231 @@
+/** A day's work at the command line, on a whole Ticktown: no curl, no whole id, one command for one question. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { run as runCommandLine } from "../../cli/run.ts";
+import type { Agent, Bead } from "../../scripts/stack/api-client.ts";
+import { makeRepository, type DemoRepository } from "../../scripts/stack/demo/repository.ts";
+import { DEMO_AGENT, type Stack, startStack } from "../../scripts/stack/stack.ts";
+import { nothingLeftIn, temporaryDir, ticktown, until } from "./support.ts";
+
+const dir = temporaryDir();
+const state = path.join(dir, ".ticktown");
+const home = path.join(dir, "home");
+let stack: Stack;
+let repository: DemoRepository;
+
+beforeAll(async () => {
+  mkdirSync(home);
+  repository = makeRepository(dir);
+  stack = await startStack({
+    port: 0,
+    stateDir: state,
+    containerUrl: null,
+    agentCommand: DEMO_AGENT,
+    environment: process.env,
+    say: () => {},
+  });
+});
+afterAll(async () => {
+  await stack.stop();
+  expect(await nothingLeftIn(dir)).toEqual([]);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly told: string;
+}
+
+/** As it is typed in the folder beside the state folder. */
+async function typed(
+  args: readonly string[],
+  { stdin = "", answer = null as string | null, env = {} } = {},
+): Promise<Said> {
+  const [out, told]: [string[], string[]] = [[], []];
+  const code = await runCommandLine(args, "0", {
+    env: { PATH: process.env["PATH"], HOME: home, ...env },
+    cwd: dir,
+    now: () => Date.now(),
+    say: (line) => void told.push(line),
+    out: (line) => void out.push(line),
+    stdin: async () => stdin,
+    ask:
+      answer === null
+        ? null
+        : async (question) => {
+            told.push(question);
+            return answer;
+          },
+    signal: new AbortController().signal,
+  });
+  return { code, out: out.join("\n"), told: told.join("\n") };
+}
+const does = async (...args: string[]): Promise<string> => {
+  const { code, out, told } = await typed(args);
+  expect(code, `${args.join(" ")}: ${told}`).toBe(0);
+  return out;
+};
+const json = async <T>(...args: string[]): Promise<T> => JSON.parse(await does(...args, "--json")) as T;
+const statusOf = async (title: string): Promise<string> => (await json<Bead>("show", title)).status;
+
+test("a rig is added by the path of its repository, found again, and set", async () => {
+  expect(await does("ls")).toContain("nothing");
+  const none = await typed(["sling", "too early"]);
+  expect([none.code, none.told]).toEqual([
+    3,
+    "ticktown: there is no rig yet: `ticktown rig add PATH_OR_URL` makes one",
+  ]);
+  expect(await does("rig", "add", "origin.git")).toMatch(/^origin is new: .*origin\.git, work is merged into main$/);
+  expect(await does("rig", "add", "origin.git")).toContain("was here already");
+  expect(await does("rig", "settings", "capacity=3", "backoff_base_ms=0")).toBe(
+    "backoff_base_ms  0\ncapacity         3",
+  );
+  expect((await typed(["rig", "settings", "capacity=many"])).code).toBe(1);
+  expect(await does("rig", "ls")).toContain("origin");
+  const secret = await typed(["rig", "secrets", "MODEL_KEY"], { stdin: "sk-very-secret\n" });
+  expect(secret).toEqual({ code: 0, out: "origin has MODEL_KEY", told: "" });
+  expect((await typed(["rig", "secrets", "MODEL_KEY"])).code).toBe(2);
+});
+
+test("work is slung in one go, waited for, and looked at by its title", async () => {
+  const done = await typed(["sling", "Say hello", "--body", "steps: 1\nstep_ms: 0", "--wait"]);
+  expect(done.code, done.told).toBe(0);
+  expect(done.told).toContain("closed: Say hello");
+  expect(repository.git("log", "--format=%s", "main")).toContain("Say hello");
+  expect(await does("show", "say hello")).toMatch(/^Say hello\nbead-\S+ in origin: closed, medium priority/);
+  const [{ id } = { id: "" }] = await json<Bead[]>("ls", "--all");
+  expect(await does("why", id.slice("bead-".length, "bead-".length + 8))).not.toBe("");
+  expect(await does("verify")).toContain("origin");
+});
+
+test("a chain in a file begins one after the other, and a list of JSON lines says who waits for whom", async () => {
+  const file = path.join(dir, "chain.jsonl");
+  const lines = [
+    { title: "First of three", body: "steps: 1\nstep_ms: 0" },
+    { title: "Second of three", body: "steps: 1\nstep_ms: 0", after: "First of three" },
+    { title: "Third of three", body: "steps: 1\nstep_ms: 0", after: ["Second of three", "Say hello"] },
+  ];
+  writeFileSync(file, lines.map((line) => JSON.stringify(line)).join("\n"));
+  const { code, out, told } = await typed(["sling", "--file", "chain.jsonl", "--wait", "--json"]);
+  expect(code, told).toBe(0);
+  const { beads } = JSON.parse(out) as { beads: Bead[] };
+  const closed = beads.map(({ closed_at }) => Date.parse(closed_at ?? ""));
+  expect(closed).toEqual(closed.toSorted((a, b) => a - b));
+  expect(beads.map(({ status }) => status)).toEqual(["closed", "closed", "closed"]);
+  const wrong = await typed(["sling", "--file", "-"], { stdin: '{"title":"a"}\n{"titel":"b"}' });
+  expect([wrong.code, wrong.told]).toEqual([2, expect.stringContaining("-, line 2: ")]);
+  expect(await does("ls", "--all")).not.toContain("titel");
+});
+
+test("a question is listed with its words and the command that answers it; that command is one", async () => {
+  await does("sling", "Paint it", "--body", "steps: 2\nstep_ms: 0\nhelp: Red or blue?");
+  const shown = await until("the question", async () => {
+    const text = await does("needs");
+    return text.includes("Red or blue?") ? text : null;
+  });
+  expect(shown).toContain('> ticktown answer "Paint it" TEXT');
+  expect(await does("agents")).toMatch(/polecat-\d+ +blocked .*Paint it/);
+  const silent = await typed(["answer", "Paint it"]);
+  expect([silent.code, silent.told]).toEqual([2, "ticktown: say the answer: words, or --option"]);
+  const asked = await typed(["answer", "paint"], { answer: "Red, of course" });
+  expect(asked.code, asked.told).toBe(0);
+  expect(asked.told).toContain("Red or blue?");
+  await until("it is merged", async () => (await statusOf("Paint it")) === "closed");
+  expect(await does("needs")).toBe("nobody is needed");
+  expect((await typed(["answer", "Paint it", "Blue"])).code).toBe(3);
+});
+
+test("a permission is allowed by the title of its bead, and what it prints is followed to its end", async () => {
+  await does("sling", "Clean up", "--body", "steps: 3\nstep_ms: 0\nhang: true");
+  const agent = await until("an agent that works", async () => {
+    const found = (await json<Agent[]>("agents")).find(
+      ({ status, current_hook_bead_id }) => status === "working" && current_hook_bead_id !== null,
+    );
+    return found ?? null;
+  });
+  await until("it hangs", async () => (await typed(["logs", "Clean up"])).out.includes("hanging as asked"));
+  const rigs = await json<{ id: string }[]>("rig", "ls");
+  const ask = { ask_id: "1", kind: "permission", text: "May I?", command: "rm -rf build", options: [] };
+  await stack.api.call("POST", `/api/rigs/${rigs[0]?.id}/agents/${agent.id}/asked`, ask);
+  const shown = await does("needs");
+  expect(shown).toContain("$ rm -rf build");
+  expect(shown).toContain('> ticktown allow "Clean up"');
+  // As many processes as there are things to see: one that follows, ended by Ctrl-C.
+  const follower = ticktown(["logs", "-f", "Clean up", "--state", state]);
+  await until("its output", () => follower.stdout().includes("hanging as asked"));
+  await does("deny", "Clean up");
+  expect(await does("message", "Clean up", "go", "on")).toContain("was told");
+  expect(await follower.exited, follower.stderr()).toBe(0);
+  expect(follower.stdout()).toContain("hanging as asked");
+  await until("it is merged", async () => (await statusOf("Clean up")) === "closed");
+});
+
+test("what hangs is followed until Ctrl-C, and cancelled only when that is said twice", async () => {
+  await does("sling", "Tidy up", "--body", "steps: 3\nstep_ms: 0\nhang: true");
+  await until("it hangs", async () => (await typed(["logs", "Tidy up"])).out.includes("hanging as asked"));
+  const follower = ticktown(["logs", "-f", "Tidy up", "--state", state]);
+  await until("its output", () => follower.stdout().includes("hanging as asked"));
+  follower.process.kill("SIGINT");
+  expect(await follower.exited).toBe(130);
+
+  const unsaid = await typed(["cancel", "Tidy up"]);
+  expect([unsaid.code, unsaid.told]).toEqual([2, expect.stringContaining("--yes")]);
+  expect((await typed(["cancel", "Tidy up"], { answer: "n" })).code).toBe(2);
+  expect((await typed(["cancel", "Tidy up", "--yes"])).code).toBe(0);
+  await until("it is stopped", async () => (await statusOf("Tidy up")) === "failed");
+});
+
+test("what failed for one cause is tried again with one command, of which there is a preview", async () => {
+  await does("rig", "settings", "max_attempts=1");
+  await does("sling", "Fail a", "Fail b", "--body", "fail: 1\nsteps: 1\nstep_ms: 0");
+  const find = async (status: string) =>
+    (await json<Bead[]>("ls", "--all")).filter((bead) => bead.title.startsWith("Fail ") && bead.status === status);
+  await until("both have failed", async () => (await find("failed")).length === 2);
+  expect(await does("logs", "Fail a")).toContain("failing as asked");
+  const preview = await does("retry", "--all", "--dry-run");
+  expect(preview).toContain("Fail a");
+  expect(preview).not.toContain("Tidy up");
+  expect(await find("failed")).toHaveLength(2);
+  expect((await typed(["retry", "--all", "--cause", "no such words"])).code).toBe(3);
+  await does("retry", "--all", "--cause", "exit 1");
+  await until("both are merged", async () => (await find("closed")).length === 2);
+});
+
+test("a rig rests and goes on, its queue is shown, its journal is exported, replayed and verified", async () => {
+  expect(await does("pause")).toBe("origin dispatches nothing new");
+  expect(await does("status")).toContain("origin: paused");
+  await does("sling", "Later", "--body", "steps: 1\nstep_ms: 0");
+  expect(await does("why", "Later")).toContain("paused");
+  expect(await does("resume", "--all")).toBe("origin dispatches again");
+  await until("it is merged", async () => (await statusOf("Later")) === "closed");
+  expect(await does("queue")).toContain("origin: ");
+  await does("rig", "export", "-o", "origin.journal.ndjson");
+  expect(await does("replay", "origin.journal.ndjson")).toContain("no divergence");
+  expect(await does("replay")).toContain("no divergence");
+  expect(await does("verify", "origin.git", "origin.journal.ndjson")).toContain("main");
+});
+
+test("a colleague logs in with a link, sees what a token of its scope may see, and is told what it may not", async () => {
+  const link = await does("open");
+  const elsewhere = { HOME: path.join(dir, "colleague") };
+  const none = await typed(["ls", "--url", stack.url], { env: elsewhere });
+  expect([none.code, none.told]).toEqual([5, expect.stringContaining("ticktown login")]);
+  expect((await typed(["login", link], { env: elsewhere })).code).toBe(0);
+  expect((await typed(["ls", "--url", stack.url], { env: elsewhere })).out).toContain("Later");
+  const reader = await does("token", "add", "a reader", "--scope", "read");
+  const asReader = { TICKTOWN_URL: stack.url, TICKTOWN_OPERATOR_TOKEN: reader };
+  expect((await typed(["status"], { env: asReader })).code).toBe(0);
+  const refused = await typed(["pause", "--json"], { env: asReader });
+  expect([refused.code, JSON.parse(refused.told)]).toEqual([5, { error: expect.stringContaining("operate"), exit: 5 }]);
+  const gone = await typed(["ls"], { env: { TICKTOWN_URL: "http://127.0.0.1:1", TICKTOWN_OPERATOR_TOKEN: "x" } });
+  expect([gone.code, gone.told]).toEqual([4, expect.stringContaining("http://127.0.0.1:1 does not answer")]);
+});
+
+test("what may be several is none: nothing is done, and they are listed", async () => {
+  const { code, told } = await typed(["cancel", "of three", "--yes"]);
+  expect(code).toBe(3);
+  expect(told).toMatch(/may be 3 beads; say which by the beginning of its id:\n {2}[0-9a-f]{8}/);
+  expect((await typed(["rig", "rm", "orig", "--yes"])).code).toBe(3);
+});

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `ticktown`: the command line of this project. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -51,7 +50,7 @@ function worldHere(args: readonly string[]): World {
   return {
     env: process.env,
     // npm changes to the project's folder and says here where it was called.
-    cwd: process.env["npm_lifecycle_event"] === undefined ? process.cwd() : (process.env["INIT_CWD"] ?? process.cwd()),
+    cwd: process.env["INIT_CWD"] ?? process.cwd(),
     now: () => Date.now(),
     say: (line) => void process.stderr.write(`${line}\n`),
     out: (text) => void process.stdout.write(`${text}\n`),
@@ -68,5 +67,3 @@ export async function main(args: readonly string[]): Promise<never> {
   const { version } = JSON.parse(readFileSync(path.join(PROJECT, "package.json"), "utf8")) as { version: string };
   process.exit(await run(args, version, worldHere(args)));
 }
-
-if (import.meta.main) await main(process.argv.slice(2));

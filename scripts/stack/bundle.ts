@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
 import { StackError } from "./errors.ts";
-import { PROJECT } from "./project.ts";
+import { BUILT, PROJECT } from "./project.ts";
 
 const SOURCES = ["src", "wrangler.toml", "package-lock.json"];
 const BUILD_TIMEOUT_MS = 120_000;
@@ -30,6 +30,10 @@ export interface Bundle {
  * @throws StackError when the pages are not built, or the Worker cannot be
  */
 export function bundleOfWorker(say: (line: string) => void): Bundle {
+  if (BUILT !== null) {
+    const { compatibilityDate } = JSON.parse(readFileSync(BUILT.about, "utf8")) as Pick<Bundle, "compatibilityDate">;
+    return { file: BUILT.worker, compatibilityDate, pages: BUILT.pages };
+  }
   const pages = path.join(PROJECT, "dist", "dashboard");
   if (!existsSync(path.join(pages, "index.html")))
     throw new StackError(

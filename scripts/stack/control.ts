@@ -11,7 +11,7 @@ import { Health } from "../../src/wire/container.ts";
 import { signalGroup, startTimeOf } from "../../container/processes/groups.ts";
 import { type Child, startChild } from "./children.ts";
 import { StackError } from "./errors.ts";
-import { PROJECT } from "./project.ts";
+import { PROJECT, programFile } from "./project.ts";
 import type { State } from "./state.ts";
 import { supervise } from "./supervise.ts";
 
@@ -84,7 +84,7 @@ async function launch(
   const child = await startChild(state, {
     name: "control",
     command: process.execPath,
-    args: [path.join(PROJECT, "container", "main.ts")],
+    args: [programFile("container/main")],
     cwd: PROJECT,
     env: {
       ...environment,

@@ -11,6 +11,7 @@ import { checksOf } from "./named-checks.ts";
 import { tellNews } from "./news.ts";
 import { inspectRepository, type Repository } from "./repository.ts";
 import { linkToBoard } from "./link.ts";
+import { called } from "./project.ts";
 import { quoted } from "./quoted.ts";
 import { askedToStop } from "./signals.ts";
 import { DEMO_AGENT, type Stack, type StackOptions, startStack } from "./stack.ts";
@@ -133,7 +134,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     const link = await linkToBoard(stack).catch(
       (error: unknown) => `${stack.url} (without a code: ${messageOf(error)})`,
     );
-    say(`the board; this link is good once and for five minutes, \`npm run open\` makes another:\n  ${link}`);
+    say(`the board; this link is good once and for five minutes, \`${called("open")}\` makes another:\n  ${link}`);
     say(`state in ${options.stateDir}, logs in ${stack.logs}`);
     process.stdout.write(`ready ${stack.url}\n`);
     const end = await Promise.race([asked, stack.failed]);
@@ -175,7 +176,7 @@ async function introduce(
   if (agent === null && containerUrl === null)
     say("agents are the demo agent, which only writes lines into work/; give your own with --agent");
   say(
-    `sling the first bead:\n  curl -H "Authorization: Bearer $(cat ${quoted(stack.tokenFile)})" -H 'content-type: application/json' ${stack.url}/api/rigs/${rig.id}/sling -d '{"title":"Say hello","body":"Write a greeting into HELLO.md"}'`,
+    `sling the first bead:\n  ${called("sling")} "Say hello" --body "Write a greeting into HELLO.md"\nor, as any program would:\n  curl -H "Authorization: Bearer $(cat ${quoted(stack.tokenFile)})" -H 'content-type: application/json' ${stack.url}/api/rigs/${rig.id}/sling -d '{"title":"Say hello","body":"Write a greeting into HELLO.md"}'`,
   );
 }
 

@@ -1,18 +1,17 @@
 /** A whole Ticktown on this machine: the control server, and the Worker that talks to it. */
-import path from "node:path";
 import { type ApiClient, createApiClient } from "./api-client.ts";
 import { endLeftovers } from "./children.ts";
 import { type Control, killAgents, startControl } from "./control.ts";
 import { StackError } from "./errors.ts";
 import { freePort, isFree, LOOPBACK } from "./ports.ts";
-import { PROJECT } from "./project.ts";
+import { programFile } from "./project.ts";
 import { quoted } from "./quoted.ts";
 import { keepToken, openState, type State, tokenFileOf } from "./state.ts";
 import { supervise } from "./supervise.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
 /** A program that behaves like a coding agent, for when no other is given. */
-export const DEMO_AGENT = `${quoted(process.execPath)} ${quoted(path.join(PROJECT, "container", "demo-agent.ts"))}`;
+export const DEMO_AGENT = `${quoted(process.execPath)} ${quoted(programFile("container/demo-agent"))}`;
 
 export interface StackOptions {
   /** 0 takes a free one. */

@@ -8,7 +8,7 @@ import { bundleOfWorker } from "./bundle.ts";
 import { type Child, startChild } from "./children.ts";
 import { StackError } from "./errors.ts";
 import { LOOPBACK } from "./ports.ts";
-import { PROJECT } from "./project.ts";
+import { BUILT, PROJECT } from "./project.ts";
 import type { State } from "./state.ts";
 import { workerdConfig } from "./workerd-config.ts";
 
@@ -93,10 +93,14 @@ export async function startWorker(state: State, options: WorkerOptions): Promise
  */
 export const serveArguments = (config: string): string[] => ["serve", "--control-fd=1", config];
 
-/** The one that wrangler brings; the program itself and not the script around it, which would stand between us and its end. */
+/**
+ * The one that wrangler brings, or in the package its own; the program itself and not the script around it, which would stand between
+ * us and its end.
+ */
 export function workerd(): string {
-  const ofWrangler = createRequire(createRequire(import.meta.url).resolve("wrangler/package.json"));
-  return (ofWrangler("workerd") as { default: string }).default;
+  const own = createRequire(import.meta.url);
+  const from = BUILT === null ? createRequire(own.resolve("wrangler/package.json")) : own;
+  return (from("workerd") as { default: string }).default;
 }
 
 async function answers(url: string): Promise<string> {

@@ -41,7 +41,7 @@ export function run(script: string, args: readonly string[], env: Record<string,
 
 /** The command line, as it is typed in the project's folder. */
 export const ticktown = (args: readonly string[], env: Record<string, string> = {}): Program =>
-  runCommand(process.execPath, [path.join(PROJECT, "cli", "main.ts"), ...args], env);
+  runCommand(process.execPath, [path.join(PROJECT, "cli", "ticktown.ts"), ...args], env);
 
 /** What a test that failed left running ends with the test's process, in its own order. */
 const running = new Set<ChildProcess>();

@@ -93,6 +93,9 @@ export function makeFolder(): string {
   mkdirSync(folder, { recursive: true });
   const tsc = path.join(PROJECT, "node_modules", ".bin", "tsc");
   execFileSync(tsc, ["-p", "tsconfig.package.json"], { cwd: PROJECT, stdio: ["ignore", 2, 2] });
+  // What is JavaScript already.
+  for (const file of sourcesIn(PROJECT, "container").filter((name) => name.endsWith(".mjs")))
+    cpSync(path.join(PROJECT, file), path.join(folder, file));
   const manifest = json<Manifest>(path.join(PROJECT, "package.json"));
   const dependencies = dependenciesOf(folder, manifest);
   const { file, compatibilityDate, pages } = bundleOfWorker(say);

@@ -185,12 +185,18 @@ export const doctor = verb({
   effect: "reads",
   isLocal: true,
   args: {},
-  options: { 
+  options: {
     agent: { type: "text", about: "look for this one only, as `up --agent` takes it", value: "NAME" },
     container: { type: "text", about: "look also at this control server, as `up --container` takes it", value: "URL" },
   },
   run: async ({ agent, container = null }, { env, cwd, globals }) => {
-    const findings = await examine({ env, stateDir: stateFolder(globals.state, cwd), agent: agent ?? null, container, from: cwd });
+    const findings = await examine({
+      env,
+      stateDir: stateFolder(globals.state, cwd),
+      agent: agent ?? null,
+      container,
+      from: cwd,
+    });
     const isMissing = findings.some(({ level }) => level === "missing");
     return { data: findings, text: findings.map(lineOf).join("\n"), exit: isMissing ? 1 : 0 };
   },

@@ -1,6 +1,5 @@
 /** The control server on this machine, started again whenever it ends by itself. */
 import { request } from "node:http";
-import path from "node:path";
 import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readJsonDir } from "../../container/files.ts";

@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PROJECT } from "../../scripts/stack/project.ts";
 import { startStack, type Stack } from "../../scripts/stack/stack.ts";
-import { nothingLeftIn, processesIn, run, temporaryDir, ticktown, tokenIn } from "./support.ts";
+import { nothingLeftIn, processesIn, temporaryDir, ticktown, tokenIn } from "./support.ts";
 
 /**
  * A dev server has doors of its own beside those of the Worker that it runs: paths under /cdn-cgi/, and headers that change

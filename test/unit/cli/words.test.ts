@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { follow, lineOf, type Printed } from "../../../cli/follow.ts";
 import { choicesOf, commandsFor, detailsOf, type Need, needOf, verdictOf } from "../../../cli/needs.ts";

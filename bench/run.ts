@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { box } from "./benches/box.ts";
 import { container } from "./benches/container.ts";
 import { cost } from "./benches/cost.ts";
 import { door } from "./benches/door.ts";
@@ -31,6 +32,7 @@ const BENCHES: Record<string, Bench> = {
   trains,
   door,
   drivers,
+  box,
   steps,
   recovery,
   latency,

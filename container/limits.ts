@@ -243,6 +243,8 @@ export const AGENT_HOME_MAX_BYTES = 1024 * MIB;
 export const LIMIT_PATIENCE_MS = 5 * MINUTE_MS;
 /** Changes of session and waiting are told at once, but not more often than this. */
 export const EARLY_HEARTBEAT_MS = 1 * SECOND_MS;
+/** What an agent's end waits for its last heartbeat to be taken. */
+export const LAST_HEARTBEAT_MS = 2 * SECOND_MS;
 /** Of a checkpoint, what a conversation that does not remember it is told. */
 export const CHECKPOINT_TOLD_MAX_CHARS = 16 * KIB;
 

@@ -1,6 +1,10 @@
-/** Tells the rig that a process is alive. Liveness only: a lost heartbeat costs nothing, so none is ever repeated. */
+/**
+ * Tells the rig that a process is alive, and what is known of it. A lost heartbeat costs nothing, since the next one says the same and
+ * more; so none is repeated, and the process has a last one when it ends.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { HeartbeatReport } from "../../src/wire/container.ts";
-import { EARLY_HEARTBEAT_MS } from "../limits.ts";
+import { EARLY_HEARTBEAT_MS, LAST_HEARTBEAT_MS } from "../limits.ts";
 import { postJson } from "../reports/callbacks.ts";
 import { agentUrl } from "../reports/rig-api.ts";
 import { type Run, statusOf } from "./run.ts";
@@ -8,26 +12,32 @@ import { type Run, statusOf } from "./run.ts";
 export interface Heartbeat {
   /** Something is so that should not wait for the next one. */
   readonly soon: () => void;
+  /** Resolves when what the rig was not told yet of its conversation, its use and its commits is told; or soon, if nobody hears it. */
+  readonly last: () => Promise<void>;
   readonly end: () => void;
 }
 
 /** Beats at once and then every interval. */
 export function startHeartbeat(run: Run, interval_ms: number, onFailure: (error: unknown) => void): Heartbeat {
   const { apiUrl } = run;
-  if (apiUrl === null) return { soon: () => {}, end: () => {} };
+  if (apiUrl === null) return { soon: () => {}, last: () => Promise.resolve(), end: () => {} };
   const url = agentUrl(apiUrl, run.rigId, run.agentId, "heartbeat");
-  let busy = false;
+  let under: Promise<void> | null = null;
   let early: NodeJS.Timeout | null = null;
-  const beat = async (): Promise<void> => {
-    if (busy) return; // A slow API gets fewer heartbeats, not more connections.
-    busy = true;
+  let told = newsIn(heartbeatOf(run));
+  const post = async (report: HeartbeatReport): Promise<void> => {
     try {
-      await postJson(url, run.token, heartbeatOf(run));
+      await postJson(url, run.token, report);
+      told = newsIn(report);
     } catch (error) {
       onFailure(error);
-    } finally {
-      busy = false;
     }
+  };
+  // A slow API gets fewer heartbeats, not more connections.
+  const beat = (): Promise<void> => (under ??= post(heartbeatOf(run)).finally(() => (under = null)));
+  const tellRest = async (): Promise<void> => {
+    await under;
+    if (newsIn(heartbeatOf(run)) !== told) await beat();
   };
   void beat();
   const timer = setInterval(beat, interval_ms);
@@ -38,12 +48,17 @@ export function startHeartbeat(run: Run, interval_ms: number, onFailure: (error:
         void beat();
       }, EARLY_HEARTBEAT_MS);
     },
+    last: () => Promise.race([tellRest(), sleep(LAST_HEARTBEAT_MS, undefined, { ref: false })]),
     end: () => {
       clearInterval(timer);
       if (early !== null) clearTimeout(early);
     },
   };
 }
+
+/** What must not be lost with the process. */
+const newsIn = ({ session, usage, head, progress_at }: HeartbeatReport): string =>
+  JSON.stringify([session, usage, head, progress_at]);
 
 function heartbeatOf(run: Run): HeartbeatReport {
   const status = statusOf(run);

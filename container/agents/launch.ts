@@ -232,6 +232,7 @@ async function untilReported(
   });
   beat.soon = heartbeat.soon;
   const { exit, end } = await running;
+  await heartbeat.last();
   run.ownHead = null; // From here on the clone may be another dispatch's.
   // Once its work is taken, nothing that comes after says anything of it: not a limit in its last words, nor that it was stopped.
   run.ended = run.handedIn ? null : end;

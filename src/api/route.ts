@@ -16,10 +16,22 @@ export type Access = "public" | "ticket" | "agent" | "self" | "container" | "may
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
+/** The names of a path's `:param` parts. */
+type NamesIn<Path extends string> = Path extends `${infer Head}/${infer Rest}`
+  ? NamesIn<Head> | NamesIn<Rest>
+  : Path extends `:${infer Name}`
+    ? Name
+    : never;
+
+/** What a path's parameters are, each an id; of any path, perhaps. */
+export type Params<Path extends string = string> = string extends Path
+  ? Readonly<Record<string, string>>
+  : { readonly [Name in NamesIn<Path>]: string };
+
 /** What a handler is given: everything is checked already. */
-export interface Call<Body, Query> {
+export interface Call<Body, Query, Path extends string = string> {
   readonly env: Env;
-  readonly params: Record<string, string>;
+  readonly params: Params<Path>;
   readonly body: Body;
   readonly query: Query;
   readonly principal: Principal;
@@ -35,10 +47,10 @@ export interface Call<Body, Query> {
 }
 
 /** One route, declared once: the router, the access table and the OpenAPI document are made from it. */
-export interface Route<Body = unknown, Query = unknown> {
+export interface Route<Body = unknown, Query = unknown, Path extends string = string> {
   readonly method: Method;
   /** With `:param` parts. */
-  readonly path: string;
+  readonly path: Path;
   readonly summary: string;
   readonly tag: string;
   readonly access: readonly Access[];
@@ -65,11 +77,13 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly bare?: boolean;
   readonly status?: 200 | 201;
   /** Answers with data, or with a whole Response where there is no envelope. */
-  handle(call: Call<Body, Query>): Promise<unknown>;
+  handle(call: Call<Body, Query, Path>): Promise<unknown>;
 }
 
-/** Keeps the body's and query's types together with the handler, and lets routes of all types live in one list. */
-export const route = <Body = undefined, Query = undefined>(spec: Route<Body, Query>): Route => spec as unknown as Route;
+/** Keeps the types of path, body and query together with the handler, and lets routes of all types live in one list. */
+export const route = <const Path extends string, Body = undefined, Query = undefined>(
+  spec: Route<Body, Query, Path>,
+): Route => spec as unknown as Route;
 
 /** What an operator's token must be good for to call a route. */
 export const scopeOf = ({ method, scope }: Route): Scope => scope ?? (method === "GET" ? "read" : "operate");

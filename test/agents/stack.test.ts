@@ -136,4 +136,101 @@ describe.each<Name>(["claude", "codex"])("%s", (name) => {
     expect(work.asked().length).toBeLessThan(6);
     await work.call("POST", `/beads/${work.beadId}/cancel`);
   });
+
+  test.concurrent("killed in the middle of a turn it goes on in the same conversation, and loses nothing", async () => {
+    let isKilled = false;
+    let since = 0;
+    const work = await stack.sling("killed", ({ spoken }) => {
+      if (!isKilled)
+        return spoken === 0
+          ? { text: "I write.", calls: [{ shell: commit("K.md", "before") }] }
+          : { text: "I wait long.", calls: [{ shell: "sleep 98764" }] };
+      since += 1;
+      if (since === 1) return { text: "I go on.", calls: [{ shell: commit("K2.md", "after") }] };
+      return since === 2 ? DONE : { text: "All is done." };
+    });
+    await work.until("its tool runs", () => work.running("sleep 98764").length > 0);
+    // What it has told of its conversation is known to the rig.
+    const { session } = await work.until("its conversation is known", async () => {
+      const status = await work.status();
+      return status.session === undefined || status.session === null ? null : status;
+    });
+    const asked = work.asked().length;
+    isKilled = true;
+    for (const pid of work.running(name)) process.kill(pid, "SIGKILL");
+    await work.until("it is merged", async () => (await work.bead()).status === "closed");
+    expect([work.merged("K.md"), work.merged("K2.md")]).toEqual(["before\n", "after\n"]);
+    const status = await work.status();
+    expect([status.dispatchId, status.session]).toEqual([`${work.agentId}:2`, session]);
+    const resumed = work.asked()[asked];
+    expect(resumed?.spoken).toBeGreaterThanOrEqual(1);
+    expect(resumed?.last).toContain("You were interrupted");
+    expect(work.running("sleep 98764")).toEqual([]);
+    expect((await work.attempts()).map((attempt) => attempt.status)).toContain("failed");
+  });
+
+  test.concurrent("a reminder of the watchdog arrives in its conversation while it waits for its model", async () => {
+    const follow = steps(
+      { text: "I look.", calls: [{ shell: "true" }] },
+      { text: "I write.", calls: [{ shell: commit("R.md", "reminded") }] },
+      { text: "I look again.", calls: [{ shell: "true" }] },
+      DONE,
+      { text: "All is done." },
+    );
+    const work = await stack.sling(
+      "reminded",
+      // Codex asks again, with what it was told meanwhile, and drops what the model had answered.
+      async (turn) => ({ ...(await follow(turn)), waits_ms: turn.spoken === 1 && turn.again === 0 ? 8_000 : 0 }),
+      { gupp_check_ms: 2_000 },
+    );
+    await work.until("it is merged", async () => (await work.bead()).status === "closed");
+    expect(
+      work
+        .asked()
+        .slice(2)
+        .map(({ last }) => last)
+        .join("\n"),
+    ).toContain("GUPP_CHECK");
+    expect((await work.status()).dispatchId).toBe(`${work.agentId}:1`);
+  });
+});
+
+/** With `npm start -- --ask`, one stack for both. */
+describe("asked for permission", () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startTicktown("claude", ["--ask"]);
+  });
+  afterAll(() => stack?.stop());
+
+  test.concurrent.each<Name>(["claude", "codex"])(
+    "%s waits with its exact command until a person allows it, and goes on in the same turn",
+    async (name) => {
+      const command = commit("ALLOWED.md", name);
+      const work = await stack.sling(
+        `permission-${name}`,
+        steps({ text: "May I?", calls: [{ shell: command }] }, DONE, { text: "All is done." }),
+        {},
+        name,
+      );
+      const need = await work.until("a person is asked", async () =>
+        (await work.needs()).find(({ ask }) => ask?.kind === "permission"),
+      );
+      expect(need.ask?.command).toContain(command);
+      expect(work.asked()).toHaveLength(1);
+      const allow = need.ask?.options.find(({ label }) => label === "Allow");
+      expect(allow).toBeDefined();
+      await work.call("POST", `/agents/${work.agentId}/unblock`, { option: allow?.id });
+      await work.until("it is merged", async () => {
+        // What it asks next, such as for its hand-in, is allowed as well.
+        const again = (await work.needs()).find(({ ask }) => ask !== null);
+        const id = again?.ask?.options.find(({ label }) => label === "Allow")?.id;
+        if (id !== undefined)
+          await work.call("POST", `/agents/${work.agentId}/unblock`, { option: id }).catch(() => null);
+        return (await work.bead()).status === "closed";
+      });
+      expect(work.merged("ALLOWED.md")).toBe(`${name}\n`);
+      expect((await work.status()).dispatchId).toBe(`${work.agentId}:1`);
+    },
+  );
 });

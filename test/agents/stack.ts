@@ -2,13 +2,16 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import type * as z from "zod";
 import { type Agent, type ApiClient, type Bead, createApiClient } from "../../scripts/stack/api-client.ts";
 import { PROJECT } from "../../scripts/stack/project.ts";
 import type { AgentStatus } from "../../src/wire/container.ts";
+import type { WireNeed as NeedSchema } from "../../src/wire/needs.ts";
 import { processesIn, until } from "../e2e/support.ts";
 import { cleanEnv, tempDir } from "./cli.ts";
 import { type Model, type Script, startModel } from "./model/server.ts";
 
+type WireNeed = z.infer<typeof NeedSchema>;
 export type Name = "claude" | "codex";
 export const KEY = "sk-real-key-0123456789abcdef";
 /** A slower machine, with others on it. */
@@ -29,7 +32,7 @@ export interface Stack {
   readonly dir: string;
   readonly log: () => string;
   /** A rig for a repository of its own, and one bead in it whose agent follows the script. */
-  readonly sling: (name: string, script: Script, settings?: Record<string, unknown>) => Promise<Work>;
+  readonly sling: (name: string, script: Script, settings?: Record<string, unknown>, runtime?: Name) => Promise<Work>;
   readonly stop: () => Promise<void>;
 }
 
@@ -44,6 +47,8 @@ export interface Work {
   readonly agent: () => Promise<Agent>;
   /** As the control server sees it. */
   readonly status: () => Promise<AgentStatus>;
+  /** Who needs a person in its rig. */
+  readonly needs: () => Promise<WireNeed[]>;
   readonly attempts: () => Promise<{ reason: string; status: string; tail: string }[]>;
   /** Processes of its agent whose command has this in it. */
   readonly running: (command: string) => number[];
@@ -61,7 +66,7 @@ export async function startTicktown(name: Name, args: readonly string[] = []): P
   const model = await startModel();
   const child = spawn("npm", ["start", "--silent", "--", "--port", "0", "--state", state, "--agent", name, ...args], {
     cwd: PROJECT,
-    env: { ...cleanEnv(home), ...MODELS[name](model.url), NO_COLOR: "1" },
+    env: { ...cleanEnv(home), ...MODELS.claude(model.url), ...MODELS.codex(model.url), NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
@@ -81,7 +86,8 @@ export async function startTicktown(name: Name, args: readonly string[] = []): P
     api,
     dir,
     log: () => log,
-    sling: (script, follow, settings) => sling({ api, dir, model, metadata: METADATA[name] }, script, follow, settings),
+    sling: (script, follow, settings, runtime) =>
+      sling({ api, dir, model, runtime: runtime ?? name }, script, follow, settings),
     stop: () => stop(child, exited, model),
   };
 }
@@ -94,7 +100,7 @@ async function stop(child: ChildProcess, exited: Promise<void>, model: Model): P
 }
 
 async function sling(
-  { api, dir, model, metadata }: Pick<Stack, "api" | "dir" | "model"> & { readonly metadata: object },
+  { api, dir, model, runtime }: Pick<Stack, "api" | "dir" | "model"> & { readonly runtime: Name },
   name: string,
   script: Script,
   settings: Record<string, unknown> = {},
@@ -112,7 +118,8 @@ async function sling(
   const { bead, agent } = await api.call<{ bead: Bead; agent: Agent }>("POST", `${at}/sling`, {
     title: `Follow ${name}`,
     body: `[[script:${name}]] Do what the script says.`,
-    metadata,
+    runtime,
+    metadata: METADATA[runtime],
   });
   const town = (rig as { town_id?: string }).town_id ?? "";
   return {
@@ -124,6 +131,7 @@ async function sling(
     bead: () => api.call("GET", `${at}/beads/${bead.id}`),
     agent: () => api.call("GET", `${at}/agents/${agent.id}`),
     status: () => api.call("GET", `/api/towns/${town}/container/agents/${agent.id}/status`),
+    needs: async () => (await api.call<{ needs: WireNeed[] }>("GET", `${at}/needs`)).needs,
     attempts: () => api.call("GET", `${at}/beads/${bead.id}/attempts`),
     running: (command) =>
       processesIn(`rigs/${rig.id}/`)

@@ -11,6 +11,9 @@ export default defineConfig({
     fileParallelism: false,
     // Agents at a time: each is some seconds of a core before it says anything.
     maxConcurrency: 3,
+    // As in `npm test`: what needed a second try is named.
+    retry: 1,
+    reporters: ["default", "../support/flaky-reporter.ts"],
     testTimeout: 240_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 120_000, interval: 100 } },

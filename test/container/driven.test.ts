@@ -146,8 +146,9 @@ describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runt
 });
 
 test("a message goes into the conversation while the agent works, and one that comes too late is refused", async () => {
-  const { control, rig, start, noted } = await drivenWorld("codex");
-  await start({}, { FAKE_SHELL: "true", FAKE_ASK: "1" });
+  const { control, rig, start, noted } = await drivenWorld("codex", { AGENT_ASKS: "true" });
+  // Its turn lasts as long as nobody allows what it asks for.
+  await start({}, { FAKE_ASK: "1" });
   await eventually("its turn runs", () => noted().some(({ prompt }) => prompt !== undefined));
   await eventually(
     "it is taken",

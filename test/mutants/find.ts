@@ -4,6 +4,7 @@ import { join } from "node:path";
 const TESTS = [
   "test/unit/incidents",
   "test/unit/cli",
+  "test/unit/thresholds",
   "test/container",
   "test/container/door",
   "test/container/drivers",

@@ -7,6 +7,7 @@
 import { AGENT_DOOR_MUTANTS } from "./agent-door.ts";
 import { BOX_MUTANTS } from "./box.ts";
 import { CLI_MUTANTS } from "./cli.ts";
+import { CLOCK_MUTANTS } from "./clocks.ts";
 import { CLOUD_MUTANTS } from "./cloud.ts";
 import { DOOR_MUTANTS } from "./door.ts";
 import { ENDS_MUTANTS } from "./ends.ts";
@@ -37,6 +38,7 @@ const NEEDS = "src/core/needs.ts";
 export const MUTANTS: readonly Mutant[] = [
   ...AGENT_DOOR_MUTANTS,
   ...BOX_MUTANTS,
+  ...CLOCK_MUTANTS,
   ...CLOUD_MUTANTS,
   ...OLD_CONTAINER_MUTANTS,
   mutant(

@@ -43,6 +43,12 @@ export const TALK_MUTANTS: readonly Mutant[] = [
     edit("container/agents/runtimes/environment.ts", "([...NOT_ITS_OWN, ...KEYS])", "([...KEYS])"),
   ),
   mutant(
+    "TALK-early",
+    "what is said to a turn that has no id yet is said in it",
+    "a message waits until the turn that it was for is over",
+    edit("container/agents/drivers/codex.ts", "codex.early.push(text);\n    return true;", "return false;"),
+  ),
+  mutant(
     "TALK-ask",
     "the same ask asks once",
     "a person is asked as often as an agent repeats itself",

@@ -1,5 +1,5 @@
 /** Codex's app-server: threads, turns, and the approvals that it asks for. */
-import { ASK_COMMAND_MAX_CHARS, ASK_TEXT_MAX_CHARS } from "../../limits.ts";
+import { ASK_COMMAND_MAX_CHARS, ASK_TEXT_MAX_CHARS, MESSAGES_HELD_MAX } from "../../limits.ts";
 import { type OpenAsks, type OpenTools, chosenOption, openAsks, openTools } from "./books.ts";
 import { endingOf, isFinal, statusIn } from "./endings.ts";
 import { type Json, countIn, numberIn, part, shortened, textIn } from "./json.ts";
@@ -14,6 +14,8 @@ interface Codex {
   thread: string | null;
   /** null: no turn runs; empty: one was asked for and has no id yet. */
   turn: string | null;
+  /** What is to be said in the turn that has no id yet. */
+  early: string[];
   cancelled: boolean;
   over: boolean;
 }
@@ -33,6 +35,7 @@ export function createCodexDriver(world: DriverWorld): Driver {
     asks: openAsks<Json>(world.emit),
     thread: null,
     turn: null,
+    early: [],
     cancelled: false,
     over: false,
   };
@@ -87,14 +90,29 @@ function prompt(codex: Codex, text: string): boolean {
   const isSent = codex.rpc.call("turn/start", { threadId: codex.thread, ...inputOf(text) }, (answer) => {
     if (!answer.ok) return end(codex, answer.error.message, null);
     // A turn that was so short that its end came first is over.
-    if (codex.turn === "") codex.turn = textIn(part(answer.result, "turn")["id"]);
+    if (codex.turn === "") begun(codex, textIn(part(answer.result, "turn")["id"]));
   });
   if (!isSent) codex.turn = null;
   return isSent;
 }
 
+/** The turn that was asked for has its id: what was to be said in it is said, and whoever wanted its end gets it. */
+function begun(codex: Codex, id: string): void {
+  if (codex.turn === null || id === "") return;
+  const isNews = codex.turn === "";
+  codex.turn = id;
+  if (!isNews) return;
+  for (const text of codex.early.splice(0)) if (!steer(codex, text)) codex.world.emit({ type: "unsaid", text });
+  if (codex.cancelled) interrupt(codex);
+}
+
 function steer(codex: Codex, text: string): boolean {
-  if (!codex.turn || codex.over) return false;
+  if (codex.turn === null || codex.over) return false;
+  if (codex.turn === "") {
+    if (codex.early.length >= MESSAGES_HELD_MAX) return false;
+    codex.early.push(text);
+    return true;
+  }
   const params = { threadId: codex.thread, expectedTurnId: codex.turn, ...inputOf(text) };
   return codex.rpc.call("turn/steer", params, (answer) => {
     // The turn had just ended: it is told with the next one.
@@ -106,8 +124,11 @@ function cancel(codex: Codex): void {
   if (codex.turn === null) return;
   codex.cancelled = true;
   for (const { held } of codex.asks.takeAll()) codex.rpc.reply(held["id"], { decision: "cancel" });
-  codex.rpc.call("turn/interrupt", { threadId: codex.thread, turnId: codex.turn }, () => {});
+  if (codex.turn !== "") interrupt(codex);
 }
+
+const interrupt = (codex: Codex): void =>
+  void codex.rpc.call("turn/interrupt", { threadId: codex.thread, turnId: codex.turn }, () => {});
 
 function answer(codex: Codex, askId: string, { optionId, text }: Answer): boolean {
   const asked = codex.asks.peek(askId);
@@ -131,7 +152,7 @@ function notice(codex: Codex, method: string, params: Json): void {
   const isOurs = params["threadId"] === undefined || codex.thread === null || params["threadId"] === codex.thread;
   switch (method) {
     case "turn/started":
-      if (isOurs && codex.turn !== null) codex.turn = textIn(part(params, "turn")["id"]) || codex.turn;
+      if (isOurs) begun(codex, textIn(part(params, "turn")["id"]));
       return;
     case "item/started":
       if (!WORDS.has(type)) codex.tools.start(id, textIn(item["tool"]) || type, textIn(item["command"]));
@@ -194,6 +215,7 @@ function completed(codex: Codex, turn: Json): void {
   }
   codex.turn = null;
   codex.cancelled = false;
+  for (const text of codex.early.splice(0)) codex.world.emit({ type: "unsaid", text });
   codex.tools.closeAll();
   codex.asks.dropAll();
   codex.world.emit({ type: "turn_end", stop: isCancelled ? "cancelled" : "finished" });

@@ -89,8 +89,7 @@ export const agentRoutes: Route[] = [
     tag,
     access,
     answer: Agent,
-    handle: async ({ rig, params }) =>
-      found(await rig().agent(params["agentId"] ?? ""), `agent ${params["agentId"]} in this rig`),
+    handle: async ({ rig, params }) => found(await rig().agent(params.agentId), `agent ${params.agentId} in this rig`),
   }),
   route({
     method: "DELETE",
@@ -101,7 +100,7 @@ export const agentRoutes: Route[] = [
     isCheckedByRig: true,
     answer: z.object({ deleted: z.literal(true) }),
     handle: async ({ execute, params }) => {
-      accepted(await execute({ type: "delete_agent", agentId: params["agentId"] ?? "" }));
+      accepted(await execute({ type: "delete_agent", agentId: params.agentId }));
       return { deleted: true };
     },
   }),
@@ -116,10 +115,7 @@ export const agentRoutes: Route[] = [
     handle: async ({ rig, params, query }) => {
       const after = count("after_id", query.after_id, 0);
       const limit = Math.min(count("limit", query.limit, 100), EVENTS_LIMIT);
-      return found(
-        await rig().agentEvents(params["agentId"] ?? "", after, limit),
-        `agent ${params["agentId"]} in this rig`,
-      );
+      return found(await rig().agentEvents(params.agentId, after, limit), `agent ${params.agentId} in this rig`);
     },
   }),
   route({
@@ -132,7 +128,7 @@ export const agentRoutes: Route[] = [
     body: Hook,
     answer: z.object({ hooked: z.literal(true) }),
     handle: async ({ execute, params, body }) => {
-      accepted(await execute({ type: "hook", agentId: params["agentId"] ?? "", beadId: body.bead_id }));
+      accepted(await execute({ type: "hook", agentId: params.agentId, beadId: body.bead_id }));
       return { hooked: true };
     },
   }),
@@ -145,7 +141,7 @@ export const agentRoutes: Route[] = [
     isCheckedByRig: true,
     answer: z.object({ unhooked: z.literal(true) }),
     handle: async ({ execute, params }) => {
-      accepted(await execute({ type: "unhook", agentId: params["agentId"] ?? "" }));
+      accepted(await execute({ type: "unhook", agentId: params.agentId }));
       return { unhooked: true };
     },
   }),
@@ -156,8 +152,7 @@ export const agentRoutes: Route[] = [
     tag,
     access,
     answer: Prime,
-    handle: async ({ rig, params }) =>
-      found(await rig().prime(params["agentId"] ?? ""), `agent ${params["agentId"]} in this rig`),
+    handle: async ({ rig, params }) => found(await rig().prime(params.agentId), `agent ${params.agentId} in this rig`),
   }),
   route({
     method: "POST",
@@ -169,7 +164,7 @@ export const agentRoutes: Route[] = [
     body: Done,
     answer: DoneAnswer,
     handle: async ({ execute, rig, params, body }) => {
-      const agentId = params["agentId"] ?? "";
+      const agentId = params.agentId;
       const { stale } = accepted(
         await execute({
           type: "done",
@@ -212,7 +207,7 @@ export const agentRoutes: Route[] = [
         ending: body.ending ?? undefined,
         runtime: body.runtime ?? undefined,
       };
-      accepted(await rig().completed(params["agentId"] ?? "", report, caller, key));
+      accepted(await rig().completed(params.agentId, report, caller, key));
       return { completed: true };
     },
   }),
@@ -227,7 +222,7 @@ export const agentRoutes: Route[] = [
     text: "reported",
     answer: z.object({ written: z.literal(true) }),
     handle: async ({ execute, params, body }) => {
-      accepted(await execute({ type: "checkpoint", agentId: params["agentId"] ?? "", data: body.data as JsonValue }));
+      accepted(await execute({ type: "checkpoint", agentId: params.agentId, data: body.data as JsonValue }));
       return { written: true };
     },
   }),
@@ -240,7 +235,7 @@ export const agentRoutes: Route[] = [
     body: StatusSay,
     answer: z.object({ said: z.literal(true) }),
     handle: async ({ execute, params, body }) => {
-      accepted(await execute({ type: "say_status", agentId: params["agentId"] ?? "", line: body.status }));
+      accepted(await execute({ type: "say_status", agentId: params.agentId, line: body.status }));
       return { said: true };
     },
   }),
@@ -254,7 +249,7 @@ export const agentRoutes: Route[] = [
     scope: "operate",
     answer: z.array(Mail),
     handle: async ({ rig, params, caller }) => {
-      const mail = await rig().readMail(params["agentId"] ?? "", caller);
+      const mail = await rig().readMail(params.agentId, caller);
       if (!Array.isArray(mail)) throw refused(mail);
       return mail;
     },
@@ -271,7 +266,7 @@ export const agentRoutes: Route[] = [
     text: "reported",
     answer: z.object({ heartbeat: z.literal(true) }),
     handle: async ({ rig, params, body, caller }) => {
-      const refusal = await rig().heartbeat(params["agentId"] ?? "", body.dispatch_id ?? null, caller, seenIn(body));
+      const refusal = await rig().heartbeat(params.agentId, body.dispatch_id ?? null, caller, seenIn(body));
       if (refusal !== null) throw refused(refusal);
       return { heartbeat: true };
     },
@@ -289,7 +284,7 @@ export const agentRoutes: Route[] = [
     handle: async ({ execute, params, body }) => {
       const { ask_id: id, kind, text, command = null, options, dispatch_id: dispatchId = null } = body;
       const ask = { id, kind, text, command, options };
-      accepted(await execute({ type: "asked", agentId: params["agentId"] ?? "", dispatchId, ask }));
+      accepted(await execute({ type: "asked", agentId: params.agentId, dispatchId, ask }));
       return { asked: true };
     },
   }),
@@ -347,7 +342,7 @@ export const agentRoutes: Route[] = [
       target: z.string().nullable(),
     }),
     handle: async ({ rig, params }) => {
-      const answer = await rig().sync(params["agentId"] ?? "");
+      const answer = await rig().sync(params.agentId);
       if (!answer.synced) throw new HttpError(answer.status, answer.error);
       return answer;
     },
@@ -364,7 +359,7 @@ export const agentRoutes: Route[] = [
       agentOf(
         await execute({
           type: "answer",
-          agentId: params["agentId"] ?? "",
+          agentId: params.agentId,
           answer: body.answer ?? null,
           option: body.option ?? null,
         }),

@@ -68,8 +68,7 @@ export const beadRoutes: Route[] = [
     tag,
     access: ["operator"],
     answer: Bead,
-    handle: async ({ execute, params }) =>
-      beadOf(await execute({ type: "retry_bead", beadId: params["beadId"] ?? "" })),
+    handle: async ({ execute, params }) => beadOf(await execute({ type: "retry_bead", beadId: params.beadId })),
   }),
   route({
     method: "POST",
@@ -81,7 +80,7 @@ export const beadRoutes: Route[] = [
     answer: Bead,
     status: 201,
     handle: async ({ execute, rig, params, body }) => {
-      const beadId = params["beadId"] ?? "";
+      const beadId = params.beadId;
       const { title } = found(await rig().bead(beadId), `bead ${beadId} in this rig`);
       return beadOf(await execute({ type: "revert_bead", beadId, why: body.why, redo: body.redo, title }));
     },
@@ -125,8 +124,7 @@ export const beadRoutes: Route[] = [
     tag,
     access,
     answer: Bead,
-    handle: async ({ rig, params }) =>
-      found(await rig().bead(params["beadId"] ?? ""), `bead ${params["beadId"]} in this rig`),
+    handle: async ({ rig, params }) => found(await rig().bead(params.beadId), `bead ${params.beadId} in this rig`),
   }),
   route({
     method: "GET",
@@ -136,7 +134,7 @@ export const beadRoutes: Route[] = [
     access: ["operator"],
     answer: z.array(Attempt),
     handle: async ({ rig, params }) => {
-      const beadId = params["beadId"] ?? "";
+      const beadId = params.beadId;
       found(await rig().bead(beadId), `bead ${beadId} in this rig`);
       return rig().attempts(beadId);
     },
@@ -152,7 +150,7 @@ export const beadRoutes: Route[] = [
     body: BeadEdit,
     answer: Bead,
     handle: async ({ execute, params, body }) =>
-      beadOf(await execute({ type: "edit_bead", beadId: params["beadId"] ?? "", changes: beadChanges(body) })),
+      beadOf(await execute({ type: "edit_bead", beadId: params.beadId, changes: beadChanges(body) })),
   }),
   route({
     method: "PATCH",
@@ -167,7 +165,7 @@ export const beadRoutes: Route[] = [
       if (body.agent_id != null) speaksFor(principal, body.agent_id);
       return beadOf(
         await execute(
-          { type: "set_bead_status", beadId: params["beadId"] ?? "", status: body.status },
+          { type: "set_bead_status", beadId: params.beadId, status: body.status },
           body.agent_id ?? undefined,
         ),
       );
@@ -184,7 +182,7 @@ export const beadRoutes: Route[] = [
     answer: Bead,
     handle: async ({ execute, params, body, principal }) => {
       speaksFor(principal, body.agent_id);
-      return beadOf(await execute({ type: "close_bead", beadId: params["beadId"] ?? "" }, body.agent_id));
+      return beadOf(await execute({ type: "close_bead", beadId: params.beadId }, body.agent_id));
     },
   }),
   route({
@@ -196,7 +194,7 @@ export const beadRoutes: Route[] = [
     isCheckedByRig: true,
     answer: z.object({ deleted: z.literal(true) }),
     handle: async ({ execute, params }) => {
-      accepted(await execute({ type: "delete_bead", beadId: params["beadId"] ?? "" }));
+      accepted(await execute({ type: "delete_bead", beadId: params.beadId }));
       return { deleted: true };
     },
   }),
@@ -247,8 +245,7 @@ export const beadRoutes: Route[] = [
     tag,
     access: ["operator"],
     answer: Bead,
-    handle: async ({ execute, params }) =>
-      beadOf(await execute({ type: "cancel_bead", beadId: params["beadId"] ?? "" })),
+    handle: async ({ execute, params }) => beadOf(await execute({ type: "cancel_bead", beadId: params.beadId })),
   }),
   route({
     method: "POST",
@@ -262,7 +259,7 @@ export const beadRoutes: Route[] = [
       beadOf(
         await execute({
           type: "settle_hand_in",
-          beadId: params["beadId"] ?? "",
+          beadId: params.beadId,
           decision: body.decision,
           note: body.note ?? null,
         }),

@@ -19,7 +19,7 @@ import { refusalOf, refusedName } from "../../wire/env-names.ts";
 import { inTheNameOfCaller, streamHolderOf } from "../caller.ts";
 import { HttpError } from "../errors.ts";
 import { openTicket, signTicket } from "../ticket.ts";
-import { route, type Call, type Method, type Route } from "../route.ts";
+import { route, type Call, type Method, type Params, type Route } from "../route.ts";
 
 /** The town's container, through the Worker: the same messages, in this API's envelope. */
 
@@ -30,7 +30,7 @@ const TIMEOUT_MS = 60_000;
 const LOOK_MS = 20_000;
 
 const townOf = (env: Env, townId: string) => env.TOWN_CONTAINER.get(env.TOWN_CONTAINER.idFromName(townId));
-const town = ({ env, params }: Call<unknown, unknown>) => townOf(env, params["townId"] ?? "");
+type OfTown = Pick<Call<unknown, unknown, "/:townId">, "env" | "params">;
 
 /**
  * Asks the town's container whether a repository is fit for a rig. Never throws: where nobody could look, that is the answer.
@@ -60,10 +60,10 @@ export async function lookAt(env: Env, townId: string, request: LookRequest): Pr
   }
 }
 
-async function ask(call: Call<unknown, unknown>, method: Method, path: string, body?: unknown): Promise<unknown> {
+async function ask({ env, params }: OfTown, method: Method, path: string, body?: unknown): Promise<unknown> {
   let response: Response;
   try {
-    response = await town(call).fetch(`http://container${path}`, {
+    response = await townOf(env, params.townId).fetch(`http://container${path}`, {
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -79,8 +79,8 @@ async function ask(call: Call<unknown, unknown>, method: Method, path: string, b
   );
 }
 
-const agentPath = (call: Call<unknown, unknown>, rest: string): string =>
-  `/agents/${encodeURIComponent(call.params["id"] ?? "")}/${rest}`;
+const agentPath = ({ params }: { readonly params: Params<"/:id"> }, rest: string): string =>
+  `/agents/${encodeURIComponent(params.id)}/${rest}`;
 
 export const containerRoutes: Route[] = [
   route({
@@ -104,7 +104,7 @@ export const containerRoutes: Route[] = [
     answer: AgentStatus,
     status: 201,
     handle: (call) => {
-      if (call.body.townId !== call.params["townId"]) throw new HttpError(403, "townId of the body is not the route's");
+      if (call.body.townId !== call.params.townId) throw new HttpError(403, "townId of the body is not the route's");
       const { ownVars: _claimed, ...body } = call.body;
       const refused = refusedName(body.envVars ?? {});
       if (refused !== null) throw new HttpError(400, refusalOf(refused));
@@ -187,7 +187,7 @@ export const containerRoutes: Route[] = [
       const { ticket: signed = "", after = "0" } = call.query;
       const { ticket, holder } = await openTicket(call.env, { townId, agentId: id }, signed, Date.now());
       const search = new URLSearchParams({ ticket, after });
-      return town(call).fetch(
+      return townOf(call.env, call.params.townId).fetch(
         `http://container${agentPath(call, "stream")}?${search}`,
         inTheNameOfCaller(call.context.req.raw, holder),
       );

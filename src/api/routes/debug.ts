@@ -58,7 +58,7 @@ export const debugRoutes: Route[] = [
     ),
     handle: ({ rig }) => rig().pending(),
   }),
-  route<undefined, { seq?: string | undefined }>({
+  route({
     method: "GET",
     path: "/api/rigs/:rigId/actors/:kind/:id/possible",
     summary: "What can happen to an actor now, or as of a seq: each event with its guards' values",
@@ -75,7 +75,7 @@ export const debugRoutes: Route[] = [
       }),
     ),
     handle: async ({ rig, params, query }) => {
-      const { kind, id = "" } = params;
+      const { kind, id } = params;
       return found(
         await rig().possible(kindOf(kind), id, query.seq === undefined ? null : Number(query.seq)),
         `${kind} ${id} in this rig${query.seq === undefined ? "" : ` as of seq ${query.seq}`}`,

@@ -44,7 +44,7 @@ export const mayorRoutes: Route[] = [
     answer: z.object({ bead: Bead, agent: Agent }),
     status: 201,
     handle: async ({ env, params, body, principal, caller, key }) => {
-      const rig = await rigOf(env, params["townId"] ?? "", body.rig_id);
+      const rig = await rigOf(env, params.townId, body.rig_id);
       const reply = await rig.execute(
         { type: "sling", bead: beadInput("issue", body) },
         speaker({ caller, principal }, body.rig_id),
@@ -60,7 +60,7 @@ export const mayorRoutes: Route[] = [
     tag,
     access,
     answer: z.array(z.object({ id: z.string(), name: z.string() })),
-    handle: ({ env, params }) => env.USER.get(env.USER.idFromName(DIRECTORY)).rigsOfTown(params["townId"] ?? ""),
+    handle: ({ env, params }) => env.USER.get(env.USER.idFromName(DIRECTORY)).rigsOfTown(params.townId),
   }),
   route({
     method: "GET",
@@ -72,7 +72,7 @@ export const mayorRoutes: Route[] = [
     answer: z.array(Bead),
     handle: async ({ env, params, query }) => {
       const { limit, offset, ...filter } = query;
-      return (await rigOf(env, params["townId"] ?? "", params["rig"] ?? "")).beads(filter, page({ limit, offset }));
+      return (await rigOf(env, params.townId, params.rig)).beads(filter, page({ limit, offset }));
     },
   }),
   route({
@@ -85,7 +85,7 @@ export const mayorRoutes: Route[] = [
     answer: z.array(Agent),
     handle: async ({ env, params, query }) => {
       const { limit, offset } = page(query, 1_000);
-      const rig = await rigOf(env, params["townId"] ?? "", params["rig"] ?? "");
+      const rig = await rigOf(env, params.townId, params.rig);
       return (await rig.agents({ role: query.role, status: query.status })).slice(offset, offset + limit);
     },
   }),
@@ -100,7 +100,7 @@ export const mayorRoutes: Route[] = [
     status: 201,
     handle: async ({ env, params, body, principal, caller, key }) => {
       speaksFor(principal, body.from_agent_id);
-      const rig = await rigOf(env, params["townId"] ?? "", body.rig_id);
+      const rig = await rigOf(env, params.townId, body.rig_id);
       accepted(
         await rig.execute(
           { type: "send_mail", from: body.from_agent_id, to: body.to_agent_id, subject: body.subject, body: body.body },

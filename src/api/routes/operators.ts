@@ -49,8 +49,8 @@ export const operatorRoutes: Route[] = [
     scope: "admin",
     answer: z.object({ revoked: z.literal(true) }),
     handle: async ({ env, params }) => {
-      if (!(await directory(env).revokeOperatorToken(params["tokenId"] ?? "")))
-        throw new HttpError(404, `no token ${params["tokenId"]}`);
+      if (!(await directory(env).revokeOperatorToken(params.tokenId)))
+        throw new HttpError(404, `no token ${params.tokenId}`);
       return { revoked: true };
     },
   }),

@@ -29,7 +29,7 @@ const act = (name: string, type: Act, summary: string): Route =>
     access: operators,
     answer: z.object({ ok: z.literal(true) }),
     handle: async ({ execute, params }) => {
-      accepted(await execute({ type, reviewId: params["entryId"] ?? "" }));
+      accepted(await execute({ type, reviewId: params.entryId }));
       return { ok: true };
     },
   });
@@ -69,7 +69,7 @@ export const reviewRoutes: Route[] = [
     body: Approval,
     answer: z.object({ approved: z.literal(true) }),
     handle: async ({ execute, params, body }) => {
-      const reviewId = params["entryId"] ?? "";
+      const reviewId = params.entryId;
       accepted(await execute({ type: "approve_review", reviewId, tree: body.tree ?? null }));
       return { approved: true };
     },
@@ -86,7 +86,7 @@ export const reviewRoutes: Route[] = [
     text: "reported",
     answer: z.object({ completed: z.literal(true) }),
     handle: async ({ execute, params, body }) => {
-      const trainId = params["trainId"] ?? "";
+      const trainId = params.trainId;
       if (body.trainId !== trainId) throw new HttpError(422, `the body reports of train ${body.trainId}`);
       accepted(await execute({ type: "complete_train", trainId, report: body }));
       return { completed: true };
@@ -136,7 +136,7 @@ export const reviewRoutes: Route[] = [
       accepted(
         await execute({
           type: "complete_review",
-          reviewId: params["entryId"] ?? "",
+          reviewId: params.entryId,
           claimId: spokenOf,
           verdict: body.status,
           permanent: PERMANENT.has(body.reason ?? ""),

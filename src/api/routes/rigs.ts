@@ -138,7 +138,7 @@ export const rigRoutes: Route[] = [
     access,
     answer: Health,
     handle: async ({ execute, rig, params }) => {
-      accepted(await execute({ type: "repair", kind: kindOf(params["kind"]), id: params["id"] ?? "" }));
+      accepted(await execute({ type: "repair", kind: kindOf(params.kind), id: params.id }));
       return rig().health();
     },
   }),
@@ -158,8 +158,7 @@ export const rigRoutes: Route[] = [
     tag,
     access,
     answer: Why,
-    handle: async ({ rig, params }) =>
-      found(await rig().whyAgent(params["id"] ?? ""), `agent ${params["id"]} in this rig`),
+    handle: async ({ rig, params }) => found(await rig().whyAgent(params.id), `agent ${params.id} in this rig`),
   }),
   route({
     method: "GET",
@@ -168,8 +167,7 @@ export const rigRoutes: Route[] = [
     tag,
     access,
     answer: Why,
-    handle: async ({ rig, params }) =>
-      found(await rig().whyBead(params["id"] ?? ""), `bead ${params["id"]} in this rig`),
+    handle: async ({ rig, params }) => found(await rig().whyBead(params.id), `bead ${params.id} in this rig`),
   }),
   route({
     method: "GET",
@@ -236,7 +234,7 @@ export const rigRoutes: Route[] = [
         }
         return [];
       });
-      response.headers.set("content-disposition", `attachment; filename="${params["rigId"]}.journal.ndjson"`);
+      response.headers.set("content-disposition", `attachment; filename="${params.rigId}.journal.ndjson"`);
       return response;
     },
   }),

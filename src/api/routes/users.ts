@@ -5,7 +5,7 @@ import { LookWarning } from "../../wire/container.ts";
 import { splitCredentials } from "../../wire/git-url.ts";
 import { HttpError } from "../errors.ts";
 import { found, page, time } from "../respond.ts";
-import { route, type Route } from "../route.ts";
+import { route, type Params, type Route } from "../route.ts";
 import { BeadEvent, EventQuery, RigCreate, RigInfo, Town, TownCreate } from "../../wire/schemas.ts";
 import { RigEdit } from "../../wire/edits.ts";
 import { lookAt } from "./container.ts";
@@ -13,7 +13,7 @@ import { lookAt } from "./container.ts";
 const access = ["operator"] as const;
 const tag = "towns and rigs";
 
-const user = (env: Env, params: Record<string, string>) => env.USER.get(env.USER.idFromName(params["userId"] ?? ""));
+const user = (env: Env, params: Params<"/:userId">) => env.USER.get(env.USER.idFromName(params.userId));
 
 /** What somebody meant who named no address. */
 function hintFor(named: string): string {
@@ -72,8 +72,7 @@ export const userRoutes: Route[] = [
     tag,
     access,
     answer: Town,
-    handle: async ({ env, params }) =>
-      found(await user(env, params).town(params["townId"] ?? ""), `town ${params["townId"]}`),
+    handle: async ({ env, params }) => found(await user(env, params).town(params.townId), `town ${params.townId}`),
   }),
   route({
     method: "DELETE",
@@ -84,8 +83,8 @@ export const userRoutes: Route[] = [
     scope: "admin",
     answer: z.object({ deleted: z.literal(true) }),
     handle: async ({ env, params, caller }) => {
-      if (!(await user(env, params).deleteTown(params["townId"] ?? "", caller.id)))
-        throw new HttpError(404, `no town ${params["townId"]}`);
+      if (!(await user(env, params).deleteTown(params.townId, caller.id)))
+        throw new HttpError(404, `no town ${params.townId}`);
       return { deleted: true };
     },
   }),
@@ -142,8 +141,7 @@ export const userRoutes: Route[] = [
     tag,
     access,
     answer: RigInfo,
-    handle: async ({ env, params }) =>
-      found(await user(env, params).rig(params["rigId"] ?? ""), `rig ${params["rigId"]}`),
+    handle: async ({ env, params }) => found(await user(env, params).rig(params.rigId), `rig ${params.rigId}`),
   }),
   route({
     method: "PATCH",
@@ -156,7 +154,7 @@ export const userRoutes: Route[] = [
     answer: RigInfo,
     beside: { warnings: z.array(LookWarning) },
     handle: async ({ env, params, body, caller, context }) => {
-      const rigId = params["rigId"] ?? "";
+      const rigId = params.rigId;
       const known = found(await user(env, params).rig(rigId), `rig ${rigId}`);
       const repository = body.git_url === undefined ? null : repositoryOf(body.git_url);
       const seen =
@@ -190,8 +188,8 @@ export const userRoutes: Route[] = [
     scope: "admin",
     answer: z.object({ deleted: z.literal(true) }),
     handle: async ({ env, params, caller }) => {
-      if (!(await user(env, params).deleteRig(params["rigId"] ?? "", caller.id)))
-        throw new HttpError(404, `no rig ${params["rigId"]}`);
+      if (!(await user(env, params).deleteRig(params.rigId, caller.id)))
+        throw new HttpError(404, `no rig ${params.rigId}`);
       return { deleted: true };
     },
   }),
@@ -203,8 +201,8 @@ export const userRoutes: Route[] = [
     access,
     answer: z.array(RigInfo),
     handle: async ({ env, params }) => {
-      found(await user(env, params).town(params["townId"] ?? ""), `town ${params["townId"]}`);
-      return user(env, params).rigs(params["townId"] ?? "");
+      found(await user(env, params).town(params.townId), `town ${params.townId}`);
+      return user(env, params).rigs(params.townId);
     },
   }),
   route({
@@ -216,10 +214,10 @@ export const userRoutes: Route[] = [
     query: EventQuery,
     answer: z.array(BeadEvent),
     handle: async ({ env, params, query }) => {
-      found(await user(env, params).town(params["townId"] ?? ""), `town ${params["townId"]}`);
+      found(await user(env, params).town(params.townId), `town ${params.townId}`);
       const since = time("since", query.since);
       const { limit } = page(query);
-      const rigs = await user(env, params).rigs(params["townId"] ?? "");
+      const rigs = await user(env, params).rigs(params.townId);
       const events = await Promise.all(
         rigs.map(async (rig) => {
           const stub = env.RIG.get(env.RIG.idFromName(rig.id));

@@ -1,6 +1,7 @@
 /** Rules of speaking with an agent that protect something: each is broken once by a mutant, and then fails here. */
 import { expect, test } from "vitest";
-import type { DriverKind } from "../../../container/agents/drivers/vocabulary.ts";
+import { createCodexDriver } from "../../../container/agents/drivers/codex.ts";
+import type { DriverEvent, DriverKind } from "../../../container/agents/drivers/vocabulary.ts";
 import { environmentFor } from "../../../container/agents/runtimes/environment.ts";
 import { RUNTIMES } from "../../../container/agents/runtimes/runtimes.ts";
 import { DRIVER_LINE_MAX_BYTES, NUDGES_MAX, TURN_SILENCE_MS } from "../../../container/limits.ts";
@@ -80,4 +81,41 @@ test("TALK-ask the same ask asks once, and is answered once", () => {
     expect(stage.conversation.answer("permission-7", { text: "Allow" })).toBe(true);
     expect(stage.conversation.answer("permission-7", { text: "Allow" })).toBe(false);
   }
+});
+
+test("TALK-early what is said to a turn that has no id yet is said in it, and its end is asked for when there is one", () => {
+  const lines: { id?: number; method: string; params: Record<string, unknown> }[] = [];
+  const events: DriverEvent[] = [];
+  const driver = createCodexDriver({
+    write: (line) => lines.push(JSON.parse(line) as (typeof lines)[number]) > 0,
+    emit: (event) => events.push(event),
+    now: () => 0,
+    newId: () => "id",
+    cwd: "/w",
+    model: null,
+    mcp: null,
+    asksPermission: false,
+    takesMessages: true,
+  });
+  const answer = (method: string, result: object): void => {
+    const asked = lines.findLast((line) => line.method === method);
+    driver.line(JSON.stringify({ id: asked?.id, result }));
+  };
+  const said = (method: string) => lines.filter((line) => line.method === method).map(({ params }) => params);
+  driver.open(null);
+  answer("initialize", {});
+  answer("thread/start", { thread: { id: "t" } });
+  driver.prompt("Work.");
+  expect(driver.message("Mail.")).toBe(true);
+  driver.cancel();
+  expect([said("turn/steer"), said("turn/interrupt")]).toEqual([[], []]);
+  answer("turn/start", { turn: { id: "turn-1" } });
+  expect(said("turn/steer")).toMatchObject([{ expectedTurnId: "turn-1", input: [{ text: "Mail." }] }]);
+  expect(said("turn/interrupt")).toMatchObject([{ turnId: "turn-1" }]);
+  driver.line(JSON.stringify({ method: "turn/completed", params: { threadId: "t", turn: { id: "turn-1" } } }));
+  // A turn whose end comes before its id: what was to be said in it is said later.
+  driver.prompt("More.");
+  expect(driver.message("Late.")).toBe(true);
+  driver.line(JSON.stringify({ method: "turn/completed", params: { threadId: "t", turn: {} } }));
+  expect(events.filter(({ type }) => type === "unsaid")).toEqual([{ type: "unsaid", text: "Late." }]);
 });

@@ -57,7 +57,7 @@ test("a conversation that is too long is not gone on with", async () => {
   expect(rig.container.starts.at(-1)?.session).toBe(undefined);
 });
 
-test("use only grows: told twice, late or by an older dispatch it changes nobody", async () => {
+test("DRIVER-usage use only grows: told twice, late or by an older dispatch it changes nobody", async () => {
   const rig = town();
   const { agentId } = await slung(rig);
   const used = (input_tokens: number) => ({
@@ -70,16 +70,19 @@ test("use only grows: told twice, late or by an older dispatch it changes nobody
   expect(facts(rig, "agent.usage").length).toBe(1);
   rig.now += 1;
   beat(rig, agentId, used(200));
+  rig.now += LIMITS.usage_granularity_ms;
   beat(rig, agentId, used(50));
   expect(shown()).toEqual({ input_tokens: 200, cached_tokens: 0, output_tokens: 5, cost_microdollars: 7 });
   const told = { session: "s", cachedTokens: 0, outputTokens: 5, model: null, costMicrodollars: null } as const;
+  rig.tell({ type: "agent.usage", agentId, dispatchId: `${agentId}:1`, inputTokens: 50, ...told });
+  expect(shown()?.input_tokens).toBe(200);
   await exits(rig, agentId);
   await rig.advance(rig.now + MINUTE);
   rig.tell({ type: "agent.usage", agentId, dispatchId: `${agentId}:1`, inputTokens: 9_000, ...told });
   expect(shown()?.input_tokens).toBe(200);
 });
 
-test("a permission shows its exact command with Allow, Deny and Always, and the choice goes to whoever asked", async () => {
+test("DRIVER-twice a permission shows its exact command with Allow, Deny and Always, and the choice goes to whoever asked", async () => {
   const rig = town();
   const given: unknown[] = [];
   rig.container.onAnswer = (effect) => {
@@ -166,7 +169,7 @@ test("a key that is not taken is charged to nobody, is one need for all, and wor
   expect(rig.container.starts.length).toBe(4);
 });
 
-test("a crash loop that saves a fresh note each time runs out of attempts; with a new commit each time it goes on", async () => {
+test("DRIVER-attempts a crash loop that saves a fresh note each time runs out of attempts; with a new commit each time it goes on", async () => {
   for (const isCommitting of [false, true]) {
     const rig = town();
     const { agentId, beadId } = await slung(rig);

@@ -113,7 +113,7 @@ test("activity after the reminder ends the episode, and the next silence has a r
   expect(guppMails(rig).length).toBe(2);
 });
 
-test("busy without progress is told of once, at an hour and not 1 ms earlier, and ends with the next progress", async () => {
+test("CLOCK-busy busy without progress is told of once, at an hour and not 1 ms earlier, and ends with the next progress", async () => {
   const rig = town();
   const { agentId } = await slung(rig);
   const since = rig.now;
@@ -128,7 +128,7 @@ test("busy without progress is told of once, at an hour and not 1 ms earlier, an
   expect([needs(rig), stateOf(rig, agentId)]).toEqual([[], RUNS]);
 });
 
-test("a bead's own expect_ms is what stops an agent that is busy without progress, and not 1 ms earlier", async () => {
+test("CLOCK-expect a bead's own expect_ms is what stops an agent that is busy without progress, and not 1 ms earlier", async () => {
   const rig = town();
   const { agentId } = await slung(rig, "work", { expectMs: 90 * MINUTE });
   const since = rig.now;
@@ -148,7 +148,7 @@ test("progress that the container tells of moves the clock as a call of the agen
   expect(why(rig, agentId)).toBe("Its process runs and makes progress.");
 });
 
-test("a wait for the model has a deadline: told at it, not 1 ms earlier; then the clocks go on, and the restart is uncharged", async () => {
+test("CLOCK-model a wait for the model has a deadline: told at it, not 1 ms earlier; then the clocks go on, and the restart is uncharged", async () => {
   const rig = town();
   const { agentId } = await slung(rig);
   const since = rig.now;
@@ -169,7 +169,7 @@ test("a wait for the model has a deadline: told at it, not 1 ms earlier; then th
   expect([agentOf(rig, agentId).context.attempts, agentOf(rig, agentId).context.dispatchN]).toEqual([0, 2]);
 });
 
-test("a model that says when it answers is waited for until then, at most a day; shorter waits are no news", async () => {
+test("CLOCK-day a model that says when it answers is waited for until then, at most a day; shorter waits are no news", async () => {
   const rig = town();
   const { agentId } = await slung(rig);
   beat(rig, agentId, { waiting: { since: rig.now - LIMITS.waiting_told_after_ms + 1, until: null } });
@@ -182,7 +182,7 @@ test("a model that says when it answers is waited for until then, at most a day;
   expect([stateOf(rig, agentId), agentOf(rig, agentId).context.waiting]).toEqual([RUNS, undefined]);
 });
 
-test("no output since the start is told after 5 min, and not 1 ms earlier; the first word ends it", async () => {
+test("CLOCK-silent no output since the start is told after 5 min, and not 1 ms earlier; the first word ends it", async () => {
   const rig = town();
   const { agentId } = await slung(rig);
   const since = rig.now;

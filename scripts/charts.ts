@@ -4,6 +4,7 @@ import type { ELK } from "elkjs";
 import elkjs from "elkjs/lib/main.js";
 import type { AnyStateMachine } from "xstate";
 import { MACHINES, type Kind } from "../src/core/step.ts";
+import { KINDS } from "../src/events/row.ts";
 import { ROUTED } from "./charts/facts.ts";
 import { chartOf } from "./charts/graph.ts";
 import { layoutOf } from "./charts/layout.ts";
@@ -32,7 +33,7 @@ function sourceOf(kind: Kind): string {
 const files = new Map<string, string>();
 const elk = new (elkjs as unknown as new () => ELK)();
 const charts = [];
-for (const kind of ["agent", "bead", "review", "rig", "queue"] as const satisfies Kind[]) {
+for (const kind of KINDS) {
   const machine = MACHINES[kind] as unknown as AnyStateMachine;
   const chart = chartOf(machine);
   const said = saidBy(machine, sourceOf(kind));

@@ -70,6 +70,7 @@ export const RULES: readonly Rule[] = [
     what: "the control server and the demo agent; a Node program, no part of the Worker",
     may: [
       "src/events/backoff.ts",
+      "src/events/budget.ts",
       "src/events/dispatch-id.ts",
       "src/wire/agent-reports.ts",
       "src/wire/container.ts",

@@ -3,9 +3,10 @@
  * more; so none is repeated, and the process has a last one when it ends.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { HeartbeatReport } from "../../src/wire/container.ts";
+import * as z from "zod";
+import { HeartbeatAnswer, type HeartbeatReport } from "../../src/wire/container.ts";
 import { EARLY_HEARTBEAT_MS, LAST_HEARTBEAT_MS } from "../limits.ts";
-import { postJson } from "../reports/callbacks.ts";
+import { postForJson } from "../reports/callbacks.ts";
 import { agentUrl } from "../reports/rig-api.ts";
 import { type Run, statusOf } from "./run.ts";
 
@@ -27,7 +28,8 @@ export function startHeartbeat(run: Run, interval_ms: number, onFailure: (error:
   let told = newsIn(heartbeatOf(run));
   const post = async (report: HeartbeatReport): Promise<void> => {
     try {
-      await postJson(url, run.token, report);
+      const answer = Answered.safeParse(await postForJson(url, run.token, report)).data;
+      if (answer !== undefined) run.budget?.take(answer.data.budget);
       told = newsIn(report);
     } catch (error) {
       onFailure(error);
@@ -55,6 +57,9 @@ export function startHeartbeat(run: Run, interval_ms: number, onFailure: (error:
     },
   };
 }
+
+/** The answer in the API's envelope. An older rig's has no budget in it; what is no such answer changes nothing. */
+const Answered = z.object({ data: HeartbeatAnswer });
 
 /** What must not be lost with the process. */
 const newsIn = ({ session, usage, head, progress_at }: HeartbeatReport): string =>

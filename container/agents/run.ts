@@ -1,4 +1,5 @@
 /** What is known of one dispatch of an agent, while it runs and after. */
+import type { DispatchBudget } from "./door/budget.ts";
 import type { AgentProcessStatus, AgentStatus, SetAside, StartAgentRequest } from "../../src/wire/container.ts";
 import type { Config } from "../config.ts";
 import { ACTIVE_TOOLS_MAX, REASON_MAX_CHARS } from "../limits.ts";
@@ -30,6 +31,8 @@ export interface Run {
   saidDone: boolean;
   /** The conversation with it; null: it is a plain command, or was not begun yet. */
   talk: Talk | null;
+  /** What it may spend yet, as far as it is spoken with through the door. */
+  budget: DispatchBudget | null;
   /** The newest commit of its own; null before there is a clone to look at. */
   ownHead: (() => string | null) | null;
   /** What runs, by name; null: a plain command. */
@@ -70,6 +73,7 @@ const nothingYet = () => ({
   stopSetup: null,
   saidDone: false,
   talk: null,
+  budget: null,
   ownHead: null,
   runtime: null,
   handedIn: false,
@@ -146,13 +150,15 @@ export function statusOf(run: Run): AgentStatus {
 }
 
 /** What only who speaks with an agent can know. */
-function saidByTalk({ conversation, runtime, usage }: Talk): Partial<AgentStatus> {
+function saidByTalk({ conversation, runtime, usage, isAtDoor }: Talk): Partial<AgentStatus> {
   const { session, progressAt, waiting } = conversation.facts();
   const used = usage();
   return {
     ...(progressAt === null ? {} : { progressAt: new Date(progressAt).toISOString() }),
     ...(session === null ? {} : { session: { driver: runtime.name, id: session } }),
-    ...(used === null || session === null ? {} : { usage: { session, ...used } }),
+    ...(used === null || session === null
+      ? {}
+      : { usage: { session, ...used, runtime: runtime.name, at_door: isAtDoor() } }),
     waiting: waiting === null ? null : { ...waiting, since: new Date(waiting.since).toISOString() },
   };
 }

@@ -14,6 +14,7 @@ import {
   CALLBACK_BACKOFF_MAX_MS,
   CALLBACK_LATE_MS,
   REPORT_TIMEOUT_MS,
+  RIG_ANSWER_MAX_BYTES,
 } from "../limits.ts";
 import { type Log, messageOf } from "../log.ts";
 
@@ -151,15 +152,31 @@ async function post(callback: Callback): Promise<Answer> {
 
 /** One POST with a deadline. @returns the HTTP status @throws when there was no answer */
 export async function postJson(url: string, token: string | null, body: unknown): Promise<number> {
-  const response = await fetch(url, {
+  const response = await send(url, token, body);
+  await response.body?.cancel();
+  return response.status;
+}
+
+/** The same. @returns what was answered, if it is JSON that is not too long; null: it is not */
+export async function postForJson(url: string, token: string | null, body: unknown): Promise<unknown> {
+  const response = await send(url, token, body);
+  const text = await response.text();
+  if (!response.ok || text.length > RIG_ANSWER_MAX_BYTES) return null;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
+}
+
+function send(url: string, token: string | null, body: unknown): Promise<Response> {
+  return fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
     body: JSON.stringify(body),
     redirect: "manual",
     signal: AbortSignal.timeout(REPORT_TIMEOUT_MS),
   });
-  await response.body?.cancel();
-  return response.status;
 }
 
 /** fetch says "fetch failed" and hides why in the cause. */

@@ -13,6 +13,7 @@ const RECEIVED_BY: Record<Receiver, Kind> = {
   review: "review",
   "every open review": "review",
   queue: "queue",
+  budget: "budget",
 };
 
 const byKind = <T>(of: (kind: Kind) => T): Record<Kind, T> =>

@@ -1,6 +1,6 @@
 import type { Reply } from "../do/rig-do.ts";
 import type { Refusal } from "../core/decide/index.ts";
-import type { Kind } from "../core/step.ts";
+import { KINDS, type Kind } from "../events/row.ts";
 import type { WireAgent, WireBead } from "../do/shapes.ts";
 import { HttpError } from "./errors.ts";
 
@@ -33,8 +33,6 @@ export function found<T>(value: T | null, what: string): T {
   if (value === null) throw new HttpError(404, `no ${what}`);
   return value;
 }
-
-const KINDS = ["agent", "bead", "review", "rig", "queue"] as const satisfies Kind[];
 
 /** @throws HttpError 404 when there is no such kind of actor. */
 export function kindOf(text: string | undefined): Kind {

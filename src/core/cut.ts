@@ -1,5 +1,5 @@
 import { restore, store, type AnySnapshot, type Kind } from "./step.ts";
-import { actorKey, createWorld, put, type World } from "./world.ts";
+import { actorKey, createWorld, put, singlesOf, type World } from "./world.ts";
 
 /** The state of every actor as rows: what is stored, what an export carries, and from which a fold goes on. */
 
@@ -22,7 +22,7 @@ export function* actors(world: World): Generator<{ kind: Kind; id: string; snaps
   for (const [id, snapshot] of world.agents) yield { kind: "agent", id, snapshot };
   for (const [id, snapshot] of world.beads) yield { kind: "bead", id, snapshot };
   for (const [id, snapshot] of world.reviews) yield { kind: "review", id, snapshot };
-  if (world.queue !== undefined) yield { kind: "queue", id: "queue", snapshot: world.queue };
+  for (const [kind, snapshot] of singlesOf(world)) yield { kind, id: kind, snapshot };
 }
 
 /** An actor as its row says it. */
@@ -43,7 +43,8 @@ export function held(world: World, kind: Kind, id: string): AnySnapshot | undefi
     case "review":
       return world.reviews.get(id);
     case "queue":
-      return world.queue;
+    case "budget":
+      return world[kind];
   }
 }
 

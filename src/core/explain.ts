@@ -179,6 +179,7 @@ const TO_ALL: Partial<Record<Kind, ReadonlySet<FactType>>> = {
   rig: factsThat(({ to }) => to.includes("rig")),
   agent: factsThat(({ to }) => to.includes("every agent")),
   queue: factsThat(({ to }) => to.includes("queue")),
+  budget: factsThat(({ to }) => to.includes("budget")),
 };
 
 /**

@@ -9,7 +9,7 @@ import { missed, revive } from "./repair.ts";
 import { route, type Target } from "./route.ts";
 import { schedule } from "./schedule.ts";
 import { initial, isEffect, step, type AnySnapshot, type Kind } from "./step.ts";
-import { actorKey, get, markBroken, nextWake, put, type World } from "./world.ts";
+import { actorKey, get, markBroken, nextWake, put, singlesOf, type World } from "./world.ts";
 
 /** One line of the journal: a fact, the effects its transitions emitted, and what went wrong with its address. */
 export interface Entry {
@@ -128,7 +128,7 @@ function stirred(world: World, at: number): Target[] {
     if (at >= nextWake(world, id, agent).quietUntil) targets.push({ kind: "agent", id, must: true });
   for (const id of world.index.queued) targets.push({ kind: "review", id, must: true });
   for (const id of world.index.merging) targets.push({ kind: "review", id, must: true });
-  if (world.queue !== undefined) targets.push({ kind: "queue", id: "queue", must: false });
+  for (const [kind] of singlesOf(world)) targets.push({ kind, id: kind, must: false });
   targets.push({ kind: "rig", id: "rig", must: true });
   return targets;
 }

@@ -11,7 +11,7 @@ const OF_TROUBLE: Record<StopClass, NeedCode> = {
 };
 
 /** The need of a cause; made when it is the first that is heard of it. */
-type Of = (key: string, code: NeedCode, level: Level, since?: number | null) => Draft;
+export type Of = (key: string, code: NeedCode, level: Level, since?: number | null) => Draft;
 
 /** What is in the way of every review, and the reviews that wait for a person's word. */
 export function ofQueue(world: World, of: Of): void {

@@ -9,6 +9,7 @@ import type { ReviewSnapshot } from "../machines/review.ts";
 import { cooldownEnd } from "../machines/rig.ts";
 import { causeOf, failureOf } from "./causes.ts";
 import { behind } from "./chain.ts";
+import { ofMoney, tellsOf } from "./needs-money.ts";
 import { isDeferred } from "./schedule.ts";
 import { ofQueue } from "./needs-queue.ts";
 import { whyBead, type Reason } from "./why.ts";
@@ -112,6 +113,7 @@ export function needsOf(world: World, known: Known): Need[] {
   if (world.rig.matches({ life: "destroyed" })) drafts.of("destroyed", "destroyed", "know");
   else {
     ofRig(world, drafts);
+    ofMoney(world, (...need) => drafts.of(...need));
     ofDamaged(world, drafts);
     for (const agent of world.agents.values()) ofAgent(world, agent, drafts);
     const ofStuck = ofEscalations(world, known, drafts);
@@ -220,6 +222,9 @@ function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
   const found = agentNeed(world, agent);
   if (found === null) return;
   const { code, level, until } = found;
+  // That of its bead says more: it is settled by raising that.
+  const money = drafts.byKey.get(`bead_budget:${hook ?? ""}`);
+  if (code === "over_budget" && money !== undefined) return void money.agents.add(id);
   // Whose key is not taken for one reason is one need, however many they are.
   const key = code === "not_authorized" ? `not_authorized:${causeOf(exit?.reason ?? "")}` : agentKey(code, id);
   const need = drafts.of(key, code, level, blockedAt ?? progressAt);
@@ -259,7 +264,7 @@ function ofEscalations(world: World, { about }: Known, drafts: Drafts): Map<stri
       const code = TELLS_OF[kind] ?? "stalled";
       const state =
         drafts.byKey.get(agentKey(code, agentId)) ??
-        [...drafts.byKey.values()].find((need) => need.code === code && need.agents.has(agentId));
+        [...drafts.byKey.values()].find((need) => tellsOf(need, code) && need.agents.has(agentId));
       (state ?? drafts.of("settled_itself", "settled_itself", "know", createdAt)).escalations.add(id);
       continue;
     }

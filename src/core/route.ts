@@ -12,8 +12,6 @@ export interface Target {
 
 const to = (kind: Kind, id: string, must = true): Target => ({ kind, id, must });
 const rig = to("rig", "rig");
-/** Old journals have none, and nobody misses it there. */
-const queue = to("queue", "queue", false);
 /** Ids that a fact may carry; a row's type lets it name as receiver only what its fact has the id of. */
 type Ids = Fact & { readonly agentId: string; readonly beadId: string; readonly reviewId: string };
 type Route = (world: World, fact: Fact) => Target[];
@@ -38,7 +36,9 @@ function receive(world: World, fact: Ids, receiver: Receiver, makes: Kind | unde
       targets.push(rig);
       return;
     case "queue":
-      if (world.queue !== undefined || makes === "queue") targets.push(queue);
+    case "budget":
+      // Old journals have none, and nobody misses it there.
+      if (world[receiver] !== undefined || makes === receiver) targets.push(to(receiver, receiver, false));
       return;
     case "agent":
       targets.push(to("agent", fact.agentId, makes !== "agent"));

@@ -3,6 +3,7 @@ import type { Fact } from "../events/facts.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { gateOf as findGate, type Gate, type RigSnapshot } from "../machines/rig.ts";
+import { isBeadCapped } from "../machines/spend.ts";
 import { rank } from "./rank.ts";
 import { canTrain, departures, needsTrain } from "./train/depart.ts";
 import { get, isReady, type World } from "./world.ts";
@@ -29,8 +30,9 @@ export function freeSlots(world: World): number {
   return Math.max(0, world.rig.context.settings.capacity - world.index.slots.size);
 }
 
-/** How many dispatches may be granted now: limited by the gate, then by the capacity. */
+/** How many dispatches may be granted now: limited by the day's budget, the gate, and the capacity. */
 export function allowance(world: World): number {
+  if (world.budget?.value === "capped") return 0;
   const gate = gateOf(world.rig);
   if (gate === "open") return freeSlots(world);
   return gate === "probe" ? Math.min(1, freeSlots(world)) : 0;
@@ -42,6 +44,10 @@ export const isDeferred = (bead: BeadSnapshot, at: number): boolean =>
 /** A bead that may run now: an issue, every blocker closed, not deferred. In progress counts: its agent comes back to it. */
 export const mayRun = (bead: BeadSnapshot, at: number): boolean =>
   (isReady(bead) || (bead.value === "in_progress" && bead.context.type === "issue")) && !isDeferred(bead, at);
+
+/** What the bead may spend is spent. */
+export const isCapped = ({ rig }: World, { context }: BeadSnapshot): boolean =>
+  isBeadCapped(context, rig.context.settings);
 
 interface Candidate {
   readonly bead: BeadSnapshot;
@@ -56,11 +62,13 @@ function candidates(world: World): Candidate[] {
     if (!agent || agent.context.hook === null || agent.context.role !== "polecat" || world.broken.has(`agent:${id}`))
       continue;
     const bead = get(world, "bead", agent.context.hook);
-    if (bead && mayRun(bead, world.at) && !world.broken.has(`bead:${bead.context.id}`)) found.push({ bead, agent });
+    if (bead && mayRun(bead, world.at) && !isCapped(world, bead) && !world.broken.has(`bead:${bead.context.id}`))
+      found.push({ bead, agent });
   }
   for (const id of world.index.ready) {
     const bead = world.beads.get(id);
-    if (bead && !isDeferred(bead, world.at) && !world.broken.has(`bead:${id}`)) found.push({ bead, agent: null });
+    if (bead && !isDeferred(bead, world.at) && !isCapped(world, bead) && !world.broken.has(`bead:${id}`))
+      found.push({ bead, agent: null });
   }
   return found
     .map((candidate) => ({ candidate, rank: rank(world, candidate.bead) }))

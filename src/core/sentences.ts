@@ -39,6 +39,14 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
     title: "{agent} has used up its budget",
     text: "It ended on “{bead}”: {reason}. Raise the budget and answer it, and it goes on from its checkpoint; or cancel the bead.",
   },
+  bead_budget: {
+    title: "“{bead}” has spent what it may",
+    text: "{spent}. Raise its budget, and it goes on from its checkpoint; or cancel it.",
+  },
+  day_budget: {
+    title: "The day's budget is spent",
+    text: "{spent}. Nothing is started until the next day of UTC, or until it is raised among the settings.",
+  },
   not_authorized: {
     title: "The key of {agent} was not taken",
     many: "The keys of {count} agents were not taken",

@@ -17,6 +17,7 @@ import {
   type Machine,
   type Taken,
 } from "../machines/xstate.ts";
+import { BUDGET_VERSION, budgetMachine, type BudgetSnapshot } from "../machines/budget.ts";
 import { QUEUE_VERSION, queueMachine, type QueueSnapshot } from "../machines/queue.ts";
 import { REVIEW_VERSION, reviewMachine, type ReviewSnapshot } from "../machines/review.ts";
 import { RIG_VERSION, rigMachine, type RigSnapshot } from "../machines/rig.ts";
@@ -28,6 +29,7 @@ export interface Snapshots {
   review: ReviewSnapshot;
   rig: RigSnapshot;
   queue: QueueSnapshot;
+  budget: BudgetSnapshot;
 }
 export type { Kind };
 export type AnySnapshot = Snapshots[Kind];
@@ -38,6 +40,7 @@ export const MACHINES = {
   review: reviewMachine,
   rig: rigMachine,
   queue: queueMachine,
+  budget: budgetMachine,
 } as const;
 export const VERSIONS: Record<Kind, number> = {
   agent: AGENT_VERSION,
@@ -45,6 +48,7 @@ export const VERSIONS: Record<Kind, number> = {
   review: REVIEW_VERSION,
   rig: RIG_VERSION,
   queue: QUEUE_VERSION,
+  budget: BUDGET_VERSION,
 };
 
 /** What a transition said: effects to run, facts to derive. In the order of the chart's actions. */

@@ -4,7 +4,10 @@ import { askOf } from "../machines/agent/driver.ts";
 import { isUndecided } from "../machines/agent/context.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { cooldownEnd, gateOf } from "../machines/rig.ts";
-import { allowance, freeSlots, isDeferred, mayRun } from "./schedule.ts";
+import { NOTHING_SPENT, spentText } from "../events/budget.ts";
+import { budgetDeadline, dayCaps } from "../machines/budget.ts";
+import { beadCaps } from "../machines/spend.ts";
+import { allowance, freeSlots, isCapped, isDeferred, mayRun } from "./schedule.ts";
 import { tellsMore, whyReview } from "./why-review.ts";
 import { get, type World } from "./world.ts";
 import { sentenceOf, why, type Why } from "./why-what.ts";
@@ -14,6 +17,14 @@ export { REASONS, type Reason, type Why } from "./why-what.ts";
 /** Why the rig grants nothing now, or null when it would. */
 function whyTheRigWaits(world: World): Why | null {
   const { context } = world.rig;
+  const { budget } = world;
+  if (budget?.value === "capped" && gateOf(world.rig) === "open")
+    return why(
+      "over_budget",
+      `The day's budget is spent (${spentText(budget.context.today, dayCaps(context.settings))}): nothing is started until the next day of UTC, or until it is raised.`,
+      { scope: "day", tokens: budget.context.today.tokens, microdollars: budget.context.today.microdollars },
+      budgetDeadline(budget),
+    );
   switch (gateOf(world.rig)) {
     case "destroyed":
       return why("ended", "The rig was deleted.");
@@ -78,6 +89,7 @@ export function whyBead(world: World, bead: BeadSnapshot): Why {
   if (isDeferred(bead, world.at))
     return why("deferred_until", "It is deferred.", { defer_until: context.deferUntil }, context.deferUntil);
   const agent = context.assignee === null ? undefined : world.agents.get(context.assignee);
+  if (isCapped(world, bead) && agent?.hasTag("slot") !== true) return whyCapped(world, bead);
   if (agent !== undefined) return whyAgent(world, agent);
   return whyTheRigWaits(world) ?? why("running", "It is ready and is dispatched with the next commit.");
 }
@@ -101,6 +113,13 @@ function whyStuck(world: World, { context: { id, stuckBy = [], blockedBy } }: Be
     { blocked_by: [...blockedBy], stuck_by: [...stuckBy], failed: [...roots] },
   );
 }
+/** It has spent what it may, and no process is on it. */
+const whyCapped = ({ rig }: World, { context }: BeadSnapshot): Why =>
+  why(
+    "over_budget",
+    `It has spent what it may (${spentText(context.spent ?? NOTHING_SPENT, beadCaps(context, rig.context.settings))}): raise its budget, or cancel it.`,
+    { scope: "bead", ...(context.spent ?? NOTHING_SPENT) },
+  );
 
 /** What an agent with a process does, in words. */
 function doing(world: World, agent: AgentSnapshot): string {

@@ -1,6 +1,8 @@
+import { SINGLES, type Single } from "../events/row.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
-import type { QueueSnapshot } from "../machines/queue.ts";
+import { budgetDeadline, type BudgetSnapshot } from "../machines/budget.ts";
+import { queueDeadline, type QueueSnapshot } from "../machines/queue.ts";
 import type { ReviewSnapshot } from "../machines/review.ts";
 import type { RigSnapshot } from "../machines/rig.ts";
 import { initial, wakeOf, type AnySnapshot, type Kind, type Snapshots, type Wake } from "./step.ts";
@@ -21,6 +23,8 @@ export interface World {
   readonly reviews: Map<string, ReviewSnapshot>;
   /** Of trains; undefined before the first review waits for one. */
   queue: QueueSnapshot | undefined;
+  /** What is spent; undefined before anything was. */
+  budget: BudgetSnapshot | undefined;
   /** Actors that cannot be stepped, and why. They get no facts until they are repaired. */
   readonly broken: Map<string, string>;
   readonly index: {
@@ -65,6 +69,7 @@ export function createWorld(recall: Recall = () => undefined): World {
     beads: new Map(),
     reviews: new Map(),
     queue: undefined,
+    budget: undefined,
     broken: new Map(),
     index: {
       free: new Set(),
@@ -97,7 +102,8 @@ export function get(world: World, kind: Kind, id: string): AnySnapshot | undefin
     case "rig":
       return world.rig;
     case "queue":
-      return world.queue;
+    case "budget":
+      return world[kind];
   }
 }
 
@@ -116,13 +122,11 @@ export function put(world: World, kind: Kind, id: string, snapshot: AnySnapshot 
       world.rig = snapshot as RigSnapshot;
       return;
     }
-    case "queue": {
-      const before = world.queue;
-      world.undo?.push(() => {
-        world.queue = before;
-      });
-      world.queue = snapshot as QueueSnapshot | undefined;
-      return;
+    case "queue":
+    case "budget": {
+      const before = world[kind];
+      world.undo?.push(() => setSingle(world, kind, before));
+      return setSingle(world, kind, snapshot as Snapshots[Single] | undefined);
     }
     case "agent":
       return replace(world, world.agents, id, snapshot as AgentSnapshot | undefined, indexAgent);
@@ -132,6 +136,28 @@ export function put(world: World, kind: Kind, id: string, snapshot: AnySnapshot 
     case "review":
       if (snapshot === undefined && world.undo !== null) world.gone.add(actorKey(kind, id));
       return replace(world, world.reviews, id, snapshot as ReviewSnapshot | undefined, indexReview);
+  }
+}
+
+const setSingle = <K extends Single>(world: World, kind: K, snapshot: Snapshots[K] | undefined): void => {
+  (world as { [S in Single]: Snapshots[S] | undefined })[kind] = snapshot;
+};
+
+/** The actors of which a rig has one at most, as far as it has them. */
+export function* singlesOf(world: World): Generator<readonly [Single, Snapshots[Single]]> {
+  for (const kind of SINGLES) {
+    const snapshot = world[kind];
+    if (snapshot !== undefined) yield [kind, snapshot];
+  }
+}
+
+/** The next time (ms) at which a single must see a TICK, or null. */
+export function singleDeadline(world: World, kind: Single): number | null {
+  switch (kind) {
+    case "queue":
+      return world.queue === undefined ? null : queueDeadline(world.queue);
+    case "budget":
+      return world.budget === undefined ? null : budgetDeadline(world.budget);
   }
 }
 

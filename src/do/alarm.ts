@@ -1,12 +1,12 @@
 import { messageOf } from "../events/message-of.ts";
 import { beadDeadline } from "../machines/bead.ts";
 import type { Folded } from "../core/fold.ts";
-import { queueDeadline } from "../machines/queue.ts";
 import { reviewDeadline } from "../machines/review.ts";
 import { rigDeadline } from "../machines/rig.ts";
 import type { Kind } from "../core/step.ts";
-import { actorKey, nextWake, type World } from "../core/world.ts";
+import { actorKey, nextWake, singleDeadline, type World } from "../core/world.ts";
 import { clip, factsThat } from "../events/facts.ts";
+import { SINGLES } from "../events/row.ts";
 import type { Rig } from "./rig.ts";
 
 /** When the rig's one alarm rings. */
@@ -46,7 +46,7 @@ export function nextAlarm(rig: Rig, now: number): number | null {
   for (const id of world.agents.keys()) consider(deadlineOf(world, "agent", id, now));
   for (const id of world.beads.keys()) consider(deadlineOf(world, "bead", id, now));
   for (const id of [...world.index.queued, ...world.index.merging]) consider(deadlineOf(world, "review", id, now));
-  consider(deadlineOf(world, "queue", "queue", now));
+  for (const single of SINGLES) consider(deadlineOf(world, single, single, now));
   consider(deadlineOf(world, "rig", "rig", now));
   consider(rig.outbox.nextAt(rig));
   return next;
@@ -87,7 +87,8 @@ export function deadlineOf(world: World, kind: Kind, id: string, now: number): n
       return review ? reviewDeadline(review, settings) : null;
     }
     case "queue":
-      return world.queue === undefined ? null : queueDeadline(world.queue);
+    case "budget":
+      return singleDeadline(world, kind);
     case "rig":
       return rigDeadline(world.rig);
   }

@@ -1,5 +1,5 @@
 import { restore, store, type AnySnapshot, type Kind, type Snapshots, type Stored } from "../core/step.ts";
-import { actorKey, letGo, createWorld, put, type Recall, type World } from "../core/world.ts";
+import { actorKey, letGo, createWorld, put, singlesOf, type Recall, type World } from "../core/world.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { isDestroyed } from "./alarm.ts";
 import type { Sql } from "./ports.ts";
@@ -7,7 +7,7 @@ import { replayer, replaySync, stateAt, type Replayed } from "../core/replay.ts"
 import { entryLine, headerLine } from "../core/journal-file.ts";
 import type { Cut, StoredActor } from "../core/cut.ts";
 import type { Rig } from "./rig.ts";
-import { fetchReadable, journalOf, readJournal } from "./store.ts";
+import { fetchReadable, journalOf, readJournal, storedActors } from "./store.ts";
 
 /**
  * The archive: the oldest part of the journal leaves the rig's storage for a bucket, as NDJSON, segment by segment, so that a
@@ -144,7 +144,7 @@ function writeBase(sql: Sql, world: World): void {
   for (const [id, agent] of world.agents) write("agent", id, agent);
   for (const [id, bead] of world.beads) write("bead", id, bead);
   for (const [id, review] of world.reviews) write("review", id, review);
-  if (world.queue !== undefined) write("queue", "queue", world.queue);
+  for (const [kind, snapshot] of singlesOf(world)) write(kind, kind, snapshot);
   for (const key of world.broken.keys()) {
     const [kind = "", ...id] = key.split(":");
     if (old.has(key) || !has(world, kind as Kind, id.join(":"))) write(kind as Kind, id.join(":"), null);
@@ -157,7 +157,8 @@ function has(world: World, kind: Kind, id: string): boolean {
     case "rig":
       return true;
     case "queue":
-      return world.queue !== undefined;
+    case "budget":
+      return world[kind] !== undefined;
     case "agent":
       return world.agents.has(id);
     case "bead":
@@ -304,3 +305,11 @@ export function stateBefore(rig: Rig, kind: Kind, id: string): Stored | null | u
       : stateSince(rig, base, lost.batch - 1).actors.find((actor) => actor.kind === kind && actor.id === id);
   return row === undefined ? undefined : { v: row.v, value: JSON.parse(row.value), context: JSON.parse(row.context) };
 }
+
+/** Every actor's state as its row tells it now. */
+export const storedState = ({ world, ports }: Rig): Cut => ({
+  seq: world.seq,
+  at: world.at,
+  actors: [...storedActors(ports.sql)],
+  broken: [...world.broken],
+});

@@ -2,7 +2,7 @@ import type { Recorded } from "../events/facts.ts";
 import type { Entry } from "../core/fold.ts";
 import { route } from "../core/route.ts";
 import type { AnySnapshot, Kind } from "../core/step.ts";
-import { actorKey, get, type World } from "../core/world.ts";
+import { actorKey, get, singlesOf, type World } from "../core/world.ts";
 import { guardName } from "../machines/xstate.ts";
 import type { Rig } from "./rig.ts";
 
@@ -97,7 +97,7 @@ function* actors(world: World): Generator<[Kind, string, AnySnapshot]> {
   for (const [id, snapshot] of world.agents) yield ["agent", id, snapshot];
   for (const [id, snapshot] of world.beads) yield ["bead", id, snapshot];
   for (const [id, snapshot] of world.reviews) yield ["review", id, snapshot];
-  if (world.queue !== undefined) yield ["queue", "queue", world.queue];
+  for (const [kind, snapshot] of singlesOf(world)) yield [kind, kind, snapshot];
 }
 
 /** Ended beads and reviews leave the rig's memory; nothing more is told of them. */

@@ -7,6 +7,7 @@ import type {
   SyncRequest,
   TidyAnswer,
   TidyRequest,
+  BudgetOrder,
 } from "../wire/container.ts";
 import type { Session, Usage } from "../wire/agent-reports.ts";
 import type { EffectOf } from "../events/effects.ts";
@@ -58,6 +59,7 @@ export interface StartOrder {
   readonly place?: Place;
   /** The rig wants what is left uncommitted to outlive a container. */
   readonly sealKey?: string;
+  readonly budget?: BudgetOrder;
 }
 
 export interface MergeOrder {

@@ -30,6 +30,8 @@ import { rigPorts, type AlarmSlot } from "./platform.ts";
 import { beadEvents } from "./bead-events.ts";
 import { readMail } from "./read-mail.ts";
 import { needs } from "./needs.ts";
+import { budgetOrder, spend, type SpendBy } from "./spend.ts";
+import type { Spend } from "../wire/spend.ts";
 import * as queries from "./queries.ts";
 import { reviewQueue } from "./review-queue.ts";
 import type { ReviewQueue } from "../wire/queue.ts";
@@ -37,12 +39,12 @@ import { attemptsOf, keepAttempt } from "./attempts.ts";
 import type { Attempt } from "../wire/attempts.ts";
 import type { HandInAnswer, Needs } from "../wire/schemas.ts";
 import { isDestroyed, reasonOf, wake } from "./alarm.ts";
-import { archive, eraseArchive, replayFromArchive, stateAsOf } from "./archive.ts";
+import { archive, eraseArchive, replayFromArchive, stateAsOf, storedState } from "./archive.ts";
 import { deleted, newer, type Unavailable } from "./unavailable.ts";
 import { NewerError } from "../events/upcast.ts";
 import { sync, type Synced } from "./sync.ts";
 import { forget } from "./tidy.ts";
-import { execute, heartbeat, openRig, showsProgress, type Rig } from "./rig.ts";
+import { execute, heartbeat, openRig, showsProgress, type Heard, type Rig } from "./rig.ts";
 import type { Seen } from "./ports.ts";
 import { tellLastUsage } from "./sightings.ts";
 import { whyOfAgent, whyOfBead } from "./why.ts";
@@ -50,7 +52,7 @@ import { secretNames, secretsNamed, setSecrets } from "./secrets.ts";
 import type { Ending } from "../events/ending.ts";
 import type { Replayed } from "../core/replay.ts";
 import { resume, type Cut } from "../core/cut.ts";
-import { readJournal, storedActors } from "./store.ts";
+import { readJournal } from "./store.ts";
 import type { JournalEntry } from "../core/journal.ts";
 import { onAlarm, tick } from "./tick.ts";
 import type { WireAgent, WireAgentEvent, WireBead, WireBeadEvent, WireMail } from "./shapes.ts";
@@ -176,8 +178,10 @@ export class RigDO extends DurableObject<Env> {
     return handInOf(this.#open, agentId, wait_ms);
   }
 
-  heartbeat(agentId: string, dispatchId: string | null, caller: Caller, seen: Seen = {}): Refusal | null {
-    return heartbeat(this.#open, agentId, dispatchId, caller, seen);
+  /** @returns what the agent may spend yet, where anything is capped */
+  heartbeat(agentId: string, dispatchId: string | null, caller: Caller, seen: Seen = {}): Heard {
+    const rig = this.#open;
+    return heartbeat(rig, agentId, dispatchId, caller, seen) ?? { ok: true, budget: budgetOrder(rig, agentId) ?? null };
   }
 
   completed(
@@ -303,14 +307,7 @@ export class RigDO extends DurableObject<Env> {
   /** Every actor's state as of a seq, by replay; without one, as it is stored now. */
   state(seq: number | null): Cut | null {
     const rig = this.#open;
-    if (seq === null)
-      return {
-        seq: rig.world.seq,
-        at: rig.world.at,
-        actors: [...storedActors(rig.ports.sql)],
-        broken: [...rig.world.broken],
-      };
-    return stateAsOf(rig, seq);
+    return seq === null ? storedState(rig) : stateAsOf(rig, seq);
   }
   /** The world as of a seq, by replay; without one, the live one. */
   #worldAt(seq: number | null): World | null {
@@ -332,6 +329,9 @@ export class RigDO extends DurableObject<Env> {
   whatIf(fact: Fact, seq: number | null, at: number | null): WhatIf | null {
     const world = this.#worldAt(seq);
     return world === null ? null : whatIf(world, fact, at ?? (seq === null ? Date.now() : world.at));
+  }
+  spend(by: SpendBy, from: number | null, to: number | null): z.infer<typeof Spend> {
+    return spend(this.#open, by, from, to);
   }
   needs(): z.infer<typeof Needs> {
     return needs(this.#open);

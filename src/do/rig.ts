@@ -1,6 +1,8 @@
 import type { TickReport } from "../wire/schemas.ts";
-import { dispatchNumber } from "../events/dispatch-id.ts";
+import type { BudgetOrder } from "../wire/container.ts";
+import { dispatchId as dispatchIdOf, dispatchNumber } from "../events/dispatch-id.ts";
 import { clip, type Fact } from "../events/facts.ts";
+import type { AgentSnapshot } from "../machines/agent.ts";
 import { NEWEST_RULES, rulesOf, TICKTOWN_VERSION } from "../events/rules.ts";
 import {
   decide,
@@ -24,7 +26,7 @@ import { openBeadsBy } from "./makers.ts";
 import type { HandInAnswer } from "../wire/schemas.ts";
 import { deliveredBy } from "./mail.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import { headOf, newsOfDriver, see, type Sightings } from "./sightings.ts";
+import { headOf, newsOfDriver, newsOfOlder, see, type Sightings } from "./sightings.ts";
 import type { RigPorts, Seen } from "./ports.ts";
 import { migrate } from "./schema.ts";
 import { type Tidying, readTidying } from "./tidy.ts";
@@ -147,6 +149,9 @@ function isRepeatedStale(rig: Rig, facts: readonly Fact[]): boolean {
   return false;
 }
 
+/** What came of a heartbeat. */
+export type Heard = Refusal | { readonly ok: true; readonly budget: BudgetOrder | null };
+
 /** A sign of life. Kept in memory; a fact only when it is news: the first of a dispatch, or of one thought lost. */
 export function heartbeat(
   rig: Rig,
@@ -165,7 +170,14 @@ export function heartbeat(
   if (n === agent.context.dispatchN) see(rig, agent, seen);
   execute(rig, { type: "heard", agentId, dispatchId }, caller);
   const now = rig.world.agents.get(agentId);
-  const news = now !== undefined && n === now.context.dispatchN ? newsOfDriver(rig, now) : [];
+  const news = now === undefined ? [] : newsIn(rig, now, n, seen);
   if (news.length > 0) commit(rig, news);
   return null;
+}
+
+/** @param n number of the dispatch that speaks; null: that of another agent, which says nothing of this one */
+function newsIn(rig: Rig, agent: AgentSnapshot, n: number | null, { usage }: Seen): Fact[] {
+  const { id, dispatchN } = agent.context;
+  if (n === dispatchN) return newsOfDriver(rig, agent);
+  return n === null || n > dispatchN || usage === undefined ? [] : newsOfOlder(rig, id, dispatchIdOf(id, n), usage);
 }

@@ -74,6 +74,25 @@ const MIGRATIONS: readonly string[] = [
   `,
   // Which dispatch has read a letter that is not delivered yet.
   "ALTER TABLE mail ADD COLUMN read_by TEXT",
+  `
+  CREATE TABLE spend (
+    day INTEGER NOT NULL,
+    dispatch TEXT NOT NULL,
+    session TEXT NOT NULL,
+    model TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    bead TEXT,
+    runtime TEXT NOT NULL,
+    input INTEGER NOT NULL,
+    cached INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    PRIMARY KEY (day, dispatch, session, model)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX spend_bead ON spend (bead) WHERE bead IS NOT NULL;
+  `,
 ];
 
 /**

@@ -1,7 +1,7 @@
-import type { Fact } from "../events/facts.ts";
+import type { Fact, FactOf } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { rulesAtLeast, rulesOf } from "../events/rules.ts";
-import { watchOf } from "../events/settings.ts";
+import { budgetOf, watchOf } from "../events/settings.ts";
 import { dispatchId } from "../events/dispatch-id.ts";
 import { agentDeadline, type AgentSnapshot } from "../machines/agent.ts";
 import type { Session, Usage } from "../wire/agent-reports.ts";
@@ -9,6 +9,7 @@ import { forbidden, type Caller } from "../core/decide/index.ts";
 import { commit } from "./commit.ts";
 import type { Seen } from "./ports.ts";
 import type { Rig } from "./rig.ts";
+import { beadOfDispatch } from "./spend.ts";
 
 /**
  * What was last heard of each agent's newest dispatch, in memory only: it comes with every heartbeat and every look of the patrol, and
@@ -157,9 +158,33 @@ export function headOf(rig: Rig, agentId: string): string | undefined {
 /** What its driver tells that is news and is worth a fact now. Asked at each heartbeat and at each TICK. */
 export const newsOfDriver = (rig: Rig, agent: AgentSnapshot): Fact[] => [
   ...newsOfSession(rig, agent),
-  ...newsOfUsage(rig, agent, LIMITS.usage_granularity_ms),
+  ...newsOfUsage(rig, agent, isCapped(rig) ? 0 : LIMITS.usage_granularity_ms),
   ...newsOfWaiting(rig, agent),
 ];
+
+/** Where something is capped, what is used is counted as it is told. */
+const isCapped = ({ world }: Rig): boolean => {
+  const { bead_tokens, bead_microdollars, day_tokens, day_microdollars } = budgetOf(world.rig.context.settings);
+  return [bead_tokens, bead_microdollars, day_tokens, day_microdollars].some((cap) => cap !== null);
+};
+
+/** What a dispatch has used that was replaced, or whose work is in: it counts in the ledger, and nowhere else. */
+export function newsOfOlder(rig: Rig, agentId: string, dispatchId: string, used: Usage): Fact[] {
+  const { counted = [] } = rig.world.agents.get(agentId)?.context ?? {};
+  const known = counted.find(({ session }) => session === used.session);
+  const isKnown =
+    known !== undefined &&
+    known.inputTokens >= used.input_tokens &&
+    known.outputTokens >= used.output_tokens &&
+    (known.costMicrodollars ?? 0) >= (used.cost_microdollars ?? 0);
+  if (isKnown) return [];
+  return [
+    {
+      ...usageFact({ agentId, dispatchId }, used),
+      workedOn: beadOfDispatch(rig.ports.sql, dispatchId),
+    },
+  ];
+}
 
 function newsOfSession(rig: Rig, agent: AgentSnapshot): Fact[] {
   const { session: known, hook } = agent.context;
@@ -182,19 +207,22 @@ export function newsOfUsage(rig: Rig, agent: AgentSnapshot, granularity_ms: numb
     known.outputTokens >= used.output_tokens &&
     (known.costMicrodollars ?? 0) >= (used.cost_microdollars ?? 0);
   if (isKnown) return [];
-  return [
-    {
-      type: "agent.usage",
-      ...dispatchOf(agent),
-      session: used.session,
-      inputTokens: used.input_tokens,
-      cachedTokens: used.cached_tokens,
-      outputTokens: used.output_tokens,
-      model: used.model,
-      costMicrodollars: used.cost_microdollars,
-    },
-  ];
+  return [usageFact(dispatchOf(agent), used)];
 }
+
+const usageFact = (of: { agentId: string; dispatchId: string }, used: Usage): FactOf<"agent.usage"> =>
+  ({
+    type: "agent.usage",
+    ...of,
+    session: used.session,
+    inputTokens: used.input_tokens,
+    cachedTokens: used.cached_tokens,
+    outputTokens: used.output_tokens,
+    model: used.model,
+    costMicrodollars: used.cost_microdollars,
+    ...(used.runtime === undefined ? {} : { runtime: used.runtime }),
+    ...(used.at_door === undefined ? {} : { atDoor: used.at_door }),
+  }) as FactOf<"agent.usage">;
 
 /** What was used and is in no fact yet, when an end is reported by somebody who may. */
 export function tellLastUsage(rig: Rig, agentId: string, caller: Caller): void {

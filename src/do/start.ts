@@ -7,6 +7,7 @@ import { hasNamedDispatch, meet } from "./contact.ts";
 import { programOf } from "./driver.ts";
 import type { Answer } from "./ports.ts";
 import { promptFor, SYSTEM_PROMPT } from "./prompt.ts";
+import { budgetOrder } from "./spend.ts";
 import type { Rig } from "./rig.ts";
 import type { BeadContent } from "./shapes.ts";
 import { readContent, undeliveredMail } from "./store.ts";
@@ -36,6 +37,7 @@ export async function start(rig: Rig, effect: EffectOf<"container.start">): Prom
     dispatchId: fenceOf(world.rig) === "agent" ? null : effect.dispatchId,
     role: agent.context.role,
   });
+  const budget = budgetOrder(rig, effect.agentId);
   const answer = await ports.container(config.townId).start(
     {
       agentId: effect.agentId,
@@ -59,6 +61,7 @@ export async function start(rig: Rig, effect: EffectOf<"container.start">): Prom
       checkpoint,
       envVars: env,
       ...placeOfOrder(settings),
+      ...(budget === undefined ? {} : { budget }),
       ...(settings.leftovers_remote === true && ports.sealKey !== undefined ? { sealKey: ports.sealKey() } : {}),
     },
     settings.start_timeout_ms,

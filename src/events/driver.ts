@@ -39,6 +39,11 @@ export const DRIVER_FACTS = [
       outputTokens: ms,
       model: z.string().max(LIMITS.model_chars).nullable(),
       costMicrodollars: ms.nullable(),
+      /** Of an older dispatch: on which bead it was. Its agent knows that of its newest one. */
+      workedOn: id.nullable().optional(),
+      runtime: z.string().max(LIMITS.runtime_chars).optional(),
+      /** Counted at Ticktown's own door, which can refuse the next answer; otherwise by the program itself. */
+      atDoor: z.boolean().optional(),
     },
     {
       to: ["agent"],
@@ -51,7 +56,7 @@ export const DRIVER_FACTS = [
         model: null,
         costMicrodollars: null,
       },
-      ignored: { agent: "Of an older dispatch, which is in the journal and changes nobody; or no more than is known." },
+      ignored: { agent: "No more of its conversation than was counted before." },
     },
   ),
   /** It waits for an answer: to a question, or whether it may do exactly this. */

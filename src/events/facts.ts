@@ -8,6 +8,7 @@ import { HAND_IN_FACTS } from "./hand-in.ts";
 import { LIMITS } from "./limits.ts";
 import { MACHINERY_FACTS } from "./machinery.ts";
 import { MAIL_FACTS } from "./mail.ts";
+import { MONEY_FACTS } from "./money.ts";
 import { REVIEW_FACTS } from "./review.ts";
 import { RIG_FACTS } from "./rig.ts";
 import { TRAIN_FACTS } from "./trains.ts";
@@ -29,6 +30,7 @@ const ROWS = [
   ...REVIEW_FACTS,
   ...MACHINERY_FACTS,
   ...TRAIN_FACTS,
+  ...MONEY_FACTS,
 ] as const;
 
 export {

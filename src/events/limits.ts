@@ -26,6 +26,13 @@ export const LIMITS = {
   asks_remembered: 50,
   /** Conversations of one bead and agent whose use is kept; the oldest go. */
   sessions_counted: 8,
+  /** Conversations of an agent of which the count is kept, so that a report is never counted twice; the oldest is forgotten. */
+  sessions_remembered: 16,
+  /** Rows of the ledger: one for each day, dispatch, conversation and model. The oldest day goes. */
+  spend_rows: 50_000,
+  spend_rows_shown: 1_000,
+  /** Prices of models in a rig's settings. */
+  prices: 50,
   /** Use is a fact at most this often per agent, and at its end. */
   usage_granularity_ms: 300_000,
   /** A checkpoint without a new commit resets the attempts of a bead this often. */

@@ -7,6 +7,8 @@ export const NEED_CODES = [
   "hand_in_refused",
   "permission",
   "over_budget",
+  "bead_budget",
+  "day_budget",
   "not_authorized",
   "container_unreachable",
   "breaker_open",

@@ -15,7 +15,7 @@ export const RIG_FACTS = [
       container: z.enum(["reachable", "unreachable", "unasked"]),
     },
     {
-      to: ["every agent", "every open review", "queue", "rig"],
+      to: ["every agent", "every open review", "queue", "budget", "rig"],
       example: { container: "reachable" },
       variants: [
         { name: "", of: "agent" },
@@ -27,6 +27,7 @@ export const RIG_FACTS = [
         review:
           "Goes to every review that is queued or being merged. It moves only what has a deadline that has passed.",
         queue: "Only a train has a lease, and only what went wrong is tried again at a time.",
+        budget: "Only a budget that is spent, or nearly, waits for the next day.",
         rig: "Only an open breaker waits for time, and only for its cool-down.",
       },
     },
@@ -80,7 +81,15 @@ export const RIG_FACTS = [
     { to: ["rig"], example: { rules: NEWEST_RULES, version: TICKTOWN_VERSION } },
   ),
   /** Not named `settings`: that is what a machine gets beside every fact. */
-  fact("rig.settings_changed", { changes: SettingsPatch }, { to: ["rig"], example: { changes: {} } }),
+  fact(
+    "rig.settings_changed",
+    { changes: SettingsPatch },
+    {
+      to: ["rig", "budget"],
+      example: { changes: {} },
+      ignored: { budget: "No cap is reached by it, or left." },
+    },
+  ),
   /** What clones are made by was changed: who waits for a place that was not fit has nothing left to wait for. */
   fact(
     "place.changed",

@@ -3,8 +3,12 @@ import type { JsonValue } from "./json.ts";
 
 /** What a row of the facts' table says, and how one is written. */
 
-/** The kinds of actor. A rig has one queue at most, by the name of its kind. */
-export const KINDS = ["agent", "bead", "review", "rig", "queue"] as const;
+/** Kinds of which a rig has one actor at most, by the name of the kind. */
+export const SINGLES = ["queue", "budget"] as const;
+export type Single = (typeof SINGLES)[number];
+
+/** The kinds of actor. */
+export const KINDS = ["agent", "bead", "review", "rig", ...SINGLES] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** One actor by name. */
@@ -16,11 +20,11 @@ export interface Ref {
 /**
  * Who takes a fact. `agent`, `bead` and `review` are those that the fact names by `agentId`, `beadId` and `reviewId`: one that does
  * not exist is recorded as missing. With a question mark it may be gone without anybody's fault. An open review is one that is queued
- * or being merged. The queue takes what goes to it once there is one.
+ * or being merged. A single takes what goes to it once there is one.
  */
 export type Receiver =
   | "rig"
-  | "queue"
+  | Single
   | "every agent"
   | "every open review"
   | "agent"
@@ -30,7 +34,7 @@ export type Receiver =
   | "review";
 type ReceiverOf<S> =
   | "rig"
-  | "queue"
+  | Single
   | "every agent"
   | "every open review"
   | (S extends { agentId: unknown } ? "agent" | "bead on its hook?" : never)

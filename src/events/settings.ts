@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Budget, DEFAULT_BUDGET } from "./budget.ts";
 import { DEFAULT_GATE, Gate } from "./gate.ts";
 import { DEFAULT_PLACE, Place } from "./place.ts";
 import { Programs } from "./programs.ts";
@@ -60,6 +61,7 @@ export const Settings = z.object({
   ...bare(Place.shape),
   ...bare(Gate.shape),
   ...bare(Watch.shape),
+  ...bare(Budget.shape),
   ...Programs.shape,
 });
 export type Settings = z.infer<typeof Settings>;
@@ -70,6 +72,7 @@ export const SettingsPatch = z.strictObject({
   ...bare(Place.shape),
   ...bare(Gate.shape),
   ...bare(Watch.shape),
+  ...bare(Budget.shape),
   ...Programs.shape,
 });
 export type SettingsPatch = z.infer<typeof SettingsPatch>;
@@ -93,10 +96,24 @@ export const watchOf = ({
   first_output_ms = DEFAULT_WATCH.first_output_ms,
 }: Settings): Watch => ({ busy_told_ms, model_wait_ms, first_output_ms });
 
+const budgets = new WeakMap<Settings, Budget>();
+
+/** What may be spent. Asked with every report of what was. */
+export function budgetOf(settings: Settings): Budget {
+  let budget = budgets.get(settings);
+  if (budget === undefined) {
+    const set = Object.keys(Budget.shape).filter((name) => name in settings);
+    budget = set.length === 0 ? DEFAULT_BUDGET : Budget.parse(settings);
+    budgets.set(settings, budget);
+  }
+  return budget;
+}
+
 /** All settings, with the default of each that was never set. */
-export const allSettings = (settings: Settings): Settings & Place & Gate & Watch => ({
+export const allSettings = (settings: Settings): Settings & Place & Gate & Watch & Budget => ({
   ...DEFAULT_PLACE,
   ...DEFAULT_GATE,
   ...DEFAULT_WATCH,
+  ...DEFAULT_BUDGET,
   ...settings,
 });

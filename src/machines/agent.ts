@@ -54,7 +54,14 @@ export const agentMachine = agentSetup.createMachine({
   on: {
     "agent.status_said": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberStatus"] },
     "agent.session": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberSession"] },
-    "agent.usage": { guard: and(["isCurrentDispatch", "isMoreUsage"]), actions: ["rememberUsage"] },
+    "agent.usage": [
+      {
+        guard: and(["isCurrentDispatch", "isMoreUsage", "addsSpend"]),
+        actions: ["openBudget", "countSpend", "rememberCounted", "rememberUsage"],
+      },
+      // Of an older dispatch: it counts, and changes nothing else.
+      { guard: "addsSpend", actions: ["openBudget", "countSpend", "rememberCounted"] },
+    ],
     "answer.missed": {
       guard: and(["isCurrentDispatch", "hasHook"]),
       actions: ["pushMissedAnswer", "mailMissedAnswer"],

@@ -23,8 +23,15 @@ const exhausted = {
   actions: ["fail", "rememberEscalation", "escalateExhaustion", "tellOperator"],
 } as const;
 
+/** What it spends, as long as it is not over. */
+const spends = {
+  "spend.counted": [{ guard: "capComesNear", actions: ["alertNear", "addSpend"] }, { actions: ["addSpend"] }],
+  "bead.budget_raised": { actions: ["raiseCap", "tellUncapped"] },
+} as const;
+
 /** What may become of it while it waits for anything. */
 const waits = {
+  ...spends,
   "agent.hooked": { guard: "isFree", actions: ["assignTo"] },
   "agent.unhooked": { guard: "isItsAgent", actions: ["unassign"] },
   "agent.deleted": { guard: "isItsAgent", actions: ["unassign"] },
@@ -102,6 +109,8 @@ export const beadMachine = beadSetup.createMachine({
     in_progress: {
       description: "An agent has been dispatched on it.",
       on: {
+        ...spends,
+        "spend.counted": [{ guard: "capIsReached", actions: ["tellCapped", "addSpend"] }, ...spends["spend.counted"]],
         "agent.hooked": { guard: "isFree", actions: ["assignTo"] },
         "agent.unhooked": [exhausted, { guard: "isItsAgent", target: "open", actions: ["unassign"] }],
         "agent.deleted": [exhausted, { guard: "isItsAgent", target: "open", actions: ["unassign"] }],
@@ -128,6 +137,7 @@ export const beadMachine = beadSetup.createMachine({
     in_review: {
       description: "Its branch waits to be merged, or is being merged.",
       on: {
+        ...spends,
         "bead.merged": { guard: "isItsReview", ...closes },
         "bead.conflicted": [
           { guard: and(["isItsReview", "reworkIsLeft"]), target: "open", actions: ["askForRework"] },

@@ -55,8 +55,30 @@ export const Usage = z.object({
   model: z.string().max(SAID.model_chars).nullable().default(null),
   /** Millionths of a dollar; null: nobody says what it costs. */
   cost_microdollars: amount.nullable().default(null),
+  /** Counted at the container's own door, which refuses the next answer at a cap. */
+  at_door: z.boolean().optional(),
+  runtime: RuntimeName.optional(),
 });
 export type Usage = z.infer<typeof Usage>;
+
+const Left = z.object({ tokens: amount.nullable(), microdollars: amount.nullable() });
+
+/** Ticktown: what may be spent yet, as the rig has counted; null: no cap. With a start, and in the answer to a heartbeat. */
+export const BudgetOrder = z.object({
+  /** Of the bead, and of the rig's day of UTC. */
+  bead: Left,
+  day: Left,
+  day_ends_at: z.iso.datetime({ offset: true }),
+  /** What of the dispatch's own conversation is in the count; what it uses beyond that is to be taken off what is left. */
+  counted: z.object({ session: z.string().max(SAID.session_chars), tokens: amount, microdollars: amount }).nullable(),
+  answers_in_flight: z.int().min(1).max(1_000),
+  /** By which what an answer costs is estimated where nobody says: by the beginning of a model's name, for a million tokens. */
+  prices: z.record(z.string().max(SAID.model_chars), z.object({ input: amount, cached: amount, output: amount })),
+});
+export type BudgetOrder = z.infer<typeof BudgetOrder>;
+
+/** What a heartbeat is answered, in the API's envelope. */
+export const HeartbeatAnswer = z.object({ heartbeat: z.literal(true), budget: BudgetOrder.optional() });
 
 /** Ticktown: the agent has asked its model and was not answered yet. `until`: when it tries again, if it says so. */
 export const Waiting = z.object({

@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { Place as PlaceSettings, Setup } from "../events/place.ts";
 import { RefusalCode } from "../events/refusal-code.ts";
-import { AgentStatus, RuntimeName, Session } from "./agent-reports.ts";
+import { AgentStatus, BudgetOrder, RuntimeName, Session } from "./agent-reports.ts";
 
 export {
   AgentProcessStatus,
@@ -13,8 +13,10 @@ export {
   AnswerAnswer,
   AnswerRequest,
   AskedReport,
+  BudgetOrder,
   CompletedReport,
   Ending,
+  HeartbeatAnswer,
   HeartbeatReport,
   RuntimeName,
   SAID,
@@ -102,6 +104,7 @@ export const StartAgentRequest = z.object({
   session: Session.optional(),
   /** Ticktown: which agent program; absent: the container's own. */
   runtime: RuntimeName.optional(),
+  budget: BudgetOrder.optional(),
 });
 export type StartAgentRequest = z.infer<typeof StartAgentRequest>;
 

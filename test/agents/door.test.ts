@@ -103,7 +103,9 @@ test.each(CLIS)(
 );
 
 test.each(CLIS)("%s ends at once when it may not ask any more, and nothing is asked", async (_, cli) => {
-  const { model, pass, events, repo } = await place(steps(), { mayAnswer: () => "the budget of this bead is used up" });
+  const { model, pass, events, repo } = await place(steps(), {
+    mayAnswer: () => ({ says: "the budget of this bead is used up", until: null }),
+  });
   const { code, output, took_ms } = await cli(pass, PROMPT, repo);
   expect(model.requests).toEqual([]);
   expect(code).not.toBeNull();

@@ -5,6 +5,7 @@ import { PROJECT } from "../../scripts/stack/project.ts";
 import { DEFAULT_GATE } from "../../src/events/gate.ts";
 import { DEFAULT_PLACE } from "../../src/events/place.ts";
 import { DEFAULT_SETTINGS, Settings } from "../../src/events/settings.ts";
+import { DEFAULT_BUDGET } from "../../src/events/budget.ts";
 import { DEFAULT_WATCH } from "../../src/events/watch.ts";
 
 const read = (file: string): string => readFileSync(path.join(PROJECT, file), "utf8");
@@ -20,6 +21,7 @@ test("docs/operating.md lists every setting with its default", () => {
     ...DEFAULT_PLACE,
     ...DEFAULT_GATE,
     ...DEFAULT_WATCH,
+    ...DEFAULT_BUDGET,
     // Without any of these, as `programOf` has it.
     runtime: null,
     model: null,

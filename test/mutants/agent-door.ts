@@ -57,7 +57,7 @@ export const AGENT_DOOR_MUTANTS: readonly Mutant[] = [
     "PASS-flight",
     "one dispatch has so many requests with a model at once",
     "it has as many as it likes",
-    edit(FORWARD, "pass.counts.models >= limits.inFlight", "false"),
+    edit(FORWARD, "pass.counts.models >= inFlight", "false"),
   ),
   mutant(
     "PASS-veil",

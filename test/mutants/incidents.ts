@@ -14,6 +14,7 @@ import { ENDS_MUTANTS } from "./ends.ts";
 import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
+import { MONEY_MUTANTS } from "./money.ts";
 import { PLAIN_MUTANTS } from "./plain.ts";
 import { OLD_CONTAINER_MUTANTS } from "./old-container.ts";
 import { TALK_MUTANTS } from "./talk.ts";
@@ -41,6 +42,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CLOCK_MUTANTS,
   ...CLOUD_MUTANTS,
   ...OLD_CONTAINER_MUTANTS,
+  ...MONEY_MUTANTS,
   mutant(
     "GT-1971",
     "work in progress is not new work",

@@ -1,6 +1,8 @@
+import { moneyModel } from "./model/money.ts";
 import { agentModel, driverModel } from "./model/agent.ts";
 import { beadModel } from "./model/bead.ts";
 import { explore, type Explored, type Model } from "./model/explore.ts";
+import { budgetModel } from "./model/budget.ts";
 import { queueModel } from "./model/queue.ts";
 import { reviewModel } from "./model/review.ts";
 import { rigModel } from "./model/rig.ts";
@@ -14,6 +16,7 @@ export const MODELS: readonly Model[] = [
   agentModel("polecat"),
   agentModel("mayor"),
   driverModel,
+  moneyModel,
   beadModel("issue"),
   beadModel("message"),
   beadModel("issue", { withAgent: true }),
@@ -21,6 +24,7 @@ export const MODELS: readonly Model[] = [
   reviewModel,
   rigModel,
   queueModel,
+  budgetModel,
 ];
 
 const explored = new Map<Model, Explored>();

@@ -68,6 +68,7 @@ describe("every fact's row", () => {
       "bead.created",
       "review.opened",
       "queue.opened",
+      "budget.opened",
     ]);
     expect([...factsThat(({ removes }) => removes !== undefined)]).toEqual(["agent.deleted", "bead.deleted"]);
   });

@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { DOOR_CONNECTIONS_MAX, DOOR_HEADERS_TIMEOUT_MS, DOOR_IDLE_MS, DOOR_REQUEST_TIMEOUT_MS } from "../../limits.ts";
 import { type Log, messageOf } from "../../log.ts";
 import { Refusal } from "../../refusal.ts";
+import { type Budgets, createBudgets } from "./budget.ts";
 import { type Agents, forward, refuseModel } from "./forward.ts";
 import { serveTools } from "./mcp.ts";
 import {
@@ -26,6 +27,8 @@ import { type AskAnswer, answered } from "./tools.ts";
 import type { Provider } from "./upstreams.ts";
 
 export interface AgentDoor {
+  /** What the rigs let their agents spend. */
+  readonly budgets: Budgets;
   /** Listens from the first dispatch on. @throws Refusal 422 door_unavailable when no port of loopback can be had */
   readonly open: (dispatch: DoorDispatch) => Promise<DoorPass>;
   /** The same door for who comes by a socket of its own, where no other page and no other user is. */
@@ -79,6 +82,7 @@ export function createAgentDoor(options: DoorOptions): AgentDoor {
     }));
 
   return {
+    budgets: createBudgets(),
     open: async (dispatch) => {
       if (closed !== null) throw new Refusal(503, "draining", "this container is shutting down");
       const base = dispatch.reachedAt ?? `http://127.0.0.1:${(await listen()).port}`;

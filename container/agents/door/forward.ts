@@ -50,8 +50,9 @@ export async function forward(
     pass.tell({ type: "unauthorized", status: 401, key: upstream.keyName });
     return refuse(401, `Ticktown has no ${upstream.keyName}: set it where Ticktown runs, or as a secret of the rig`);
   }
-  if (pass.counts.models >= limits.inFlight)
-    return refuse(429, `${limits.inFlight} requests of this dispatch are with a model; wait for one of them`);
+  const inFlight = Math.min(limits.inFlight, pass.dispatch.inFlight?.() ?? limits.inFlight);
+  if (pass.counts.models >= inFlight)
+    return refuse(429, `${inFlight} requests of this dispatch are with a model; wait for one of them`);
   if (Number(request.headers["content-length"] ?? 0) > limits.body_bytes)
     return refuseModel(response, route, 413, tooLarge(limits));
   pass.counts.models += 1;
@@ -117,8 +118,8 @@ async function exchange(given: Exchange): Promise<void> {
   const refusal = route.generates ? (pass.dispatch.mayAnswer?.(asked) ?? null) : null;
   if (!pass.isOpen()) return void response.destroy();
   if (refusal !== null) {
-    pass.tell({ type: "over_budget", message: refusal });
-    return refuseWhole(request, response, route, { status: 400, message: refusal, limits });
+    pass.tell({ type: "over_budget", message: refusal.says, until: refusal.until });
+    return refuseWhole(request, response, route, { status: 400, message: refusal.says, limits });
   }
   await new Promise<void>((resolve) =>
     sendOn(given, head, (model ?? "unknown").slice(0, MODEL_NAME_MAX_CHARS), resolve),

@@ -14,6 +14,7 @@ import {
 } from "../../limits.ts";
 import type { Redact } from "../../redact.ts";
 import type { Tokens } from "./answer.ts";
+import type { Refused } from "./budget.ts";
 import type { Trouble } from "./classify.ts";
 import type { ModelApi } from "./routes.ts";
 import type { Provider, Upstreams } from "./upstreams.ts";
@@ -37,7 +38,7 @@ export type DoorEvent =
   /** An answer has begun, so that nobody waits any more. */
   | { readonly type: "answering" }
   /** `mayAnswer` has refused a request, in these words. */
-  | { readonly type: "over_budget"; readonly message: string }
+  | { readonly type: "over_budget"; readonly message: string; readonly until: number | null }
   /** One of Ticktown's tools has answered. */
   | { readonly type: "tool"; readonly name: string; readonly ok: boolean }
   /** A question went to the rig; its answer comes later, as a message. */
@@ -70,8 +71,10 @@ export interface DoorDispatch {
   /** A provider that is not among them is not there. */
   readonly upstreams: Upstreams;
   readonly redact: Redact;
-  /** Asked before a request is sent to a model; a sentence refuses it, so that nothing is paid for. */
-  readonly mayAnswer?: (asked: AskedModel) => string | null;
+  /** Asked before a request is sent to a model; what it says refuses it, so that nothing is paid for. */
+  readonly mayAnswer?: (asked: AskedModel) => Refused | null;
+  /** How many requests it may have with models at once, where that is less than the door's own limit. */
+  readonly inFlight?: () => number;
   readonly on?: (event: DoorEvent) => void;
 }
 

@@ -1,5 +1,6 @@
 /** The door of one dispatch, as its driver uses it: models and tools for the agent, and what is seen of both. */
 import type { StartAgentRequest } from "../../../src/wire/container.ts";
+import type { Used } from "../door/budget.ts";
 import type { AgentDoor, DoorPass } from "../door/door.ts";
 import type { DoorEvent, ModelUsage } from "../door/pass.ts";
 import { upstreamsOf } from "../door/upstreams.ts";
@@ -17,6 +18,8 @@ export interface OpenDoor {
   readonly usage: () => Usage | null;
   /** What was seen last that may be why a program gives up, ms since epoch where known. */
   readonly trouble: () => ConversationEnd | null;
+  /** Nothing goes through it any more. */
+  readonly close: () => void;
 }
 
 export interface DoorHost {
@@ -35,6 +38,9 @@ export async function openDoor(host: DoorHost): Promise<OpenDoor> {
   const { door, request, run, hostEnv, redact } = host;
   const upstreams = upstreamsOf(hostEnv, request.envVars ?? {});
   let trouble: ConversationEnd | null = null;
+  const budget = host.door.budgets.open(run.rigId, () => usedBy(run));
+  budget.take(request.budget);
+  run.budget = budget;
   const pass = await door.open({
     agentId: run.agentId,
     rigId: run.rigId,
@@ -46,6 +52,8 @@ export async function openDoor(host: DoorHost): Promise<OpenDoor> {
     upstreams,
     redact,
     ...(host.reachedAt === null ? {} : { reachedAt: host.reachedAt }),
+    mayAnswer: () => budget.refusal(),
+    inFlight: budget.inFlight,
     on: (event) => {
       if (event.type === "answering") trouble = null;
       const end = endIn(event);
@@ -62,6 +70,10 @@ export async function openDoor(host: DoorHost): Promise<OpenDoor> {
     },
     usage: () => sumUp(pass.usage()),
     trouble: () => trouble,
+    close: () => {
+      budget.close();
+      pass.close();
+    },
   };
 }
 
@@ -106,7 +118,10 @@ function endIn(event: DoorEvent): ConversationEnd | null {
         says: `the model's provider answered ${event.status}: look at ${event.key}`,
       };
     case "over_budget":
-      return { kind: "over_budget", until: null, says: event.message };
+      // The rig's day ends by itself; a bead's cap is for a person.
+      return event.until === null
+        ? { kind: "over_budget", until: null, says: event.message }
+        : { kind: "rate_limited", until: isoOf(event.until), says: event.message };
     case "context_full":
       return { kind: "context_full", until: null, says: event.message };
     default:
@@ -119,6 +134,13 @@ function isForGood(event: DoorEvent): boolean {
   if (event.type === "limited")
     return event.kind === "quota" || (event.until !== null && event.until - Date.now() > LIMIT_PATIENCE_MS);
   return event.type === "unauthorized" || event.type === "over_budget";
+}
+
+/** What its conversation has used from its beginning; null: it has none yet. */
+function usedBy({ talk }: Run): Used | null {
+  const { session } = talk?.conversation.facts() ?? { session: null };
+  const usage = talk?.usage() ?? null;
+  return session === null || usage === null ? null : { session, ...usage };
 }
 
 function sumUp(rows: readonly ModelUsage[]): Usage | null {

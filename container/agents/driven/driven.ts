@@ -61,7 +61,7 @@ export async function startDriven(options: DrivenOptions): Promise<{ readonly go
     redact: workspace.redact,
     tell: (type, data) => ring.append(type, redacted(data, workspace.redact)),
   });
-  const close = (): void => opened.pass.close();
+  const { close } = opened;
   const old = request.session?.driver === runtime.name ? request.session.id : null;
   try {
     const first = await startOnce(options, opened, old);

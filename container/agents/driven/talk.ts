@@ -24,6 +24,8 @@ export interface Talk {
   readonly runtime: Runtime;
   /** Of the conversation from its beginning; null: nothing is known. */
   readonly usage: () => Usage | null;
+  /** It is the door that counts. */
+  readonly isAtDoor: () => boolean;
   /** What the agent asked a person by one of our tools. @returns false when nobody waits for it, or it cannot be told */
   readonly answerQuestion: (askId: string, answer: Answer) => boolean;
 }
@@ -96,7 +98,10 @@ export function talkWith(options: TalkOptions): { readonly talk: Talk; readonly 
     run.questions.delete(askId);
     return true;
   };
-  return { talk: { conversation, runtime, usage: bill.total, answerQuestion }, over };
+  return {
+    talk: { conversation, runtime, usage: bill.total, isAtDoor: () => opened.usage() !== null, answerQuestion },
+    over,
+  };
 }
 
 /** The program's own words say what has ended it; the gateway has seen why, and until when. */

@@ -2,6 +2,7 @@ import type { BoardContent } from "../../../src/wire/schemas.ts";
 import type { AgentContext } from "../../../src/machines/agent.ts";
 import { stateName } from "../../../src/core/decide/index.ts";
 import type { AnySnapshot, Kind } from "../../../src/core/step.ts";
+import { KINDS } from "../../../src/events/row.ts";
 import { get, type World } from "../../../src/core/world.ts";
 import { agentName, beadTitle, short } from "../lib/names.ts";
 
@@ -11,12 +12,12 @@ export interface ActorRef {
   readonly id: string;
 }
 
-const KINDS: readonly string[] = ["agent", "bead", "review", "rig", "queue"] satisfies Kind[];
-
 export function actorRef(text: string | null): ActorRef | null {
   const at = (text ?? "").indexOf(":");
   const kind = (text ?? "").slice(0, at);
-  return at > 0 && KINDS.includes(kind) ? { kind: kind as Kind, id: (text ?? "").slice(at + 1) } : null;
+  return at > 0 && (KINDS as readonly string[]).includes(kind)
+    ? { kind: kind as Kind, id: (text ?? "").slice(at + 1) }
+    : null;
 }
 
 export const refText = ({ kind, id }: ActorRef): string => `${kind}:${id}`;
@@ -38,6 +39,8 @@ export function actorName(world: World, content: ReadonlyMap<string, BoardConten
       return world.rig.context.config?.name ?? "the rig";
     case "queue":
       return "the merge queue";
+    case "budget":
+      return "the budget";
     case "agent":
       return agentName(world, id);
     case "bead":

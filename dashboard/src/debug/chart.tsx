@@ -24,6 +24,7 @@ const LAYOUTS: Record<Kind, () => Promise<{ default: unknown }>> = {
   review: () => import("../../../docs/statecharts/layout/review.json"),
   rig: () => import("../../../docs/statecharts/layout/rig.json"),
   queue: () => import("../../../docs/statecharts/layout/queue.json"),
+  budget: () => import("../../../docs/statecharts/layout/budget.json"),
 };
 
 export function useLayout(kind: Kind): Layout | null {

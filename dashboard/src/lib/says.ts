@@ -1,3 +1,4 @@
+import { dollars, spentText } from "../../../src/events/budget.ts";
 import type { BoardContent } from "../../../src/wire/schemas.ts";
 import type { Fact, FactOf, FactType } from "../../../src/events/facts.ts";
 import type { World } from "../../../src/core/world.ts";
@@ -147,6 +148,22 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
   "agent.session": (fact, { agent }) => said("quiet", `${agent(fact.agentId)} has a conversation (${fact.driver})`),
   "agent.usage": (fact, { agent }) =>
     said("quiet", `${agent(fact.agentId)} has used ${fact.inputTokens} tokens in and ${fact.outputTokens} out`),
+  "budget.opened": () => said("quiet", "What is spent is counted from now on"),
+  "spend.counted": (fact, { agent }) =>
+    said("quiet", `${agent(fact.agentId)}: ${fact.inputTokens + fact.outputTokens} tokens more are counted`),
+  "bead.capped": (fact, { bead }) =>
+    said("warn", `${bead(fact.beadId)} has spent what it may: ${spentText(fact.spent, fact.caps)}`),
+  "bead.budget_raised": (fact, { bead }) =>
+    said(
+      "plain",
+      `${fact.by} lets ${bead(fact.beadId)} spend ${fact.tokens} tokens and ${dollars(fact.microdollars)} more`,
+    ),
+  "bead.uncapped": (fact, { bead }) => said("good", `${bead(fact.beadId)} may go on`),
+  "budget.capped": (fact) =>
+    said(
+      "warn",
+      `The day's budget is spent: ${spentText(fact.spent, fact.caps)}. Nothing is started until the next day`,
+    ),
   "agent.asked": (fact, { agent }) => said("warn", `${agent(fact.agentId)} asks: ${fact.command ?? fact.text}`),
   "answer.missed": (fact, { agent }) =>
     said("warn", `${agent(fact.agentId)} did not wait for the answer any more: it gets it as a letter`),

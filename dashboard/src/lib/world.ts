@@ -3,12 +3,13 @@ import type { BoardActor } from "../../../src/wire/schemas.ts";
 import type { Recorded } from "../../../src/events/facts.ts";
 import { agentDeadline } from "../../../src/machines/agent.ts";
 import { beadDeadline } from "../../../src/machines/bead.ts";
+import { budgetDeadline } from "../../../src/machines/budget.ts";
 import { queueDeadline } from "../../../src/machines/queue.ts";
 import { reviewDeadline } from "../../../src/machines/review.ts";
 import { rigDeadline } from "../../../src/machines/rig.ts";
 import { take } from "../../../src/core/fold.ts";
 import { restore, type AnySnapshot, type Kind, type Stored } from "../../../src/core/step.ts";
-import { actorKey, createWorld, put, type World } from "../../../src/core/world.ts";
+import { actorKey, createWorld, put, singlesOf, type World } from "../../../src/core/world.ts";
 
 /** The rig's world in the browser: the same machines as in the rig, stepped by the same facts. */
 
@@ -56,6 +57,8 @@ export function deadlineOf(world: World, kind: Kind, snapshot: AnySnapshot, now:
       return reviewDeadline(snapshot as never, settings);
     case "queue":
       return queueDeadline(snapshot as never);
+    case "budget":
+      return budgetDeadline(snapshot as never);
     case "rig":
       return rigDeadline(snapshot as never);
   }
@@ -66,5 +69,5 @@ export function* allActors(world: World): Generator<{ kind: Kind; id: string; sn
   for (const [id, snapshot] of world.agents) yield { kind: "agent", id, snapshot };
   for (const [id, snapshot] of world.beads) yield { kind: "bead", id, snapshot };
   for (const [id, snapshot] of world.reviews) yield { kind: "review", id, snapshot };
-  if (world.queue !== undefined) yield { kind: "queue", id: "queue", snapshot: world.queue };
+  for (const [kind, snapshot] of singlesOf(world)) yield { kind, id: kind, snapshot };
 }

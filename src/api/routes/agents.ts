@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { JsonValue } from "../../events/json.ts";
+import { HeartbeatAnswer } from "../../wire/container.ts";
 import { timeOf, waitOf } from "../../do/gateway.ts";
 import type { Seen } from "../../do/ports.ts";
 import { speaksFor } from "../auth.ts";
@@ -264,11 +265,11 @@ export const agentRoutes: Route[] = [
     isCheckedByRig: true,
     body: Heartbeat,
     text: "reported",
-    answer: z.object({ heartbeat: z.literal(true) }),
+    answer: HeartbeatAnswer,
     handle: async ({ rig, params, body, caller }) => {
-      const refusal = await rig().heartbeat(params.agentId, body.dispatch_id ?? null, caller, seenIn(body));
-      if (refusal !== null) throw refused(refusal);
-      return { heartbeat: true };
+      const answer = await rig().heartbeat(params.agentId, body.dispatch_id ?? null, caller, seenIn(body));
+      if (!answer.ok) throw refused(answer);
+      return { heartbeat: true, ...(answer.budget === null ? {} : { budget: answer.budget }) };
     },
   }),
   route({

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { BeadInput } from "../../core/decide/index.ts";
 import { speaksFor } from "../auth.ts";
 import { accepted, agentOf, beadOf, found, page } from "../respond.ts";
+import { BudgetRaise } from "../../wire/spend.ts";
 import { route, type Route } from "../route.ts";
 import {
   Agent,
@@ -262,6 +263,24 @@ export const beadRoutes: Route[] = [
           beadId: params.beadId,
           decision: body.decision,
           note: body.note ?? null,
+        }),
+      ),
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/beads/:beadId/budget",
+    summary: "Let a bead spend more than its cap: whoever waits for it goes on",
+    tag,
+    access: ["operator"],
+    body: BudgetRaise,
+    answer: Bead,
+    handle: async ({ execute, params, body }) =>
+      beadOf(
+        await execute({
+          type: "raise_budget",
+          beadId: params.beadId,
+          tokens: body.tokens ?? 0,
+          microdollars: body.microdollars ?? 0,
         }),
       ),
   }),

@@ -5,6 +5,7 @@ import { Place } from "../../events/place.ts";
 import { allSettings, SettingsPatch, Settings } from "../../events/settings.ts";
 import { inTheNameOfCaller, streamHolderOf } from "../caller.ts";
 import { accepted, count, found, kindOf, page, time, ndjson } from "../respond.ts";
+import { Spend, SpendQuery } from "../../wire/spend.ts";
 import { route, type Route } from "../route.ts";
 import { BeadEvent, EventQuery, JournalQuery, Needs, SecretsUpdate } from "../../wire/schemas.ts";
 
@@ -150,6 +151,17 @@ export const rigRoutes: Route[] = [
     access,
     answer: Needs,
     handle: ({ rig }) => rig().needs(),
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/spend",
+    summary:
+      "What agents have used, by day of UTC, bead, agent, runtime, model or attempt; and what of the day's budget is left",
+    tag,
+    access,
+    query: SpendQuery,
+    answer: Spend,
+    handle: ({ rig, query }) => rig().spend(query.by, time("from", query.from) ?? null, time("to", query.to) ?? null),
   }),
   route({
     method: "GET",

@@ -18,7 +18,15 @@ const forItself: Rule<CommandOf<"create_bead">> = {
 
 /** Commands about pieces of work. */
 export const BEADS: Rows<
-  "create_bead" | "sling" | "escalate" | "set_bead_status" | "close_bead" | "cancel_bead" | "edit_bead" | "delete_bead"
+  | "create_bead"
+  | "sling"
+  | "escalate"
+  | "set_bead_status"
+  | "close_bead"
+  | "cancel_bead"
+  | "edit_bead"
+  | "raise_budget"
+  | "delete_bead"
 > = {
   create_bead: {
     may: anyOf<CommandOf<"create_bead">>(operators, mayors, forItself),
@@ -43,6 +51,17 @@ export const BEADS: Rows<
   },
   cancel_bead: { may: operators, run: (world, { beadId }, around) => cancelBead(world, beadId, around) },
   edit_bead: { may: anyOf<CommandOf<"edit_bead">>(operators, mayors), run: editBead },
+  raise_budget: {
+    may: operators,
+    run: (world, { beadId, tokens, microdollars }, around) =>
+      ofBead(
+        world,
+        around,
+        beadId,
+        () => ({ type: "bead.budget_raised", beadId, tokens, microdollars, by: around.caller.id }),
+        "spend more",
+      ),
+  },
   delete_bead: {
     may: anyOf<CommandOf<"delete_bead">>(operators, mayors, ownBead),
     run: (world, { beadId }) =>

@@ -89,6 +89,7 @@ export type Command =
   | { type: "close_bead"; beadId: string }
   | { type: "cancel_bead"; beadId: string }
   | { type: "edit_bead"; beadId: string; changes: FactOf<"bead.edited">["changes"] }
+  | { type: "raise_budget"; beadId: string; tokens: number; microdollars: number }
   | { type: "delete_bead"; beadId: string }
   | {
       type: "escalate";

@@ -1,9 +1,8 @@
 import { agentDeadline } from "../../machines/agent.ts";
 import { beadDeadline } from "../../machines/bead.ts";
-import { queueDeadline } from "../../machines/queue.ts";
 import { reviewDeadline } from "../../machines/review.ts";
 import { gateOf, rigDeadline } from "../../machines/rig.ts";
-import type { World } from "../world.ts";
+import { singleDeadline, singlesOf, type World } from "../world.ts";
 import { isExcused, type Violation } from "./rules.ts";
 import { leafOf } from "./wakers.ts";
 
@@ -29,8 +28,8 @@ export function overdue(world: World): Violation[] {
   }
   for (const [id, review] of world.reviews)
     if (!isExcused(world, "review", id)) consider(`review:${id}`, review.value, reviewDeadline(review, settings));
-  if (world.queue !== undefined && !isExcused(world, "queue", "queue"))
-    consider("queue:queue", world.queue.value, queueDeadline(world.queue));
+  for (const [kind, { value }] of singlesOf(world))
+    if (!isExcused(world, kind, kind)) consider(`${kind}:${kind}`, value, singleDeadline(world, kind));
   if (!world.broken.has("rig:rig")) consider("rig:rig", "suspended", rigDeadline(world.rig));
   return found;
 }
@@ -46,6 +45,6 @@ export function nearestDeadline(world: World): number | null {
   for (const [id, bead] of world.beads) if (!isExcused(world, "bead", id)) consider(beadDeadline(bead, world.at));
   for (const [id, review] of world.reviews)
     if (!isExcused(world, "review", id)) consider(reviewDeadline(review, settings));
-  if (world.queue !== undefined && !isExcused(world, "queue", "queue")) consider(queueDeadline(world.queue));
+  for (const [kind] of singlesOf(world)) if (!isExcused(world, kind, kind)) consider(singleDeadline(world, kind));
   return nearest;
 }

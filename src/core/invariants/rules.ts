@@ -1,3 +1,4 @@
+import type { Kind } from "../step.ts";
 import { actorKey, type World } from "../world.ts";
 
 export interface Violation {
@@ -35,5 +36,5 @@ export type Rule = keyof typeof RULES;
 export type Report = (rule: Rule, actor: string, text: string) => void;
 
 /** Whoever is damaged is excused: a person was told. */
-export const isExcused = (world: World, kind: "agent" | "bead" | "review" | "queue", id: string): boolean =>
+export const isExcused = (world: World, kind: Exclude<Kind, "rig">, id: string): boolean =>
   world.broken.size > 0 && world.broken.has(actorKey(kind, id));

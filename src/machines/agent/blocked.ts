@@ -119,6 +119,7 @@ export const blocked = agentSetup.createStateConfig({
         "Ended because its money or its tokens were used up. Only a person starts it again, from its checkpoint.",
       on: {
         "agent.answered": { target: "#agent.restarting", actions: ["mailAnswer", "waitForNothing"] },
+        "bead.uncapped": { guard: "isItsHook", target: "#agent.restarting", actions: ["waitForNothing"] },
         "agent.checkpointed": saves,
       },
     },

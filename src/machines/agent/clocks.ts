@@ -125,3 +125,12 @@ export const alertModel = (context: AgentContext, event: MachineEvent): Alert =>
     `the model of ${context.name} does not answer`,
     `It has waited for its model for ${minutes(event.at - (context.waiting?.since ?? event.at))} minutes. Its clocks go on from now.`,
   );
+
+export const alertUnseen = (context: AgentContext, event: MachineEvent): Alert =>
+  alert(
+    context,
+    event,
+    "hand_in",
+    `nobody looks at what ${context.name} handed in`,
+    `The container does not answer: ${expect(event, "hand_in.unanswered").error}. It is asked again.`,
+  );

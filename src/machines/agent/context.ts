@@ -5,6 +5,7 @@ import type { Resolution } from "../../events/hand-in.ts";
 import type { RefusalCode } from "../../events/refusal-code.ts";
 import type { Settings } from "../../events/settings.ts";
 import type { Ask, Used } from "./driver.ts";
+import type { Counted } from "./spend.ts";
 import { exponential, type MachineEvent } from "../event.ts";
 
 /** What was handed in and waits for an answer, or for a person. */
@@ -51,7 +52,7 @@ export interface AgentContext {
   /** Until then a process that was asked to stop may take its time. */
   readonly stopUntil: number | null;
   /** Why it was asked to stop: its own stall is charged, an eviction is not. */
-  readonly stopReason: "stalled" | "evicted" | null;
+  readonly stopReason: "stalled" | "evicted" | "capped" | null;
   /** No new dispatch before this. */
   readonly backoffUntil: number | null;
   /** Failures in a row that were not the agent's fault; they only lengthen the wait. */
@@ -92,6 +93,10 @@ export interface AgentContext {
   readonly session?: { readonly driver: string; readonly id: string; readonly beadId: string | null } | undefined;
   /** What its conversations on its newest bead have used. */
   readonly usage?: { readonly beadId: string | null; readonly at: number; readonly sessions: readonly Used[] };
+  /** The most that was ever told of each of its newest conversations, on whichever bead. */
+  readonly counted?: readonly Counted[] | undefined;
+  /** What it uses is counted at Ticktown's door. */
+  readonly atDoor?: true | undefined;
   /** What waits for an answer, oldest first; and everything that its newest dispatch asked. */
   readonly asks?: readonly Ask[] | undefined;
   readonly asked?: readonly string[] | undefined;

@@ -3,6 +3,8 @@ import { dispatchId, dispatchNumber } from "../../events/dispatch-id.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { expect, type MachineEvent } from "../event.ts";
 import { isMoreUsage, isNewAsk } from "./driver.ts";
+import { addsSpend } from "./spend.ts";
+import { budgetOf } from "../../events/settings.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
 import { isOver, plus } from "../time.ts";
 import { isActivityNews, isBusyForLong, isBusyForTooLong, isProgressNews } from "./clocks.ts";
@@ -52,7 +54,9 @@ export const GUARDS = {
   /** Where it was to work was not fit, which is no fault of the work. */
   placeWasNotFit: ({ event }) => outcomeOf(event) === "place",
   waitsForItsPlace: ({ context }) => context.exit?.outcome === "place",
-  wasOverBudget: ({ event }) => outcomeOf(event) === "over_budget",
+  wasOverBudget: ({ context, event }) => context.stopReason === "capped" || outcomeOf(event) === "over_budget",
+  /** Nobody but the rig ends what it spends: its door does not count it, or whoever runs is to be stopped at once. */
+  mustStopAtCap: ({ context, event }) => budgetOf(event.settings).on_cap === "stop" || context.atDoor !== true,
   wasCompleted: ({ context, event }) => outcomeOf(event) === "completed" && context.stopReason === null,
   refusalIsLast: ({ event }) => expect(event, "hand_in.refused").refusals >= LIMITS.hand_in_refusals,
   isUndecided: ({ context }) => isUndecided(context),
@@ -76,6 +80,7 @@ export const GUARDS = {
   isQuestion: ({ event }) => expect(event, "agent.asked").kind === "question",
   hasMoreAsks: ({ context }) => (context.asks?.length ?? 0) > 1,
   isMoreUsage: ({ context, event }) => isMoreUsage(context, event),
+  addsSpend: ({ context, event }) => addsSpend(context, event),
   wasNotAuthorized: ({ event }) => outcomeOf(event) === "not_authorized",
   isProgressNews: ({ context, event }) => isProgressNews(context, event),
   isActivityNews: ({ context, event }) => isActivityNews(context, event),

@@ -6,6 +6,7 @@ import { rulesAtLeast } from "../../events/rules.ts";
 import { expect, exponential, type MachineEvent } from "../event.ts";
 import {
   alertBusy,
+  alertUnseen,
   alertModel,
   alertSilent,
   noClocks,
@@ -16,6 +17,7 @@ import {
   waitIsOver,
 } from "./clocks.ts";
 import { withAsk, withUsage } from "./driver.ts";
+import { spentSince, withCounted } from "./spend.ts";
 import { ended, isAskAnswered, resetBy, resetsAfter } from "./ends.ts";
 import { GUARDS, provesProgress } from "./guards.ts";
 import { forgotten, idleFor, newest, restartBackoff, type AgentContext } from "./context.ts";
@@ -116,6 +118,7 @@ export const agentSetup = setup({
       return { session: { driver, id: session, beadId: context.hook } };
     }),
     rememberUsage: assign(({ context, event }) => withUsage(context, event)),
+    rememberCounted: assign(({ context, event }) => withCounted(context, event)),
     rememberAsk: assign(({ context, event }) => withAsk(context, event)),
     forgetAsk: assign(({ context }) => ({ asks: context.asks?.slice(1) })),
     forgetAsks: assign({ asks: undefined }),
@@ -134,6 +137,7 @@ export const agentSetup = setup({
     waitForStop: assign(({ event }) => ({ stopUntil: event.at + LIMITS.stop_lease_ms, progressAt: null })),
     becauseStalled: assign({ stopReason: "stalled" as const }),
     becauseEvicted: assign({ stopReason: "evicted" as const }),
+    becauseCapped: assign({ stopReason: "capped" as const }),
     startWaiting: assign(({ context: { handIn }, event }) => ({
       blockedAt: event.at,
       progressAt: null,
@@ -251,20 +255,15 @@ export const agentSetup = setup({
       tell(context, event, refusalText(expect(event, "hand_in.refused").sentence)),
     pushSentBack: ({ context, event }): Effect =>
       tell(context, event, sentBackText(expect(event, "hand_in.settled").note)),
-    alertSilence: ({ context, event }): Effect => ({
-      kind: "notify",
-      key: `${newest(context)}:hand_in:${event.seq}`,
-      severity: "warning",
-      title: clip(`nobody looks at what ${context.name} handed in`, LIMITS.title_chars),
-      text: clip(`The container does not answer: ${expect(event, "hand_in.unanswered").error}. It is asked again.`),
-      beadId: context.hook,
-    }),
-
+    alertSilence: ({ context, event }): Effect => ({ kind: "notify", ...alertUnseen(context, event) }),
     alertBusy: ({ context, event }): Effect => ({ kind: "notify", ...alertBusy(context, event) }),
     alertSilent: ({ context, event }): Effect => ({ kind: "notify", ...alertSilent(context, event) }),
     alertModel: ({ context, event }): Effect => ({ kind: "notify", ...alertModel(context, event) }),
 
     // Derived facts: what other actors must know of it
+    /** Told by each agent once: whoever is first opens it. */
+    openBudget: ({ context }): Fact[] => (context.counted === undefined ? [{ type: "budget.opened" }] : []),
+    countSpend: ({ context, event }): Fact => ({ type: "spend.counted", ...spentSince(context, event) }),
     sendGuppMail: ({ context, event }): Fact => ({
       type: "mail.sent",
       mailId: `mail-${context.id}-${event.seq}`,

@@ -216,3 +216,17 @@ export const isSettledGone = [
     actions: ["endHandIn", "waitForNothing"],
   },
 ] as const;
+
+/** What it may spend is spent. The bead's is for a person to raise; the rig's day ends by itself, so nobody is asked. */
+export const atCap = {
+  "bead.capped": {
+    guard: and(["isItsHook", "mustStopAtCap"]),
+    target: "#agent.working.process.draining",
+    actions: ["stopContainer", "waitForStop", "becauseCapped"],
+  },
+  "budget.capped": {
+    guard: "mustStopAtCap",
+    target: "#agent.working.process.draining",
+    actions: ["stopContainer", "waitForStop", "becauseEvicted"],
+  },
+} as const;

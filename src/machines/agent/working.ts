@@ -1,6 +1,7 @@
 import { and } from "xstate";
 import { agentSetup } from "./setup.ts";
 import {
+  atCap,
   blocksOnAsk,
   blocksOnHelp,
   blocksOnPermission,
@@ -46,6 +47,7 @@ export const working = agentSetup.createStateConfig({
         running: {
           description: "Accepted by the container or heard from.",
           on: {
+            ...atCap,
             "agent.heard": { guard: and(["isCurrentDispatch", "isFirstSignOfLife"]), actions: ["markHeard"] },
             "rig.draining": { target: "draining", actions: ["stopContainer", "waitForStop", "becauseEvicted"] },
             TICK: [
@@ -112,6 +114,11 @@ export const working = agentSetup.createStateConfig({
             "permission.asked": {},
             "agent.asked": {},
             TICK: [
+              {
+                guard: and(["stopIsOver", "wasOverBudget"]),
+                target: "#agent.blocked.overBudget",
+                actions: ["rememberExit", "startWaiting", "escalateBudget"],
+              },
               {
                 guard: and(["stopIsOver", "wasEvicted"]),
                 target: "#agent.exited.evicted",

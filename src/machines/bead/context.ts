@@ -1,10 +1,11 @@
+import type { BeadMoney } from "../spend.ts";
 import { clip, type BeadType, type Priority } from "../../events/facts.ts";
 import type { BeadId } from "../../events/dispatch-id.ts";
 import type { RefusalCode } from "../../events/refusal-code.ts";
 import type { MachineEvent } from "../event.ts";
 
 /** What a bead remembers. */
-export interface BeadContext {
+export interface BeadContext extends BeadMoney {
   readonly id: BeadId;
   readonly seq: number;
   readonly type: BeadType;

@@ -1,9 +1,12 @@
 import { assign, setup } from "xstate";
 import type { Effect } from "../../events/effects.ts";
 import { clip, type Fact } from "../../events/facts.ts";
+import { NOTHING_SPENT, plusSpent, reaches, spentText } from "../../events/budget.ts";
 import { LIMITS } from "../../events/limits.ts";
+import { budgetOf } from "../../events/settings.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
 import { expect, type MachineEvent } from "../event.ts";
+import { beadCaps, spentAfter } from "../spend.ts";
 import { whyFailed, type BeadContext } from "./context.ts";
 
 /** What the bead's chart is made of: its guards, what it remembers, what it tells others. */
@@ -33,6 +36,14 @@ export const beadSetup = setup({
     isItsReview: ({ context, event }) => "reviewId" in event && context.reviewId === event.reviewId,
     attemptsAreUsedUp: ({ context, event }) => context.attempts >= event.settings.max_attempts,
     reworkIsLeft: ({ context }) => context.reworks < LIMITS.reworks,
+    capIsReached: ({ context, event }) => reaches(spentAfter(context, event), beadCaps(context, event.settings)),
+    capComesNear: ({ context, event }) => {
+      const caps = beadCaps(context, event.settings);
+      const percent = budgetOf(event.settings).budget_told_percent;
+      return (
+        !reaches(context.spent ?? NOTHING_SPENT, caps, percent) && reaches(spentAfter(context, event), caps, percent)
+      );
+    },
     isSetToOpen: ({ event }) => expect(event, "bead.status_set").status === "open",
     isSetToInProgress: ({ event }) => expect(event, "bead.status_set").status === "in_progress",
     isSetToClosed: ({ event }) => expect(event, "bead.status_set").status === "closed",
@@ -172,6 +183,34 @@ export const beadSetup = setup({
       ...(event.type === "bead.cancelled" && rulesAtLeast(event.ruleSet, 2) ? { cancelled: true as const } : {}),
     })),
 
+    addSpend: assign(({ context, event }) => ({ spent: spentAfter(context, event) })),
+    raiseCap: assign(({ context, event }) => ({
+      raised: plusSpent(context.raised ?? NOTHING_SPENT, expect(event, "bead.budget_raised")),
+      updatedAt: event.at,
+    })),
+
+    tellCapped: ({ context, event }): Fact[] =>
+      context.assignee === null
+        ? []
+        : [
+            {
+              type: "bead.capped",
+              agentId: context.assignee,
+              beadId: context.id,
+              spent: spentAfter(context, event),
+              caps: beadCaps(context, event.settings),
+            },
+          ],
+    tellUncapped: ({ context }): Fact[] =>
+      context.assignee === null ? [] : [{ type: "bead.uncapped", agentId: context.assignee, beadId: context.id }],
+    alertNear: ({ context, event }): Effect => ({
+      kind: "notify",
+      key: `${context.id}:budget:${event.seq}`,
+      severity: "warning",
+      title: `most of what bead ${context.id} may spend is spent`,
+      text: `${spentText(spentAfter(context, event), beadCaps(context, event.settings))}. At its end the bead waits for a person.`,
+      beadId: context.id,
+    }),
     openReview: ({ context, event }): Fact => {
       const { beadId, agentId, branch, prUrl, summary, commit, reverts } = expect(event, "review.submitted");
       const opened = { reviewId: context.reviewId ?? "", beadId, agentId, branch, prUrl, summary };

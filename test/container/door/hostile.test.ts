@@ -251,7 +251,7 @@ test("PASS-refuses who may not ask is refused before anything is sent, in the wo
   const { pass, of } = await openPass(provider.url, {
     mayAnswer: (one) => {
       asked.push(one);
-      return one.model === "cheap" ? null : "the budget of this bead is used up";
+      return one.model === "cheap" ? null : { says: "the budget of this bead is used up", until: null };
     },
   });
   const body = (model: string): string =>

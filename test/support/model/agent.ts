@@ -12,8 +12,8 @@ import { move, type Move } from "./world.ts";
 
 /** One agent in a rig without a repository: the rig grants nothing by itself, so every fact is the model's. */
 
-const ID = "a";
-const BEAD = "b";
+export const ID = "a";
+export const BEAD = "b";
 const START_MS = 1_800_000_000_000;
 const registered: Fact = { type: "agent.registered", agentId: ID, role: "polecat", name: "agent a", identity: "rig/a" };
 
@@ -59,7 +59,7 @@ const IN_A_DRIVER: ReadonlySet<string> = new Set<Fact["type"]>([
   "work.handed_in",
 ]);
 
-const TO_A_PROCESS: ReadonlySet<string> = new Set<Fact["type"]>([
+export const TO_A_PROCESS: ReadonlySet<string> = new Set<Fact["type"]>([
   "TICK",
   "agent.hooked",
   "dispatch.granted",
@@ -68,7 +68,7 @@ const TO_A_PROCESS: ReadonlySet<string> = new Set<Fact["type"]>([
   "agent.exited",
 ]);
 
-function agentIn(world: World): AgentSnapshot {
+export function agentIn(world: World): AgentSnapshot {
   const agent = world.agents.get(ID);
   if (agent === undefined) throw new Error(`the model has no agent ${ID}`);
   return agent;
@@ -118,7 +118,7 @@ const seesRefusal = (agent: AgentSnapshot): boolean =>
     agent.context.checkpoint === null);
 
 /** What becomes of its clocks hangs on nothing that was before its first dispatch: there is where they are looked at. */
-const hasNoPast = ({ attempts, exhausted, checkpoint }: AgentContext): boolean =>
+export const hasNoPast = ({ attempts, exhausted, checkpoint }: AgentContext): boolean =>
   attempts === 0 && exhausted === 0 && checkpoint === null;
 
 /** The clocks of a dispatch, as far as a guard tells them apart. */
@@ -188,7 +188,7 @@ function driverMoves({ context }: AgentSnapshot, at: number, granted: Fact, disp
   ];
 }
 
-function movesOf(world: World, agent: AgentSnapshot, by: "anybody" | "driver" = "anybody"): Move[] {
+export function movesOf(world: World, agent: AgentSnapshot, by: "anybody" | "driver" = "anybody"): Move[] {
   const { context } = agent;
   const { at } = world;
   const deadlines = deadlinesOf(world, context);

@@ -4,12 +4,14 @@ import { DEFAULT_SETTINGS } from "../../../src/events/settings.ts";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
 import type { World } from "../../../src/core/world.ts";
 import type { Model } from "./explore.ts";
+import { counted } from "./budget.ts";
 import { move, type Move } from "./world.ts";
 
 /** One bead in a rig without a repository: hooked and dispatched by the model alone, to agent `a`, if there is one, and `z`. */
 
 const ID = "b";
 const START_MS = 1_800_000_000_000;
+const CAP = 1_000;
 
 const created = (beadType: BeadType): Fact => ({
   type: "bead.created",
@@ -40,6 +42,7 @@ export const beadModel = (beadType: BeadType, { withAgent = false, inChain = fal
   id: ID,
   seeds: [
     move(START_MS, { type: "rig.upgraded", rules: NEWEST_RULES, version: "0.1.0" }),
+    move(START_MS, { type: "rig.settings_changed", changes: { bead_tokens: CAP } }),
     move(START_MS, created(beadType), ...(withAgent ? [registered] : [])),
   ],
   moves: (world) => (inChain ? movesInChain(world) : movesOf(world, beadIn(world))),
@@ -62,6 +65,8 @@ export const keyOf = ({ value, context }: BeadSnapshot): string =>
     context.reworks,
     context.reviewId !== null,
     context.refusals ?? 0,
+    // What is spent matters while an agent is on it.
+    value === "in_progress" && [0.8, 1].map((share) => (context.spent?.tokens ?? 0) >= share * CAP),
     (context.stuckBy ?? []).join(),
     context.byHand !== undefined,
     context.cancelAsked !== undefined,
@@ -103,6 +108,7 @@ function movesOf({ at }: World, { context }: BeadSnapshot): Move[] {
       blockedBy: [...context.blockedBy],
       state: { v: 1, value: "failed", context: {} },
     },
+    ...spending,
     { type: "bead.deleted", beadId: ID },
     { type: "agent.deleted", agentId: "a" },
   ];
@@ -110,6 +116,11 @@ function movesOf({ at }: World, { context }: BeadSnapshot): Move[] {
 }
 
 /** What happens to it as one of those that wait for each other; what else may happen is the other models'. */
+const spending: readonly Fact[] = [
+  ...[1, CAP * 0.8, CAP].map((tokens) => counted(tokens, ID)),
+  { type: "bead.budget_raised", beadId: ID, tokens: CAP, microdollars: 0, by: "operator" },
+];
+
 const movesInChain = ({ at }: World): Move[] => {
   const facts: Fact[] = [
     ...["blocker", "another"].flatMap((blockerId): Fact[] => [
@@ -124,6 +135,7 @@ const movesInChain = ({ at }: World): Move[] => {
       changes: { blockedBy },
     })),
     { type: "bead.edited", beadId: ID, by: "operator", changes: { priority: "high" } },
+    ...spending,
     ...["a", "z"].flatMap((agentId): Fact[] => [
       { type: "agent.hooked", agentId, beadId: ID, attempts: 0, branch: null },
       { type: "agent.unhooked", agentId, beadId: ID, reason: "unhooked" },

@@ -30,6 +30,7 @@ export const CHARTS: Record<Kind, Chart> = {
   review: chartOf(MACHINES.review as never),
   rig: chartOf(MACHINES.rig as never),
   queue: chartOf(MACHINES.queue as never),
+  budget: chartOf(MACHINES.budget as never),
 };
 
 interface Microstep {

@@ -26,6 +26,8 @@ export const UNREACHABLE: Readonly<
       "agent.blocked.onPermission|agent.exited|1 [isKnownNotToRun]=true": A_PROMPT_WAS_HEARD,
       "agent.restarting.starting|agent.asked|0 [isNewAsk]=false": WHO_STARTS_HAS_ASKED_NOTHING,
       "agent.restarting.starting|agent.asked|1 [isNewAsk]=false": WHO_STARTS_HAS_ASKED_NOTHING,
+      "agent|agent.usage|0 [addsSpend]=false":
+        "a conversation is gone on with on its own bead only: what is more for the bead is more for the rig",
       "agent.working.progress.checked|TICK|0 [isWatched]=false":
         "who is not watched is never sent a GUPP_CHECK, and nobody's role changes",
     },
@@ -39,4 +41,5 @@ export const UNREACHABLE: Readonly<
         "what is held has a red target in its way; that no container runs trains parks it",
     },
   },
+  budget: {},
 };

@@ -1,7 +1,7 @@
 import { LIMITS } from "../../../../src/events/limits.ts";
 import { bead } from "../../../support/node-rig.ts";
 import { slung, submitted } from "../../incidents/words.ts";
-import { noAgent, noBead, polecat, openBead, running, overtaken, type Case } from "./case.ts";
+import { byOperator, noAgent, noBead, polecat, openBead, running, overtaken, type Case } from "./case.ts";
 
 /** The cases of what is asked about beads. */
 export const BEADS = {
@@ -214,6 +214,34 @@ export const BEADS = {
         },
         409,
         /is failed and cannot be closed/,
+      ],
+    ],
+  },
+  raise_budget: {
+    accepts: [
+      [
+        "an open bead",
+        (rig) => ({ command: { type: "raise_budget", beadId: openBead(rig), tokens: 1, microdollars: 0 } }),
+        ["bead.budget_raised"],
+      ],
+      [
+        "a running bead",
+        byOperator(running((_, beadId) => ({ type: "raise_budget", beadId, tokens: 0, microdollars: 1 }))),
+        ["bead.budget_raised"],
+      ],
+    ],
+    again: "makes another",
+    refuses: [
+      noBead({ type: "raise_budget", beadId: "ghost", tokens: 1, microdollars: 0 }),
+      [
+        "a closed bead",
+        (rig) => {
+          const beadId = openBead(rig);
+          rig.run({ type: "close_bead", beadId });
+          return { command: { type: "raise_budget", beadId, tokens: 1, microdollars: 0 } };
+        },
+        409,
+        /is closed and cannot spend more/,
       ],
     ],
   },

@@ -1,0 +1,31 @@
+import type { NeedCode } from "../events/needs.ts";
+import { spentText } from "../events/budget.ts";
+import { budgetDeadline, dayCaps } from "../machines/budget.ts";
+import { beadCaps } from "../machines/spend.ts";
+import type { Of } from "./needs-queue.ts";
+import { isCapped } from "./schedule.ts";
+import type { World } from "./world.ts";
+
+/** What is spent: of the rig's day, and of beads. */
+export function ofMoney(world: World, of: Of): void {
+  const { budget, rig } = world;
+  const { settings } = rig.context;
+  if (budget?.value === "capped") {
+    const need = of("day_budget", "day_budget", "now", budget.context.updatedAt);
+    need.until = budgetDeadline(budget);
+    need.values = { spent: spentText(budget.context.today, dayCaps(settings)) };
+  }
+  for (const bead of world.beads.values()) {
+    if (bead.context.spent === undefined || bead.hasTag("terminal") || bead.value === "in_review") continue;
+    const agent = world.agents.get(bead.context.assignee ?? "");
+    if (!isCapped(world, bead) || agent?.hasTag("slot") === true) continue;
+    const need = of(`bead_budget:${bead.context.id}`, "bead_budget", "now", bead.context.updatedAt);
+    need.beads.add(bead.context.id);
+    if (agent !== undefined) need.agents.add(agent.context.id);
+    need.values = { spent: spentText(bead.context.spent, beadCaps(bead.context, settings)) };
+  }
+}
+
+/** That of its bead says more than that an agent has used up its budget. */
+export const tellsOf = (need: { readonly code: NeedCode }, code: NeedCode): boolean =>
+  need.code === code || (code === "over_budget" && need.code === "bead_budget");

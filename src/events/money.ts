@@ -1,0 +1,100 @@
+import * as z from "zod";
+import { AN, BY, id, ms, ofBead, ofDispatch } from "./fields.ts";
+import { LIMITS } from "./limits.ts";
+import { fact } from "./row.ts";
+
+/** Facts about what is spent, and where it ends. */
+
+const spent = { tokens: ms, microdollars: ms };
+const caps = { tokens: ms.nullable(), microdollars: ms.nullable() };
+const SPENT = { tokens: 1_000, microdollars: 0 } as const;
+const CAPS = { tokens: 1_000, microdollars: null } as const;
+
+export const MONEY_FACTS = [
+  fact(
+    "budget.opened",
+    {},
+    {
+      to: ["budget"],
+      makes: "budget",
+      example: {},
+      ignored: { budget: "Makes the budget. A budget that exists is not made again." },
+    },
+  ),
+  /** What a conversation has used since it was counted last. Never less than nothing, so that a sum of these is what was spent. */
+  fact(
+    "spend.counted",
+    {
+      ...ofDispatch,
+      beadId: id.nullable(),
+      session: id,
+      runtime: z.string().max(LIMITS.runtime_chars).nullable(),
+      model: z.string().max(LIMITS.model_chars).nullable(),
+      inputTokens: ms,
+      cachedTokens: ms,
+      outputTokens: ms,
+      /** Null: nobody knows what it cost. */
+      costMicrodollars: ms.nullable(),
+      /** The cost is the rig's own estimate, by its prices. */
+      estimated: z.boolean(),
+    },
+    {
+      to: ["bead?", "budget"],
+      kept: true,
+      example: {
+        agentId: AN.agentId,
+        dispatchId: AN.dispatchId,
+        beadId: AN.beadId,
+        session: "an-id",
+        runtime: null,
+        model: null,
+        inputTokens: 1_000,
+        cachedTokens: 0,
+        outputTokens: 10,
+        costMicrodollars: null,
+        estimated: false,
+      },
+      ignored: { bead: "What has ended is counted by its rig, and stopped by nobody." },
+    },
+  ),
+  /** A bead has spent what it may. */
+  fact(
+    "bead.capped",
+    { agentId: id, beadId: id, spent: z.object(spent), caps: z.object(caps) },
+    {
+      to: ["agent"],
+      example: { agentId: AN.agentId, beadId: AN.beadId, spent: SPENT, caps: CAPS },
+      ignored: { agent: "Works on another bead by now, has no process, or its door refuses the next answer." },
+    },
+  ),
+  /** A person lets a bead spend more. */
+  fact(
+    "bead.budget_raised",
+    { ...ofBead, ...spent, by: id },
+    {
+      to: ["bead"],
+      example: { beadId: AN.beadId, ...SPENT, by: BY },
+      command: { bead: { command: "raise_budget" } },
+    },
+  ),
+  /** Its agent may go on. */
+  fact(
+    "bead.uncapped",
+    { agentId: id, beadId: id },
+    {
+      to: ["agent"],
+      example: { agentId: AN.agentId, beadId: AN.beadId },
+      ignored: { agent: "It was not its bead's budget that it waited for." },
+    },
+  ),
+  /** The rig has spent what it may in a day. */
+  fact(
+    "budget.capped",
+    { day: ms, spent: z.object(spent), caps: z.object(caps) },
+    {
+      to: ["every agent"],
+      example: { day: 20_000, spent: SPENT, caps: CAPS },
+      ignored: { agent: "Has no process, or its door refuses the next answer." },
+    },
+  ),
+] as const;

@@ -1,0 +1,55 @@
+import * as z from "zod";
+
+/** What is spent, as the board and others are told. */
+
+const amount = z.int().min(0);
+
+export const Amounts = z.object({
+  input_tokens: amount,
+  /** Of the input, what came from a cache. */
+  cached_tokens: amount,
+  output_tokens: amount,
+  /** Millionths of a dollar, as far as anybody knows; with the estimates. */
+  cost_microdollars: amount,
+  /** Of the cost, what is the rig's own estimate by its prices. */
+  estimated_microdollars: amount,
+  /** Tokens of which nobody knows what they cost. */
+  unpriced_tokens: amount,
+});
+
+export const Caps = z.object({ tokens: amount.nullable(), microdollars: amount.nullable() });
+
+export const SpendRow = Amounts.extend({
+  /** A day (YYYY-MM-DD), or the id or name that was asked by; empty: nobody said. */
+  key: z.string(),
+});
+
+export const Spend = z.object({
+  today: z.object({
+    tokens: amount,
+    microdollars: amount,
+    caps: Caps,
+    left: Caps,
+    state: z.enum(["counting", "told", "capped"]),
+    /** When the next day of UTC begins. */
+    ends_at: z.iso.datetime({ offset: true }),
+  }),
+  total: Amounts,
+  /** Of the total, what went into dispatches that failed. */
+  failures: Amounts,
+  /** The dearest first. */
+  rows: z.array(SpendRow),
+  /** There are more rows than are shown; the total is of all. */
+  is_cut: z.boolean(),
+});
+
+export const SpendQuery = z.object({
+  by: z.enum(["day", "bead", "agent", "runtime", "model", "attempt"]).default("day"),
+  from: z.iso.datetime({ offset: true }).optional(),
+  to: z.iso.datetime({ offset: true }).optional(),
+});
+
+/** What a bead may spend beyond its cap from now on. */
+export const BudgetRaise = z
+  .strictObject({ tokens: amount.optional(), microdollars: amount.optional() })
+  .refine(({ tokens = 0, microdollars = 0 }) => tokens + microdollars > 0, "say by how many tokens or microdollars");

@@ -1,0 +1,96 @@
+import { expect, test } from "vitest";
+import { type Used, createBudgets } from "../../../container/agents/door/budget.ts";
+import type { BudgetOrder } from "../../../src/wire/container.ts";
+
+/** What the rig lets its agents spend, at the door: the next answer is refused before it is paid for. */
+
+const ORDER: BudgetOrder = {
+  bead: { tokens: null, microdollars: null },
+  day: { tokens: null, microdollars: null },
+  day_ends_at: "2027-01-02T00:00:00.000Z",
+  counted: null,
+  answers_in_flight: 2,
+  prices: {},
+};
+
+const used = (tokens: number, more: Partial<Used> = {}): Used => ({
+  session: "s",
+  input_tokens: tokens,
+  cached_tokens: 0,
+  output_tokens: 0,
+  model: "m",
+  cost_microdollars: null,
+  ...more,
+});
+
+/** A dispatch whose use is said by the test. */
+function dispatch(budgets = createBudgets(), rigId = "rig1") {
+  let now: Used | null = null;
+  const budget = budgets.open(rigId, () => now);
+  return {
+    budget,
+    uses: (tokens: number, more: Partial<Used> = {}): void => {
+      now = used(tokens, more);
+    },
+  };
+}
+
+test("DOOR-bead at a bead's cap, and not a token earlier, the next answer is refused, and a person must raise it", () => {
+  const { budget, uses } = dispatch();
+  expect([budget.refusal(), budget.inFlight()]).toEqual([null, Number.POSITIVE_INFINITY]);
+  budget.take({ ...ORDER, bead: { tokens: 100, microdollars: null } });
+  expect([budget.refusal(), budget.inFlight()]).toEqual([null, 2]);
+  uses(99);
+  expect(budget.refusal()).toBe(null);
+  uses(100);
+  expect(budget.refusal()).toMatchObject({ says: expect.stringContaining("100 of 100 tokens"), until: null });
+  // The rig has counted it and says what is left; or lets it spend more.
+  const counted = { session: "s", tokens: 100, microdollars: 0 };
+  budget.take({ ...ORDER, bead: { tokens: 0, microdollars: null }, counted });
+  expect(budget.refusal()).not.toBe(null);
+  budget.take({ ...ORDER, bead: { tokens: 50, microdollars: null }, counted });
+  uses(149);
+  expect(budget.refusal()).toBe(null);
+  uses(150);
+  expect(budget.refusal()).not.toBe(null);
+  budget.take(undefined);
+  expect(budget.refusal()).toBe(null);
+});
+
+test("DOOR-day what all dispatches of a rig have used since they were counted is taken off its day, and the day ends by itself", () => {
+  const budgets = createBudgets();
+  const [one, two, other] = [dispatch(budgets), dispatch(budgets), dispatch(budgets, "rig2")];
+  for (const { budget } of [one, two]) budget.take({ ...ORDER, day: { tokens: 100, microdollars: null } });
+  other.budget.take({ ...ORDER, day: { tokens: 1, microdollars: null } });
+  one.uses(60);
+  two.uses(39);
+  expect([one.budget.refusal(), two.budget.refusal(), other.budget.refusal()]).toEqual([null, null, null]);
+  two.uses(40);
+  for (const { budget } of [one, two])
+    expect(budget.refusal()).toMatchObject({ until: Date.parse(ORDER.day_ends_at), says: /of the day/ as never });
+  // What another rig spends is its own affair.
+  expect(other.budget.refusal()).toBe(null);
+});
+
+test("DOOR-money money that nobody names is estimated by the rig's prices", () => {
+  const { budget, uses } = dispatch();
+  const prices = { m: { input: 2_000_000, cached: 0, output: 0 } };
+  budget.take({ ...ORDER, bead: { tokens: null, microdollars: 100 }, prices });
+  uses(49);
+  expect(budget.refusal()).toBe(null);
+  uses(50);
+  expect(budget.refusal()).not.toBe(null);
+  uses(50, { cost_microdollars: 99 });
+  expect(budget.refusal()).toBe(null);
+});
+
+test("a conversation that the rig has not counted yet counts as a whole", () => {
+  const { budget, uses } = dispatch();
+  budget.take({
+    ...ORDER,
+    bead: { tokens: 100, microdollars: null },
+    counted: { session: "another", tokens: 1_000, microdollars: 0 },
+  });
+  uses(100);
+  expect(budget.refusal()).not.toBe(null);
+});

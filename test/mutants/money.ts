@@ -1,0 +1,78 @@
+/** The mutants of money: what is counted, and the caps. Their tests: money.test.ts in test/unit/incidents, and budget.test.ts at the door. */
+import { edit, mutant, type Mutant } from "./mutant.ts";
+
+const BUDGET = "src/machines/budget.ts";
+const DOOR = "container/agents/door/budget.ts";
+const SCHEDULE = "src/core/schedule.ts";
+const SPEND = "src/machines/agent/spend.ts";
+
+export const MONEY_MUTANTS: readonly Mutant[] = [
+  mutant(
+    "MONEY-once",
+    "what is told twice is counted once",
+    "every report is added to the sum",
+    edit(SPEND, "inputTokens: now.inputTokens - (before?.inputTokens ?? 0)", "inputTokens: now.inputTokens"),
+  ),
+  mutant(
+    "MONEY-bead",
+    "a bead that has spent what it may is not dispatched",
+    "an answer alone starts it again, and it spends on",
+    edit(SCHEDULE, "mayRun(bead, world.at) && !isCapped(world, bead) &&", "mayRun(bead, world.at) &&"),
+  ),
+  mutant(
+    "MONEY-door",
+    "on_cap stop ends who runs in mid-turn",
+    "who is counted at the door is never stopped",
+    edit(
+      "src/machines/agent/guards.ts",
+      'budgetOf(event.settings).on_cap === "stop" || context.atDoor !== true',
+      "context.atDoor !== true",
+    ),
+  ),
+  mutant(
+    "MONEY-day",
+    "at the day's cap nothing is started",
+    "the cap is told and nothing else",
+    edit(SCHEDULE, 'if (world.budget?.value === "capped") return 0;', ""),
+  ),
+  mutant(
+    "MONEY-raised",
+    "a cap that was raised opens at once",
+    "it opens with the next day",
+    edit(BUDGET, '"rig.settings_changed": opens,', ""),
+  ),
+  mutant(
+    "MONEY-told",
+    "most of a cap is told once",
+    "it is told with every report",
+    edit(
+      BUDGET,
+      '"spend.counted": [caps, { guard: "isNewDay", target: "counting", ...counts }, counts]',
+      '"spend.counted": [caps, tells, counts]',
+    ),
+  ),
+  mutant(
+    "MONEY-estimate",
+    "the price that fits a model's name best counts",
+    "the first one that fits does",
+    edit("src/events/budget.ts", ".sort((a, b) => b.length - a.length)", ".sort((a, b) => a.length - b.length)"),
+  ),
+  mutant(
+    "DOOR-bead",
+    "at a bead's cap the next answer is refused",
+    "it is paid for",
+    edit(DOOR, "if (reaches(mine, order.bead))", "if (false as boolean)"),
+  ),
+  mutant(
+    "DOOR-day",
+    "what all of a rig's dispatches have used counts against its day",
+    "each has the day for itself",
+    edit(DOOR, "[...rig.entries].map(uncounted)", "[entry].map(uncounted)"),
+  ),
+  mutant(
+    "DOOR-money",
+    "money that nobody names is estimated",
+    "it costs nothing, so that no cap in money holds",
+    edit(DOOR, "order.prices,", "{},"),
+  ),
+];

@@ -1,0 +1,238 @@
+import { expect, test } from "vitest";
+import { LIMITS } from "../../../src/events/limits.ts";
+import { keepAttempt } from "../../../src/do/attempts.ts";
+import { heartbeat } from "../../../src/do/rig.ts";
+import { needs } from "../../../src/do/needs.ts";
+import { budgetOrder, spend } from "../../../src/do/spend.ts";
+import { whyAgent, whyBead } from "../../../src/core/why.ts";
+import type { SettingsPatch } from "../../../src/events/settings.ts";
+import type { TestRig } from "../../support/node-rig.ts";
+import { agentOf, as, beadOf, calls, DAY, exits, facts, MINUTE, SECOND, slung, stateOf, town } from "./words.ts";
+
+/** What is spent is counted once, and ends at its caps: what counts, what is stopped, who is told, and what it costs nobody. */
+
+interface Told {
+  readonly tokens: number;
+  readonly session?: string;
+  readonly n?: number;
+  readonly cost?: number;
+  readonly model?: string;
+  readonly atDoor?: boolean;
+}
+
+/** A heartbeat that says what a conversation has used from its beginning. */
+function uses(rig: TestRig, agentId: string, { tokens, session = "s", n, cost, model, atDoor }: Told): void {
+  const dispatch = n ?? agentOf(rig, agentId).context.dispatchN;
+  const usage = {
+    session,
+    input_tokens: tokens,
+    cached_tokens: 0,
+    output_tokens: 0,
+    model: model ?? null,
+    cost_microdollars: cost ?? null,
+    runtime: "claude",
+    ...(atDoor === undefined ? {} : { at_door: atDoor }),
+  };
+  expect(heartbeat(rig.rig, agentId, `${agentId}:${dispatch}`, as(rig, agentId, dispatch), { usage })).toBe(null);
+}
+
+const set = (rig: TestRig, settings: SettingsPatch): unknown => rig.run({ type: "set_settings", settings });
+const total = (rig: TestRig): number => spend(rig.rig, "day", null, null).total.input_tokens;
+const codes = (rig: TestRig): string[] => needs(rig.rig).needs.map(({ code }) => code);
+const starts = (rig: TestRig): number => rig.container.starts.length;
+
+test("MONEY-once what is told twice, late or out of order is counted once, and what was lost is made up for by the next", async () => {
+  const rig = town();
+  set(rig, { day_tokens: 1_000_000 });
+  const { agentId, beadId } = await slung(rig);
+  for (const tokens of [100, 100, 300, 200, 300]) uses(rig, agentId, { tokens });
+  uses(rig, agentId, { tokens: 50, session: "t" });
+  expect([total(rig), beadOf(rig, beadId).context.spent]).toEqual([350, { tokens: 350, microdollars: 0 }]);
+  // A dispatch that was replaced still costs: in the ledger, by its own id, and it changes its agent in nothing else.
+  await exits(rig, agentId);
+  await rig.advance(rig.now + MINUTE);
+  expect(agentOf(rig, agentId).context.dispatchN).toBe(2);
+  const before = stateOf(rig, agentId);
+  uses(rig, agentId, { tokens: 400, n: 1 });
+  uses(rig, agentId, { tokens: 400, n: 1 });
+  expect([total(rig), stateOf(rig, agentId)]).toEqual([450, before]);
+  const rows = Object.fromEntries(
+    spend(rig.rig, "attempt", null, null).rows.map(({ key, input_tokens }) => [key, input_tokens]),
+  );
+  expect(rows).toEqual({ [`${agentId}:1`]: 450 });
+  expect(spend(rig.rig, "bead", null, null).rows).toMatchObject([{ key: beadId, input_tokens: 450 }]);
+  expect(spend(rig.rig, "runtime", null, null).rows).toMatchObject([{ key: "claude", input_tokens: 450 }]);
+});
+
+test("a report of a conversation is known among the newest ones of an agent, and its oldest is forgotten", async () => {
+  const rig = town();
+  set(rig, { day_tokens: 1_000_000 });
+  const { agentId } = await slung(rig);
+  for (let i = 0; i < LIMITS.sessions_remembered; i++) uses(rig, agentId, { tokens: 1, session: `s${i}` });
+  uses(rig, agentId, { tokens: 1, session: "s0" });
+  expect(total(rig)).toBe(LIMITS.sessions_remembered);
+  uses(rig, agentId, { tokens: 1, session: "one more" });
+  expect(agentOf(rig, agentId).context.counted?.map(({ session }) => session)).not.toContain("s0");
+});
+
+test("MONEY-bead at its cap, and not a token earlier, a bead's agent is stopped in mid-turn and waits for a person", async () => {
+  const rig = town();
+  set(rig, { bead_tokens: 1_000 });
+  const { agentId, beadId } = await slung(rig);
+  uses(rig, agentId, { tokens: 999 });
+  expect([calls(rig, "stop"), rig.notified.length]).toEqual([[], 1]);
+  uses(rig, agentId, { tokens: 1_000 });
+  await rig.settled();
+  expect(calls(rig, "stop")).toEqual([`${agentId}:1`]);
+  await exits(rig, agentId);
+  await rig.advance(rig.now + MINUTE);
+  expect(stateOf(rig, agentId)).toBe("blocked.overBudget");
+  expect([agentOf(rig, agentId).context.attempts, codes(rig)]).toEqual([0, ["bead_budget"]]);
+  expect(needs(rig.rig).needs[0]).toMatchObject({ agents: [{ id: agentId }], beads: [{ id: beadId }], level: "now" });
+  expect(whyBead(rig.rig.world, beadOf(rig, beadId))).toMatchObject({ reason: "over_budget" });
+  // An answer alone pays for nothing.
+  rig.run({ type: "answer", agentId, answer: "go on" });
+  await rig.advance(rig.now + 10 * MINUTE);
+  expect([starts(rig), codes(rig)]).toEqual([1, ["bead_budget"]]);
+  rig.run({ type: "raise_budget", beadId, tokens: 500, microdollars: 0 });
+  await rig.advance(rig.now + MINUTE);
+  // The escalation that told of it is left.
+  expect([starts(rig), codes(rig)]).toEqual([2, ["settled_itself"]]);
+  expect(facts(rig, "bead.budget_raised")).toMatchObject([{ beadId, tokens: 500, by: "operator" }]);
+});
+
+test("a raise alone lets an agent go on that waits at its bead's cap", async () => {
+  const rig = town();
+  set(rig, { bead_tokens: 1_000 });
+  const { agentId, beadId } = await slung(rig);
+  uses(rig, agentId, { tokens: 1_000 });
+  await exits(rig, agentId);
+  await rig.advance(rig.now + MINUTE);
+  rig.run({ type: "raise_budget", beadId, tokens: 1, microdollars: 0 });
+  await rig.advance(rig.now + MINUTE);
+  expect([starts(rig), whyAgent(rig.rig.world, agentOf(rig, agentId)).reason]).toEqual([2, "running"]);
+});
+
+test("MONEY-door an agent that its door counts ends with the answer it has asked for, unless the rig says stop", async () => {
+  for (const on_cap of ["finish_answer", "stop"] as const) {
+    const rig = town();
+    set(rig, { bead_tokens: 1_000, on_cap });
+    const { agentId } = await slung(rig);
+    uses(rig, agentId, { tokens: 1_100, atDoor: true });
+    await rig.settled();
+    expect([on_cap, calls(rig, "stop").length]).toEqual([on_cap, on_cap === "stop" ? 1 : 0]);
+    expect(budgetOrder(rig.rig, agentId)).toMatchObject({
+      bead: { tokens: 0, microdollars: null },
+      day: { tokens: null, microdollars: null },
+      counted: { session: "s", tokens: 1_100 },
+    });
+  }
+});
+
+test("MONEY-day at the day's cap nothing is started and who runs is handed back, uncharged; the next day it goes on, not 1 ms earlier", async () => {
+  const rig = town();
+  set(rig, { day_tokens: 1_000 });
+  const first = await slung(rig, "one");
+  uses(rig, first.agentId, { tokens: 999 });
+  expect([calls(rig, "stop"), codes(rig)]).toEqual([[], []]);
+  uses(rig, first.agentId, { tokens: 1_000 });
+  await rig.settled();
+  expect(calls(rig, "stop")).toEqual([`${first.agentId}:1`]);
+  await exits(rig, first.agentId);
+  const tomorrow = Math.ceil((rig.now + 1) / DAY) * DAY;
+  await rig.advance(rig.now + MINUTE);
+  await slung(rig, "two");
+  expect([starts(rig), agentOf(rig, first.agentId).context.attempts]).toEqual([1, 0]);
+  expect(codes(rig)).toContain("day_budget");
+  const waiting = [...rig.rig.world.beads.values()].find(({ context }) => context.id !== first.beadId);
+  expect(whyBead(rig.rig.world, waiting as never)).toMatchObject({ reason: "over_budget", until: tomorrow });
+  await rig.advance(tomorrow - 1);
+  expect(starts(rig)).toBe(1);
+  await rig.advance(tomorrow + MINUTE);
+  expect([starts(rig), codes(rig)]).toEqual([3, []]);
+  expect(spend(rig.rig, "day", null, null).today).toMatchObject({ tokens: 0, state: "counting" });
+});
+
+test("MONEY-raised a day's cap that is raised lets work go on at once", async () => {
+  const rig = town();
+  set(rig, { day_tokens: 1_000 });
+  const { agentId } = await slung(rig);
+  uses(rig, agentId, { tokens: 1_000 });
+  await exits(rig, agentId);
+  await rig.advance(rig.now + MINUTE);
+  expect(starts(rig)).toBe(1);
+  set(rig, { day_tokens: 1_001 });
+  await rig.advance(rig.now + MINUTE);
+  expect(starts(rig)).toBe(2);
+});
+
+test("MONEY-told most of a cap is told once, at its share and not a token earlier", async () => {
+  const rig = town();
+  set(rig, { day_tokens: 1_000, budget_told_percent: 50 });
+  const { agentId } = await slung(rig);
+  uses(rig, agentId, { tokens: 499 });
+  expect(rig.notified).toEqual([]);
+  for (const tokens of [500, 501, 600]) uses(rig, agentId, { tokens });
+  await rig.settled();
+  expect(rig.notified.map(({ title }) => title)).toEqual(["most of the day's budget is spent"]);
+});
+
+test("MONEY-estimate what nobody names the cost of is estimated by the rig's prices, and said to be; the reported cost counts", async () => {
+  const rig = town();
+  set(rig, {
+    day_microdollars: 1_000_000,
+    prices: {
+      claude: { input: 1_000_000, cached: 0, output: 0 },
+      "claude-big": { input: 3_000_000, cached: 0, output: 0 },
+    },
+  });
+  const { agentId } = await slung(rig);
+  uses(rig, agentId, { tokens: 100, model: "claude-big-1" });
+  expect(spend(rig.rig, "model", null, null)).toMatchObject({
+    total: { cost_microdollars: 300, estimated_microdollars: 300, unpriced_tokens: 0 },
+    rows: [{ key: "claude-big-1" }],
+  });
+  uses(rig, agentId, { tokens: 100, model: "claude-big-1", cost: 500 });
+  uses(rig, agentId, { tokens: 10, session: "t", model: "other" });
+  expect(spend(rig.rig, "day", null, null).total).toMatchObject({
+    cost_microdollars: 500,
+    estimated_microdollars: 300,
+    unpriced_tokens: 10,
+  });
+});
+
+test("what failed has a price of its own", async () => {
+  const rig = town();
+  set(rig, { day_tokens: 1_000_000 });
+  const { agentId, beadId } = await slung(rig);
+  uses(rig, agentId, { tokens: 70 });
+  const failures = (): number => spend(rig.rig, "day", null, null).failures.input_tokens;
+  expect(failures()).toBe(0);
+  const ended = { agentId, dispatchId: `${agentId}:1`, beadId, reason: "it crashed" } as const;
+  keepAttempt(rig.rig, { ...ended, status: "failed" });
+  expect(failures()).toBe(70);
+});
+
+test("prices have a number, and rows of the ledger are shown and kept up to theirs", async () => {
+  const prices = (n: number): SettingsPatch["prices"] =>
+    Object.fromEntries(Array.from({ length: n }, (_, i) => [`m${i}`, { input: 1, cached: 1, output: 1 }]));
+  const { SettingsPatch: Patch } = await import("../../../src/events/settings.ts");
+  expect(Patch.safeParse({ prices: prices(LIMITS.prices) }).success).toBe(true);
+  expect(Patch.safeParse({ prices: prices(LIMITS.prices + 1) }).success).toBe(false);
+  const rig = town();
+  const { agentId } = await slung(rig);
+  const insert = (day: number, i: number): unknown =>
+    rig.ports.sql.exec("INSERT INTO spend VALUES (?, ?, 's', '', 'a', NULL, '', 1, 0, 0, 0, 0, 0)", day, `d${i}`);
+  for (let i = 0; i <= LIMITS.spend_rows_shown; i++) insert(1, i);
+  const shown = spend(rig.rig, "attempt", null, null);
+  expect([shown.rows.length, shown.is_cut]).toEqual([LIMITS.spend_rows_shown, true]);
+  for (let i = LIMITS.spend_rows_shown + 1; i <= LIMITS.spend_rows; i++) insert(2, i);
+  // It is looked at now and then.
+  for (let tokens = 1; tokens < 400; tokens++) {
+    rig.now += SECOND;
+    uses(rig, agentId, { tokens });
+    set(rig, { day_tokens: 1_000_000 + tokens });
+  }
+  const kept = rig.ports.sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM spend WHERE day = 1").toArray()[0]?.n;
+  expect(kept).toBe(0);
+});

@@ -45,6 +45,8 @@ export interface Config {
   readonly box: "auto" | "none";
   /** The same for agents; `bwrap`: this server does not start where it does not work. */
   readonly agentBox: "none" | "auto" | "bwrap";
+  /** Where somebody listens who starts agents as users of their own (container/launcher); null: they are this server's user. */
+  readonly launcher: string | null;
   /** What an agent in a box reaches: all that this machine does, or Ticktown's API and the agents' door alone. */
   readonly agentNetwork: "open" | "gateway";
   /** Whether boxes are control groups too, where this server may make some. */
@@ -92,6 +94,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     minFree_bytes: bytes(env, "MIN_FREE_BYTES", MIN_FREE_BYTES),
     box: oneOf(env, "BOX", ["auto", "none"]),
     agentBox: oneOf(env, "AGENT_BOX", ["none", "auto", "bwrap"]),
+    launcher: env["LAUNCHER_SOCKET"] || null,
     agentNetwork: oneOf(env, "AGENT_BOX_NETWORK", ["open", "gateway"]),
     agentCgroups: oneOf(env, "AGENT_CGROUPS", ["auto", "none"]),
     agentMemory_bytes: env["AGENT_MEMORY_BYTES"] ? bytes(env, "AGENT_MEMORY_BYTES", 0) : null,

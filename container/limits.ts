@@ -50,6 +50,8 @@ export const GIT_LOOK_TIMEOUT_MS = 15 * SECOND_MS;
 export const BRANCHES_NAMED_MAX = 10;
 /** Copying objects from one folder here to another, and packing them anew. */
 export const GIT_COPY_TIMEOUT_MS = 10 * MINUTE_MS;
+/** Giving the files of a clone to another user, and taking them back. */
+export const CHOWN_TIMEOUT_MS = 10 * MINUTE_MS;
 /** Agents run git in their worktrees while we do; wait for their ref locks instead of failing. */
 export const GIT_LOCK_WAIT_MS = 5 * SECOND_MS;
 /** A lock that is older than the longest that any git may run, by this much, belongs to one that was killed. */

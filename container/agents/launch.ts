@@ -117,6 +117,7 @@ async function startPlain(
     cwd: workspace.worktree,
     env: room.env(env),
     mark,
+    launcher: room.launcher,
     redact: workspace.redact,
     hasInput: config.agentInput === "messages",
     onLine: (stream, line) => noteLine(run, ring, stream, line),

@@ -1,8 +1,9 @@
 /** One agent process from spawn to the moment when nothing of its group is left. Knows nothing of dispatches or rigs. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Program, launch } from "../launcher/client.ts";
 import { groupMembers, signalGroup, waitForGroupToGo } from "../processes/groups.ts";
-import { MARK, killMarked, markedProcesses, signalEach, sweepMarked } from "../processes/marks.ts";
+import { MARK, killMarked, markUser, markedProcesses, signalEach, sweepMarked } from "../processes/marks.ts";
 import { GROUP_POLL_MS, KILL_WAIT_MS, PIPE_CLOSE_MS, STDIN_PENDING_MAX_BYTES } from "../limits.ts";
 import { type Line, createLineSplitter } from "./output.ts";
 import type { Redact } from "../redact.ts";
@@ -35,6 +36,8 @@ export interface SpawnOptions {
   /** What its process and everything that it starts is known by: see processes/marks.ts. */
   readonly mark: string;
   readonly redact: Redact;
+  /** Makes it a user of its own, to whom these folders and files are given meanwhile; without it, it is this server's. */
+  readonly launcher?: { readonly socket: string; readonly owns: readonly string[] } | null;
   /** false: its stdin is empty from the beginning. */
   readonly hasInput?: boolean;
   /** Without it nothing is cut into lines and redacted, which takes its time where there are millions. */
@@ -54,9 +57,7 @@ process.on("exit", () => {
   }
 });
 
-/** @throws Error when the operating system cannot start the process */
-export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
-  const [program = "sh", ...args] = options.argv ?? ["sh", "-c", options.command];
+function spawnHere(options: SpawnOptions, program: string, args: readonly string[]): Program {
   const child = spawn(program, args, {
     cwd: options.cwd,
     env: { ...options.env, [MARK]: options.mark },
@@ -64,17 +65,47 @@ export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
     stdio: [options.hasInput === false ? "ignore" : "pipe", "pipe", "pipe"],
   });
   if (child.pid !== undefined) running.set(child.pid, options.mark);
-  const output = readOutput(child, options);
   const exited = new Promise<Exit>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
-  await new Promise<void>((resolve, reject) => {
+  const started = new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
     child.once("error", reject);
   });
   // Later errors (a failed kill, a closed pipe) are followed by an exit, which is what we wait for.
   child.on("error", () => {});
+  const { stdin, stdout, stderr } = child;
+  return { pid: () => child.pid, stdin, stdout, stderr, started, exited, uid: null, release: async () => {} };
+}
+
+/** As a user of its own: what it starts is known by that, also where its environment cannot be read. */
+async function spawnElsewhere(
+  { cwd, env, mark, hasInput = true, launcher }: SpawnOptions,
+  argv: readonly string[],
+): Promise<Program> {
+  const { socket = "", owns = [] } = launcher ?? {};
+  const program = await launch(socket, argv, { cwd, env: { ...env, ...TRUSTING, [MARK]: mark }, owns, hasInput });
+  const forget = program.uid === null ? () => {} : markUser(program.uid, mark);
+  await program.started.catch(async (error: unknown) => {
+    await program.release();
+    forget();
+    throw error;
+  });
+  return { ...program, release: () => program.release().finally(forget) };
+}
+
+/** The store that it fetches from is another user's. */
+const TRUSTING = { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" };
+
+/** @throws Error when the operating system cannot start the process */
+export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
+  const argv = options.argv ?? ["sh", "-c", options.command];
+  const [program = "sh", ...args] = argv;
+  const child = options.launcher ? await spawnElsewhere(options, argv) : spawnHere(options, program, args);
+  const output = readOutput(child, options);
+  const { exited } = child;
+  await child.started;
   child.stdin?.on("error", () => {});
 
-  const pid = child.pid as number;
+  const pid = child.pid() as number;
   let killAt: number | null = null;
   let timer: NodeJS.Timeout | undefined;
   let over = false;
@@ -90,6 +121,7 @@ export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
     // What has made itself a session of its own is in no group of ours, and is the agent's all the same.
     await sweepMarked(options.mark, Date.now() + KILL_WAIT_MS);
     running.delete(pid);
+    await child.release();
     await Promise.race([output, sleep(PIPE_CLOSE_MS, undefined, { ref: false })]);
     child.stdout?.destroy();
     child.stderr?.destroy();
@@ -142,7 +174,7 @@ async function untilNothingIsLeft(pid: number, mark: string, deadline: number): 
 
 /** Resolves when both pipes are closed. */
 function readOutput(
-  child: ChildProcess,
+  child: Program,
   { redact, onLine, onBytes, linesOfStderr = false }: SpawnOptions,
 ): Promise<unknown> {
   return Promise.all(

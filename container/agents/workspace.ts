@@ -155,6 +155,7 @@ export async function prepareSetup(
     cache: setupCacheOf(folders),
     env: box.setup.env(environment),
     within: box.setup.within,
+    launcher: box.setup.launcher,
     redact,
     grace_ms: config.stopGrace_ms,
     before,

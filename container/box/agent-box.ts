@@ -12,7 +12,7 @@ import { Refusal } from "../refusal.ts";
 import { BOX_PROBE_TIMEOUT_MS } from "../limits.ts";
 import { exec } from "../processes/exec.ts";
 import { proxiesOf } from "../processes/host-env.ts";
-import type { Held } from "./bounds.ts";
+import type { Held, Holder } from "./bounds.ts";
 import { type BoxSpec, lastLine } from "./box.ts";
 import type { AgentBoxes } from "./boxes.ts";
 import { CERTIFICATES, toolsOn } from "./bwrap.ts";
@@ -26,6 +26,8 @@ export interface Way {
   readonly within: (argv: readonly string[]) => readonly string[];
   /** Its environment, with a home of its own in place of the operator's. */
   readonly env: (given: Readonly<Record<string, string>>, home?: string) => Record<string, string>;
+  /** Where it is a user of its own, whom it is started by, and what is that user's meanwhile; null: it is this server's. */
+  readonly launcher: { readonly socket: string; readonly owns: readonly string[] } | null;
 }
 
 /** The box of one dispatch, before anything runs in it. */
@@ -57,28 +59,67 @@ export interface AgentBoxOptions {
   readonly checkpointFile: string | null;
 }
 
-const AS_IT_IS: Way = { within: (argv) => argv, env: (given) => ({ ...given }) };
+const AS_IT_IS: Way = { within: (argv) => argv, env: (given) => ({ ...given }), launcher: null };
 const NOT_BOXED: AgentBox = {
   setup: AS_IT_IS,
   open: async () => ({ ...AS_IT_IS, doorUrl: null, watch: () => {}, close: async () => [] }),
 };
 
+/** Without a box, as a user of its own: the system counts what is that user's. */
+function ofUser(launcher: Way["launcher"], mine: AgentFolders, holder: Holder): AgentBox {
+  const way: Way = { within: holder.rlimits, env: (given, own) => withHome(given, mine, own), launcher };
+  return {
+    setup: way,
+    open: async (name) => ({ ...way, doorUrl: null, ...watching(holder.hold(name), mine) }),
+  };
+}
+
+/** @param also what else is to be closed with it */
+function watching(held: Held, mine: AgentFolders, also = (): void => {}): Pick<OpenBox, "watch" | "close"> {
+  let unwatch = (): void => {};
+  return {
+    watch: (pid, onOver) => {
+      unwatch();
+      unwatch = held.watch({ pid, folder: mine.root, onOver });
+    },
+    close: async () => {
+      unwatch();
+      also();
+      const hits = held.hits();
+      await held.close();
+      return hits;
+    },
+  };
+}
+
+function withHome(
+  { TMPDIR: _, ...given }: Readonly<Record<string, string>>,
+  mine: AgentFolders,
+  own = path.join(mine.home, COMMANDS_OWN),
+): Record<string, string> {
+  mkdirSync(own, { recursive: true, mode: 0o700 });
+  return { ...given, HOME: own };
+}
+
 /** @throws Refusal 422 box_required: the rig lets nobody work without one, and none works here */
 export function agentBoxOf(options: AgentBoxOptions): AgentBox {
-  const { boxes, config, place, rigId, agentId } = options;
+  const { boxes, config, place, rigId, agentId, checkpointFile } = options;
   const { box } = boxes;
+  const mine = agentFoldersOf(foldersOf(config.workDir, rigId), agentId);
+  const owns = [mine.clone, mine.inbox, mine.home, ...(checkpointFile === null ? [] : [checkpointFile])];
+  const launcher = config.launcher === null ? null : { socket: config.launcher, owns };
   if (box.kind === "none") {
     if (place.box === "required" || place.box_network === "gateway")
       throw new Refusal(422, "box_required", "the rig requires a box for its agents, and this container has none");
-    return NOT_BOXED;
+    return launcher === null ? NOT_BOXED : ofUser(launcher, mine, boxes.holder);
   }
-  const mine = agentFoldersOf(foldersOf(config.workDir, rigId), agentId);
   const readable = readableOf(options);
   const setup = { cwd: mine.clone, writable: [mine.clone], readable };
   return {
     setup: {
       within: (argv) => box.within(setup, boxes.holder.rlimits(argv)),
       env: ({ TMPDIR: _, ...given }) => ({ ...given, HOME: "/tmp" }),
+      launcher,
     },
     open: async (name, apiUrl) => {
       const isClosed = place.box_network === "gateway" || config.agentNetwork === "gateway";
@@ -91,7 +132,7 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
         );
       const held = boxes.holder.hold(name);
       const gateway = isClosed ? await boxes.gateways.open(apiUrl) : null;
-      return opened(options, specOf(options, mine, readable, gateway), { mine, held, gateway });
+      return opened(options, specOf(options, mine, readable, gateway), { mine, held, gateway, launcher });
     },
   };
 }
@@ -136,11 +177,11 @@ interface Room {
   readonly mine: AgentFolders;
   readonly held: Held;
   readonly gateway: Gateway | null;
+  readonly launcher: Way["launcher"];
 }
 
-function opened({ boxes, config }: AgentBoxOptions, spec: BoxSpec, { mine, held, gateway }: Room): OpenBox {
+function opened({ boxes, config }: AgentBoxOptions, spec: BoxSpec, { mine, held, gateway, launcher }: Room): OpenBox {
   const searched = config.hostEnv["PATH"] ?? "";
-  let unwatch = (): void => {};
   return {
     within: (argv) => {
       const seen = { ...spec, readable: [...spec.readable, ...programsIn(commandOf(argv), searched)] };
@@ -148,22 +189,10 @@ function opened({ boxes, config }: AgentBoxOptions, spec: BoxSpec, { mine, held,
       const inside = boxes.holder.rlimits(gateway === null ? program : forwarding(program));
       return ["env", ...DEAF, ...held.outside(boxes.box.within(seen, inside))];
     },
-    env: ({ TMPDIR: _, ...given }, own = path.join(mine.home, COMMANDS_OWN)) => {
-      mkdirSync(own, { recursive: true, mode: 0o700 });
-      return { ...(gateway === null ? given : withoutNetwork(given)), HOME: own };
-    },
+    env: (given, own) => withHome(gateway === null ? given : withoutNetwork(given), mine, own),
+    launcher,
     doorUrl: gateway === null ? null : URL_IN_BOX,
-    watch: (pid, onOver) => {
-      unwatch();
-      unwatch = held.watch({ pid, folder: mine.root, onOver });
-    },
-    close: async () => {
-      unwatch();
-      gateway?.close();
-      const hits = held.hits();
-      await held.close();
-      return hits;
-    },
+    ...watching(held, mine, () => gateway?.close()),
   };
 }
 

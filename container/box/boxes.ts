@@ -75,18 +75,24 @@ function agentBoxes({ config, mark, door, log }: BoxesOptions, box: Box): AgentB
   const searched = config.hostEnv["PATH"] ?? "";
   const gateways = createGateways(door, log);
   const isBoxed = box.kind !== "none";
+  const bounds = boundsOf(config);
   let why: Promise<string> | null = null;
   return {
     box,
     gateways,
     holder: createHolder({
-      bounds: boundsOf(config),
+      // Who is another user is not below this server's processes for ever, and so cannot be added up.
+      bounds: isBoxed ? bounds : { ...bounds, memory_bytes: null },
       ...(isBoxed && config.agentCgroups === "auto" ? {} : { places: [] }),
-      hasPrlimit: isBoxed && findProgram("prlimit", searched) !== null,
+      hasPrlimit: (isBoxed || config.launcher !== null) && findProgram("prlimit", searched) !== null,
       isRoot: process.getuid?.() === 0,
       begin: `ticktown-${mark}-`,
     }),
-    whyNoGateway: () => (why ??= whyNoGateway(box, gateways, searched)),
+    whyNoGateway: () =>
+      (why ??=
+        config.launcher === null
+          ? whyNoGateway(box, gateways, searched)
+          : Promise.resolve("agents are users of their own here, who do not reach the socket")),
   };
 }
 
@@ -104,11 +110,14 @@ function boundsOf({ agentMemory_bytes, agentPids, agentFiles, agentDisk_bytes }:
   };
 }
 
-function inWords({ agentNetwork }: Config, { box, holder }: AgentBoxes, checks: Box): string {
+function inWords({ agentNetwork, launcher }: Config, { box, holder }: AgentBoxes, checks: Box): string {
   const ofChecks = checks.kind === "none" ? "checks have NO BOX" : `checks are in a box (${checks.kind})`;
-  if (box.kind === "none") return `agents have NO BOX and no limits; ${ofChecks}`;
+  if (box.kind === "none" && launcher === null) return `agents have NO BOX and no limits; ${ofChecks}`;
+  if (box.kind === "none")
+    return `agents have NO BOX, but each is a user of its own; at most ${holder.says}; ${ofChecks}`;
+  const users = launcher === null ? "" : ", a user of its own,";
   const network = agentNetwork === "open" ? "the machine's network" : "no network but Ticktown";
-  return `each agent is in a box (${box.kind}) with ${network}; at most ${holder.says}; ${ofChecks}`;
+  return `each agent${users} is in a box (${box.kind}) with ${network}; at most ${holder.says}; ${ofChecks}`;
 }
 
 const kindOf = ({ kind }: Box): string => (kind === "none" ? "no box" : `a box (${kind})`);

@@ -1,7 +1,7 @@
 /** One check: `sh -c` in a copy, in a process group of its own, until its end or its time is over. Whatever is not plainly good is red. */
 import { createHash, randomUUID } from "node:crypto";
 import type { Check, CheckRun, RedWhy } from "../../src/wire/train.ts";
-import { type Exit, interrupt, spawnAgent } from "../agents/supervisor.ts";
+import { type Exit, type SpawnOptions, interrupt, spawnAgent } from "../agents/supervisor.ts";
 import { CHECK_LINES_KEPT, CHECK_WORDS_MAX_BYTES, SECRET_MAX_CHARS } from "../limits.ts";
 import { messageOf } from "../log.ts";
 import { markOf } from "../processes/marks.ts";
@@ -19,6 +19,8 @@ export interface CheckJob {
   readonly grace_ms: number;
   /** Puts the program into its box. */
   readonly within: (argv: readonly string[]) => readonly string[];
+  /** Makes it a user of its own. */
+  readonly launcher?: SpawnOptions["launcher"];
   readonly signal: AbortSignal;
 }
 
@@ -48,6 +50,7 @@ export async function runCheck(job: CheckJob): Promise<CheckRun> {
     cwd: job.cwd,
     env: { ...job.env },
     mark: markOf(job.mark, randomUUID()),
+    launcher: job.launcher ?? null,
     redact: job.redact,
     onBytes: output.bytes,
   }).catch((error: unknown) => messageOf(error));

@@ -17,6 +17,8 @@ import { type TrainContext, passing } from "../train/context.ts";
 
 export interface Copy {
   readonly commit: string;
+  /** All that is made for it. */
+  readonly root: string;
   /** The files. */
   readonly tree: string;
   /** Where programs keep things for themselves: gone with the copy. */
@@ -58,7 +60,7 @@ export async function makeCopy(context: TrainContext, gates: string, commit: str
         onlooker.close();
       }
     };
-    return { commit, tree, home, tmp, dirt, remove };
+    return { commit, root, tree, home, tmp, dirt, remove };
   } catch (error) {
     await remove();
     throw error;

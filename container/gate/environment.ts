@@ -1,4 +1,5 @@
 /** What setup and checks are given: no token and no secret of the rig, but what setup needs to fetch packages. */
+import type { SpawnOptions } from "../agents/supervisor.ts";
 import type { BoxSpec } from "../box/box.ts";
 import { CERTIFICATES, toolsOn } from "../box/bwrap.ts";
 import type { Config } from "../config.ts";
@@ -8,11 +9,16 @@ import type { Copy } from "./copy.ts";
 
 type Env = Record<string, string>;
 
-export function checkEnvironment({ hostEnv }: Config, isBoxed: boolean, copy: Copy, { who }: TrainContext): Env {
+export function checkEnvironment(
+  { hostEnv, launcher }: Config,
+  isBoxed: boolean,
+  copy: Copy,
+  { who }: TrainContext,
+): Env {
   return {
     ...hostEnvForAgents(hostEnv),
     // What it keeps for itself goes with the copy. In a box nobody's home is there.
-    ...(isBoxed ? { HOME: copy.home } : {}),
+    ...(isBoxed || launcher !== null ? { HOME: copy.home } : {}),
     TMPDIR: isBoxed ? "/tmp" : copy.tmp,
     CI: "true",
     GIT_CONFIG_GLOBAL: "/dev/null",
@@ -37,6 +43,10 @@ export function setupEnvironment(config: Config, isBoxed: boolean, copy: Copy, c
   });
   return { ...checkEnvironment(config, isBoxed, copy, context), ...Object.fromEntries(own) };
 }
+
+/** Who runs what is checked, and its copy meanwhile, where there is somebody to start it. */
+export const launcherFor = ({ launcher }: Config, { root }: Copy): SpawnOptions["launcher"] =>
+  launcher === null ? null : { socket: launcher, owns: [root] };
 
 /** What of this machine is in the box of a gate. */
 export function boxOf({ hostEnv, boxVisible }: Config, copy: Copy): BoxSpec {

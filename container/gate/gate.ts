@@ -18,7 +18,7 @@ import { type TrainContext, checkGoesOn, listed, passing } from "../train/contex
 import { treeOf } from "../train/landed.ts";
 import { digestOf, runCheck } from "./check.ts";
 import { type Copy, NoFiles, gatesOf, makeCopy } from "./copy.ts";
-import { boxOf, checkEnvironment, setupEnvironment } from "./environment.ts";
+import { boxOf, launcherFor, checkEnvironment, setupEnvironment } from "./environment.ts";
 import type { Rules } from "./rules.ts";
 import { type StoreState, stateOf, whatWasTouched } from "./store-watch.ts";
 import { lostPointer } from "./submodules.ts";
@@ -154,6 +154,7 @@ async function runChecks(
       redact: context.redact,
       grace_ms: config.stopGrace_ms,
       within: (argv) => box.within(spec, argv),
+      launcher: launcherFor(config, copy),
       signal: context.signal,
     });
     // One that was stopped says nothing.
@@ -246,6 +247,7 @@ async function prepare(
       mayCache: isTarget,
       oneAtATime: setupMutex,
       within: (argv) => box.within(boxOf(config, copy), argv),
+      launcher: launcherFor(config, copy),
       onLine: () => {},
       say: () => {},
       onProcess: (stopping) => (stop = stopping),

@@ -101,9 +101,11 @@ async function write(file: string, sources: readonly Source[], host: HostEnv): P
   if (entries.length > GIT_CONFIG_LINES_MAX)
     warnings.push(`of the git configuration only the last ${GIT_CONFIG_LINES_MAX} of ${entries.length} lines are used`);
   const text = [...entries.slice(-GIT_CONFIG_LINES_MAX), ...OURS].map(lineOf).join("");
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  // Where agents are users of their own it is read by them.
+  const [folderMode, fileMode] = host["LAUNCHER_SOCKET"] ? [0o711, 0o644] : [0o700, 0o600];
+  mkdirSync(path.dirname(file), { recursive: true, mode: folderMode });
   const draft = `${file}.${process.pid}.tmp`;
-  writeFileSync(draft, `# Written by Ticktown at each start; changes are lost.\n${text}`, { mode: 0o600 });
+  writeFileSync(draft, `# Written by Ticktown at each start; changes are lost.\n${text}`, { mode: fileMode });
   renameSync(draft, file);
   return warnings;
 }

@@ -1,6 +1,6 @@
 /** Puts the parts together: recover what an earlier server left, listen, and drain on the way out. */
 import { randomUUID } from "node:crypto";
-import { realpathSync } from "node:fs";
+import { chmodSync, mkdirSync, realpathSync } from "node:fs";
 import type { Server } from "node:http";
 import path from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
@@ -13,6 +13,8 @@ import type { Config } from "../config.ts";
 import { drain } from "../drain.ts";
 import { FLUSH_MS, START_ANSWER_MS } from "../limits.ts";
 import type { Log } from "../log.ts";
+import { signalLaunched } from "../launcher/client.ts";
+import { onForeign } from "../processes/groups.ts";
 import { lockWorkDir } from "../processes/lock.ts";
 import { createHandIns } from "../git/hand-ins.ts";
 import { proxiesOf } from "../processes/host-env.ts";
@@ -77,6 +79,7 @@ export async function startControlServer(
   const draining = (): boolean => drained !== null;
   const health = createHealth({ agents, places, callbacks, config, instance, box: boxes.says, draining });
 
+  if (config.launcher !== null) serveUsers(config);
   await takeOver({ workDir: config.workDir, callbacks, agents, places, log });
 
   const app = createApp({
@@ -122,6 +125,15 @@ export async function startControlServer(
       })),
     killAll: agents.killAll,
   };
+}
+
+/** Agents that are users of their own find their way to what is theirs, by its name, and hear signals by the launcher. */
+function serveUsers({ launcher, workDir }: Config): void {
+  for (const name of ["rigs", "checkpoints", "git"]) {
+    mkdirSync(path.join(workDir, name), { recursive: true });
+    chmodSync(path.join(workDir, name), 0o711);
+  }
+  onForeign((pid, isGroup, signal) => signalLaunched(launcher ?? "", pid, isGroup, signal));
 }
 
 interface Taken {

@@ -1,6 +1,6 @@
 /** The command that makes a clone fit to work in: run before its agent, by itself, with an end, and once per set of keys. */
 import type { Setup } from "../../src/wire/container.ts";
-import { interrupt, spawnAgent } from "../agents/supervisor.ts";
+import { type SpawnOptions, interrupt, spawnAgent } from "../agents/supervisor.ts";
 import type { Line } from "../agents/output.ts";
 import { SETUP_WORDS_LINES, SETUP_WORDS_MAX_CHARS } from "../limits.ts";
 import { messageOf } from "../log.ts";
@@ -19,6 +19,8 @@ export interface SetupJob {
   readonly grace_ms: number;
   /** Puts the command into a box; without it there is none. */
   readonly within?: (argv: readonly string[]) => readonly string[];
+  /** Makes it a user of its own. */
+  readonly launcher?: SpawnOptions["launcher"];
   /** What this clone was set up with; null: with nothing yet. */
   readonly before: string | null;
   /** Only what was made from the target's own files may be given to other clones: an agent may have written all else. */
@@ -61,7 +63,7 @@ export async function setUp(job: SetupJob): Promise<string> {
 }
 
 async function runCommand(job: SetupJob): Promise<void> {
-  const { setup, clone, env, mark, redact, grace_ms, within } = job;
+  const { setup, clone, env, mark, redact, grace_ms, within, launcher = null } = job;
   const words: string[] = [];
   const process = await spawnAgent({
     command: setup.command,
@@ -69,6 +71,7 @@ async function runCommand(job: SetupJob): Promise<void> {
     cwd: clone,
     env: { ...env },
     mark,
+    launcher,
     redact,
     onLine: (stream, line) => {
       if (line.text.trim() !== "") words.push(line.text.trim());

@@ -6,16 +6,29 @@ import { GROUP_POLL_MS } from "../limits.ts";
 
 const ON_LINUX = process.platform === "linux";
 
+/** How a process of another user's is signalled, where somebody may; null: nobody may. */
+let signalForeign: ((pid: number, isGroup: boolean, signal: NodeJS.Signals) => void) | null = null;
+
+export function onForeign(handler: typeof signalForeign): void {
+  signalForeign = handler;
+}
+
+/** @returns whether it was signalled, or somebody was asked to */
+export function signalProcess(pid: number, signal: NodeJS.Signals, isGroup = false): boolean {
+  try {
+    process.kill(isGroup ? -pid : pid, signal);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM" || signalForeign === null) return false;
+    signalForeign(pid, isGroup, signal);
+    return true;
+  }
+}
+
 /** @returns false when there is no such group (any more). */
 export function signalGroup(pgid: number, signal: NodeJS.Signals): boolean {
   // 0 and 1 would signal ourselves or everything.
-  if (pgid <= 1) return false;
-  try {
-    process.kill(-pgid, signal);
-    return true;
-  } catch {
-    return false;
-  }
+  return pgid > 1 && signalProcess(pgid, signal, true);
 }
 
 /** Pids in the group that still run. Zombies are left out: a lazy init may keep them for ever. */

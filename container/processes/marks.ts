@@ -5,13 +5,13 @@
  */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { folderIdOf, readPrivateJson, writePrivateJson } from "../files.ts";
 import { GROUP_POLL_MS } from "../limits.ts";
-import { startTimeOf } from "./groups.ts";
+import { signalProcess, startTimeOf } from "./groups.ts";
 
 /** The variable. Its value is `<mark of the folder>:<what for>`. */
 export const MARK = "TICKTOWN_MARK";
@@ -42,6 +42,15 @@ export function markOf(mark: string, what: string): string {
   return `${mark}:${what}`;
 }
 
+/** Users who run one thing alone: whatever is theirs has its mark, though its environment cannot be read. */
+const users = new Map<number, string>();
+
+/** @returns to be called when nothing of it runs any more */
+export function markUser(uid: number, mark: string): () => void {
+  users.set(uid, mark);
+  return () => void users.delete(uid);
+}
+
 /** Living processes whose mark begins so: `<mark>:` for all of a folder, the whole value for one run. Never this process. */
 export function markedProcesses(begin: string): number[] {
   const entry = `${MARK}=${begin}`;
@@ -54,16 +63,7 @@ const signalMarked = (begin: string, signal: NodeJS.Signals): number => signalEa
 
 /** @returns how many of them there still were */
 export function signalEach(pids: readonly number[], signal: NodeJS.Signals): number {
-  let count = 0;
-  for (const pid of pids) {
-    try {
-      process.kill(pid, signal);
-      count++;
-    } catch {
-      // It ended while we looked.
-    }
-  }
-  return count;
+  return pids.filter((pid) => signalProcess(pid, signal)).length;
 }
 
 /**
@@ -100,9 +100,16 @@ function fromProc(entry: string): number[] {
     try {
       return `\0${readFileSync(`/proc/${name}/environ`, "latin1")}`.includes(`\0${entry}`) ? [Number(name)] : [];
     } catch {
-      return []; // It ended while we looked, or belongs to somebody else.
+      return isOfUser(name, entry) ? [Number(name)] : [];
     }
   });
+}
+
+/** Of what belongs to somebody else, or has ended while we looked. */
+function isOfUser(pid: string, entry: string): boolean {
+  if (users.size === 0) return false;
+  const uid = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+  return `${MARK}=${users.get(uid ?? -1) ?? ""}`.startsWith(entry);
 }
 
 /** Elsewhere `ps` prints the environment of one's own processes behind their command line. */

@@ -21,7 +21,7 @@ function copied(dockerfile: string): string[] {
 
 test("the image has every file that the control server and the demo agent import, and no other source", () => {
   const sources = copied(readFileSync(path.join(ROOT, "container/Dockerfile"), "utf8"));
-  const needed = [...closureOf("container/main.ts"), ...closureOf("container/demo-agent.ts")];
+  const needed = [...closureOf("container/launcher/main.ts"), ...closureOf("container/demo-agent.ts")];
   expect(needed.length).toBeGreaterThan(30);
   const isCopied = (file: string): boolean =>
     sources.some((source) => (source.endsWith("/") ? file.startsWith(source) : file === source));
@@ -34,7 +34,7 @@ test("the image has every package that the control server imports", () => {
   const { dependencies } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
     dependencies: Record<string, string>;
   };
-  const packages = [...closureOf("container/main.ts")].flatMap((file) =>
+  const packages = [...closureOf("container/launcher/main.ts")].flatMap((file) =>
     [...readFileSync(path.join(ROOT, file), "utf8").matchAll(/\bfrom "([^."][^"]*)"/g)].map(([, from = ""]) => from),
   );
   const foreign = packages

@@ -272,13 +272,15 @@ const ENDINGS = [
  * The control server as it runs in production: a process of its own, which can be killed.
  * @param within a program that runs it, with its arguments
  * @param atEnd where it is ended: after the test, or wherever else
+ * @param entry what is run of the container
  */
 export async function spawnControl(
   env: Record<string, string>,
   within: readonly string[] = [],
   atEnd: (task: () => Promise<void>) => void = cleanUp,
+  entry = "main.ts",
 ): Promise<ControlProcess> {
-  const [program = "", ...args] = [...within, process.execPath, path.join(CONTAINER_DIR, "main.ts")];
+  const [program = "", ...args] = [...within, process.execPath, path.join(CONTAINER_DIR, entry)];
   const child = spawn(program, args, {
     env: {
       ...hostEnv(),

@@ -229,4 +229,37 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     edit("container/box/cgroups.ts", 'echo $$ > "$1/cgroup.procs" || exit 126; shift', "shift"),
   ),
   ...ESCAPES.map(([name, rule, bug, ...edits]) => mutant(`ESC-${name}`, rule, bug, ...edits)),
+  mutant(
+    "LAUNCH-user",
+    "in the image each agent is a user of its own",
+    "it is the control server's",
+    edit(
+      "container/launcher/launcher.ts",
+      "const uid = free.shift();",
+      "const uid = free.length > 0 ? options.control.uid : free.shift();",
+    ),
+  ),
+  mutant(
+    "LAUNCH-checks",
+    "in the image what is checked is run by a user of its own",
+    "it is run by the control server's",
+    edit("container/gate/environment.ts", "launcher === null ? null :", 'launcher !== "" ? null :'),
+  ),
+  mutant(
+    "LAUNCH-end",
+    "whatever an agent's user has started ends with the agent",
+    "what has cleaned its environment stays",
+    edit("container/launcher/launcher.ts", "await endAllOf([uid]);", ""),
+    edit("container/agents/supervisor.ts", "program.uid === null ? () => {} :", "program.uid !== 0 ? () => {} :"),
+  ),
+  mutant(
+    "LAUNCH-gives",
+    "the launcher gives nobody what is not the control server's",
+    "it gives whatever is asked for",
+    edit(
+      "container/launcher/launcher.ts",
+      "if (real !== file || !file.startsWith",
+      'if (real === "" && !file.startsWith',
+    ),
+  ),
 ];

@@ -117,6 +117,7 @@ async function startOnce(options: DrivenOptions, opened: OpenDoor, session: stri
     cwd: workspace.worktree,
     env: room.env(env, home),
     mark: options.newMark(),
+    launcher: room.launcher,
     redact,
     linesOfStderr: true,
     onLine: (stream, line) => noteLine(run, ring, stream, line),

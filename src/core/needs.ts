@@ -3,6 +3,7 @@ import { NEED_CODES, type Level, type NeedCode } from "../events/needs.ts";
 import { askOf } from "../machines/agent/driver.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import { isUndecided } from "../machines/agent/context.ts";
+import { isEndingAlike } from "../machines/agent/ends.ts";
 import { takenAsIs } from "../machines/agent/says.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import type { ReviewSnapshot } from "../machines/review.ts";
@@ -199,7 +200,7 @@ function agentNeed(world: World, agent: AgentSnapshot): { code: NeedCode; level:
       level: "soon",
       until: progressAt === null ? null : progressAt + world.rig.context.settings.gupp_restart_ms,
     };
-  return null;
+  return isEndingAlike(agent.context) ? { code: "early_ends", level: "soon", until: null } : null;
 }
 
 /** What was said of a hand-in that was refused for the last time. */
@@ -217,7 +218,7 @@ function refusalOf(world: World, { hook, handIn }: AgentSnapshot["context"]): Dr
 const agentKey = (code: NeedCode, agentId: string): string => `${code}:${agentId}`;
 
 function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
-  const { id, hook, blockedAt, progressAt, exit } = agent.context;
+  const { id, hook, blockedAt, progressAt, exit, ends } = agent.context;
   if (world.broken.has(`agent:${id}`)) return;
   const found = agentNeed(world, agent);
   if (found === null) return;
@@ -225,13 +226,16 @@ function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
   // That of its bead says more: it is settled by raising that.
   const money = drafts.byKey.get(`bead_budget:${hook ?? ""}`);
   if (code === "over_budget" && money !== undefined) return void money.agents.add(id);
-  // Whose key is not taken for one reason is one need, however many they are.
-  const key = code === "not_authorized" ? `not_authorized:${causeOf(exit?.reason ?? "")}` : agentKey(code, id);
+  // Whose key is not taken for one reason, or who ends in one way, is one need, however many they are.
+  const cause = code === "early_ends" ? ends?.reason : code === "not_authorized" ? exit?.reason : undefined;
+  const key = cause === undefined ? agentKey(code, id) : `${code}:${causeOf(cause)}`;
   const need = drafts.of(key, code, level, blockedAt ?? progressAt);
   need.agents.add(id);
   need.until = until;
   if (hook !== null) need.beads.add(hook);
   if (code === "over_budget" || code === "not_authorized") need.values = { reason: exit?.reason ?? "no reason given" };
+  if (code === "early_ends")
+    need.values = { reason: ends?.reason ?? "", times: Math.max(ends?.count ?? 0, Number(need.values["times"] ?? 0)) };
   if (code === "hand_in_refused") need.values = refusalOf(world, agent.context);
   const ask = askOf(agent.context);
   if (code === "question")

@@ -104,6 +104,11 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
     title: "Beads wait for “{bead}”, which failed",
     text: "They never become ready by themselves. Retry it, and they go on; take it out of what they wait for; or cancel them.",
   },
+  early_ends: {
+    title: "{agent} ends on “{bead}” in the same way again",
+    many: "{count} agents end in the same way again",
+    text: "{times} times in a row, before it had anything to show: {reason}. It is tried until its attempts are used up: mend its command or its bead, or cancel the bead.",
+  },
   stalled: {
     title: "{agent} makes no progress",
     text: "It works on “{bead}”, is alive, was asked what it is doing, and did not move. It is restarted from its checkpoint at the deadline.",

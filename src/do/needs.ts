@@ -6,7 +6,9 @@ import { say } from "../core/sentences.ts";
 import { clip } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
+import { lastWordsOf } from "../wire/attempts.ts";
 import type { Needs, WireNeed } from "../wire/schemas.ts";
+import { attemptsOf } from "./attempts.ts";
 import type { Sql } from "./ports.ts";
 import * as queries from "./queries.ts";
 import type { Rig } from "./rig.ts";
@@ -69,6 +71,19 @@ export function needs(rig: Rig): z.infer<typeof Needs> {
   };
 }
 
+/** What is told of an end is said best by whoever ended. */
+const OF_ENDS: ReadonlySet<Need["code"]> = new Set(["early_ends", "failed"]);
+
+/** What the newest attempt of the first of its beads that has any said last; or "". */
+function lastWordsIn(rig: Rig, { code, beads }: Need): string {
+  if (!OF_ENDS.has(code)) return "";
+  for (const id of beads.slice(0, LIMITS.need_ids)) {
+    const last = attemptsOf(rig, id).at(-1);
+    if (last !== undefined) return lastWordsOf(last);
+  }
+  return "";
+}
+
 function wireNeed(
   rig: Rig,
   need: Need,
@@ -81,6 +96,7 @@ function wireNeed(
   const some = (ids: readonly string[]): readonly string[] => ids.slice(0, LIMITS.need_ids);
   const beads = (ids: readonly string[]) => some(ids).map((id) => ({ id, title: text(title(id)) }));
   const sentence = say(need, { agent: name, bead: title });
+  const words = text(lastWordsIn(rig, need));
   const agent = rig.world.agents.get(need.agents[0] ?? "");
   const isAsking = need.code === "permission" || need.code === "question";
   const ask = agent !== undefined && isAsking ? (askOf(agent.context) ?? null) : null;
@@ -91,7 +107,7 @@ function wireNeed(
     code: need.code,
     level: need.level,
     title: text(sentence.title),
-    text: text(sentence.text),
+    text: text(words === "" ? sentence.text : `${sentence.text} Its last words: ${words}`),
     since: isoOrNull(need.since),
     until: isoOrNull(need.until),
     count: Math.max(need.agents.length, need.beads.length, need.escalations.length, need.actors.length, 1),
@@ -115,7 +131,10 @@ function wireNeed(
     },
     prompt: prompt && { text: text(prompt.text), command: prompt.command === null ? null : text(prompt.command) },
     values: Object.fromEntries(
-      Object.entries(need.values).map(([key, value]) => [key, typeof value === "string" ? text(value) : value]),
+      Object.entries(words === "" ? need.values : { ...need.values, last_words: words }).map(([key, value]) => [
+        key,
+        typeof value === "string" ? text(value) : value,
+      ]),
     ),
   };
 }

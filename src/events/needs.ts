@@ -21,6 +21,7 @@ export const NEED_CODES = [
   "given_up",
   "blocked_by_failed",
   "hand_in_unanswered",
+  "early_ends",
   "stalled",
   "model_silent",
   "no_output",

@@ -36,4 +36,16 @@ export const PLAIN_MUTANTS: readonly Mutant[] = [
     "what a report says of itself is believed",
     edit("src/do/attempts.ts", "beadId == null || !wasGranted(rig, beadId, dispatchId)", "beadId == null"),
   ),
+  mutant(
+    "vibe-kanban#809",
+    "what ends in the same way twice, before it has had anything to show, is told at once, once for all",
+    "it is told when all its attempts are used up",
+    edit("src/machines/agent/ends.ts", "ends?.reason === reason ? ends.count + 1 : 1", "1"),
+  ),
+  mutant(
+    "vibe-kanban#809",
+    "and in its own words",
+    "its last words are kept, and told nobody",
+    edit("src/do/needs.ts", "if (last !== undefined) return lastWordsOf(last);", ""),
+  ),
 ];

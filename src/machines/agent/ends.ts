@@ -47,6 +47,13 @@ function endsAfter(
   return { ends: { reason, count: ends?.reason === reason ? ends.count + 1 : 1, dispatchN } };
 }
 
+/** Equal ends in a row, before there was anything to show, after which the next one will hardly be another. */
+const ALIKE = 2;
+
+/** It has ended in the same way again, and its newest dispatch has had nothing to show so far (vibe-kanban#809). */
+export const isEndingAlike = ({ ends, hook, hasProgressed }: AgentContext): boolean =>
+  ends !== undefined && ends.count >= ALIKE && hook !== null && hasProgressed !== true;
+
 /** What is remembered of an end. */
 export function ended(context: AgentContext, event: MachineEvent): Partial<AgentContext> {
   const exit = exitOf(context, event);

@@ -65,6 +65,23 @@ export function boardTests(pages: Pages): void {
       await row.getByText("not looked at").waitFor();
     });
 
+    test("shows how an attempt ended, with the last that its agent printed", async () => {
+      const { agent, bead } = await pages.world.sling("Fire it twice");
+      await soon(async () => (await pages.world.rig<{ status: string }>("GET", `/agents/${agent.id}`)).status).toBe(
+        "working",
+      );
+      await pages.world.rig("POST", `/agents/${agent.id}/completed`, {
+        status: "failed",
+        reason: "exit 2",
+        dispatch_id: `${agent.id}:1`,
+        bead_id: bead.id,
+        tail: "lighting the kiln\nsh: 0: cannot open kiln.sh",
+      });
+      const drawer = (await visit(`/?show=bead:${bead.id}`)).getByRole("dialog");
+      await drawer.getByText("#1 failed: exit 2").waitFor();
+      await drawer.getByText("sh: 0: cannot open kiln.sh").waitFor();
+    });
+
     test("an agent that asks is on top, and goes on when it is answered there", async () => {
       const page = await visit("/");
       const { agent } = await pages.world.sling("Choose a clay");

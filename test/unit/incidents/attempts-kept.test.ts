@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import { attemptsOf, keepAttempt } from "../../../src/do/attempts.ts";
+import { needs } from "../../../src/do/needs.ts";
+import { whyOfBead } from "../../../src/do/why.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
-import { agentOf, exits, MINUTE, slung, town } from "./words.ts";
+import type { TestRig } from "../../support/node-rig.ts";
+import { agentOf, as, exits, MINUTE, SECOND, slung, town } from "./words.ts";
 
 /** What is kept of each end of a bead's dispatches, for people. */
 
@@ -55,4 +58,46 @@ test("as many ends are kept as the limit says, and of each the end of what was p
   expect(kept.every(({ tail }) => tail.length === LIMITS.attempt_tail_chars)).toBe(true);
   expect(kept[0]?.tail.endsWith("2")).toBe(true);
   expect(JSON.stringify(kept)).not.toContain("\\u001b");
+});
+
+/** It ends before it has had anything to show, and the container tells what it printed last. */
+async function endsWith(rig: TestRig, agentId: string, beadId: string, reason: string, tail: string): Promise<void> {
+  const dispatchId = `${agentId}:${agentOf(rig, agentId).context.dispatchN}`;
+  rig.container.processes.delete(agentId);
+  rig.run({ type: "exited", agentId, dispatchId, outcome: "failed", reason, resetAt: null }, as(rig, agentId));
+  keepAttempt(rig.rig, { agentId, beadId, dispatchId, status: "failed", reason, tail });
+  await rig.settled();
+}
+
+test("vibe-kanban#809 two equal early ends are one need, whoever they are of, with the program's own last words; why says them too, also after a restart", async () => {
+  const rig = town();
+  const words = "sh: 0: cannot open nope.sh: No such file";
+  const found = () => needs(rig.rig).needs.filter(({ code }) => code === "early_ends");
+  const one = await slung(rig, "one");
+  const two = await slung(rig, "two");
+  for (const { agentId, beadId } of [one, two]) await endsWith(rig, agentId, beadId, "exit 2", `\n${words}\n\n`);
+  expect(whyOfBead(rig.rig, one.beadId)).toMatchObject({
+    sentence: expect.stringContaining(words) as string,
+    values: { last_words: words },
+  });
+  await rig.advance(rig.now + 10 * SECOND);
+  expect(found()).toEqual([]);
+  for (const { agentId, beadId } of [one, two]) await endsWith(rig, agentId, beadId, "exit 2", `${words}\n`);
+  rig.reopen();
+  expect(found()).toMatchObject([
+    {
+      level: "soon",
+      count: 2,
+      beads: [{ title: "one" }, { title: "two" }],
+      text: expect.stringContaining(`Its last words: ${words}`) as string,
+      values: { times: 2, last_words: words },
+    },
+  ]);
+  expect(whyOfBead(rig.rig, one.beadId)?.sentence).toContain(words);
+  // Its next dispatch has something to show: that is over. The other one goes on like this.
+  await rig.advance(rig.now + MINUTE);
+  rig.run({ type: "progressed", agentId: one.agentId, what: "a tool" }, as(rig, one.agentId));
+  expect(found()).toMatchObject([{ beads: [{ title: "two" }] }]);
+  await endsWith(rig, two.agentId, two.beadId, "exit 3", "something else");
+  expect(found()).toEqual([]);
 });

@@ -12,6 +12,7 @@ import { useStore, useWorld } from "../../lib/use-rig.ts";
 import { BeadPill } from "../../ui/bits.tsx";
 import { useDialog } from "../../ui/dialogs.tsx";
 import { useToasts } from "../../ui/toasts.tsx";
+import { Attempts } from "./attempts.tsx";
 import { Debug, Flow, WhyBox } from "./shared.tsx";
 
 /** Everything about one bead. */
@@ -43,6 +44,7 @@ export function BeadDetails({ bead }: { bead: BeadSnapshot }) {
         </div>
       )}
       <BeadFields bead={bead} />
+      <Attempts beadId={context.id} after={context.updatedAt} />
       {full !== null && Object.keys(full.metadata).length > 0 && (
         <>
           <h3 className="sub">Metadata</h3>

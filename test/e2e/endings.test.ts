@@ -1,0 +1,70 @@
+/** How work ends that cannot go well: an agent's command that is not there. */
+import { rmSync } from "node:fs";
+import path from "node:path";
+import { afterAll, expect, onTestFinished, test } from "vitest";
+import type { Bead } from "../../scripts/stack/api-client.ts";
+import { makeRepository } from "../../scripts/stack/demo/repository.ts";
+import { freePort } from "../../scripts/stack/ports.ts";
+import type { Attempt } from "../../src/wire/attempts.ts";
+import { nothingLeftIn, type Program, ready, run, temporaryDir, tokenIn, until } from "./support.ts";
+
+const dir = temporaryDir();
+afterAll(async () => {
+  expect(await nothingLeftIn(dir)).toEqual([]);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const state = path.join(dir, "state");
+
+async function stop(program: Program): Promise<void> {
+  program.process.kill("SIGINT");
+  expect(await program.exited).toBe(0);
+}
+
+test("vibe-kanban#809 --agent 'sh nope.sh': the shell's own words on the terminal, in needs, why and attempts, each attempt with its own, and still there after a restart of everything", async () => {
+  const repository = makeRepository(dir);
+  const port = String(await freePort());
+  const begin = async (): Promise<Program> => {
+    const program = run("start.ts", [
+      ...["--port", port, "--state", state, "--repo", repository.origin],
+      ...["--agent", "sh nope.sh", "--box", "none"],
+    ]);
+    onTestFinished(() => void program.process.kill("SIGINT"));
+    await ready(program);
+    return program;
+  };
+  const first = await begin();
+  const rig = `http://127.0.0.1:${port}/api/rigs/${/rig (rig-\S+)/.exec(first.stderr())?.[1]}`;
+  const call = async <T>(method: string, route: string, body?: object): Promise<T> => {
+    const response = await fetch(rig + route, {
+      method,
+      headers: { authorization: `Bearer ${tokenIn(state)}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return ((await response.json()) as { data: T }).data;
+  };
+  const { bead } = await call<{ bead: Bead }>("POST", "/sling", { title: "Say hello" });
+  const attempts = () => call<Attempt[]>("GET", `/beads/${bead.id}/attempts`);
+  const need = async () => {
+    const { needs } = await call<{ needs: { code: string; text: string }[] }>("GET", "/needs");
+    return needs.find(({ code }) => code === "early_ends");
+  };
+  const words = /nope\.sh/;
+  await until("two equal ends are a need", need);
+  expect((await need())?.text).toMatch(words);
+  const ended = await attempts();
+  expect(ended.length).toBeGreaterThanOrEqual(2);
+  expect(new Set(ended.map(({ dispatch_id }) => dispatch_id)).size).toBe(ended.length);
+  for (const { status, tail } of ended) expect([status, words.test(tail)]).toEqual(["failed", true]);
+  await until("the terminal has its words", () => /ended on "Say hello" .*last words: .*nope\.sh/.test(first.stderr()));
+  await stop(first);
+
+  const second = await begin();
+  expect((await attempts()).slice(0, ended.length)).toEqual(ended);
+  expect((await need())?.text).toMatch(words);
+  // It is said while it waits for its next attempt, and not while that runs.
+  await until("why has its words", async () =>
+    words.test((await call<{ sentence: string }>("GET", `/beads/${bead.id}/why`)).sentence),
+  );
+  await stop(second);
+});

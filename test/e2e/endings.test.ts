@@ -25,10 +25,8 @@ test("vibe-kanban#809 --agent 'sh nope.sh': the shell's own words on the termina
   const repository = makeRepository(dir);
   const port = String(await freePort());
   const begin = async (): Promise<Program> => {
-    const program = run("start.ts", [
-      ...["--port", port, "--state", state, "--repo", repository.origin],
-      ...["--agent", "sh nope.sh", "--box", "none"],
-    ]);
+    const where = ["--port", port, "--state", state, "--repo", repository.origin];
+    const program = run("start.ts", [...where, "--agent", "sh nope.sh", "--box", "none"]);
     onTestFinished(() => void program.process.kill("SIGINT"));
     await ready(program);
     return program;

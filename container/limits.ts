@@ -225,6 +225,8 @@ export const ASK_COMMAND_MAX_CHARS = 8_000;
 export const ASK_OPTIONS_MAX = 8;
 /** From its start to an open conversation: the programs take up to 40 s on a busy machine. */
 export const DRIVER_OPEN_MS = 5 * MINUTE_MS;
+/** An old conversation that is asked for and of which nothing is told for so long is taken as lost: some programs never answer. */
+export const DRIVER_LOAD_MS = MINUTE_MS;
 /** A turn in which nothing is said for so long while no tool runs waits for its model. */
 export const TURN_SILENCE_MS = 2 * MINUTE_MS;
 /** How often a turn that has ended without done is told to go on, or to say done; then the dispatch has ended. */

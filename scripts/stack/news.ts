@@ -20,6 +20,8 @@ export async function sentenceOf(fact: Recorded, names: Names): Promise<string |
   switch (fact.type) {
     case "dispatch.granted":
       return `${await names.agent(fact.agentId)} works on "${await names.bead(fact.beadId)}"${fact.rework ? ", once more" : ""}`;
+    case "agent.asked":
+      return `${await names.agent(fact.agentId)} asks${fact.command === null ? `: ${short(fact.text)}` : ` whether it may run: ${short(fact.command)}`}`;
     case "agent.asked_help":
       return `${await names.agent(fact.agentId)} asks: ${await names.bead(fact.escalationId)}`;
     case "dispatch.failed": {

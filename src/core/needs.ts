@@ -11,9 +11,8 @@ import { cooldownEnd } from "../machines/rig.ts";
 import { causeOf, failureOf } from "./causes.ts";
 import { behind } from "./chain.ts";
 import { ofMoney, tellsOf } from "./needs-money.ts";
-import { isDeferred } from "./schedule.ts";
 import { ofQueue } from "./needs-queue.ts";
-import { whyBead, type Reason } from "./why.ts";
+import { ofWaiting } from "./needs-waiting.ts";
 import { get, type World } from "./world.ts";
 
 /**
@@ -80,6 +79,11 @@ export type Draft = { -readonly [K in keyof Need]: Need[K] extends readonly stri
 class Drafts {
   readonly byKey = new Map<string, Draft>();
 
+  /** The need of this kind that the agent is part of. */
+  with(code: NeedCode, agentId: string): Draft | undefined {
+    return [...this.byKey.values()].find((need) => need.code === code && need.agents.has(agentId));
+  }
+
   /** The need of this cause; made when it is the first that is heard of it. */
   of(key: string, code: NeedCode, level: Level, since: number | null = null): Draft {
     const known = this.byKey.get(key);
@@ -122,7 +126,10 @@ export function needsOf(world: World, known: Known): Need[] {
     for (const review of world.reviews.values()) ofReview(world, review, drafts);
     ofQueue(world, (...need) => drafts.of(...need));
     ofChains(world, ofStuck, drafts);
-    ofWaiting(world, known.now, drafts);
+    ofWaiting(world, known.now, {
+      of: (...need) => drafts.of(...need),
+      ofKeyless: (agentId) => drafts.with("not_authorized", agentId),
+    });
     restingWithTheirFailure(drafts);
   }
   const rank = new Map(NEED_CODES.map((code, i) => [code, i]));
@@ -352,40 +359,6 @@ function ofChains(world: World, told: ReadonlyMap<string, readonly string[]>, dr
     for (const id of told.get(blockerId) ?? []) need.escalations.add(id);
     if (failure === undefined) need.since = blocker.context.closedAt;
     for (const dependent of behind(world, blockerId)) need.waiting.add(dependent);
-  }
-}
-
-/** What holds ready work back and is a need, by the reason that `why` gives for it. */
-const HOLDS: Partial<Record<Reason, { key: string; code: NeedCode; level: Level }>> = {
-  no_config: { key: "no_config", code: "no_config", level: "now" },
-  breaker_open: { key: "breaker_open", code: "breaker_open", level: "now" },
-  paused: { key: "paused", code: "paused", level: "know" },
-  draining: { key: "draining", code: "draining", level: "know" },
-  wrong_role: { key: "wrong_role", code: "wrong_role", level: "soon" },
-  at_capacity: { key: "at_capacity", code: "at_capacity", level: "know" },
-};
-
-/** Ready work that is not running, with what holds it back. */
-function ofWaiting(world: World, now: number, drafts: Drafts): void {
-  const ids = new Set(world.index.ready);
-  for (const agentId of world.index.due) {
-    const hook = world.agents.get(agentId)?.context.hook ?? null;
-    if (hook !== null) ids.add(hook);
-  }
-  let first: Reason | null = null;
-  for (const id of ids) {
-    const bead = world.beads.get(id);
-    if (bead === undefined || isDeferred(bead, now)) continue;
-    // What holds one unassigned bead back holds all of them back: asked once, however many there are.
-    const isFree = bead.context.assignee === null && bead.context.blockedBy.length === 0;
-    const reason: Reason = isFree ? (first ??= whyBead(world, bead).reason) : whyBead(world, bead).reason;
-    const hold = HOLDS[reason];
-    if (hold === undefined) continue;
-    const need = drafts.of(hold.key, hold.code, hold.level);
-    need.waiting.add(id);
-    if (hold.code === "at_capacity") need.values = { capacity: world.rig.context.settings.capacity };
-    const agentId = bead.context.assignee;
-    if (hold.code === "wrong_role" && agentId !== null) need.agents.add(agentId);
   }
 }
 

@@ -4,6 +4,7 @@ import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { gateOf as findGate, type Gate, type RigSnapshot } from "../machines/rig.ts";
 import { isBeadCapped } from "../machines/spend.ts";
+import { heldFor } from "./held.ts";
 import { rank } from "./rank.ts";
 import { canTrain, departures, needsTrain } from "./train/depart.ts";
 import { get, isReady, type World } from "./world.ts";
@@ -62,13 +63,13 @@ function candidates(world: World): Candidate[] {
     if (!agent || agent.context.hook === null || agent.context.role !== "polecat" || world.broken.has(`agent:${id}`))
       continue;
     const bead = get(world, "bead", agent.context.hook);
-    if (bead && mayRun(bead, world.at) && !isCapped(world, bead) && !world.broken.has(`bead:${bead.context.id}`))
-      found.push({ bead, agent });
+    if (!bead || !mayRun(bead, world.at) || isCapped(world, bead) || world.broken.has(`bead:${bead.context.id}`)) continue;
+    if (heldFor(world, bead, agent) === null) found.push({ bead, agent });
   }
   for (const id of world.index.ready) {
     const bead = world.beads.get(id);
-    if (bead && !isDeferred(bead, world.at) && !isCapped(world, bead) && !world.broken.has(`bead:${id}`))
-      found.push({ bead, agent: null });
+    if (!bead || isDeferred(bead, world.at) || isCapped(world, bead) || world.broken.has(`bead:${id}`)) continue;
+    if (heldFor(world, bead, null) === null) found.push({ bead, agent: null });
   }
   return found
     .map((candidate) => ({ candidate, rank: rank(world, candidate.bead) }))

@@ -2,11 +2,13 @@ import type { AgentSnapshot } from "../machines/agent.ts";
 import { iso } from "./iso.ts";
 import { askOf } from "../machines/agent/driver.ts";
 import { isUndecided } from "../machines/agent/context.ts";
+import { guppWasSent } from "../machines/agent/says.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { cooldownEnd, gateOf } from "../machines/rig.ts";
 import { NOTHING_SPENT, spentText } from "../events/budget.ts";
 import { budgetDeadline, dayCaps } from "../machines/budget.ts";
 import { beadCaps } from "../machines/spend.ts";
+import { heldFor } from "./held.ts";
 import { allowance, freeSlots, isCapped, isDeferred, mayRun } from "./schedule.ts";
 import { tellsMore, whyReview } from "./why-review.ts";
 import { get, type World } from "./world.ts";
@@ -55,6 +57,17 @@ function whyTheRigWaits(world: World): Why | null {
   }
 }
 
+/** Its program's key was not taken when somebody else was started with it. */
+function whyHeld(world: World, bead: BeadSnapshot, agent: AgentSnapshot | null): Why | null {
+  const keyless = heldFor(world, bead, agent)?.context;
+  if (keyless === undefined) return null;
+  return why(
+    "waiting_for_person",
+    `It would be run by a program whose key was not taken when ${keyless.name} was started (${keyless.exit?.reason ?? ""}): set the right one among the rig's secrets, or answer ${keyless.name}.`,
+    { since: keyless.blockedAt, agent: keyless.id },
+  );
+}
+
 /** Why this bead is where it is. */
 export function whyBead(world: World, bead: BeadSnapshot): Why {
   const { context } = bead;
@@ -91,7 +104,11 @@ export function whyBead(world: World, bead: BeadSnapshot): Why {
   const agent = context.assignee === null ? undefined : world.agents.get(context.assignee);
   if (isCapped(world, bead) && agent?.hasTag("slot") !== true) return whyCapped(world, bead);
   if (agent !== undefined) return whyAgent(world, agent);
-  return whyTheRigWaits(world) ?? why("running", "It is ready and is dispatched with the next commit.");
+  return (
+    whyHeld(world, bead, null) ??
+    whyTheRigWaits(world) ??
+    why("running", "It is ready and is dispatched with the next commit.")
+  );
 }
 
 /** Which of those that it waits for, over however many between, has failed. */
@@ -138,7 +155,9 @@ function doing(world: World, agent: AgentSnapshot): string {
   if (waiting !== undefined)
     return `Its model has not answered since ${iso(waiting.since)}: a person was told; if nothing moves, it is restarted, uncharged.`;
   if (agent.matches({ working: { progress: "checked" } }))
-    return "Its process runs, but has shown no progress for a while: it was sent a GUPP_CHECK.";
+    return agent.context.takesNoMessages === true
+      ? `Its process runs, but has shown no progress for a while. ${guppWasSent(agent.context)}`
+      : "Its process runs, but has shown no progress for a while: it was sent a GUPP_CHECK.";
   if (agent.matches({ working: { progress: "escalated" } }))
     return "Its process runs, but shows no progress: a person was told, and it will be restarted.";
   if (told === "silent") return "Its process runs, and has printed nothing since its start: a person was told.";
@@ -273,5 +292,9 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
       `Its bead ${context.hook} cannot be read: ${lost ?? ""}. Repair the bead, or unhook the agent.`,
     );
   if (!mayRun(bead, world.at)) return whyBead(world, bead);
-  return whyTheRigWaits(world) ?? why("running", "It is due and is dispatched with the next commit.");
+  return (
+    whyHeld(world, bead, agent) ??
+    whyTheRigWaits(world) ??
+    why("running", "It is due and is dispatched with the next commit.")
+  );
 }

@@ -47,6 +47,8 @@ export interface World {
     /** identity -> agent id. */
     readonly identities: Map<string, string>;
   };
+  /** Agents whose key was not taken: what asks for the same program is held for them. */
+  readonly keyless: Set<string>;
   /** When each agent must see a TICK next, as far as anybody has asked. */
   readonly wakes: Map<string, Wake>;
   /** Fetches a terminal bead or review that is not held in memory. */
@@ -71,6 +73,7 @@ export function createWorld(recall: Recall = () => undefined): World {
     queue: undefined,
     budget: undefined,
     broken: new Map(),
+    keyless: new Set(),
     index: {
       free: new Set(),
       due: new Set(),
@@ -200,6 +203,7 @@ function indexAgent(
   if (before !== undefined && after?.tags === before.tags && after.context.hook === before.context.hook) return;
   member(index.free, id, after !== undefined && after.context.role === "polecat" && after.hasTag("free"));
   member(index.due, id, after?.hasTag("due") ?? false);
+  member(world.keyless, id, after?.hasTag("keyless") ?? false);
   member(index.slots, id, after?.hasTag("slot") ?? false);
   member(index.active, `agent:${id}`, after?.hasTag("active") ?? false);
   const was = before?.context.hook ?? null;
@@ -313,6 +317,7 @@ export function copyWorld(world: World): World {
     beads: new Map(world.beads),
     reviews: new Map(world.reviews),
     broken: new Map(world.broken),
+    keyless: new Set(world.keyless),
     wakes: new Map(world.wakes),
     gone: new Set(world.gone),
     index: {

@@ -1,5 +1,6 @@
 import type { EffectOf } from "../events/effects.ts";
 import { clip, type Fact, type Role } from "../events/facts.ts";
+import { runtimeFor } from "../events/programs.ts";
 import type { Settings } from "../events/settings.ts";
 import { cleanText } from "../wire/text.ts";
 import type { Answer } from "./ports.ts";
@@ -15,7 +16,7 @@ export function programOf(
   { metadata }: BeadContent,
 ): { model: string; runtime?: string } {
   const ofRole = settings.programs?.[role];
-  const runtime = bead.runtime ?? ofRole?.runtime ?? settings.runtime ?? undefined;
+  const runtime = runtimeFor(settings, role, bead);
   const named = typeof metadata["model"] === "string" ? metadata["model"] : undefined;
   const model = bead.model ?? named ?? ofRole?.model ?? settings.model ?? "default";
   return { model: cleanText(model), ...(runtime === undefined ? {} : { runtime }) };
@@ -49,3 +50,9 @@ export const startUnknown = (
   { agentId, dispatchId }: EffectOf<"container.start">,
   { error, status }: Extract<Answer, { kind: "unknown" }>,
 ): Fact => ({ type: status === FAILED ? "start.failed" : "start.unknown", agentId, dispatchId, error: clip(error) });
+
+/** Nothing of it has reached the agent, and nothing of it is counted as sent. */
+export const messageRefused = (
+  { agentId, dispatchId }: EffectOf<"container.message">,
+  { error }: Extract<Answer, { kind: "refused" }>,
+): Fact => ({ type: "message.refused", agentId, dispatchId, error: clip(error) });

@@ -9,7 +9,7 @@ import { placeOfOrder } from "../events/settings.ts";
 import { fenceOf } from "../machines/rig.ts";
 import { isOfPlace } from "../wire/container.ts";
 import { commit } from "./commit.ts";
-import { answerFacts, NOBODY_WAITS, startAccepted, startUnknown } from "./driver.ts";
+import { answerFacts, messageRefused, NOBODY_WAITS, startAccepted, startUnknown } from "./driver.ts";
 import { inspected, isAwaited, setAsideBy } from "./hand-in.ts";
 import type { Rig } from "./rig.ts";
 import { start } from "./start.ts";
@@ -346,6 +346,7 @@ function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "ret
           error: clip(error),
           attempts,
         },
+        ...(effect.kind === "container.message" && answer.kind === "refused" ? [messageRefused(effect, answer)] : []),
       ];
     }
     default:

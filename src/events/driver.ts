@@ -83,6 +83,16 @@ export const DRIVER_FACTS = [
       },
     },
   ),
+  /** Its container gave it none of what it was told: it reads no messages, or has no process. Letters wait for it all the same. */
+  fact(
+    "message.refused",
+    { ...ofDispatch, error: reason },
+    {
+      to: ["agent"],
+      example: { ...DISPATCH, error: TEXT },
+      ignored: { agent: "Of an older dispatch; or known already." },
+    },
+  ),
   /** Nobody waited for an answer any more: it goes the way of a message and of a letter. */
   fact(
     "answer.missed",

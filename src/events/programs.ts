@@ -21,3 +21,10 @@ export const Programs = z.object({
   /** The same for agents of one role. */
   programs: z.partialRecord(Role, z.strictObject({ runtime: runtime.optional(), model: model.optional() })).optional(),
 });
+
+/** Which agent program is asked for: as the bead says, its agent's role, the rig; undefined: whatever the container has. */
+export const runtimeFor = (
+  { programs, runtime: ofRig }: z.infer<typeof Programs>,
+  role: Role,
+  { runtime }: { readonly runtime?: string | undefined },
+): string | undefined => runtime ?? programs?.[role]?.runtime ?? ofRig ?? undefined;

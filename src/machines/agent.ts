@@ -62,6 +62,7 @@ export const agentMachine = agentSetup.createMachine({
       // Of an older dispatch: it counts, and changes nothing else.
       { guard: "addsSpend", actions: ["openBudget", "countSpend", "rememberCounted"] },
     ],
+    "message.refused": { guard: and(["isCurrentDispatch", "tookMessages"]), actions: ["rememberRefusedMessage"] },
     "answer.missed": {
       guard: and(["isCurrentDispatch", "hasHook"]),
       actions: ["pushMissedAnswer", "mailMissedAnswer"],

@@ -1,5 +1,5 @@
 /** An agent in a box: what it sees, what it hears, and that its work is handed on as without one. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -18,6 +18,7 @@ import {
   tempDir,
   worktreeOf,
 } from "./world.ts";
+import { processesOf } from "../support/processes.ts";
 
 const BOXED = { AGENT_BOX: "bwrap" };
 
@@ -85,21 +86,8 @@ test("BOX-hears an agent in a box hears that it is to end, and has its grace to 
   await control.post("/agents/a1/stop", { dispatchId: "a1:1" });
   await control.ended("a1");
   expect(readFileSync(path.join(worktreeOf(control.workDir), "saved.txt"), "utf8")).toBe("saved\n");
-  await eventually("nothing is left", () => !running(SLEEPS));
+  await eventually("nothing is left", () => processesOf("sleep", "61.25").length === 0);
 });
-
-const SLEEPS = ["sleep", "61.25", ""].join("\0");
-
-/** Whether a process with this command line is there. */
-function running(commandLine: string): boolean {
-  return readdirSync("/proc").some((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8") === commandLine;
-    } catch {
-      return false;
-    }
-  });
-}
 
 test("BOX-required where a rig requires a box and none works, nothing is started, and it is said why", async () => {
   const control = await startControl();

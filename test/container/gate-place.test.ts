@@ -7,6 +7,7 @@ import { gatesOf } from "../../container/gate/copy.ts";
 import { absolute } from "../../container/gate/submodules.ts";
 import { eventually, git, spawnControl, storeOf, tempDir } from "./world.ts";
 import { gated, member, onMain, redWhy, sh, subjects, trainBody, world } from "./train-world.ts";
+import { processesOf } from "../support/processes.ts";
 
 test("GATE-env checks see no token and no secret; setup sees what the rig's owner set, but nothing that pushes", async () => {
   const w = await world({ BOX: "none", HOST_SECRET: "host-secret-value" });
@@ -103,16 +104,7 @@ test("GATE-crash what was checked when the server died leaves nothing behind: no
 /** As nobody else sleeps, also no earlier run of this. */
 const SECONDS = 60 + process.pid / 1e7;
 
-/** Processes that sleep so long. */
-function sleepers(): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8") === `sleep\0${SECONDS}\0`;
-    } catch {
-      return false;
-    }
-  });
-}
+const sleepers = (): string[] => processesOf("sleep", String(SECONDS));
 
 test("GATE-drain on the way out a check is ended and says nothing: the train is reported as interrupted", async () => {
   const w = await world();

@@ -22,7 +22,7 @@ export const PLAIN_MUTANTS: readonly Mutant[] = [
     "PLAIN-said",
     "who has said done itself, or was stopped, is not spoken for",
     "done is said a second time, and is refused a second time",
-    edit("container/agents/hand-in-for.ts", "!run.saidDone && askedToEnd(run) === null && ", ""),
+    edit("container/agents/hand-in-for.ts", "!run.saidDone && askedToEnd(run) === null;", "run.gone !== null;"),
   ),
   mutant(
     "PLAIN-tail",
@@ -47,5 +47,29 @@ export const PLAIN_MUTANTS: readonly Mutant[] = [
     "and in its own words",
     "its last words are kept, and told nobody",
     edit("src/do/needs.ts", "if (last !== undefined) return lastWordsOf(last);", ""),
+  ),
+  mutant(
+    "HOLD-key",
+    "a program whose key was not taken is begun with by nobody else",
+    "each bead finds the same by itself",
+    edit("src/core/held.ts", "if (isTheSame ||", "if (world.at < 0 &&"),
+  ),
+  mutant(
+    "HOLD-key",
+    "what asks for another program goes on",
+    "all work stands still",
+    edit("src/core/held.ts", "runtimeFor(settings, keyless.context.role, its.context) === asked", "asked !== null"),
+  ),
+  mutant(
+    "HOLD-key",
+    "whom a person has answered tries again",
+    "it waits for the others",
+    edit("src/core/held.ts", 'agent === null || agent.matches("idle")', "agent !== undefined"),
+  ),
+  mutant(
+    "DRIVER-sent",
+    "what could not be delivered is not counted as sent",
+    "whatever was said is called sent",
+    edit("src/machines/agent/says.ts", "takesNoMessages === true", "takesNoMessages === undefined && false"),
   ),
 ];

@@ -7,6 +7,7 @@ import { needs } from "../../src/do/needs.ts";
 import { execute } from "../../src/do/rig.ts";
 import { Fact } from "../../src/events/facts.ts";
 import { DOOR, LIMITS } from "../../src/events/limits.ts";
+import { SettingsPatch } from "../../src/events/settings.ts";
 import { BeadCreate, Sling } from "../../src/wire/schemas.ts";
 import { bead } from "../support/node-rig.ts";
 import { agentOf, as, beadOf, facts, MINUTE, slung, submitted, town, verdict } from "./incidents/words.ts";
@@ -31,6 +32,7 @@ const isAsk = (more: object): boolean =>
     ...more,
   }).success;
 const options = (n: number, label = "l") => Array.from({ length: n }, (_, i) => ({ id: `o${i}`, label }));
+const isSetting = (patch: object): boolean => SettingsPatch.safeParse(patch).success;
 const isBead = (more: object): boolean => Sling.safeParse({ title: "t", ...more }).success;
 
 /** An agent at work that can ask. */
@@ -86,6 +88,8 @@ const SIDES: Partial<Record<Limit, (n: number) => boolean | Promise<boolean>>> =
       rig.tell({ type: "agent.usage", agentId, dispatchId: `${agentId}:1`, session: `s${i}`, ...used });
     return agentOf(rig, agentId).context.usage?.sessions[0]?.session === "s1";
   },
+  runtime_chars: (n) => isSetting({ runtime: long(n) }) && isSetting({ programs: { mayor: { runtime: long(n) } } }),
+  model_chars: (n) => isSetting({ model: long(n) }) && isSetting({ programs: { polecat: { model: long(n) } } }),
   blockers: (n) => isBead({ blocked_by: many(n) }),
   idempotency_keys: (n) => {
     const rig = town();
@@ -181,6 +185,14 @@ const ELSEWHERE: Partial<Record<Limit | keyof typeof DOOR, string>> = {
   requests: "test/workers/access.test.ts asks more often",
   derived_facts_per_actor: "test/unit/without-end.test.ts has a chart with a cycle",
 };
+
+test("programs are set for roles that there are, by names that a container can have, and null takes a setting back", () => {
+  expect(isSetting({ runtime: null, model: null, programs: {} })).toBe(true);
+  for (const wrong of [{ runtime: "" }, { runtime: "a b" }, { runtime: "../a" }, { model: "" }])
+    expect([wrong, isSetting(wrong), isSetting({ programs: { polecat: wrong } })]).toEqual([wrong, false, false]);
+  expect(isSetting({ programs: { plumber: { model: "m" } } })).toBe(false);
+  expect(isSetting({ programs: { polecat: { modle: "m" } } })).toBe(false);
+});
 
 describe("limits", () => {
   test.each(Object.keys(SIDES) as Limit[])("%s is reached, and not passed", async (key) => {

@@ -1,4 +1,4 @@
-/** What the tools of an agent say to its rig, with the rig's token, which stays here. */
+/** What is said to the rig for an agent, by its tools or for who has none, with the rig's token, which stays here. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { exponential } from "../../../src/events/backoff.ts";
 import {
@@ -29,8 +29,11 @@ export interface RigCall {
 
 export type Rig = (call: RigCall) => Promise<RigAnswer>;
 
-/** Repeats what got no answer until the patience is over, or the dispatch is. Never throws. */
-export function createRig(dispatch: DoorDispatch, isOpen: () => boolean, patience_ms = TOOL_PATIENCE_MS): Rig {
+/** Who speaks to the rig, and what of an answer is nobody's to read. */
+type Speaker = Pick<DoorDispatch, "apiUrl" | "rigId" | "agentId" | "token" | "redact">;
+
+/** Repeats what got no answer until the patience is over, or nobody wants it any more. Never throws. */
+export function createRig(dispatch: Speaker, isOpen: () => boolean, patience_ms = TOOL_PATIENCE_MS): Rig {
   return async (call) => {
     const deadline = Date.now() + patience_ms;
     for (let attempt = 0; ; attempt++) {
@@ -43,7 +46,7 @@ export function createRig(dispatch: DoorDispatch, isOpen: () => boolean, patienc
   };
 }
 
-async function tryOnce(dispatch: DoorDispatch, call: RigCall, left_ms: number): Promise<RigAnswer> {
+async function tryOnce(dispatch: Speaker, call: RigCall, left_ms: number): Promise<RigAnswer> {
   const { apiUrl, rigId, agentId, token, redact } = dispatch;
   if (apiUrl === null) return { ok: false, status: 404, error: "there is no rig to speak to" };
   const url = call.path.startsWith("/")

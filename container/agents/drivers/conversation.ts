@@ -5,6 +5,7 @@
 import {
   ACTIVE_TOOLS_MAX,
   DRIVER_LINE_MAX_BYTES,
+  DRIVER_LOAD_MS,
   DRIVER_OPEN_MS,
   MESSAGES_HELD_MAX,
   TURN_SILENCE_MS,
@@ -296,16 +297,21 @@ function tick(state: State): void {
   state.words.flush();
   if (state.over) return;
   if (state.session === null) {
-    if (now - state.openedAt >= DRIVER_OPEN_MS) {
-      const says = `its conversation was not open after ${DRIVER_OPEN_MS / 1000} s`;
-      finish(state, { kind: "crashed", until: null, says }, state.wanted !== null);
-    }
-    return;
+    return lookAtOpening(state, now);
   }
   const mayBeSilent = state.inTurn && state.tools.size === 0 && state.asks.size === 0 && state.waiting === null;
   if (!mayBeSilent || now - state.heardAt < TURN_SILENCE_MS) return;
   setWaiting(state, { for: "model", since: state.heardAt, until: null });
   state.isSilent = true;
+}
+
+/** A new one may take its time. Of an old one something is told as it is loaded, or nothing ever is. */
+function lookAtOpening(state: State, now: number): void {
+  const isLost = state.wanted !== null && now - Math.max(state.openedAt, state.heardAt) >= DRIVER_LOAD_MS;
+  if (!isLost && now - state.openedAt < DRIVER_OPEN_MS) return;
+  const after_ms = isLost ? DRIVER_LOAD_MS : DRIVER_OPEN_MS;
+  const says = `its conversation was not open after ${after_ms / 1000} s`;
+  finish(state, { kind: "crashed", until: null, says }, state.wanted !== null);
 }
 
 function finish(state: State, end: ConversationEnd | null, lost = false): void {

@@ -165,6 +165,8 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
       `The day's budget is spent: ${spentText(fact.spent, fact.caps)}. Nothing is started until the next day`,
     ),
   "agent.asked": (fact, { agent }) => said("warn", `${agent(fact.agentId)} asks: ${fact.command ?? fact.text}`),
+  "message.refused": (fact, { agent }) =>
+    said("warn", `${agent(fact.agentId)} was given none of what it was told: ${fact.error}`),
   "answer.missed": (fact, { agent }) =>
     said("warn", `${agent(fact.agentId)} did not wait for the answer any more: it gets it as a letter`),
   "secrets.changed": () => said("plain", "The secrets were changed"),

@@ -124,6 +124,7 @@ export const blocked = agentSetup.createStateConfig({
       },
     },
     notAuthorized: {
+      tags: ["keyless"],
       description:
         "Ended because its key was not taken. Not charged; goes on when a person says so, or the secrets change.",
       on: {

@@ -20,6 +20,7 @@ export const noClocks = (context: AgentContext): Partial<AgentContext> => ({
   ...("told" in context ? { told: undefined } : {}),
   ...("waiting" in context ? { waiting: undefined } : {}),
   ...("failedStart" in context ? { failedStart: undefined } : {}),
+  ...("takesNoMessages" in context ? { takesNoMessages: undefined } : {}),
 });
 
 /** It has something to show. From rules 2 on that is kept apart from a clock that was only started. */

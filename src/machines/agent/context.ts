@@ -106,6 +106,8 @@ export interface AgentContext {
   readonly expectMs?: number | undefined;
   /** The container said that its start has failed, and in what words. From rules 2 on. */
   readonly failedStart?: string | undefined;
+  /** Its newest dispatch takes no messages. From rules 2 on. */
+  readonly takesNoMessages?: true | undefined;
   /** How often in a row its dispatches on its bead ended in the same way before they had anything to show. From rules 2 on. */
   readonly ends?: { readonly reason: string; readonly count: number; readonly dispatchN: number } | undefined;
   /** Absent until something is handed in. */

@@ -81,6 +81,7 @@ export const GUARDS = {
   hasMoreAsks: ({ context }) => (context.asks?.length ?? 0) > 1,
   isMoreUsage: ({ context, event }) => isMoreUsage(context, event),
   addsSpend: ({ context, event }) => addsSpend(context, event),
+  tookMessages: ({ context }) => context.takesNoMessages === undefined,
   wasNotAuthorized: ({ event }) => outcomeOf(event) === "not_authorized",
   isProgressNews: ({ context, event }) => isProgressNews(context, event),
   isActivityNews: ({ context, event }) => isActivityNews(context, event),

@@ -12,6 +12,12 @@ export const minutes = (ms: number): number => Math.floor(ms / 60_000);
 export const guppText = (context: AgentContext, event: MachineEvent): string =>
   `GUPP_CHECK: you have shown no progress on ${context.hook ?? "your hook"} for ${minutes(idleFor(context, event))} minutes. If there is work on your hook, you run it. Save a checkpoint, ask for help with an escalation, or finish with done.`;
 
+/** What was not delivered is not called sent. */
+export const guppWasSent = ({ takesNoMessages }: AgentContext): string =>
+  takesNoMessages === true
+    ? "A GUPP_CHECK is in its mail; it takes no messages while it runs."
+    : "It was sent a GUPP_CHECK.";
+
 export const failure = (context: AgentContext, charged: boolean): Fact[] =>
   context.hook === null || context.exit === null
     ? []

@@ -28,6 +28,7 @@ import {
   exhaustedTitle,
   failure,
   guppText,
+  guppWasSent,
   minutes,
   refusalText,
   sentBackText,
@@ -50,7 +51,7 @@ export const agentSetup = setup({
     context: {} as AgentContext,
     events: {} as MachineEvent,
     input: {} as MachineEvent,
-    tags: {} as "free" | "due" | "slot" | "active" | "patrolled",
+    tags: {} as "free" | "due" | "slot" | "active" | "patrolled" | "keyless",
   },
   guards: GUARDS,
   actions: {
@@ -144,6 +145,7 @@ export const agentSetup = setup({
       // What it waits for now is something else.
       ...(handIn?.refused ? { handIn: { ...handIn, refused: { ...handIn.refused, isLast: false } } } : {}),
     })),
+    rememberRefusedMessage: assign({ takesNoMessages: true as const }),
     rememberFailedStart: assign(({ event }) => ({ failedStart: expect(event, "start.failed").error })),
     rememberExit: assign(({ context, event }) => ended(context, event)),
     chargeAttempt: assign(({ context, event }) => {
@@ -277,7 +279,7 @@ export const agentSetup = setup({
         context,
         event,
         `${context.name} makes no progress`,
-        `Agent ${context.id} is alive, but has shown no progress on bead ${context.hook ?? "(none)"} for ${minutes(idleFor(context, event))} minutes. It was sent a GUPP_CHECK. Without progress it is restarted from its checkpoint.`,
+        `Agent ${context.id} is alive, but has shown no progress on bead ${context.hook ?? "(none)"} for ${minutes(idleFor(context, event))} minutes. ${guppWasSent(context)} Without progress it is restarted from its checkpoint.`,
         "gupp",
       ),
     escalatePrompt: ({ context, event }): Fact =>

@@ -1,6 +1,7 @@
 /** What every driver promises, whatever its agent does: each test is run with a fake agent of each protocol. */
 import { describe, expect, test } from "vitest";
 import {
+  DRIVER_LOAD_MS,
   DRIVER_OPEN_MS,
   MESSAGES_HELD_MAX,
   TURN_SILENCE_MS,
@@ -44,6 +45,21 @@ describe.each(KINDS)("a driver of %s, with an agent that", (kind) => {
     expect(stage.ends).toEqual([
       { kind: "crashed", until: null, says: `its conversation was not open after ${DRIVER_OPEN_MS / 1000} s` },
     ]);
+  });
+
+  test("never answers when it is asked for its old conversation: it is lost after a minute without a word, and not while it tells of it", () => {
+    const stage = stageOf(kind);
+    stage.conversation.open("old");
+    stage.now += DRIVER_LOAD_MS - 1;
+    stage.conversation.tick();
+    stage.print("{}\n");
+    stage.now += DRIVER_LOAD_MS - 1;
+    stage.conversation.tick();
+    expect(stage.ends).toEqual([]);
+    stage.now += 1;
+    stage.conversation.tick();
+    const says = `its conversation was not open after ${DRIVER_LOAD_MS / 1000} s`;
+    expect([stage.ends, stage.lost]).toEqual([[{ kind: "crashed", until: null, says }], [true]]);
   });
 
   test("never answers its prompt: it waits for its model, and nobody stops it", () => {

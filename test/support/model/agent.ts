@@ -57,6 +57,7 @@ const IN_A_DRIVER: ReadonlySet<string> = new Set<Fact["type"]>([
   "agent.waiting",
   "rig.draining",
   "work.handed_in",
+  "message.refused",
 ]);
 
 export const TO_A_PROCESS: ReadonlySet<string> = new Set<Fact["type"]>([
@@ -169,10 +170,11 @@ export function keyOf(world: World, agent: AgentSnapshot): string {
 
 /** What a driver's facts add to what guards can see. */
 function driverKeyOf(world: World, agent: AgentSnapshot): unknown {
-  const { asks, asked, usage } = agent.context;
+  const { asks, asked, usage, takesNoMessages } = agent.context;
   if (agent.matches("blocked")) return [asks?.length ?? 0];
   if (!agent.matches("working") || !hasNoPast(agent.context)) return [usage !== undefined];
   if (asked !== undefined || usage !== undefined) return [asked, usage !== undefined];
+  if (takesNoMessages !== undefined) return ["takes no messages"];
   const { model, busy, expected } = deadlinesOf(world, agent.context);
   return [clocksOf(agent.context), ...[model, busy, expected].map((deadline) => side(world.at, deadline))];
 }
@@ -269,6 +271,7 @@ function toldMoves(dispatch: string): Fact[] {
     { ...ask, askId: "1", kind: "question" } as unknown as Fact,
     { ...ask, askId: "2", kind: "permission" } as unknown as Fact,
     { type: "agent.session", ...of, driver: "d", session: "s" },
+    { type: "message.refused", ...of, error: "it reads none" },
     {
       type: "agent.usage",
       ...of,

@@ -6,8 +6,9 @@ import { outcomeOf } from "../../../src/do/patrol.ts";
 import { agent as wireAgent } from "../../../src/do/queries.ts";
 import type { Seen } from "../../../src/do/ports.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
-import type { TestRig } from "../../support/node-rig.ts";
-import { agentOf, as, beadOf, exits, facts, MINUTE, slung, stateOf, town } from "./words.ts";
+import { whyAgent, whyBead } from "../../../src/core/why.ts";
+import { bead, type TestRig } from "../../support/node-rig.ts";
+import { agentOf, as, beadOf, escalations, exits, facts, MINUTE, slung, stateOf, town } from "./words.ts";
 
 /** What drivers of agents tell: conversations, use, asks and their answers, ends. */
 
@@ -122,6 +123,27 @@ test("an answer that nobody takes goes the way of a message and a letter", async
   expect(rig.container.calls.filter(({ kind }) => kind === "message").length).toBe(1);
 });
 
+test("DRIVER-sent what an agent was not given is not called sent: in the escalation of its stall and in why", async () => {
+  for (const takes of [true, false]) {
+    const rig = town();
+    if (!takes) rig.container.onMessage = () => ({ kind: "refused", status: 422, error: "it reads no messages" });
+    const { agentId } = await slung(rig);
+    beat(rig, agentId, {});
+    await rig.advance(rig.now + 31 * MINUTE);
+    expect(whyAgent(rig.rig.world, agentOf(rig, agentId)).sentence).toContain(
+      takes ? "it was sent a GUPP_CHECK" : "A GUPP_CHECK is in its mail; it takes no messages",
+    );
+    expect(facts(rig, "message.refused")).toHaveLength(takes ? 0 : 1);
+    await rig.advance(rig.now + 31 * MINUTE);
+    const [stall] = escalations(rig);
+    expect([takes, stall?.body?.includes("It was sent a GUPP_CHECK")]).toEqual([takes, takes]);
+    // The next dispatch may take them.
+    await rig.advance(rig.now + 70 * MINUTE);
+    expect(agentOf(rig, agentId).context).toMatchObject({ dispatchN: 2 });
+    expect(agentOf(rig, agentId).context.takesNoMessages).toBeUndefined();
+  }
+});
+
 test("of two asks both are answered, in their order, before the agent goes on", async () => {
   const rig = town();
   const given: unknown[] = [];
@@ -167,6 +189,45 @@ test("a key that is not taken is charged to nobody, is one need for all, and wor
   setSecrets(rig.rig, { ANTHROPIC_API_KEY: "another" });
   await rig.advance(rig.now + MINUTE);
   expect(rig.container.starts.length).toBe(4);
+});
+
+test("HOLD-key a program whose key was not taken is held for what has not begun, whoever asks for it, and for nobody else", async () => {
+  const rig = town();
+  rig.run({ type: "set_settings", settings: { runtime: "claude" } });
+  const { agentId } = await slung(rig, "first");
+  const second = await slung(rig, "second");
+  const refuse = (id: string) =>
+    rig.run({
+      type: "exited",
+      agentId: id,
+      dispatchId: null,
+      outcome: "not_authorized",
+      reason: "ANTHROPIC_API_KEY was not taken (401)",
+      resetAt: null,
+      ending: "not_authorized",
+      runtime: "claude",
+    });
+  for (const id of [agentId, second.agentId]) refuse(id);
+  rig.run({ type: "create_bead", bead: bead("other", { runtime: "codex" }), assignTo: null });
+  const waits = rig.run({ type: "create_bead", bead: bead("same program"), assignTo: null }).beadId ?? "";
+  const byName = rig.run({ type: "create_bead", bead: bead("by name", { runtime: "claude" }), assignTo: null });
+  const hooked = rig.run({ type: "sling", bead: bead("on a hook") });
+  await rig.advance(rig.now + 10 * MINUTE);
+  expect(rig.container.starts.map(({ runtime }) => runtime)).toEqual(["claude", "claude", "codex"]);
+  expect(whyBead(rig.rig.world, beadOf(rig, waits))).toMatchObject({
+    reason: "waiting_for_person",
+    sentence: expect.stringContaining("ANTHROPIC_API_KEY was not taken") as string,
+  });
+  const [need] = needs(rig.rig).needs.filter(({ code }) => code === "not_authorized");
+  expect(need?.waiting.map(({ id }) => id).sort()).toEqual([waits, byName.beadId, hooked.beadId].sort());
+  // A person may let the one that waits try again; what has not begun waits until that is known.
+  rig.run({ type: "answer", agentId, answer: "try again" });
+  await rig.settled();
+  expect(rig.container.starts.slice(3)).toMatchObject([{ dispatchId: `${agentId}:2` }]);
+  refuse(agentId);
+  setSecrets(rig.rig, { ANTHROPIC_API_KEY: "another" });
+  await rig.advance(rig.now + MINUTE);
+  expect(beadOf(rig, waits).value).toBe("in_progress");
 });
 
 test("DRIVER-attempts a crash loop that saves a fresh note each time runs out of attempts; with a new commit each time it goes on", async () => {

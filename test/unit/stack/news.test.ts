@@ -18,6 +18,11 @@ test("what people at a terminal wait for is a line each, with names and an agent
   expect(await told({ type: "agent.asked_help", agentId: "a1", escalationId: "e1" })).toBe(
     "name of a1 asks: title of e1",
   );
+  const asked = { type: "agent.asked", agentId: "a1", kind: "question", text: "Which\ncolour?", options: [] };
+  expect(await told({ ...asked, command: null })).toBe("name of a1 asks: Which colour?");
+  expect(await told({ ...asked, kind: "permission", command: "rm -rf build" })).toBe(
+    "name of a1 asks whether it may run: rm -rf build",
+  );
   expect(await told({ type: "dispatch.failed", ...of, dispatchId: "a1:2", reason: "exit 1" })).toBe(
     'name of a1 ended on "title of b1" (exit 1); its last words: Error: no key',
   );

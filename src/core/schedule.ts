@@ -63,7 +63,8 @@ function candidates(world: World): Candidate[] {
     if (!agent || agent.context.hook === null || agent.context.role !== "polecat" || world.broken.has(`agent:${id}`))
       continue;
     const bead = get(world, "bead", agent.context.hook);
-    if (!bead || !mayRun(bead, world.at) || isCapped(world, bead) || world.broken.has(`bead:${bead.context.id}`)) continue;
+    if (!bead || !mayRun(bead, world.at) || isCapped(world, bead) || world.broken.has(`bead:${bead.context.id}`))
+      continue;
     if (heldFor(world, bead, agent) === null) found.push({ bead, agent });
   }
   for (const id of world.index.ready) {

@@ -17,7 +17,7 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     "MONEY-bead",
     "a bead that has spent what it may is not dispatched",
     "an answer alone starts it again, and it spends on",
-    edit(SCHEDULE, "mayRun(bead, world.at) && !isCapped(world, bead) &&", "mayRun(bead, world.at) &&"),
+    edit(SCHEDULE, "!mayRun(bead, world.at) || isCapped(world, bead) ||", "!mayRun(bead, world.at) ||"),
   ),
   mutant(
     "MONEY-door",

@@ -50,6 +50,20 @@ const PARTS: readonly Part[] = [
     },
   },
   {
+    name: "package",
+    what: `the package, installed into an empty prefix, goes on with the folder of ${OLD_VERSION} that was killed with ten agents at work`,
+    steps: (dir) => [
+      { command: ["node", "scripts/pack.ts", "--to", dir] },
+      {
+        command: ["sh", "-c", "npm install --prefer-offline --no-audit --no-fund --prefix . ./ticktown-*.tgz"],
+        cwd: dir,
+      },
+      {
+        command: ["node", "test/fixtures/upgrade/packed.ts", path.join(dir, "node_modules/.bin/ticktown"), OLD_VERSION],
+      },
+    ],
+  },
+  {
     name: "steps",
     what: "the control server is killed with its git at every step of two merges: nothing half made is used, nothing is committed twice",
     steps: () => [

@@ -59,36 +59,62 @@ test -n "$1" || exit 1
 printf '%s\\n' "$1" > answer.txt
 `;
 
-test("the README's blocks lead from an empty folder to a merged change", async () => {
-  const [clone, project, bin] = ["ticktown", "my-project", "bin"].map((name) => path.join(dir, name)) as [
-    string,
-    string,
-    string,
-  ];
-  for (const folder of [clone, project, bin]) mkdirSync(folder);
+/** What is installed, by name. */
+const installedIn = (prefix: string): string[] => {
+  const modules = path.join(prefix, "lib", "node_modules", "ticktown", "node_modules");
+  return readdirSync(modules)
+    .flatMap((name) =>
+      name.startsWith("@") ? readdirSync(path.join(modules, name)).map((one) => `${name}/${one}`) : name,
+    )
+    .filter((name) => !name.startsWith("."))
+    .map((name) => name.replace(/^@cloudflare\/workerd-.*/, "@cloudflare/workerd-"))
+    .toSorted();
+};
+
+test("the README's blocks lead from an empty folder and an empty prefix to an installed program and a merged change", async () => {
+  const folders = ["ticktown", "my-project", "bin", "prefix", "home"].map((name) => path.join(dir, name));
+  const [clone, project, bin, prefix, home] = folders as [string, string, string, string, string];
+  for (const folder of folders) mkdirSync(folder);
   cloneOfProject(clone);
+  const as = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
   git(project, "init", "--quiet", "--initial-branch=main");
-  git(
-    project,
-    "-c",
-    "user.name=A",
-    "-c",
-    "user.email=a@example.com",
-    "commit",
-    "--quiet",
-    "--allow-empty",
-    "-m",
-    "first",
-  );
+  git(project, ...as, "commit", "--quiet", "--allow-empty", "-m", "first");
   git(project, "checkout", "--quiet", "--detach"); // What is checked out cannot be pushed to; the README names the cure.
   writeFileSync(path.join(dir, "agent.sh"), block("# agent.sh"));
   const agent = path.join(bin, "my-coding-agent");
   writeFileSync(agent, CODING_AGENT);
   chmodSync(agent, 0o755);
+  const env = {
+    ...process.env,
+    NO_COLOR: "1",
+    HOME: home,
+    npm_config_cache: execFileSync("npm", ["config", "get", "cache"], { encoding: "utf8" }).trim(),
+    npm_config_prefix: prefix,
+    npm_config_prefer_offline: "true",
+    npm_config_audit: "false",
+    npm_config_update_notifier: "false",
+    INIT_CWD: undefined,
+    PATH: [path.join(prefix, "bin"), bin, path.dirname(process.execPath), process.env["PATH"]].join(path.delimiter),
+  };
+  execFileSync("sh", ["-ec", block("npm run pack")], {
+    cwd: clone,
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  expect(installedIn(prefix)).toEqual([
+    "@cloudflare/workerd-",
+    "@hono/node-server",
+    "commander",
+    "hono",
+    "workerd",
+    "ws",
+    "xstate",
+    "zod",
+  ]);
 
-  const command = block("npm start -- --repo").trim();
-  const env = { ...process.env, NO_COLOR: "1", PATH: `${bin}${path.delimiter}${process.env["PATH"]}` };
   // A port that nobody has: another Ticktown may run on this machine.
+  const command = block("ticktown up --repo").trim();
   const started = spawn("sh", ["-c", `exec ${command} --port 0`], {
     cwd: clone,
     env,
@@ -100,21 +126,17 @@ test("the README's blocks lead from an empty folder to a merged change", async (
   const ended = new Promise<number | null>((resolve) => started.once("close", resolve));
   try {
     await until(`ready in ${said}`, () => /^ready http:\S+$/m.test(said), 100_000);
+    const typed = (line: string): string =>
+      execFileSync("sh", ["-ec", line], { cwd: clone, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    expect(typed(block("ticktown sling"))).toContain("1 bead merged");
+    expect(git(project, "ls-tree", "--name-only", "main")).toBe("answer.txt");
+    expect(git(project, "log", "--format=%s", "main")).toContain("Work of ");
+    await until("it is told", () => /merged/.test(said));
+
+    // What is printed for other programs works as well.
     const curl = /^.*(curl .*(?:\\\n.*)*)$/m.exec(said)?.[1];
     expect(curl, said).toBeDefined();
-    const answer = execFileSync("sh", ["-c", curl as string], {
-      cwd: clone,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    expect(JSON.parse(answer)).toMatchObject({ success: true });
-    await until(
-      `a merge; it said:\n${said}`,
-      () => git(project, "ls-tree", "--name-only", "main") === "answer.txt",
-      100_000,
-    );
-    expect(git(project, "log", "--format=%s", "main")).toContain("Work of agent-");
-    await until("it is told", () => /merged/.test(said));
+    expect(JSON.parse(typed(`${curl} --silent`))).toMatchObject({ success: true });
   } finally {
     started.kill("SIGINT");
     expect(await ended).toBe(0);

@@ -35,7 +35,7 @@ const rigIn = (program: Program): string => /rig (rig-\S+)/.exec(program.stderr(
 function agentOfTheReadme(): { readonly script: string; readonly command: string; readonly cwd: string } {
   const readme = readFileSync(path.join(PROJECT, "README.md"), "utf8");
   const script = /```sh\n(# agent\.sh\n[^`]+)```/.exec(readme)?.[1];
-  const argument = /^npm start -- --repo \S+ --agent (.+)$/m.exec(readme)?.[1];
+  const argument = /^ticktown up --repo \S+ --agent (.+)$/m.exec(readme)?.[1];
   if (script === undefined || argument === undefined) throw new Error("README.md has no agent.sh any more");
   const cwd = path.join(dir, "ticktown");
   mkdirSync(cwd);

@@ -1,12 +1,10 @@
 /** `ticktown`: the command line of this project. */
-import { readFileSync } from "node:fs";
-import path from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
-import { PROJECT } from "../scripts/stack/project.ts";
 import type { Ask, World } from "./context.ts";
 import { Failure } from "./exits.ts";
 import { run } from "./run.ts";
+import { versionHere } from "./version.ts";
 
 /** What may be piped in. */
 const STDIN_MAX_BYTES = 4 * 1024 * 1024;
@@ -64,6 +62,5 @@ function worldHere(args: readonly string[]): World {
 export async function main(args: readonly string[]): Promise<never> {
   // Whoever reads has read enough: `ticktown ls | head`.
   process.stdout.on("error", () => process.exit(0));
-  const { version } = JSON.parse(readFileSync(path.join(PROJECT, "package.json"), "utf8")) as { version: string };
-  process.exit(await run(args, version, worldHere(args)));
+  process.exit(await run(args, versionHere(), worldHere(args)));
 }

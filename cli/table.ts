@@ -3,6 +3,7 @@ import { completionVerb } from "./completion.ts";
 import type { Verb } from "./verb.ts";
 import { AGENTS } from "./verbs/agents.ts";
 import { AUDIT } from "./verbs/audit.ts";
+import { mcpVerb } from "./verbs/mcp.ts";
 import { PEOPLE } from "./verbs/people.ts";
 import { QUEUE } from "./verbs/queue.ts";
 import { RIG } from "./verbs/rig.ts";
@@ -23,7 +24,7 @@ export const FAMILIES: readonly Family[] = [
   { title: "Agents", verbs: AGENTS },
   { title: "The merge queue", verbs: QUEUE },
   { title: "Proof", verbs: AUDIT },
-  { title: "This program", verbs: [completionVerb(() => FAMILIES)] },
+  { title: "This program", verbs: [mcpVerb(() => FAMILIES), completionVerb(() => FAMILIES)] },
 ];
 
 export const VERBS: readonly Verb[] = FAMILIES.flatMap(({ verbs }) => verbs);

@@ -16,6 +16,8 @@ export interface Option {
   readonly value?: string;
   readonly short?: string;
   readonly choices?: readonly string[];
+  /** For whoever sits at a terminal, and no tool has it. */
+  readonly atTerminal?: true;
 }
 
 export type Arguments = Readonly<Record<string, Argument>>;

@@ -95,7 +95,7 @@ export const RULES: readonly Rule[] = [
     folder: "cli",
     what: "`ticktown`: its verbs in one table, and what is made of it; a client of the API, like any other",
     may: ["scripts/stack", "scripts/verify", "src/core", "src/events", "src/wire", "container/files.ts"],
-    packages: ["node:", "commander", "zod"],
+    packages: ["node:", "commander", "zod", "@modelcontextprotocol/sdk"],
   },
   {
     folder: "scripts",

@@ -7,6 +7,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { build } from "vite";
 import { importsOf, sourcesIn } from "./imports.ts";
 import { bundleOfWorker } from "./stack/bundle.ts";
 import { PROJECT } from "./stack/project.ts";
@@ -86,13 +87,31 @@ function shrinkwrap(packed: {
   return { name, version, lockfileVersion: 3, requires: true, packages: { "": packed, ...Object.fromEntries(kept) } };
 }
 
+/** What is used of a development dependency is put into the file that alone imports it. */
+async function bundled(folder: string, file: string): Promise<void> {
+  await build({
+    configFile: false,
+    root: PROJECT,
+    logLevel: "warn",
+    ssr: { noExternal: true },
+    build: {
+      ssr: path.join(PROJECT, `${file}.ts`),
+      outDir: path.dirname(path.join(folder, file)),
+      emptyOutDir: false,
+      license: { fileName: `${path.basename(file)}.licenses.md` },
+      rolldownOptions: { output: { entryFileNames: `${path.basename(file)}.js` } },
+    },
+  });
+}
+
 /** Makes the folder that is packed. @returns its path */
-export function makeFolder(): string {
+export async function makeFolder(): Promise<string> {
   const folder = path.join(PROJECT, "dist", "package");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const tsc = path.join(PROJECT, "node_modules", ".bin", "tsc");
   execFileSync(tsc, ["-p", "tsconfig.package.json"], { cwd: PROJECT, stdio: ["ignore", 2, 2] });
+  await bundled(folder, "cli/mcp/sdk");
   // What is JavaScript already.
   for (const file of sourcesIn(PROJECT, "container").filter((name) => name.endsWith(".mjs")))
     cpSync(path.join(PROJECT, file), path.join(folder, file));
@@ -125,8 +144,8 @@ export function makeFolder(): string {
 }
 
 /** @returns the file, ready to be installed */
-export function pack(to: string): string {
-  const folder = makeFolder();
+export async function pack(to: string): Promise<string> {
+  const folder = await makeFolder();
   const said = execFileSync("npm", ["pack", folder, "--json", "--ignore-scripts", "--pack-destination", to], {
     cwd: PROJECT,
     encoding: "utf8",
@@ -138,5 +157,5 @@ export function pack(to: string): string {
 
 if (process.argv[1] !== undefined && import.meta.filename === process.argv[1]) {
   const { values } = parseArgs({ options: { to: { type: "string" } } });
-  process.stdout.write(`${pack(path.resolve(process.env["INIT_CWD"] ?? process.cwd(), values.to ?? "."))}\n`);
+  process.stdout.write(`${await pack(path.resolve(process.env["INIT_CWD"] ?? process.cwd(), values.to ?? "."))}\n`);
 }

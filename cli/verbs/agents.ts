@@ -64,7 +64,7 @@ export const logs = verb({
   examples: [`logs "Fix the login"`, "logs -f polecat-2"],
   args: { what: AGENT },
   options: {
-    follow: { type: "flag", about: "go on until its process ends, or Ctrl-C", short: "f" },
+    follow: { type: "flag", about: "go on until its process ends, or Ctrl-C", short: "f", atTerminal: true },
     lines: { type: "number", about: "only the last of them", value: "N", short: "n" },
   },
   run: async ({ what, follow: goesOn, lines: most }, context) => {

@@ -130,7 +130,7 @@ line, as a list or not, or a line of JSON each: {"title", "body", "priority", "l
     chain: { type: "flag", about: "each one after the one before it" },
     runtime: { type: "text", about: "which agent program, by its name", value: "NAME" },
     model: { type: "text", about: "which model", value: "MODEL" },
-    wait: { type: "flag", about: "wait until all have ended; exit 1 when one failed", short: "w" },
+    wait: { type: "flag", about: "wait until all have ended; exit 1 when one failed", short: "w", atTerminal: true },
   },
   run: async (input, context) => {
     const text = input.file === undefined ? "" : await read(input.file, context);

@@ -1,10 +1,13 @@
 /** A day's work at the command line, on a whole Ticktown: no curl, no whole id, one command for one question. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { run as runCommandLine } from "../../cli/run.ts";
 import type { Agent, Bead } from "../../scripts/stack/api-client.ts";
 import { makeRepository, type DemoRepository } from "../../scripts/stack/demo/repository.ts";
+import { PROJECT } from "../../scripts/stack/project.ts";
 import { DEMO_AGENT, type Stack, startStack } from "../../scripts/stack/stack.ts";
 import { nothingLeftIn, temporaryDir, ticktown, until } from "./support.ts";
 
@@ -228,4 +231,30 @@ test("what may be several is none: nothing is done, and they are listed", async 
   expect(code).toBe(3);
   expect(told).toMatch(/may be 3 beads; say which by the beginning of its id:\n {2}[0-9a-f]{8}/);
   expect((await typed(["rig", "rm", "orig", "--yes"])).code).toBe(3);
+});
+
+test("a person's own agent runs the fleet by the same verbs, as tools", async () => {
+  const client = new Client({ name: "mayor", version: "1" });
+  const program = path.join(PROJECT, "cli", "ticktown.ts");
+  await client.connect(
+    new StdioClientTransport({ command: process.execPath, args: [program, "mcp", "--state", state], stderr: "ignore" }),
+  );
+  try {
+    const call = async (name: string, given: Record<string, unknown> = {}) => {
+      const { content, isError } = await client.callTool({ name, arguments: given });
+      return { text: (content as { text: string }[])[0]?.text ?? "", isError };
+    };
+    expect((await call("rig_ls")).text).toContain("origin");
+    const slung = await call("sling", { titles: ["By a mayor"], body: "steps: 1\nstep_ms: 0\nhelp: Which way?" });
+    expect(slung).toEqual({ text: expect.stringContaining("By a mayor"), isError: false });
+    await until("the question", async () => (await call("needs")).text.includes("Which way?"));
+    expect((await call("answer", { what: "By a mayor", words: ["left"] })).isError).toBe(false);
+    await until("it is merged", async () => (await call("show", { bead: "By a mayor" })).text.includes("closed"));
+    expect(await call("show", { bead: "no such bead" })).toEqual({
+      text: 'there is no bead "no such bead"',
+      isError: true,
+    });
+  } finally {
+    await client.close();
+  }
 });

@@ -1,4 +1,4 @@
-/** The mutants of the command line. Their tests are in test/unit/cli/words.test.ts. */
+/** The mutants of the command line. Their tests are in test/unit/cli. */
 import { edit, mutant, type Mutant } from "./mutant.ts";
 
 export const CLI_MUTANTS: readonly Mutant[] = [
@@ -25,5 +25,27 @@ export const CLI_MUTANTS: readonly Mutant[] = [
     "allow is for once, where the agent offers that",
     "one `allow` lets it do the same for ever",
     edit("cli/needs.ts", "/^(allow|accept|approve|yes)\\b(?!.*always)/i, ", ""),
+  ),
+  mutant(
+    "MCP-table",
+    "the tools are the verbs of the table, and no others",
+    "what is for a terminal, tokens among them, is listed as a tool",
+    edit("cli/mcp/tools.ts", "verbs.filter(({ atTerminal }) => atTerminal === undefined);", "verbs;"),
+  ),
+  mutant(
+    "MCP-destroys",
+    "a tool that cannot be undone is marked as destructive",
+    "the program that calls asks nobody before a rig is deleted",
+    edit("cli/mcp/tools.ts", 'destructiveHint: verb.effect === "destroys"', "destructiveHint: false"),
+  ),
+  mutant(
+    "MCP-terminal",
+    "what is for a terminal is no tool by whatever name",
+    "who knows its name makes itself a token",
+    edit(
+      "cli/mcp/tools.ts",
+      "toolVerbs(verbs).find((one) => toolNameOf(one) === name)",
+      "verbs.find((one) => toolNameOf(one) === name)",
+    ),
   ),
 ];

@@ -48,10 +48,13 @@ export const agents = verb({
 const containerPath = ({ town_id }: RigInfo, { id }: Pick<Agent, "id">, rest: string): string =>
   `/api/towns/${encodeURIComponent(town_id)}/container/agents/${encodeURIComponent(id)}/${rest}`;
 
-/** What is printed now; where no process is there any more, what the last attempts at its bead printed at their end. */
-async function printed(rig: RigInfo, agent: Agent, after: number, { api }: Context): Promise<Printed[]> {
-  const path = containerPath(rig, agent, `events?after=${after}`);
-  return (await api.call<AgentEvents>("GET", path)).events.map(({ id, type, data }) => ({ id, type, data }));
+/** What its newest run printed. */
+async function printed(rig: RigInfo, agent: Agent, { api }: Context): Promise<Printed[]> {
+  const path = containerPath(rig, agent, "events?after=0");
+  const { events } = await api.call<AgentEvents>("GET", path);
+  // What is kept is of all its runs.
+  const begun = events.findLastIndex(({ type }) => type === "agent_started");
+  return events.slice(Math.max(0, begun)).map(({ id, type, data }) => ({ id, type, data }));
 }
 
 const WORKS: ReadonlySet<string> = new Set(["working", "blocked", "restarting"]);
@@ -74,7 +77,7 @@ export const logs = verb({
     });
     if (found === null) return attemptsOf(what, context);
     const { rig, it: agent } = found;
-    const events = await printed(rig, agent, 0, context).catch((error: unknown) => {
+    const events = await printed(rig, agent, context).catch((error: unknown) => {
       // A container that was started again knows nothing of it.
       if (error instanceof Failure && error.exit === "unknown" && !goesOn) return [];
       throw error;

@@ -5,7 +5,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { run as runCommandLine } from "../../cli/run.ts";
-import type { Agent, Bead } from "../../scripts/stack/api-client.ts";
+import type { Bead } from "../../scripts/stack/api-client.ts";
 import { makeRepository, type DemoRepository } from "../../scripts/stack/demo/repository.ts";
 import { PROJECT } from "../../scripts/stack/project.ts";
 import { DEMO_AGENT, type Stack, startStack } from "../../scripts/stack/stack.ts";
@@ -140,18 +140,22 @@ test("a question is listed with its words and the command that answers it; that 
   expect((await typed(["answer", "Paint it", "Blue"])).code).toBe(3);
 });
 
+const hangs = (title: string): Promise<boolean> =>
+  until("it hangs", async () => {
+    const { out } = await typed(["logs", title]);
+    return out.includes(title) && out.includes("hanging as asked");
+  });
+
+/** What the agent of a bead that hangs would ask, had it a driver. */
+async function asks(title: string, ask: object): Promise<void> {
+  await hangs(title);
+  const { assignee_agent_id, rig } = await json<Bead & { rig: string }>("show", title);
+  await stack.api.call("POST", `/api/rigs/${rig}/agents/${assignee_agent_id}/asked`, ask);
+}
+
 test("a permission is allowed by the title of its bead, and what it prints is followed to its end", async () => {
   await does("sling", "Clean up", "--body", "steps: 3\nstep_ms: 0\nhang: true");
-  const agent = await until("an agent that works", async () => {
-    const found = (await json<Agent[]>("agents")).find(
-      ({ status, current_hook_bead_id }) => status === "working" && current_hook_bead_id !== null,
-    );
-    return found ?? null;
-  });
-  await until("it hangs", async () => (await typed(["logs", "Clean up"])).out.includes("hanging as asked"));
-  const rigs = await json<{ id: string }[]>("rig", "ls");
-  const ask = { ask_id: "1", kind: "permission", text: "May I?", command: "rm -rf build", options: [] };
-  await stack.api.call("POST", `/api/rigs/${rigs[0]?.id}/agents/${agent.id}/asked`, ask);
+  await asks("Clean up", { ask_id: "1", kind: "permission", text: "May I?", command: "rm -rf build", options: [] });
   const shown = await does("needs");
   expect(shown).toContain("$ rm -rf build");
   expect(shown).toContain('> ticktown allow "Clean up"');
@@ -167,7 +171,7 @@ test("a permission is allowed by the title of its bead, and what it prints is fo
 
 test("what hangs is followed until Ctrl-C, and cancelled only when that is said twice", async () => {
   await does("sling", "Tidy up", "--body", "steps: 3\nstep_ms: 0\nhang: true");
-  await until("it hangs", async () => (await typed(["logs", "Tidy up"])).out.includes("hanging as asked"));
+  await hangs("Tidy up");
   const follower = ticktown(["logs", "-f", "Tidy up", "--state", state]);
   await until("its output", () => follower.stdout().includes("hanging as asked"));
   follower.process.kill("SIGINT");
@@ -245,11 +249,22 @@ test("a person's own agent runs the fleet by the same verbs, as tools", async ()
       return { text: (content as { text: string }[])[0]?.text ?? "", isError };
     };
     expect((await call("rig_ls")).text).toContain("origin");
-    const slung = await call("sling", { titles: ["By a mayor"], body: "steps: 1\nstep_ms: 0\nhelp: Which way?" });
+    const slung = await call("sling", { titles: ["By a mayor"], body: "steps: 1\nstep_ms: 0\nhang: true" });
     expect(slung).toEqual({ text: expect.stringContaining("By a mayor"), isError: false });
-    await until("the question", async () => (await call("needs")).text.includes("Which way?"));
-    expect((await call("answer", { what: "By a mayor", words: ["left"] })).isError).toBe(false);
-    await until("it is merged", async () => (await call("show", { bead: "By a mayor" })).text.includes("closed"));
+    await asks("By a mayor", {
+      ask_id: "1",
+      kind: "question",
+      text: "Which way?",
+      options: [{ id: "l", label: "Left" }],
+    });
+    expect((await call("needs")).text).toContain("choose: Left (l)");
+    const answered = await call("answer", { what: "By a mayor", option: "l" });
+    expect(answered).toEqual({ text: expect.stringMatching(/^polecat-\d+ is /), isError: false });
+    expect((await call("needs")).text).not.toContain("Which way?");
+    expect(await call("cancel", { beads: ["By a mayor"] })).toEqual({
+      text: expect.stringContaining("failed"),
+      isError: false,
+    });
     expect(await call("show", { bead: "no such bead" })).toEqual({
       text: 'there is no bead "no such bead"',
       isError: true,

@@ -1,5 +1,6 @@
 /** What is known of one dispatch of an agent, while it runs and after. */
 import type { DispatchBudget } from "./door/budget.ts";
+import { timeOf } from "../../src/wire/agent-reports.ts";
 import type { AgentProcessStatus, AgentStatus, SetAside, StartAgentRequest } from "../../src/wire/container.ts";
 import type { Config } from "../config.ts";
 import { ACTIVE_TOOLS_MAX, REASON_MAX_CHARS } from "../limits.ts";
@@ -196,6 +197,6 @@ export function exitReasonOf(run: Run, exit: Exit): string {
 }
 
 function isoOrNull(value: unknown): string | null {
-  const time = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(time) ? null : new Date(time).toISOString();
+  const time = typeof value === "string" ? timeOf(value) : null;
+  return time === null ? null : new Date(time).toISOString();
 }

@@ -31,7 +31,7 @@ export interface Folded {
  * it, what their transitions say becomes derived facts (journalled with the seq of their cause), and when all is told the
  * rig decides. Changes `world` in place; `begin`/`rollback` of world.ts take it back. Deterministic: same world, facts and
  * time, same result. A TICK comes last, and leaves no entry when nothing came of it.
- * @param at ms; time never runs backwards: an earlier one is taken as the time of the newest fact.
+ * @param at ms; an earlier one than that of the newest fact is taken for that, unless the first fact says that the clock was put back.
  */
 export function fold(world: World, roots: readonly Fact[], at: number): Folded {
   const entries: Entry[] = [];
@@ -39,7 +39,8 @@ export function fold(world: World, roots: readonly Fact[], at: number): Folded {
   const first = world.seq;
   const limit =
     LIMITS.derived_facts_per_actor * (world.agents.size + world.beads.size + world.reviews.size + roots.length + 8);
-  world.at = Math.max(world.at, at);
+  // It never runs backwards, unless the journal says that it was put back.
+  world.at = roots[0]?.type === "clock.jumped" ? at : Math.max(world.at, at);
   let moved = 0;
 
   const takeAll = (facts: readonly Fact[], cause: number | null): void => {

@@ -8,7 +8,9 @@ import type { World } from "./world.ts";
  * priority of the most urgent of them, from rules 2 on.
  */
 export function rank(world: World, bead: BeadSnapshot): number {
-  const { id, createdAt, priority } = bead.context;
+  const { id, priority } = bead.context;
+  // Made while the clock was ahead, it is as new as can be.
+  const createdAt = Math.min(bead.context.createdAt, world.at);
   const own = PRIORITY_ADVANCE_MS[priority];
   const isWaitedFor = world.index.dependents.has(id) && rulesAtLeast(rulesOf(world.rig.context), 2);
   return createdAt - (isWaitedFor ? Math.max(own, inherited(world, id)) : own);

@@ -7,6 +7,8 @@ import type { Kind } from "../core/step.ts";
 import { actorKey, nextWake, singleDeadline, type World } from "../core/world.ts";
 import { clip, factsThat } from "../events/facts.ts";
 import { SINGLES } from "../events/row.ts";
+import { LIMITS } from "../events/limits.ts";
+import { missed } from "./missed.ts";
 import type { Rig } from "./rig.ts";
 
 /** When the rig's one alarm rings. */
@@ -24,7 +26,10 @@ export function arm(rig: Rig, at: number): void {
 export function wake(rig: Rig): void {
   const now = rig.ports.now();
   const armed = rig.ports.getAlarm();
-  if (rig.ticking === null && (armed === null || armed < now - 5_000)) {
+  // An alarm that is armed for a time that a clock put forward has named would be waited for for long.
+  const isFarAhead = armed !== null && armed > now + LIMITS.clock_tolerance_ms + cadence(rig);
+  if (rig.ticking === null && (armed === null || armed < now - 5_000 || isFarAhead)) {
+    if (armed !== null && armed < now) missed(rig, armed);
     const next = nextAlarm(rig, now);
     if (next !== null) rig.ports.setAlarm(Math.max(next, now + 1));
   }

@@ -2,6 +2,7 @@ import type { Fact } from "../events/facts.ts";
 import { fold, type Folded } from "../core/fold.ts";
 import { begin, letGo, rollback } from "../core/world.ts";
 import { arm, isDestroyed, nearestOf } from "./alarm.ts";
+import { clockJump } from "./clock.ts";
 import type { Rig } from "./rig.ts";
 import { writeCommit } from "./store.ts";
 
@@ -13,12 +14,14 @@ import { writeCommit } from "./store.ts";
 export function commit(rig: Rig, facts: readonly Fact[], alongside: () => void = () => {}): Folded {
   const { world, ports } = rig;
   const now = ports.now();
+  const jump = facts.length === 0 ? null : clockJump(rig, now);
+  const all = jump === null ? facts : [jump, ...facts];
   begin(world);
   let folded: Folded;
   try {
     folded = ports.transaction(() => {
       alongside();
-      const result: Folded = facts.length === 0 ? { entries: [], changed: new Map() } : fold(world, facts, now);
+      const result: Folded = facts.length === 0 ? { entries: [], changed: new Map() } : fold(world, all, now);
       if (result.entries.length > 0) {
         writeCommit(ports.sql, world, result);
         if (isDestroyed(rig)) ports.deleteAlarm();

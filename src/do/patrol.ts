@@ -1,5 +1,6 @@
 import type { Command } from "../core/decide/index.ts";
 import type { Observed } from "./ports.ts";
+import { timeOf } from "../wire/agent-reports.ts";
 import { isOfPlace } from "../wire/container.ts";
 import { reasonOf } from "./alarm.ts";
 import { hasNamedDispatch } from "./contact.ts";
@@ -173,8 +174,7 @@ export function outcomeOf(
   const text = (reason ?? "").toLowerCase();
   if (/^rate[_ -]?limit/.test(text)) {
     const until = /until (\S+)/.exec(reason ?? "")?.[1];
-    const parsed = until === undefined ? Number.NaN : Date.parse(until);
-    return { outcome: "rate_limited", resetAt: resetAt ?? (Number.isNaN(parsed) ? null : parsed) };
+    return { outcome: "rate_limited", resetAt: resetAt ?? (until === undefined ? null : timeOf(until)) };
   }
   if (isOfPlace(reason ?? "")) return { outcome: "place", resetAt };
   if (/^(over[_ -]?budget|budget[_ -]?(exceeded|exhausted))/.test(text))

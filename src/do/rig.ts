@@ -20,6 +20,7 @@ import { allChainNews } from "../core/chain.ts";
 import { actorKey, type World } from "../core/world.ts";
 import { wake } from "./alarm.ts";
 import { stateBefore } from "./archive.ts";
+import { newClock, type Clock } from "./missed.ts";
 import { commit } from "./commit.ts";
 import { cannotInspect, type Contact } from "./contact.ts";
 import { openBeadsBy } from "./makers.ts";
@@ -49,6 +50,7 @@ export interface Rig {
   /** Dispatches whose stale heartbeats are in the journal already: one line tells it all. */
   readonly staleHeard: Set<string>;
   ticking: Promise<TickReport> | null;
+  readonly clock: Clock;
   /** What the container was asked last to give back, and how full its disk was. */
   readonly tidying: Tidying;
   /** What the container said of itself in this life of the object; null: it was not asked yet, or did not answer. */
@@ -77,6 +79,7 @@ export function openRig(ports: RigPorts): Rig {
     listeners: new Set(),
     staleHeard: new Set(),
     ticking: null,
+    clock: newClock(),
     tidying: readTidying(ports.sql),
     contact: null,
     trainStep: null,

@@ -188,6 +188,10 @@ function writeActor(sql: Sql, world: World, kind: Kind, id: string, first: numbe
 const PROJECTIONS: { readonly [T in KeptType]: (sql: Sql, fact: RecordedOf<T>) => void } = {
   "bead.created": (sql, { beadId, title, body, labels, metadata, createdBy }) =>
     writeContent(sql, "bead", beadId, { title, body, labels, metadata, createdBy }),
+  // An effect that waits for its next try waits no longer than it would have.
+  "clock.jumped": (sql, { at, by }) => {
+    if (by < 0) sql.exec("UPDATE outbox SET next_at = next_at + ? WHERE next_at > ?", by, at);
+  },
   "bead.edited": (sql, { beadId, changes: { title, body, labels } }) => {
     const content = readContent<Record<string, JsonValue>>(sql, "bead", beadId) ?? {};
     const said: Record<string, JsonValue> = {

@@ -7,6 +7,7 @@ import { type Observation, UNASKED, observe } from "./patrol.ts";
 import { meet, wantsToKnow } from "./contact.ts";
 import { isTidyDue, tidy } from "./tidy.ts";
 import { newsOfTrain, wantsToMeet } from "./train.ts";
+import { missed } from "./missed.ts";
 import type { Rig } from "./rig.ts";
 import { newsOfClocks } from "./sightings.ts";
 
@@ -91,6 +92,7 @@ function newsOf(rig: Rig, { container, error, instance, commands, train }: Obser
 /** The alarm: one TICK, then armed again whatever happened. Must never throw: the platform gives up after six tries. */
 export async function onAlarm(rig: Rig, scheduledTime: number | null): Promise<TickReport> {
   let report: TickReport = { entries: [], error: null };
+  missed(rig, scheduledTime);
   try {
     report = await tick(rig);
     rig.ports.background(rig.outbox.settle(rig));

@@ -124,6 +124,12 @@ export const LIMITS = {
   queue_retry_max_ms: 3_600_000,
   /** What passes by itself is told once it has lasted this long. */
   queue_told_after_ms: 600_000,
+  /** Later than this an alarm is not merely late, and earlier than this a clock is not merely imprecise: twice the cadence of work. */
+  clock_tolerance_ms: 60_000,
+  /** A reset that a provider names is believed so far ahead: the longest window that any is known to have. */
+  rate_limit_max_ms: 8 * 86_400_000,
+  /** Rate limits in a row, without anything to show between them, after which a person is told. */
+  rate_limits_told: 3,
   /** Without a reset time in the agent's words, a rate limit is waited out this long. */
   rate_limit_default_ms: 300_000,
   /** How often the container is asked to give disk back, and how long it may take: it may have to remove many files. */

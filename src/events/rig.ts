@@ -32,6 +32,27 @@ export const RIG_FACTS = [
       },
     },
   ),
+  /**
+   * Between two looks more time has passed than anybody could use (ms, `by` > 0), or the clock was put back (`by` < 0, and the journal's time with
+   * it): whatever runs goes on from where it was. Times that people and providers named stay what they are.
+   */
+  fact(
+    "clock.jumped",
+    { by: z.int() },
+    {
+      to: ["every agent", "every open review", "queue", "rig"],
+      arms: true,
+      kept: true,
+      example: { by: 28_800_000 },
+      variants: [{ name: "" }, { name: "back", of: "rig", fields: { by: -31_536_000_000 } }],
+      ignored: {
+        agent: "It has no clock that runs.",
+        review: "It has no clock that runs.",
+        queue: "It has no clock that runs.",
+        rig: "It has no clock that runs.",
+      },
+    },
+  ),
   fact(
     "rig.configured",
     {

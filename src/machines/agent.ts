@@ -52,6 +52,7 @@ export const agentMachine = agentSetup.createMachine({
   },
   initial: "idle",
   on: {
+    "clock.jumped": { guard: "hasClocks", actions: ["moveClocks"] },
     "agent.status_said": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberStatus"] },
     "agent.session": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberSession"] },
     "agent.usage": [

@@ -4,7 +4,7 @@ import { clip, type Fact } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { NOTHING_KNOWN, type Boarded, type Knowledge, type StopClass } from "../events/train.ts";
 import { expect, exponential, type MachineEvent } from "./event.ts";
-import { isOver } from "./time.ts";
+import { isOver, leasesMovedBy, movedBy, moves } from "./time.ts";
 
 /** Version of the queue's stored snapshot. */
 export const QUEUE_VERSION = 1;
@@ -110,9 +110,13 @@ const alert = (context: QueueContext, event: MachineEvent): Effect => {
   };
 };
 
+const LEASES = ["until"] as const;
+const CLOCKS = ["departedAt", "resendAt"] as const;
+
 const queueSetup = setup({
   types: { context: {} as QueueContext, events: {} as MachineEvent, input: {} as MachineEvent },
   guards: {
+    hasClocks: ({ context }) => moves(context, LEASES) || moves(context, CLOCKS) || context.trouble !== null,
     isNextTrain: ({ context, event }) => expect(event, "train.departed").train === context.train + 1,
     isCurrentTrain: ({ context, event }) => "train" in event && event.train === context.train,
     isPlace: ({ event }) => stopIs(event, "place"),
@@ -140,6 +144,15 @@ const queueSetup = setup({
         until: event.at + event.settings.review_lease_ms,
         resendAt: event.at + LIMITS.train_resend_ms,
         updatedAt: event.at,
+      };
+    }),
+    moveClocks: assign(({ context, event }) => {
+      const { by, at } = expect(event, "clock.jumped");
+      const { trouble } = context;
+      return {
+        ...leasesMovedBy(context, LEASES, by, at),
+        ...movedBy(context, CLOCKS, by),
+        trouble: trouble && { ...trouble, ...movedBy(trouble, ["since", "retryAt"], by) },
       };
     }),
     renewLease: assign(({ event }) => ({ until: event.at + event.settings.review_lease_ms })),
@@ -234,6 +247,7 @@ export const queueMachine = queueSetup.createMachine({
     };
   },
   initial: "waiting",
+  on: { "clock.jumped": { guard: "hasClocks", actions: ["moveClocks"] } },
   states: {
     waiting: {
       description: "No train runs; the next one leaves with the next review, or when a pause is over.",

@@ -7,12 +7,15 @@ import { rulesAtLeast } from "../events/rules.ts";
 import type { Settings } from "../events/settings.ts";
 import { expect, exponential, type MachineEvent } from "./event.ts";
 import { errorOf, type ReviewContext } from "./review/context.ts";
-import { earliest, isOver } from "./time.ts";
+import { earliest, isOver, leasesMovedBy, movedBy, moves } from "./time.ts";
 
 export type { ReviewContext } from "./review/context.ts";
 
 /** Version of the review's stored snapshot. */
 export const REVIEW_VERSION = 1;
+
+const LEASES = ["claimUntil"] as const;
+const CLOCKS = ["resendAt", "backoffUntil", "lookAt"] as const;
 
 const escalationId = ({ id }: ReviewContext, { seq }: MachineEvent): string =>
   `esc-${id}-${seq}`.slice(0, LIMITS.id_chars);
@@ -27,6 +30,7 @@ const reviewSetup = setup({
   guards: {
     isNextClaim: ({ context, event }) => expect(event, "review.granted", "review.boarded").claim === context.claim + 1,
     isItsTree: ({ context, event }) => expect(event, "review.approved").tree === context.protected?.tree,
+    hasClocks: ({ context }) => moves(context, LEASES) || moves(context, CLOCKS),
     isCancelAsked: ({ context }) => context.cancelAsked !== undefined,
     hasNotJumped: ({ context }) => context.jumpedAt === undefined,
     lookIsDue: ({ context, event }) => isOver(context.lookAt ?? null, event.at),
@@ -68,6 +72,10 @@ const reviewSetup = setup({
     lookLater: assign(({ event }) => ({ lookAt: event.at + event.settings.cadence_idle_ms, updatedAt: event.at })),
     lookNow: assign({ lookAt: null }),
     touch: assign(({ event }) => ({ updatedAt: event.at })),
+    moveClocks: assign(({ context, event }) => {
+      const { by, at } = expect(event, "clock.jumped");
+      return { ...leasesMovedBy(context, LEASES, by, at), ...movedBy(context, CLOCKS, by) };
+    }),
     rememberCancel: assign(({ event }) => ({
       cancelAsked: expect(event, "bead.cancel_asked").by,
       updatedAt: event.at,
@@ -185,6 +193,7 @@ export const reviewMachine = reviewSetup.createMachine({
     };
   },
   initial: "pending",
+  on: { "clock.jumped": { guard: "hasClocks", actions: ["moveClocks"] } },
   states: {
     pending: {
       description: "In the queue.",

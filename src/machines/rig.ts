@@ -6,7 +6,7 @@ import { DEFAULT_PLACE } from "../events/place.ts";
 import { rulesAtLeast, rulesOf, type Ruled } from "../events/rules.ts";
 import { DEFAULT_SETTINGS, type Settings } from "../events/settings.ts";
 import { expect, type MachineEvent } from "./event.ts";
-import { isOver, plus, type Time } from "./time.ts";
+import { isOver, movedBy, plus, type Time } from "./time.ts";
 
 /** Version of the rig's stored snapshot. */
 export const RIG_VERSION = 1;
@@ -84,6 +84,8 @@ const rigSetup = setup({
         event.outcome === "over_budget" ||
         event.outcome === "not_authorized" ||
         event.outcome === "place"),
+    wasPutBack: ({ event }) => expect(event, "clock.jumped").by < 0,
+    hasClocks: ({ context }) => context.failures.length > 0 || context.openedAt !== null,
     isSetUp: ({ context }) => context.config !== null,
     isGrantedAsProbe: ({ event }) => expect(event, "dispatch.granted").probe,
     isNewsOfContainer: ({ context, event }) => {
@@ -114,6 +116,10 @@ const rigSetup = setup({
       const { rigId, townId, userId, name, gitUrl, defaultBranch, rules } = expect(event, "rig.configured");
       return { config: { rigId, townId, userId, name, gitUrl, defaultBranch }, ...ruled(context, rules) };
     }),
+    moveClocks: assign(({ context, event }) => {
+      const { by } = expect(event, "clock.jumped");
+      return { failures: context.failures.map((at) => at + by), ...movedBy(context, ["openedAt"], by) };
+    }),
     editConfig: assign(({ context, event }) => ({
       config: context.config && { ...context.config, ...expect(event, "rig.edited").changes },
     })),
@@ -143,6 +149,14 @@ const rigSetup = setup({
     rememberInstance: assign(({ event }) => ({ instance: expect(event, "container.instance_changed").instance })),
     rememberPlace: assign(({ event }) => ({ place: expect(event, "agent.exited").reason })),
     forgetPlace: assign({ place: null }),
+    alertClock: ({ context, event }): Effect => ({
+      kind: "notify",
+      key: `${context.config?.rigId ?? "rig"}:clock:${event.seq}`,
+      severity: "warning",
+      title: "the clock was put back",
+      text: `By ${Math.round(-expect(event, "clock.jumped").by / 1_000)} s: what was journalled before says a later time than now. Whatever runs goes on from where it was.`,
+      beadId: null,
+    }),
     alertPlace: ({ context, event }): Effect => ({
       kind: "notify",
       key: `${context.config?.rigId ?? "rig"}:place:${event.seq}`,
@@ -185,6 +199,10 @@ export const rigMachine = rigSetup.createMachine({
   on: {
     "rig.configured": { actions: ["configure"] },
     "rig.upgraded": { actions: ["upgrade"] },
+    "clock.jumped": [
+      { guard: "wasPutBack", actions: ["moveClocks", "alertClock"] },
+      { guard: "hasClocks", actions: ["moveClocks"] },
+    ],
     "rig.edited": { guard: "isSetUp", actions: ["editConfig", "tellPlaceChanged"] },
     "rig.settings_changed": [
       { guard: "changesPlace", actions: ["changeSettings", "tellPlaceChanged"] },

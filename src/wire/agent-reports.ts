@@ -10,6 +10,12 @@ export { Ending } from "../events/ending.ts";
 export const AgentProcessStatus = z.enum(["starting", "running", "stopping", "exited", "failed"]);
 export type AgentProcessStatus = z.infer<typeof AgentProcessStatus>;
 
+/** A time that somebody names, ms; null where it is none, or says no zone: it would be another time elsewhere. */
+export function timeOf(text: string): number | null {
+  const at = z.iso.datetime({ offset: true }).safeParse(text);
+  return at.success ? Date.parse(at.data) : null;
+}
+
 /** Limits of what is said of an agent, in characters and pieces. */
 export const SAID = {
   driver_chars: 64,

@@ -1,6 +1,6 @@
 import { edit, mutant, type Mutant } from "./mutant.ts";
 
-/** Of ends that are not passed on. */
+/** Of ends that are not passed on, and of time. */
 
 const CHAIN = "src/core/chain.ts";
 const SAYS_RIG = "src/machines/rig.ts";
@@ -33,6 +33,54 @@ export const ENDS_MUTANTS: readonly Mutant[] = [
     "a person's look delivers nothing",
     "whoever reads a letter has read it for its agent",
     edit("src/core/decide/mail.ts", ' || around.caller.kind !== "agent"', ""),
+  ),
+  mutant(
+    "looper#364",
+    "time that nobody could use counts against nobody",
+    "an alarm that rings hours late is an alarm like any other",
+    edit(
+      "src/do/clock.ts",
+      "late_ms > LIMITS.clock_tolerance_ms ?",
+      "late_ms > LIMITS.clock_tolerance_ms * 1_000_000 ?",
+    ),
+  ),
+  mutant(
+    "F-501",
+    "a clock that was ahead is put back, and what waits with it",
+    "the journal's time is believed over the clock",
+    edit(
+      "src/do/clock.ts",
+      "if (world.at - now > LIMITS.clock_tolerance_ms) {",
+      "if (world.at - now > Number.MAX_VALUE) {",
+    ),
+  ),
+  mutant(
+    "RepoLens#109",
+    "each rate limit in a row is waited out longer",
+    "a reset that has passed is a reset",
+    edit("src/machines/agent/limits.ts", "Math.min(Math.max(wanted, soonest), latest)", "Math.min(wanted, latest)"),
+  ),
+  mutant(
+    "RepoLens#109",
+    "rate limits in a row are told once",
+    "nobody is told of rate limits in a row",
+    edit("src/machines/agent/limits.ts", "context.limited !== LIMITS.rate_limits_told", "context.limited !== -1"),
+  ),
+  mutant(
+    "hive-mind#1236",
+    "a reset is believed within bounds",
+    "a reset is believed however far ahead it is",
+    edit("src/machines/agent/limits.ts", "Math.min(Math.max(wanted, soonest), latest)", "Math.max(wanted, soonest)"),
+  ),
+  mutant(
+    "hive-mind#1236",
+    "a time without a zone is none",
+    "a time without a zone is one of wherever it is read",
+    edit(
+      "src/do/patrol.ts",
+      "until === undefined ? null : timeOf(until)",
+      "until === undefined ? null : Date.parse(until)",
+    ),
   ),
   mutant(
     "vibe-kanban#2984",

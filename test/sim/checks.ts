@@ -16,6 +16,8 @@ import type { SimRig, Stage } from "./stage.ts";
  * commit, and an instance is told only when it is another one: what runs is then asked for again, under its key.
  */
 const NOT_REPEATABLE: ReadonlySet<string> = new Set([
+  // How far, not where to: it is found and said by the rig itself, and never arrives twice.
+  "clock.jumped",
   "container.instance_changed",
   "agent.checkpointed",
   "agent.unhooked",
@@ -97,6 +99,7 @@ export function check(stage: Stage, r: SimRig, rig: Rig, entries: readonly Entry
   ];
   for (const { rule, actor, text } of found) stage.fail(r, rule, `${actor} ${text}`);
   for (const { fact } of entries) {
+    if (isChargedForStandingStill(entries, fact)) stage.fail(r, "standing_still_costs_nothing", JSON.stringify(fact));
     if (fact.type === "review.checked") r.repository.target.covered.add(fact.to);
     if (fact.type === "bead.merged" || fact.type === "bead.closed") ended(stage, r, fact.beadId);
     if (fact.type === "bead.retried" && rig.world.beads.get(fact.beadId)?.hasTag("terminal") === false) {
@@ -154,6 +157,13 @@ export function checkReplay(stage: Stage, r: SimRig): void {
   }
 }
 
+/** Somebody's lease is over in the commit that says that everything stood still. */
+const isChargedForStandingStill = (entries: readonly Entry[], fact: Entry["fact"]): boolean =>
+  entries[0]?.fact.type === "clock.jumped" &&
+  entries[0].fact.by > 0 &&
+  fact.type === "dispatch.failed" &&
+  fact.reason.startsWith("lease_over");
+
 /** A rig that is awake is armed, and in time for whoever waits; unless its alarm was lost, or its clock jumped. */
 export function checkAlarm(stage: Stage, r: SimRig): void {
   const rig = r.life?.rig;
@@ -161,6 +171,7 @@ export function checkAlarm(stage: Stage, r: SimRig): void {
   if (r.alarm === null) return stage.fail(r, "alarm_is_armed", "no alarm is armed");
   if (
     stage.faults.has("clock") ||
+    stage.faults.has("suspend") ||
     (rig.world === r.checkedAlarm?.world && rig.world.seq === r.checkedAlarm.seq && r.alarm === r.checkedAlarm.alarm)
   )
     return;

@@ -18,6 +18,7 @@ export const FAULTS = {
   container: "the container is evicted, unreachable or slow",
   alarm: "an alarm is late, doubled or lost",
   clock: "the rig's clock jumps, forwards and backwards",
+  suspend: "everything stands still for hours, and goes on where it was",
   poison: "a stored row is garbage",
   agents: "agents ask, stall, crash, vanish, finish twice or late or not at all",
   merge: "merges conflict, fail, or are never answered",

@@ -62,6 +62,13 @@ export function badRig(stage: Stage, sim: Simulation, r: SimRig): void {
       scheduleAlarm(stage, r);
     });
   }
+  if (stage.has("suspend"))
+    often(stage, `suspend:${r.id}`, 10 * HOUR, (own) => {
+      stage.counts.jumps++;
+      r.skew += own.around(6 * HOUR);
+      stage.trace(() => `${r.id} everything stood still: ${r.skew} ms from the truth`);
+      scheduleAlarm(stage, r);
+    });
   if (stage.has("crash")) often(stage, `kill:${r.id}`, 2 * HOUR, () => kill(stage, r, "out of the blue"));
   if (stage.has("poison")) often(stage, `poison:${r.id}`, 12 * HOUR, (own) => poison(stage, sim, r, own));
 }

@@ -82,10 +82,12 @@ export interface TestRig {
   tell(...facts: Fact[]): void;
   /** Waits until the outbox has nothing due. */
   settled(): Promise<void>;
-  /** Moves the clock and rings the alarm whether or not it is due, as an operator's tick does. */
-  tickAt(at: number): Promise<TickReport>;
+  /** Moves the clock, in time in which it was awake, and rings the alarm whether or not it is due, as an operator's tick does. */
+  tickAt(at: number, scheduled?: number | null): Promise<TickReport>;
   /** Moves the clock to `until`, ringing the alarm every time it is due on the way; answers how often it rang. */
   advance(until: number): Promise<number>;
+  /** Everything stands still for so long, or (negative) the clock is put back; the alarm does not ring meanwhile. */
+  suspend(ms: number): void;
   /** Forgets the memory and opens the rig from its rows, as after an eviction of the object. */
   reopen(): void;
   close(): void;
@@ -258,13 +260,24 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
       logs.push({ level, message, data });
     },
   };
+  let clock = now;
   const test: TestRig = {
     rig: undefined as unknown as Rig,
     container,
     notified,
     logs,
     ports,
-    now,
+    get now() {
+      return clock;
+    },
+    set now(at) {
+      // Time that a test lets pass is time in which the alarm would have rung.
+      if (test.alarm !== null && test.alarm < at) test.alarm = at;
+      clock = at;
+    },
+    suspend(ms) {
+      clock += ms;
+    },
     alarm: null,
     run(command, caller = OPERATOR) {
       const decision = execute(test.rig, command, caller);
@@ -283,9 +296,9 @@ export function testRig({ configured = true, now = START_MS }: { configured?: bo
       );
       await Promise.all(background);
     },
-    async tickAt(at) {
+    async tickAt(at, scheduled = at) {
       test.now = at;
-      const report = await onAlarm(test.rig, at);
+      const report = await onAlarm(test.rig, scheduled);
       await test.settled();
       return report;
     },

@@ -123,6 +123,7 @@ describe("every fact's row", () => {
       "agent.done",
       "agent.exited",
       "agent.hooked",
+      "clock.jumped",
       "hand_in.refused",
       "hand_in.settled",
       "hand_in.unanswered",

@@ -118,8 +118,11 @@ describe("the alarm", () => {
     const { data } = await rig.http.post("/sling", { title: "work" });
     await rig.settled();
     await rig.http.post(`/agents/${data.agent.id}/heartbeat`, {});
-    later(30 * MINUTE_MS - 1);
-    await rig.ring();
+    // It looks all the while: time in which nobody looks counts against nobody.
+    for (let n = 0; n < 30; n++) {
+      later(MINUTE_MS - (n === 29 ? 1 : 0));
+      await rig.ring();
+    }
     await rig.settled();
     expect(await rig.calls(/message$/)).toHaveLength(0);
     later(1);
@@ -133,7 +136,6 @@ describe("the alarm", () => {
     expect(messages[0]?.body["prompt"]).toContain("GUPP_CHECK");
     const mail = await rig.http.get(`/agents/${data.agent.id}/mail`);
     expect(mail.data.map((letter: { subject: string }) => letter.subject)).toEqual(["GUPP_CHECK"]);
-    expect((await rig.http.get(`/agents/${data.agent.id}/mail`)).data).toEqual([]);
   });
 
   test("the review queue triggers merges, one at a time, oldest first", async () => {

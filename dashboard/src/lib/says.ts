@@ -80,6 +80,13 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
         : "The rig looked at everything",
     ),
   "rig.configured": (fact) => said("plain", `The rig was set up for ${fact.gitUrl}`),
+  "clock.jumped": ({ by }) =>
+    said(
+      "warn",
+      by > 0
+        ? `The rig stood still for ${Math.round(by / 1_000)} s: whatever runs goes on from where it was`
+        : `The clock was put back by ${Math.round(-by / 1_000)} s: whatever runs goes on from where it was`,
+    ),
   "rig.edited": ({ by, changes: { name, gitUrl, defaultBranch } }) =>
     said(
       "plain",

@@ -24,7 +24,8 @@ export const RULES = {
   chains_are_told: "what waits for what has failed is stuck, over however many between them; nothing else is",
   everyone_has_a_waker: "every state that is not terminal has a deadline or somebody who wakes it",
   indexes_agree: "the indexes are what the snapshots say",
-  journal_is_ordered: "seq has no gaps, time never runs backwards, a cause comes before what it causes",
+  journal_is_ordered:
+    "seq has no gaps, time runs backwards only where that is said, a cause comes before what it causes",
   terminal_stays: "closed and merged never leave; failed is left by a retry only",
   stale_changes_nothing: "a report of an older dispatch changes nothing",
   deadlines_are_served: "no deadline that was over before a TICK is left after it",

@@ -29,6 +29,7 @@ export const proved = (context: AgentContext, event: MachineEvent, at: number): 
   ...(rulesAtLeast(event.ruleSet, 2) ? { hasProgressed: true as const } : {}),
   ...("told" in context ? { told: undefined } : {}),
   ...("waiting" in context ? { waiting: undefined } : {}),
+  ...("limited" in context ? { limited: undefined } : {}),
 });
 
 /** Never later than the news of it, whatever the container's clock says. */

@@ -102,6 +102,8 @@ export interface AgentContext {
   readonly asked?: readonly string[] | undefined;
   /** By what the attempts of its bead were reset so far. */
   readonly resets?: { readonly notes: number; readonly head: string | null } | undefined;
+  /** Rate limits in a row, without anything to show between them; absent: none. From rules 2 on. */
+  readonly limited?: number | undefined;
   /** Its bead's own limit for being busy without progress, ms. */
   readonly expectMs?: number | undefined;
   /** The container said that its start has failed, and in what words. From rules 2 on. */

@@ -8,6 +8,7 @@ import { budgetOf } from "../../events/settings.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
 import { isOver, plus } from "../time.ts";
 import { isActivityNews, isBusyForLong, isBusyForTooLong, isProgressNews } from "./clocks.ts";
+import { hasClocks } from "./jump.ts";
 import { idleFor, isUndecided, type AgentContext } from "./context.ts";
 
 /** What the agent's chart asks before it moves. */
@@ -28,6 +29,7 @@ export const provesProgress = (context: AgentContext, event: MachineEvent): bool
 type Guard = (asked: { readonly context: AgentContext; readonly event: MachineEvent }) => boolean;
 
 export const GUARDS = {
+  hasClocks: ({ context }) => hasClocks(context),
   hasHook: ({ context }) => context.hook !== null,
   isNextDispatch: ({ context, event }) => {
     const grant = expect(event, "dispatch.granted");

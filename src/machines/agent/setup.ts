@@ -19,6 +19,8 @@ import {
 import { withAsk, withUsage } from "./driver.ts";
 import { spentSince, withCounted } from "./spend.ts";
 import { ended, isAskAnswered, resetBy, resetsAfter } from "./ends.ts";
+import { alertLimits, untilReset } from "./limits.ts";
+import { afterJump } from "./jump.ts";
 import { GUARDS, provesProgress } from "./guards.ts";
 import { forgotten, idleFor, newest, restartBackoff, type AgentContext } from "./context.ts";
 import {
@@ -62,6 +64,7 @@ export const agentSetup = setup({
       return { ...forgotten, hook, attempts, branch, ...(resets === undefined ? {} : { resets }) };
     }),
     forgetHook: assign(forgotten),
+    moveClocks: assign(({ context, event }) => afterJump(context, event)),
     rememberGrant: assign(({ context, event }) => {
       const grant = expect(event, "dispatch.granted");
       return {
@@ -158,9 +161,7 @@ export const agentSetup = setup({
         event.at + exponential(context.uncharged + 1, event.settings.backoff_base_ms, event.settings.backoff_max_ms),
     })),
     /** Until the time that was named with the end. */
-    waitForReset: assign(({ event }) => ({
-      backoffUntil: (event.type === "agent.exited" ? event.resetAt : null) ?? event.at + LIMITS.rate_limit_default_ms,
-    })),
+    waitForReset: assign(({ context, event }) => untilReset(context, event)),
     waitForNothing: assign({ backoffUntil: null }),
     giveUpBead: assign(({ context }) => ({ ...forgotten, exhausted: context.exhausted + 1 })),
     quarantine: assign(({ event }) => ({
@@ -258,6 +259,8 @@ export const agentSetup = setup({
     pushSentBack: ({ context, event }): Effect =>
       tell(context, event, sentBackText(expect(event, "hand_in.settled").note)),
     alertSilence: ({ context, event }): Effect => ({ kind: "notify", ...alertUnseen(context, event) }),
+    alertLimits: ({ context, event }): Effect[] =>
+      alertLimits(context, event).map((told): Effect => ({ kind: "notify", ...told })),
     alertBusy: ({ context, event }): Effect => ({ kind: "notify", ...alertBusy(context, event) }),
     alertSilent: ({ context, event }): Effect => ({ kind: "notify", ...alertSilent(context, event) }),
     alertModel: ({ context, event }): Effect => ({ kind: "notify", ...alertModel(context, event) }),

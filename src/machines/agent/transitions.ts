@@ -18,7 +18,7 @@ export const exits = [
   {
     guard: and(["isCurrentDispatch", "wasRateLimited"]),
     target: "#agent.exited.rateLimited",
-    actions: ["rememberExit", "waitForReset"],
+    actions: ["rememberExit", "waitForReset", "alertLimits"],
   },
   {
     guard: and(["isCurrentDispatch", "placeWasNotFit"]),

@@ -84,6 +84,7 @@ function movesOf({ at }: World, queue: QueueSnapshot): Move[] {
     { type: "queue.blocked", words: "no container runs trains" },
     { type: "queue.resumed", by: "operator" },
     { type: "rig.edited", by: "operator", changes: { defaultBranch: "trunk" } },
+    { type: "clock.jumped", by: 1 },
     departed(train + 1),
     departed(train),
     ...ofTrain(train),

@@ -53,6 +53,7 @@ function movesOf({ at, rig }: World): Move[] {
       rules: NEWEST_RULES,
     },
     { type: "rig.edited", by: "operator", changes: { defaultBranch: "trunk" } },
+    ...[1, -1].map((by): Fact => ({ type: "clock.jumped", by })),
     ...[1, NEWEST_RULES].map((rules): Fact => ({ type: "rig.upgraded", rules, version: "0.1.0" })),
     { type: "rig.settings_changed", changes: { capacity: 3 } },
     { type: "rig.settings_changed", changes: { keep_days: 3 } },

@@ -1,0 +1,41 @@
+import type { EffectOf } from "../../events/effects.ts";
+import { clip } from "../../events/facts.ts";
+import { LIMITS } from "../../events/limits.ts";
+import { rulesAtLeast } from "../../events/rules.ts";
+import { exponential, type MachineEvent } from "../event.ts";
+import { newest, type AgentContext } from "./context.ts";
+
+/** Rate limits: how long an agent waits that a provider does not let in, and who is told when that goes on. */
+
+/**
+ * Until the time that was named with the end, or a while. From rules 2 on no time is believed that has passed or is far ahead: each limit in
+ * a row is waited out longer than the one before.
+ */
+export function untilReset(context: AgentContext, event: MachineEvent): Partial<AgentContext> {
+  const named = event.type === "agent.exited" ? event.resetAt : null;
+  const wanted = named ?? event.at + LIMITS.rate_limit_default_ms;
+  if (!rulesAtLeast(event.ruleSet, 2)) return { backoffUntil: wanted };
+  const latest = event.at + LIMITS.rate_limit_max_ms;
+  if (event.type !== "agent.exited" || event.outcome !== "rate_limited")
+    return { backoffUntil: Math.min(wanted, latest) };
+  const limited = (context.limited ?? 0) + 1;
+  const { backoff_base_ms, backoff_max_ms } = event.settings;
+  const soonest = event.at + exponential(limited, backoff_base_ms, backoff_max_ms);
+  return { limited, backoffUntil: Math.min(Math.max(wanted, soonest), latest) };
+}
+
+/** Once, when there were so many in a row. */
+export function alertLimits(context: AgentContext, { seq }: MachineEvent): Omit<EffectOf<"notify">, "kind">[] {
+  if (context.limited !== LIMITS.rate_limits_told) return [];
+  return [
+    {
+      key: `${newest(context)}:limits:${seq}`,
+      severity: "warning",
+      title: clip(`the provider of ${context.name} does not let it in`, LIMITS.title_chars),
+      text: clip(
+        `${context.limited} rate limits in a row, and nothing to show between them; the last: ${context.exit?.reason ?? ""}. Nothing is charged, and each wait is longer than the one before.`,
+      ),
+      beadId: context.hook,
+    },
+  ];
+}

@@ -153,7 +153,11 @@ export const MUTANTS: readonly Mutant[] = [
     "GC-1400",
     "a rate limit is waited out to its end",
     "the reset time is ignored",
-    edit(AGENT_SETUP, '(event.type === "agent.exited" ? event.resetAt : null) ?? event.at', "event.at"),
+    edit(
+      "src/machines/agent/limits.ts",
+      'event.type === "agent.exited" ? event.resetAt : null',
+      'event.type === "agent.exited" ? null : null',
+    ),
   ),
   mutant(
     "GC-1336",

@@ -26,7 +26,6 @@ import { VERIFY_MUTANTS } from "./verify.ts";
 const AGENT = "src/machines/agent.ts";
 const AGENT_BLOCKED = "src/machines/agent/blocked.ts";
 const AGENT_GUARDS = "src/machines/agent/guards.ts";
-const AGENT_SETUP = "src/machines/agent/setup.ts";
 const AGENT_TRANSITIONS = "src/machines/agent/transitions.ts";
 const REVIEW = "src/machines/review.ts";
 const RIG = "src/machines/rig.ts";

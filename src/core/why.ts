@@ -1,6 +1,7 @@
 import type { AgentSnapshot } from "../machines/agent.ts";
 import { iso } from "./iso.ts";
 import { askOf } from "../machines/agent/driver.ts";
+import { isStoppedForMoney } from "../machines/agent/ends.ts";
 import { isUndecided } from "../machines/agent/context.ts";
 import { guppWasSent } from "../machines/agent/says.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
@@ -213,7 +214,7 @@ function whyBlocked(world: World, agent: AgentSnapshot): Why | null {
   if (agent.matches({ blocked: "overBudget" }))
     return why(
       "over_budget",
-      `Its process said that its budget is used up (${context.exit?.reason ?? ""}): raise the budget and answer it with unblock, or cancel the bead.`,
+      `${isStoppedForMoney(context) ? "It was stopped for its budget" : "Its process said that its budget is used up"} (${context.exit?.reason ?? ""}): raise the budget and answer it with unblock, or cancel the bead.`,
       { since: context.blockedAt },
     );
   if (agent.matches({ blocked: "notAuthorized" }))

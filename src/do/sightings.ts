@@ -1,7 +1,7 @@
 import type { Fact, FactOf } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { rulesAtLeast, rulesOf } from "../events/rules.ts";
-import { budgetOf, watchOf } from "../events/settings.ts";
+import { isAnythingCapped, watchOf } from "../events/settings.ts";
 import { dispatchId } from "../events/dispatch-id.ts";
 import { agentDeadline, type AgentSnapshot } from "../machines/agent.ts";
 import type { Session, Usage } from "../wire/agent-reports.ts";
@@ -158,15 +158,9 @@ export function headOf(rig: Rig, agentId: string): string | undefined {
 /** What its driver tells that is news and is worth a fact now. Asked at each heartbeat and at each TICK. */
 export const newsOfDriver = (rig: Rig, agent: AgentSnapshot): Fact[] => [
   ...newsOfSession(rig, agent),
-  ...newsOfUsage(rig, agent, isCapped(rig) ? 0 : LIMITS.usage_granularity_ms),
+  ...newsOfUsage(rig, agent, isAnythingCapped(rig.world.rig.context.settings) ? 0 : LIMITS.usage_granularity_ms),
   ...newsOfWaiting(rig, agent),
 ];
-
-/** Where something is capped, what is used is counted as it is told. */
-const isCapped = ({ world }: Rig): boolean => {
-  const { bead_tokens, bead_microdollars, day_tokens, day_microdollars } = budgetOf(world.rig.context.settings);
-  return [bead_tokens, bead_microdollars, day_tokens, day_microdollars].some((cap) => cap !== null);
-};
 
 /** What a dispatch has used that was replaced, or whose work is in: it counts in the ledger, and nowhere else. */
 export function newsOfOlder(rig: Rig, agentId: string, dispatchId: string, used: Usage): Fact[] {

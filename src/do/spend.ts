@@ -4,7 +4,7 @@ import type { RecordedOf } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { dayCaps } from "../machines/budget.ts";
 import { beadCaps, type BeadMoney } from "../machines/spend.ts";
-import { budgetOf } from "../events/settings.ts";
+import { budgetOf, isAnythingCapped } from "../events/settings.ts";
 import type { BudgetOrder } from "../wire/container.ts";
 import type { Amounts, Spend, SpendRow } from "../wire/spend.ts";
 import { attemptsOf } from "./attempts.ts";
@@ -166,7 +166,7 @@ export function budgetOrder(rig: Rig, agentId: string): BudgetOrder | undefined 
   const bead: BeadMoney = rig.world.beads.get(agent?.hook ?? "")?.context ?? {};
   const caps = beadCaps(bead, settings);
   const { left, ends_at } = today(rig, rig.ports.now());
-  if ([...Object.values(caps), ...Object.values(left)].every((most) => most === null)) return undefined;
+  if (!isAnythingCapped(settings)) return undefined;
   const session = agent?.usage?.sessions.at(-1)?.session;
   const counted = agent?.counted?.find((one) => one.session === session);
   return {

@@ -109,6 +109,12 @@ export function budgetOf(settings: Settings): Budget {
   return budget;
 }
 
+/** Whether anything is capped: only then it matters that what is used is told. */
+export function isAnythingCapped(settings: Settings): boolean {
+  const { bead_tokens, bead_microdollars, day_tokens, day_microdollars } = budgetOf(settings);
+  return [bead_tokens, bead_microdollars, day_tokens, day_microdollars].some((cap) => cap !== null);
+}
+
 /** All settings, with the default of each that was never set. */
 export const allSettings = (settings: Settings): Settings & Place & Gate & Watch & Budget => ({
   ...DEFAULT_PLACE,

@@ -1,3 +1,4 @@
+import { meterDeadline } from "./agent/spend.ts";
 import { and, type SnapshotFrom } from "xstate";
 import { watchOf, type Settings } from "../events/settings.ts";
 import { blocked } from "./agent/blocked.ts";
@@ -248,7 +249,7 @@ export function agentDeadline(snapshot: AgentSnapshot, settings: Settings): Time
   if (snapshot.matches({ restarting: "starting" })) return context.leaseUntil;
   if (snapshot.matches("working"))
     return earliest([
-      snapshot.matches({ working: { process: "running" } }) ? null : context.leaseUntil,
+      snapshot.matches({ working: { process: "running" } }) ? meterDeadline(context, settings) : context.leaseUntil,
       snapshot.matches({ working: { progress: "waiting" } }) ? (context.waiting?.until ?? null) : null,
       context.role === "mayor" ? null : nextGupp(snapshot, settings),
       context.role === "mayor" ? null : nextBusy(snapshot, settings),

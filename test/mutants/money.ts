@@ -58,6 +58,12 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     edit("src/events/budget.ts", ".sort((a, b) => b.length - a.length)", ".sort((a, b) => a.length - b.length)"),
   ),
   mutant(
+    "MONEY-unmetered",
+    "under a cap, who tells nothing of what it uses is stopped",
+    "it spends without end, and nobody counts",
+    edit("src/machines/agent/guards.ts", "isOver(meterDeadline(context, event.settings), event.at)", "false"),
+  ),
+  mutant(
     "DOOR-bead",
     "at a bead's cap the next answer is refused",
     "it is paid for",

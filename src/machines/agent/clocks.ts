@@ -21,6 +21,7 @@ export const noClocks = (context: AgentContext): Partial<AgentContext> => ({
   ...("waiting" in context ? { waiting: undefined } : {}),
   ...("failedStart" in context ? { failedStart: undefined } : {}),
   ...("takesNoMessages" in context ? { takesNoMessages: undefined } : {}),
+  ...("meteredAt" in context ? { meteredAt: undefined } : {}),
 });
 
 /** It has something to show. From rules 2 on that is kept apart from a clock that was only started. */

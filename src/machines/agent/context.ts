@@ -52,7 +52,7 @@ export interface AgentContext {
   /** Until then a process that was asked to stop may take its time. */
   readonly stopUntil: number | null;
   /** Why it was asked to stop: its own stall is charged, an eviction is not. */
-  readonly stopReason: "stalled" | "evicted" | "capped" | null;
+  readonly stopReason: "stalled" | "evicted" | "capped" | "unmetered" | null;
   /** No new dispatch before this. */
   readonly backoffUntil: number | null;
   /** Failures in a row that were not the agent's fault; they only lengthen the wait. */
@@ -95,6 +95,8 @@ export interface AgentContext {
   readonly usage?: { readonly beadId: string | null; readonly at: number; readonly sessions: readonly Used[] };
   /** The most that was ever told of each of its newest conversations, on whichever bead. */
   readonly counted?: readonly Counted[] | undefined;
+  /** When it was last told what its newest dispatch uses, or since when that is waited for; only where something is capped. */
+  readonly meteredAt?: number | undefined;
   /** What it uses is counted at Ticktown's door. */
   readonly atDoor?: true | undefined;
   /** What waits for an answer, oldest first; and everything that its newest dispatch asked. */

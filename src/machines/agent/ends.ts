@@ -6,9 +6,24 @@ import { hasNewCommit } from "./guards.ts";
 
 /** How dispatches end, and what takes their charges away again. */
 
+/** Whom the rig itself stopped for money ended over its budget, whatever its process said. */
+const STOPPED_FOR_MONEY: Readonly<Record<string, string>> = {
+  capped: "its bead has spent what it may",
+  unmetered: "it told nothing of what it uses, and its rig has a cap",
+};
+
+/** It was the rig that ended it for money, and not its own program that said so. */
+export const isStoppedForMoney = ({ exit }: AgentContext): boolean =>
+  Object.values(STOPPED_FOR_MONEY).includes(exit?.reason ?? "");
+
 /** How its newest dispatch ended. */
-function exitOf({ failedStart, heard }: AgentContext, event: MachineEvent): NonNullable<AgentContext["exit"]> {
+function exitOf(
+  { failedStart, heard, stopReason }: AgentContext,
+  event: MachineEvent,
+): NonNullable<AgentContext["exit"]> {
   const { at } = event;
+  const money = STOPPED_FOR_MONEY[stopReason ?? ""];
+  if (money !== undefined) return { outcome: "over_budget", reason: money, at };
   if (event.type === "agent.exited" && event.outcome === "gone" && failedStart !== undefined && !heard)
     return { outcome: "refused", reason: failedStart, at };
   if (event.type === "agent.exited") {

@@ -3,7 +3,7 @@ import { dispatchId, dispatchNumber } from "../../events/dispatch-id.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { expect, type MachineEvent } from "../event.ts";
 import { isMoreUsage, isNewAsk } from "./driver.ts";
-import { addsSpend } from "./spend.ts";
+import { addsSpend, meterDeadline, needsMeter } from "./spend.ts";
 import { budgetOf } from "../../events/settings.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
 import { isOver, plus } from "../time.ts";
@@ -56,7 +56,8 @@ export const GUARDS = {
   /** Where it was to work was not fit, which is no fault of the work. */
   placeWasNotFit: ({ event }) => outcomeOf(event) === "place",
   waitsForItsPlace: ({ context }) => context.exit?.outcome === "place",
-  wasOverBudget: ({ context, event }) => context.stopReason === "capped" || outcomeOf(event) === "over_budget",
+  wasOverBudget: ({ context, event }) =>
+    context.stopReason === "capped" || context.stopReason === "unmetered" || outcomeOf(event) === "over_budget",
   /** Nobody but the rig ends what it spends: its door does not count it, or whoever runs is to be stopped at once. */
   mustStopAtCap: ({ context, event }) => budgetOf(event.settings).on_cap === "stop" || context.atDoor !== true,
   wasCompleted: ({ context, event }) => outcomeOf(event) === "completed" && context.stopReason === null,
@@ -84,6 +85,8 @@ export const GUARDS = {
   isMoreUsage: ({ context, event }) => isMoreUsage(context, event),
   addsSpend: ({ context, event }) => addsSpend(context, event),
   tookMessages: ({ context }) => context.takesNoMessages === undefined,
+  needsMeter: ({ context, event }) => needsMeter(context, event),
+  isUnmetered: ({ context, event }) => isOver(meterDeadline(context, event.settings), event.at),
   wasNotAuthorized: ({ event }) => outcomeOf(event) === "not_authorized",
   isProgressNews: ({ context, event }) => isProgressNews(context, event),
   isActivityNews: ({ context, event }) => isActivityNews(context, event),

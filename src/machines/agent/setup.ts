@@ -142,6 +142,8 @@ export const agentSetup = setup({
     becauseStalled: assign({ stopReason: "stalled" as const }),
     becauseEvicted: assign({ stopReason: "evicted" as const }),
     becauseCapped: assign({ stopReason: "capped" as const }),
+    becauseUnmetered: assign({ stopReason: "unmetered" as const }),
+    beginMeter: assign(({ event }) => ({ meteredAt: event.at })),
     startWaiting: assign(({ context: { handIn }, event }) => ({
       blockedAt: event.at,
       progressAt: null,

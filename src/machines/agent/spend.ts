@@ -2,7 +2,7 @@ import { dispatchNumber } from "../../events/dispatch-id.ts";
 import { estimate, type Used } from "../../events/budget.ts";
 import type { FactOf } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
-import { budgetOf } from "../../events/settings.ts";
+import { budgetOf, isAnythingCapped, type Settings } from "../../events/settings.ts";
 import { expect, type MachineEvent } from "../event.ts";
 import type { AgentContext } from "./context.ts";
 
@@ -62,6 +62,7 @@ export function withCounted(context: AgentContext, event: MachineEvent): Partial
   const others = (context.counted ?? []).filter(({ session }) => session !== now.session);
   const { atDoor } = expect(event, "agent.usage");
   return {
+    ...(isNewest(context, event) && context.meteredAt !== undefined ? { meteredAt: event.at } : {}),
     counted: [...others, now].slice(-LIMITS.sessions_remembered),
     ...(isNewest(context, event) && (atDoor === true || "atDoor" in context)
       ? { atDoor: atDoor === true || undefined }
@@ -87,4 +88,15 @@ export function spentSince(context: AgentContext, event: MachineEvent): Omit<Fac
     costMicrodollars: now.costMicrodollars === null ? null : now.costMicrodollars - (before?.costMicrodollars ?? 0),
     estimated: costMicrodollars === null && now.costMicrodollars !== null,
   };
+}
+
+/** Something is capped, and nobody waits yet to be told what it uses. */
+export const needsMeter = ({ meteredAt }: AgentContext, event: MachineEvent): boolean =>
+  meteredAt === undefined && isAnythingCapped(event.settings);
+
+/** When who tells nothing of what it uses is stopped, ms; who waits for its model uses nothing. Null: nothing is capped. */
+export function meterDeadline({ meteredAt, progressAt, waiting }: AgentContext, settings: Settings): number | null {
+  if (!isAnythingCapped(settings)) return null;
+  if (meteredAt === undefined) return progressAt;
+  return waiting === undefined ? meteredAt + budgetOf(settings).unmetered_ms : null;
 }

@@ -67,6 +67,12 @@ export const working = agentSetup.createStateConfig({
                 target: "draining",
                 actions: ["stopContainer", "waitForStop", "becauseStalled"],
               },
+              { guard: "needsMeter", actions: ["beginMeter"] },
+              {
+                guard: "isUnmetered",
+                target: "draining",
+                actions: ["stopContainer", "waitForStop", "becauseUnmetered"],
+              },
             ],
           },
         },

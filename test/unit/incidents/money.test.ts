@@ -201,6 +201,44 @@ test("MONEY-estimate what nobody names the cost of is estimated by the rig's pri
   });
 });
 
+test("MONEY-unmetered under a cap, who tells nothing of what it uses is stopped after its time, and not 1 ms earlier; without one nobody is", async () => {
+  const busy = async (rig: TestRig, agentId: string, until: number, tells?: () => void): Promise<void> => {
+    while (rig.now < until) {
+      rig.now = Math.min(until, rig.now + 30 * SECOND);
+      const seen = { lastActivityAt: rig.now, progressAt: rig.now };
+      if (agentOf(rig, agentId).matches("working"))
+        expect(heartbeat(rig.rig, agentId, `${agentId}:1`, as(rig, agentId), seen)).toBe(null);
+      tells?.();
+      await rig.tickAt(rig.now);
+    }
+  };
+  for (const capped of [true, false]) {
+    const rig = town();
+    set(rig, { unmetered_ms: 10 * MINUTE, ...(capped ? { bead_tokens: 1_000_000 } : {}) });
+    const { agentId } = await slung(rig);
+    await rig.tickAt(rig.now);
+    const since = rig.now;
+    await busy(rig, agentId, since + 10 * MINUTE - 1);
+    expect(calls(rig, "stop")).toEqual([]);
+    await busy(rig, agentId, since + 10 * MINUTE);
+    expect([capped, calls(rig, "stop").length]).toEqual([capped, capped ? 1 : 0]);
+    if (!capped) continue;
+    await exits(rig, agentId);
+    await rig.advance(rig.now + MINUTE);
+    expect([stateOf(rig, agentId), agentOf(rig, agentId).context.attempts]).toEqual(["blocked.overBudget", 0]);
+    expect(needs(rig.rig).needs).toMatchObject([
+      { code: "over_budget", values: { reason: "it told nothing of what it uses, and its rig has a cap" } },
+    ]);
+  }
+  // One that tells is left alone.
+  const rig = town();
+  set(rig, { unmetered_ms: 10 * MINUTE, bead_tokens: 1_000_000 });
+  const { agentId } = await slung(rig);
+  let tokens = 0;
+  await busy(rig, agentId, rig.now + 60 * MINUTE, () => uses(rig, agentId, { tokens: ++tokens }));
+  expect(calls(rig, "stop")).toEqual([]);
+});
+
 test("what failed has a price of its own", async () => {
   const rig = town();
   set(rig, { day_tokens: 1_000_000 });

@@ -3,6 +3,7 @@ import { completionVerb } from "./completion.ts";
 import type { Verb } from "./verb.ts";
 import { AGENTS } from "./verbs/agents.ts";
 import { AUDIT } from "./verbs/audit.ts";
+import { feedVerb } from "./verbs/feed.ts";
 import { mcpVerb } from "./verbs/mcp.ts";
 import { PEOPLE } from "./verbs/people.ts";
 import { QUEUE } from "./verbs/queue.ts";
@@ -20,7 +21,7 @@ export const FAMILIES: readonly Family[] = [
   { title: "A Ticktown", verbs: TOWN },
   { title: "Rigs", verbs: RIG },
   { title: "Work", verbs: [sling, ...WORK] },
-  { title: "People", verbs: PEOPLE },
+  { title: "People", verbs: [feedVerb, ...PEOPLE] },
   { title: "Agents", verbs: AGENTS },
   { title: "The merge queue", verbs: QUEUE },
   { title: "Proof", verbs: AUDIT },

@@ -4,6 +4,9 @@ import path from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Context, contextOf } from "../../cli/context.ts";
+import { feed } from "../../cli/feed/run.ts";
+import { PLAIN } from "../../cli/feed/terminal.ts";
 import { run as runCommandLine } from "../../cli/run.ts";
 import type { Bead } from "../../scripts/stack/api-client.ts";
 import { makeRepository, type DemoRepository } from "../../scripts/stack/demo/repository.ts";
@@ -65,6 +68,24 @@ async function typed(
   });
   return { code, out: out.join("\n"), told: told.join("\n") };
 }
+/** For what is no command line. */
+const withContext = <T>(use: (context: Context) => Promise<T>): Promise<T> =>
+  use(
+    contextOf(
+      {},
+      {
+        env: { PATH: process.env["PATH"], HOME: home },
+        cwd: dir,
+        now: () => Date.now(),
+        say: () => {},
+        out: () => {},
+        stdin: async () => "",
+        ask: null,
+        signal: new AbortController().signal,
+      },
+    ),
+  );
+
 const does = async (...args: string[]): Promise<string> => {
   const { code, out, told } = await typed(args);
   expect(code, `${args.join(" ")}: ${told}`).toBe(0);
@@ -198,6 +219,38 @@ test("what failed for one cause is tried again with one command, of which there 
   expect((await typed(["retry", "--all", "--cause", "no such words"])).code).toBe(3);
   await does("retry", "--all", "--cause", "exit 1");
   await until("both are merged", async () => (await find("closed")).length === 2);
+});
+
+test("the live view shows who is needed and who works, and its keys answer; where there is no terminal it is one page of text", async () => {
+  await does("sling", "Choose one", "--body", "steps: 1\nstep_ms: 0\nhang: true");
+  await asks("Choose one", {
+    ask_id: "1",
+    kind: "question",
+    text: "Left or right?",
+    options: [{ id: "r", label: "Right" }],
+  });
+  const program = ticktown(["feed", "--state", state]);
+  expect(await program.exited, program.stderr()).toBe(0);
+  expect(program.stdout()).toContain("choose: Right (r)");
+  expect(program.stdout()).toMatch(/polecat-\d+ +blocked +Choose one/);
+  expect(program.stdout()).not.toContain("\u001b");
+
+  const pages: string[] = [];
+  const seen = (text: string) => until(`a page with ${text}`, () => pages.at(-1)?.includes(text) === true);
+  async function* keys(): AsyncGenerator<string> {
+    await seen("1 need:");
+    yield "f";
+    await seen("hanging as asked");
+    yield "q";
+    await seen("Left or right?");
+    yield "1";
+    await seen("Nobody is needed.");
+    yield "q";
+  }
+  await withContext((context) =>
+    feed(context, { size: () => PLAIN, draw: (lines) => void pages.push(lines.join("\n")), keys: keys() }),
+  );
+  expect((await typed(["cancel", "Choose one", "--yes"])).code).toBe(0);
 });
 
 test("a rig rests and goes on, its queue is shown, its journal is exported, replayed and verified", async () => {

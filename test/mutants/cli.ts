@@ -48,4 +48,20 @@ export const CLI_MUTANTS: readonly Mutant[] = [
       "verbs.find((one) => toolNameOf(one) === name)",
     ),
   ),
+  mutant(
+    "FEED-fits",
+    "no line of the live view is wider than the terminal, and none is an order to it",
+    "a long title breaks into two lines, and the page scrolls away",
+    edit("cli/text.ts", "if (width > columns - dots.length) break;", ""),
+  ),
+  mutant(
+    "FEED-keys",
+    "a key does something only of what is selected and can be done",
+    "y, pressed at a failure, allows whatever somebody else asks",
+    edit(
+      "cli/feed/keys.ts",
+      '(key === "y" || key === "n") && need.code === "permission"',
+      '(key === "y" || key === "n")',
+    ),
+  ),
 ];

@@ -4,7 +4,7 @@ import { follow, lineOf, type Printed } from "../../../cli/follow.ts";
 import { choicesOf, commandsFor, detailsOf, type Need, needOf, verdictOf } from "../../../cli/needs.ts";
 import { meant, pick, shorten } from "../../../cli/pick.ts";
 import { confirm } from "../../../cli/run.ts";
-import { columns, cut, oneLine, printable, span } from "../../../cli/text.ts";
+import { columns, cut, filled, oneLine, printable, span, widthOf } from "../../../cli/text.ts";
 import type { Verb } from "../../../cli/verb.ts";
 import { settingOf } from "../../../cli/verbs/rig.ts";
 import { linesOf, SLUNG } from "../../../cli/verbs/sling.ts";
@@ -78,6 +78,12 @@ test("spans are said in their largest unit, and what is cut is seen to be", () =
     "1 d",
   ]);
   expect([cut("abcdef", 6), cut("abcdefg", 6)]).toEqual(["abcdef", "abc..."]);
+  expect([widthOf("日本"), widthOf("e\u0301"), cut("日本語日本", 8), filled("日", 3)]).toEqual([
+    4,
+    1,
+    "日本...",
+    "日 ",
+  ]);
 });
 
 test("a file is a list, or a line of JSON each; what is wrong in it is named with its line, and nothing is slung", () => {

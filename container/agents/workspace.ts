@@ -18,6 +18,7 @@ import { type Remote, parseRemote } from "../git/remotes.ts";
 import { readState } from "../git/state.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
 import { RUNTIMES, acpCommandOf, runtimeNamed } from "./runtimes/runtimes.ts";
+import { loginFilesOf } from "./runtimes/logins.ts";
 import { type SetupJob, setUp } from "../place/setup.ts";
 import { setupCacheOf } from "../place/setup-cache.ts";
 import { ensureGitConfig } from "../git/user-config.ts";
@@ -75,7 +76,7 @@ export async function checkStart(request: StartAgentRequest, config: Config, box
       place: request.place ?? DEFAULT_PLACE,
       rigId: request.rigId,
       agentId: request.agentId,
-      logins: runtime === null ? [] : runtime.logins,
+      logins: runtime === null ? [] : loginFilesOf(runtime, config.hostEnv),
       checkpointFile: checkpoint,
     }),
   };

@@ -54,7 +54,7 @@ export interface AgentBoxOptions {
   readonly place: Pick<Place, "box" | "box_read" | "box_network">;
   readonly rigId: string;
   readonly agentId: string;
-  /** Paths in the operator's home that hold a login of its program. */
+  /** Files that hold a login of its program, by their whole paths. */
   readonly logins: readonly string[];
   readonly checkpointFile: string | null;
 }
@@ -152,19 +152,18 @@ function readableOf({ config, place, rigId }: AgentBoxOptions): string[] {
 const IN_MEMORY_SHARE = 1 / 4;
 
 function specOf(
-  { boxes, config, logins, checkpointFile }: AgentBoxOptions,
+  { boxes, logins, checkpointFile }: AgentBoxOptions,
   mine: AgentFolders,
   readable: readonly string[],
   gateway: Gateway | null,
 ): BoxSpec {
-  const person = config.hostEnv["HOME"];
   const { memory_bytes } = boxes.holder.bounds;
   return {
     cwd: mine.clone,
     writable: [mine.clone, mine.inbox, mine.home],
     readable: [
       ...readable,
-      ...(person === undefined ? [] : logins.map((name) => path.join(person, name))),
+      ...logins,
       ...(checkpointFile === null ? [] : [checkpointFile]),
       ...(gateway === null ? [] : [NODE, FORWARDER]),
     ],

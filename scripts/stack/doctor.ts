@@ -7,6 +7,7 @@ import { messageOf } from "../../src/events/message-of.ts";
 import { whyNoBox } from "../box.ts";
 import { agentCommandOf } from "./agent-command.ts";
 import { kindOf } from "./container-kind.ts";
+import { withLogins } from "./login.ts";
 import { credentialOf, doubtOf, type Preset, PRESETS, presetNamed, versionOf } from "./presets.ts";
 
 export interface Finding {
@@ -30,7 +31,8 @@ export interface Asked {
 const GIT_WANTED = [2, 38] as const;
 const GIB = 2 ** 30;
 
-export async function examine({ env, stateDir, agent, from, container = null }: Asked): Promise<Finding[]> {
+export async function examine({ env: given, stateDir, agent, from, container = null }: Asked): Promise<Finding[]> {
+  const env = withLogins(given, stateDir);
   return [
     gitOf(env),
     lfsOf(env),

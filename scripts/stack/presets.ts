@@ -4,8 +4,8 @@
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import path from "node:path";
 import { isInRange, type Runtime } from "../../container/agents/runtimes/runtime.ts";
+import { loginFilesOf } from "../../container/agents/runtimes/logins.ts";
 import { RUNTIMES } from "../../container/agents/runtimes/runtimes.ts";
 
 export type Preset = Runtime;
@@ -34,18 +34,16 @@ export function versionOf(program: string, env: Env): string | null {
 /** Those of its keys that are set, by name: what they hold is nobody's to print. */
 export const keysFound = ({ keys }: Preset, env: Env): string[] => keys.filter((key) => (env[key] ?? "") !== "");
 
-/** Its own login in this person's home, if there is one: the first file of it. */
-export function loginFound({ logins }: Preset, env: Env): string | null {
-  const home = env["HOME"] ?? "";
-  return home === "" ? null : (logins.find((file) => existsSync(path.join(home, file))) ?? null);
-}
+/** Its own login, kept by `npm run login` or in this person's home, if there is one: the first file of it. */
+export const loginFound = (preset: Preset, env: Env): string | null =>
+  loginFilesOf(preset, env).find((file) => existsSync(file)) ?? null;
 
 /** For people: what it would be let in with. @returns `isThere` false: nothing was found */
 export function credentialOf(preset: Preset, env: Env): { readonly isThere: boolean; readonly says: string } {
   const found = keysFound(preset, env);
   if (found.some((name) => !name.endsWith("URL"))) return { isThere: true, says: `with ${found.join(", ")}` };
   const login = loginFound(preset, env);
-  if (login !== null) return { isThere: true, says: `logged in by ~/${login}` };
+  if (login !== null) return { isThere: true, says: `logged in by ${login}` };
   return { isThere: false, says: `none of ${preset.keys.join(", ")} is set: ${preset.login}, or it can do nothing` };
 }
 

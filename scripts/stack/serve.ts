@@ -5,6 +5,7 @@ import type { Setup } from "../../src/events/place.ts";
 import { stackAgentOf } from "./agent-command.ts";
 import { BOXES, type BoxWanted, NETWORKS, type NetworkWanted, inBox } from "./agents-box.ts";
 import { kindOf } from "./container-kind.ts";
+import { withLogins } from "./login.ts";
 import { messageOf, StackError } from "./errors.ts";
 import { guessedCache } from "./guessed-cache.ts";
 import { checksOf } from "./named-checks.ts";
@@ -146,9 +147,15 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 /** @throws StackError when what is named is not there */
-function agentOf({ agent, messages, asks, from }: ServeOptions): Pick<StackOptions, "agentCommand" | "environment"> {
+function agentOf({
+  agent,
+  messages,
+  asks,
+  from,
+  stateDir,
+}: ServeOptions): Pick<StackOptions, "agentCommand" | "environment"> {
   if (agent === null) return { agentCommand: DEMO_AGENT, environment: process.env };
-  return stackAgentOf(agent, from, process.env, { messages, asks, say });
+  return stackAgentOf(agent, from, withLogins(process.env, stateDir), { messages, asks, say });
 }
 
 async function introduce(

@@ -18,7 +18,12 @@ const TOOL = (name: string, args: object): string =>
   `curl -s -X POST -H "authorization: Bearer ${OF_CONFIG("experimental_bearer_token")}" -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args } })}' ${OF_CONFIG("url")}`;
 
 /** A provider that gives every request the same answer. */
-async function worldWith(status: number, body: object, headers: Record<string, string> = {}): Promise<DrivenWorld> {
+async function worldWith(
+  status: number,
+  body: object,
+  headers: Record<string, string> = {},
+  runtime = "codex",
+): Promise<DrivenWorld> {
   const server = createServer((request, response) => {
     request.resume();
     request.on("end", () =>
@@ -28,7 +33,7 @@ async function worldWith(status: number, body: object, headers: Record<string, s
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   cleanUp(() => server.close());
   const { port } = server.address() as AddressInfo;
-  return drivenWorld("codex", { OPENAI_API_KEY: "key-of-the-model", OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1` });
+  return drivenWorld(runtime, { OPENAI_API_KEY: "key-of-the-model", OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1` });
 }
 
 const LIMITED = { error: { message: "Rate limit reached", type: "rate_limit_error" } };
@@ -58,6 +63,23 @@ test("a key that is refused ends the agent at once, and its variable is named, n
   const end = await completed(rig);
   expect(end).toMatchObject({ ending: "not_authorized", reason: expect.stringContaining("OPENAI_API_KEY") });
   expect(JSON.stringify([end, await control.events("a1")])).not.toContain("key-of-the-model");
+});
+
+/** The same of Kilo's configuration. */
+const OF_KILO = (name: string): string =>
+  `$(node -p 'JSON.parse(require("fs").readFileSync(process.env.KILO_CONFIG, "utf8")).provider.openai.options.${name}')`;
+const ASK_BY_KILO = `curl -s -X POST -H "authorization: Bearer ${OF_KILO("apiKey")}" -H 'content-type: application/json' -d '{"model":"m","input":"x"}' ${OF_KILO("baseURL")}/responses`;
+
+test("a program that says nothing of a refused key, as Kilo, is ended by what the door has seen, and not when it gives up", async () => {
+  const { rig, start } = await worldWith(401, { error: { message: "Incorrect API key provided" } }, {}, "kilo");
+  const before = Date.now();
+  await start({}, { FAKE_SHELL: `${ASK_BY_KILO}; sleep 600` });
+  expect(await completed(rig)).toMatchObject({
+    ending: "not_authorized",
+    reason: expect.stringContaining("OPENAI_API_KEY"),
+    runtime: "kilo",
+  });
+  expect(Date.now() - before).toBeLessThan(60_000);
 });
 
 test("what went through the door is what counts as used", async () => {

@@ -16,6 +16,7 @@ import type { EventRing } from "../output.ts";
 import { type Run, noteLine } from "../run.ts";
 import { environmentFor, hasOwnKey } from "../runtimes/environment.ts";
 import { prepareHome } from "../runtimes/home.ts";
+import { loginHomeOf } from "../runtimes/logins.ts";
 import type { Runtime, RuntimePlan } from "../runtimes/runtime.ts";
 import { type AgentProcess, type Exit, spawnAgent } from "../supervisor.ts";
 import type { Workspace } from "../workspace.ts";
@@ -144,7 +145,7 @@ async function makeHome({ config, runtime, ring, env }: DrivenOptions, plan: Run
     home,
     files: plan.files,
     logins: hasOwnKey(runtime, env, config.hostEnv) ? [] : runtime.logins,
-    personHome: config.hostEnv["HOME"] ?? null,
+    personHome: loginHomeOf(runtime, config.hostEnv),
     warn: (message) => ring.append("home_warning", { message }),
   }).catch((error: unknown) => {
     throw new Refusal(422, "home_failed", `the agent's own home ${home} cannot be written: ${messageOf(error)}`);

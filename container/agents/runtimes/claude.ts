@@ -10,6 +10,7 @@ export const CLAUDE: Runtime = {
   keys: ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_BASE_URL"],
   logins: [".claude/.credentials.json"],
   login: "set ANTHROPIC_API_KEY, or log in once with `claude`",
+  loginArgv: ["claude", "auth", "login"],
   provider: "anthropic",
   takesMessages: true,
   countsProcess: true,

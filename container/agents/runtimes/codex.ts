@@ -10,6 +10,7 @@ export const CODEX: Runtime = {
   keys: ["CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"],
   logins: [".codex/auth.json"],
   login: "set OPENAI_API_KEY, or log in once with `codex login`",
+  loginArgv: ["codex", "login"],
   provider: "openai",
   takesMessages: true,
   countsProcess: false,

@@ -10,6 +10,7 @@ export const GEMINI: Runtime = {
   keys: ["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"],
   logins: [".gemini/oauth_creds.json", ".gemini/google_accounts.json"],
   login: "set GEMINI_API_KEY, or log in once with `gemini`",
+  loginArgv: ["gemini"],
   provider: "gemini",
   takesMessages: false,
   countsProcess: true,

@@ -23,6 +23,7 @@ function alike(own: Pick<Runtime, "name" | "tried" | "range" | "logins" | "login
     ...own,
     driver: "acp",
     program: name,
+    loginArgv: [name, "auth", "login"],
     keys: ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL"],
     provider: "openai",
     takesMessages: true,

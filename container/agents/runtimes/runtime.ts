@@ -59,6 +59,8 @@ export interface Runtime {
   readonly logins: readonly string[];
   /** What to do where there is neither. */
   readonly login: string;
+  /** The program's own way to log in, at a terminal; empty: it has none that is known. */
+  readonly loginArgv: readonly string[];
   /** Whose models it asks for by itself. */
   readonly provider: Provider;
   /** Whether words during a turn are taken into it. */

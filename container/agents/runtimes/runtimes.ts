@@ -30,6 +30,7 @@ function acpOf(command: string): Runtime {
     keys: [],
     logins: [],
     login: "",
+    loginArgv: [],
     provider: "openai",
     takesMessages: false,
     countsProcess: true,

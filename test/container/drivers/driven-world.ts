@@ -29,8 +29,9 @@ export interface DrivenWorld {
 /** @param runtime `acp`, or a preset's name, whose program is ours */
 export async function drivenWorld(runtime: string, env: Record<string, string> = {}): Promise<DrivenWorld> {
   const bin = tempDir();
-  for (const name of ["claude", "codex"]) {
-    writeFileSync(path.join(bin, name), `#!/bin/sh\nexec "${process.execPath}" "${PROGRAM}" ${name} "$@"\n`);
+  for (const name of ["claude", "codex", "kilo"]) {
+    const spoken = name === "kilo" ? "acp" : `${name} "$@"`;
+    writeFileSync(path.join(bin, name), `#!/bin/sh\nexec "${process.execPath}" "${PROGRAM}" ${spoken}\n`);
     chmodSync(path.join(bin, name), 0o755);
   }
   const rig = await createFakeRig();

@@ -43,9 +43,12 @@ export function credentialOf(preset: Preset, env: Env): { readonly isThere: bool
   const found = keysFound(preset, env);
   if (found.some((name) => !name.endsWith("URL"))) return { isThere: true, says: `with ${found.join(", ")}` };
   const login = loginFound(preset, env);
-  if (login !== null) return { isThere: true, says: `logged in by ${login}` };
+  if (login !== null) return { isThere: true, says: `logged in by ${atHome(login, env["HOME"] ?? "")}` };
   return { isThere: false, says: `none of ${preset.keys.join(", ")} is set: ${preset.login}, or it can do nothing` };
 }
+
+const atHome = (file: string, home: string): string =>
+  home !== "" && file.startsWith(`${home}/`) ? `~${file.slice(home.length)}` : file;
 
 /** For people: nothing where its version is one of those that were tried, or next to them. */
 export const doubtOf = ({ range, tried }: Preset, version: string): string =>

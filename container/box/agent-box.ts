@@ -8,6 +8,7 @@ import type { Place } from "../../src/wire/container.ts";
 import type { Config } from "../config.ts";
 import { type AgentFolders, agentFoldersOf, foldersOf } from "../git/layout.ts";
 import { gitConfigFile } from "../git/user-config.ts";
+import { messageOf } from "../log.ts";
 import { Refusal } from "../refusal.ts";
 import { BOX_PROBE_TIMEOUT_MS } from "../limits.ts";
 import { exec } from "../processes/exec.ts";
@@ -131,10 +132,18 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
           `the agent may reach Ticktown alone, and that does not work here: ${why}`,
         );
       const held = boxes.holder.hold(name);
-      const gateway = isClosed ? await boxes.gateways.open(apiUrl) : null;
+      const gateway = isClosed
+        ? await boxes.gateways.open(apiUrl).catch((error: unknown) => unheld(held, error))
+        : null;
       return opened(options, specOf(options, mine, readable, gateway), { mine, held, gateway, launcher });
     },
   };
+}
+
+/** @throws Refusal with the error of what was to be opened beside it */
+async function unheld(held: Held, error: unknown): Promise<never> {
+  await held.close();
+  throw new Refusal(422, "limits_failed", `the socket of the agent's box cannot be made: ${messageOf(error)}`);
 }
 
 function readableOf({ config, place, rigId }: AgentBoxOptions): string[] {

@@ -30,7 +30,7 @@ async function asRoot(): Promise<void> {
   chownSync(workDir, uid, gid);
   const uids = Array.from({ length: USERS }, (_, n) => FIRST_UID + n);
   const launcher = await startLauncher({ socket: SOCKET, control: { uid, gid }, uids, workDir });
-  const main = path.join(import.meta.dirname, "..", "main.ts");
+  const main = path.join(import.meta.dirname, "..", `main${path.extname(import.meta.filename)}`);
   const env = { ...process.env, WORK_DIR: workDir, LAUNCHER_SOCKET: SOCKET };
   const control = spawn(process.execPath, [main], { env, uid, gid, stdio: "inherit" });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => control.kill(signal));

@@ -40,6 +40,9 @@ export async function inBox({ box, network }: Wanted, agent: Agent, say: (line: 
       ? `each agent sees its clone, a home of its own and the system, and nothing else of yours; ${REACHES[network]}`
       : `agents run WITHOUT A BOX (${why}): whatever your user can read, change or end, they can`,
   );
+  const isOwnCommand = environment["AGENT_RUNTIME"] === undefined && agentCommand !== DEMO_AGENT;
+  if (network === "gateway" && isOwnCommand)
+    say("a command of your own reaches no model from there; a coding agent by name does (--agent claude and its like)");
   const parts = agentCommand === DEMO_AGENT ? DEMO_PARTS : [];
   const visible = [environment["BOX_VISIBLE"] ?? "", ...parts].filter((part) => part !== "");
   return {

@@ -96,6 +96,14 @@ export function containerOf(line: Line): ContainerPort {
       ),
     message: (effect, timeout_ms) =>
       call<Answer>(line, `message ${effect.dispatchId}`, timeout_ms, () => r.town.message(effect.agentId), unknown),
+    answer: (effect, timeout_ms) =>
+      call<Answer>(
+        line,
+        `answer ${effect.dispatchId} ${effect.askId}`,
+        timeout_ms,
+        () => r.town.answer(effect.agentId, effect.askId),
+        unknown,
+      ),
     merge: (order, timeout_ms) =>
       call<Answer>(line, `merge ${order.dispatchId}`, timeout_ms, () => r.town.merge(r, order), unknown),
     train: (order, timeout_ms) =>

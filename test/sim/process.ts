@@ -1,4 +1,5 @@
 import type { Observed } from "../../src/do/ports.ts";
+import type { Driven } from "./drivers.ts";
 import type { Random } from "./random.ts";
 import type { SimRig } from "./stage.ts";
 
@@ -16,5 +17,7 @@ export interface Process {
   /** How it behaves: `stuck` sends heartbeats and makes no progress, `mute` does not even send heartbeats. */
   mood: "works" | "stuck" | "mute" | "asks" | "prompted";
   handedIn: boolean;
+  /** What its driver tells, where it has one. */
+  readonly driven?: Driven;
   finishAt: number;
 }

@@ -4,6 +4,7 @@ import { execute, heartbeat } from "../../src/do/rig.ts";
 import { tick } from "../../src/do/tick.ts";
 import type { Caller, Command } from "../../src/core/decide/index.ts";
 import type { World } from "../../src/core/world.ts";
+import type { Seen } from "../../src/do/ports.ts";
 import { expected, speak, touch } from "./host.ts";
 import type { Queue } from "./queue.ts";
 import type { Random } from "./random.ts";
@@ -26,7 +27,7 @@ export interface Simulation {
   request(rig: SimRig, command: Command): void;
   /** What a process or the container tells the rig, through the network. */
   callback(rig: SimRig, command: Command, caller: Caller, importance: Importance, name: string): void;
-  heartbeat(rig: SimRig, agentId: string, dispatchId: string): void;
+  heartbeat(rig: SimRig, agentId: string, dispatchId: string, seen: Seen): void;
   /** A process reads its letters, or (null) a person looks at them. */
   readMail(rig: SimRig, agentId: string, dispatchId: string | null): void;
   tickNow(rig: SimRig): void;
@@ -62,13 +63,13 @@ export function createSimulation(stage: Stage): Simulation {
       });
     },
     callback: (r, command, caller, importance, name) => callback(stage, { r, command, caller, importance, name }),
-    heartbeat(r, agentId, dispatchId) {
+    heartbeat(r, agentId, dispatchId, seen) {
       if (stage.queue.now < r.town.unreachableUntil || (stage.has("network") && stage.luck.chance(0.04))) return;
       stage.queue.after(
         stage.luck.between(1, 200),
         () =>
           void speak(stage, r, (rig) =>
-            heartbeat(rig, agentId, dispatchId, agentCaller(agentId, dispatchId, r.town.id)),
+            heartbeat(rig, agentId, dispatchId, agentCaller(agentId, dispatchId, r.town.id), seen),
           ),
       );
     },

@@ -21,6 +21,8 @@ export const FAULTS = {
   suspend: "everything stands still for hours, and goes on where it was",
   poison: "a stored row is garbage",
   agents: "agents ask, stall, crash, vanish, finish twice or late or not at all",
+  drivers:
+    "agents tell of their clocks, wait for models, ask by id, are busy without progress, and find that their key is not taken",
   merge: "merges conflict, fail, or are never answered",
   operators: "operators pause, drain, cancel, delete, rehook and change settings at odd moments",
   edits: "people change what beads say and wait for, retry what has failed, take work in hand, and rename the target",

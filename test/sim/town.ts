@@ -1,7 +1,9 @@
 import { stopsAs } from "../../src/events/facts.ts";
 import { agentCaller } from "../support/callers.ts";
-import type { Observed, StartOrder, MergeOrder } from "../../src/do/ports.ts";
+import type { Answer, MergeOrder, Observed, StartOrder } from "../../src/do/ports.ts";
+import { answerDriven, DRIVEN_MOVES, isDrivenMove, isOccupied, moveDriven, newDriven, seenOf } from "./drivers.ts";
 import { inspection, type Inspection } from "./inspection.ts";
+import { mergesOf } from "./merges.ts";
 import { outcomeOf } from "../../src/do/patrol.ts";
 import type { Command } from "../../src/core/decide/index.ts";
 import type { Process } from "./process.ts";
@@ -14,15 +16,6 @@ import type { SimRig } from "./stage.ts";
  * A town's container and the network before it: processes that do what agents do, well and badly, and a git that merges.
  * Judges starts as the control server does: the same dispatch once, an older one never, a newer one replaces the process.
  */
-
-interface Merge {
-  verdict: {
-    verdict: "merged" | "conflict" | "failed";
-    permanent: boolean;
-    message: string;
-    commitSha: string | null;
-  } | null;
-}
 
 export interface Town extends Inspection, Trains {
   readonly id: string;
@@ -42,6 +35,7 @@ export interface Town extends Inspection, Trains {
     dispatchId: string,
     reason: string,
   ): { kind: "accepted" } | { kind: "refused"; status: number; error: string };
+  answer(agentId: string, askId: string): Answer;
   message(agentId: string): { kind: "accepted" } | { kind: "refused"; status: number; error: string };
   merge(rig: SimRig, order: MergeOrder): { kind: "accepted" } | { kind: "refused"; status: number; error: string };
   statuses(agentIds: readonly string[]): Observed[];
@@ -51,21 +45,14 @@ export interface Town extends Inspection, Trains {
   evict(politely: boolean): void;
 }
 
-/** What comes of a merge that does not come to anything. */
-const FATES = {
-  conflict: { verdict: "conflict", permanent: false, message: "CONFLICT in a.txt" },
-  failed: { verdict: "failed", permanent: false, message: "push_rejected" },
-  permanent: { verdict: "failed", permanent: true, message: "branch_missing" },
-} as const;
-
 const LIVE: ReadonlySet<Observed["status"]> = new Set(["starting", "running", "stopping"]);
 export const isLive = (process: Process): boolean => LIVE.has(process.status);
 
 export function createTown(sim: Simulation, id: string): Town {
   const { queue } = sim;
   const processes = new Map<string, Process>();
-  const merges = new Map<string, Merge>();
   const luck = sim.random(`town:${id}`);
+  const merges = mergesOf(sim, luck);
   let runs = 1;
 
   const isCurrent = (process: Process): boolean => processes.get(process.agentId) === process;
@@ -95,10 +82,20 @@ export function createTown(sim: Simulation, id: string): Town {
     }
   };
 
+  const endKeyless = (process: Process): void => {
+    const { agentId, dispatchId } = process;
+    process.status = "failed";
+    process.exitReason = "not_authorized: the key was not taken";
+    const ended = { ending: "not_authorized", runtime: "sim", reason: process.exitReason } as const;
+    const exited = { type: "exited", agentId, dispatchId, outcome: "not_authorized", resetAt: null } as const;
+    tell(process, { ...exited, ...ended }, "retried");
+  };
+
   const heartbeats = (process: Process): void => {
     queue.after(30_000, () => {
       if (!isCurrent(process) || !isLive(process)) return;
-      if (process.mood !== "mute") sim.heartbeat(process.rig, process.agentId, process.dispatchId);
+      if (process.mood !== "mute")
+        sim.heartbeat(process.rig, process.agentId, process.dispatchId, seenOf(process, queue.now));
       heartbeats(process);
     });
   };
@@ -146,6 +143,10 @@ export function createTown(sim: Simulation, id: string): Town {
     const { random, agentId, beadId } = process;
     queue.after(random.around(120_000), () => {
       if (!isCurrent(process) || process.status !== "running") return;
+      if (isOccupied(process, queue.now)) {
+        act(process);
+        return;
+      }
       if (process.mood === "works") {
         if (queue.now >= process.finishAt) {
           finish(process);
@@ -168,7 +169,15 @@ export function createTown(sim: Simulation, id: string): Town {
                 chatty: 2,
               }
             : {}),
+          ...(sim.has("drivers") && process.driven !== undefined ? DRIVEN_MOVES : {}),
         });
+        if (isDrivenMove(what)) {
+          const says = {
+            tell: (command: Command) => tell(process, command, "retried"),
+            endKeyless: () => endKeyless(process),
+          };
+          if (moveDriven(sim, process, what, says)) return;
+        }
         switch (what) {
           case "progress":
             tell(process, { type: "progressed", agentId, what: "tool" });
@@ -284,6 +293,7 @@ export function createTown(sim: Simulation, id: string): Town {
         exitReason: null,
         mood: "works",
         handedIn: false,
+        ...(sim.has("drivers") ? { driven: newDriven() } : {}),
         finishAt: 0,
       };
       process.finishAt = queue.now + process.random.around(900_000) + 30_000;
@@ -296,7 +306,7 @@ export function createTown(sim: Simulation, id: string): Town {
       queue.after(process.random.between(1_000, 20_000), () => {
         if (!isCurrent(process) || process.status !== "starting") return;
         process.status = "running";
-        sim.heartbeat(rig, process.agentId, process.dispatchId);
+        sim.heartbeat(rig, process.agentId, process.dispatchId, seenOf(process, queue.now));
         heartbeats(process);
         act(process);
       });
@@ -318,6 +328,8 @@ export function createTown(sim: Simulation, id: string): Town {
       return { kind: "accepted" };
     },
 
+    answer: (agentId, askId) => answerDriven(processes.get(agentId), askId),
+
     message(agentId) {
       const process = processes.get(agentId);
       if (process === undefined || !isLive(process))
@@ -330,39 +342,7 @@ export function createTown(sim: Simulation, id: string): Town {
       return { kind: "accepted" };
     },
 
-    merge(rig, order) {
-      const known = merges.get(order.dispatchId);
-      const report = (merge: Merge): void => {
-        if (merge.verdict === null) return;
-        sim.callback(
-          rig,
-          { type: "complete_review", reviewId: order.entryId, claimId: order.dispatchId, ...merge.verdict },
-          { kind: "operator", id: "container", dispatchId: null, scope: "operate" },
-          "retried",
-          `merge ${order.dispatchId} ${merge.verdict.verdict}`,
-        );
-      };
-      if (known !== undefined) {
-        report(known);
-        return { kind: "accepted" };
-      }
-      const fate = sim.has("merge")
-        ? luck.weighted({ merged: 78, conflict: 9, failed: 6, permanent: 2, refused: 2, silent: 3 })
-        : "merged";
-      if (fate === "refused") return { kind: "refused", status: 422, error: "bad branch" };
-      const merge: Merge = { verdict: null };
-      merges.set(order.dispatchId, merge);
-      queue.after(luck.around(20_000), () => {
-        if (merges.get(order.dispatchId) !== merge) return;
-        const merged = rig.repository.merged.has(order.branch) || fate === "merged" || fate === "silent";
-        if (merged) rig.repository.merged.add(order.branch);
-        merge.verdict = merged
-          ? { verdict: "merged", permanent: false, message: "merged", commitSha: `sha-${order.entryId}` }
-          : { ...FATES[fate], commitSha: null };
-        if (fate !== "silent") report(merge);
-      });
-      return { kind: "accepted" };
-    },
+    merge: merges.merge,
 
     ...inspection(sim, luck),
     ...trainsOf(sim, sim.random(`trains:${id}`)),
@@ -377,6 +357,7 @@ export function createTown(sim: Simulation, id: string): Town {
             dispatchId: process.dispatchId,
             status: process.status,
             exitReason: process.exitReason,
+            ...seenOf(process, queue.now),
           });
       }
       return seen;
@@ -389,7 +370,7 @@ export function createTown(sim: Simulation, id: string): Town {
         if (isLive(process)) end(process, "failed", "evicted: the container goes", politely && luck.chance(0.8));
       }
       processes.clear();
-      merges.clear();
+      merges.forget();
       this.forgetTrains();
       runs++;
     },

@@ -169,6 +169,37 @@ describe.each<Name>(["claude", "codex"])("%s", (name) => {
     expect((await work.attempts()).map((attempt) => attempt.status)).toContain("failed");
   });
 
+  test.concurrent("in a loop it is refused the answer after its bead's cap, before that is paid for; raised by a person it goes on", async () => {
+    let hasRaised = false;
+    const each = { input: 1_000, cached: 0, output: 50 };
+    const loop = { text: "Once more.", calls: [{ shell: "true" }], tokens: each };
+    let since = 0;
+    const work = await stack.sling(
+      "loop",
+      () => {
+        if (!hasRaised) return loop;
+        since += 1;
+        if (since === 1) return { text: "I write.", calls: [{ shell: commit("LOOP.md", "ended") }], tokens: each };
+        return since === 2 ? { ...DONE, tokens: each } : { text: "All is done.", tokens: each };
+      },
+      { bead_tokens: 5_000 },
+    );
+    const need = await work.until("a person is asked", async () =>
+      (await work.needs()).find(({ code }) => code === "bead_budget"),
+    );
+    expect(need.text).toContain("of 5,000 tokens");
+    // Five answers are 5,250 tokens: the fifth passes the cap, and there is no sixth.
+    expect(work.asked()).toHaveLength(5);
+    expect((await work.agent()).dispatch_attempts).toBe(0);
+    const spend = await work.call<{ rows: { key: string; input_tokens: number }[] }>("GET", "/spend?by=bead");
+    expect(spend.rows).toMatchObject([{ key: work.beadId, input_tokens: expect.any(Number) }]);
+    expect(spend.rows[0]?.input_tokens).toBeGreaterThanOrEqual(5_000);
+    hasRaised = true;
+    await work.call("POST", `/beads/${work.beadId}/budget`, { tokens: 100_000 });
+    await work.until("it is merged", async () => (await work.bead()).status === "closed");
+    expect(work.merged("LOOP.md")).toBe("ended\n");
+  });
+
   test.concurrent("a reminder of the watchdog arrives in its conversation while it waits for its model", async () => {
     const follow = steps(
       { text: "I look.", calls: [{ shell: "true" }] },

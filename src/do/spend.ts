@@ -170,6 +170,7 @@ export function budgetOrder(rig: Rig, agentId: string): BudgetOrder | undefined 
   const session = agent?.usage?.sessions.at(-1)?.session;
   const counted = agent?.counted?.find((one) => one.session === session);
   return {
+    as_of: rig.world.seq,
     bead: leftOf(bead.spent ?? NOTHING_SPENT, caps),
     day: left,
     day_ends_at: ends_at,

@@ -71,6 +71,8 @@ const Left = z.object({ tokens: amount.nullable(), microdollars: amount.nullable
 
 /** Ticktown: what may be spent yet, as the rig has counted; null: no cap. With a start, and in the answer to a heartbeat. */
 export const BudgetOrder = z.object({
+  /** Seq of the rig's newest fact: an order that overtook a newer one is known by it. */
+  as_of: amount,
   /** Of the bead, and of the rig's day of UTC. */
   bead: Left,
   day: Left,

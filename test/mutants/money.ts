@@ -73,7 +73,23 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     "DOOR-day",
     "what all of a rig's dispatches have used counts against its day",
     "each has the day for itself",
-    edit(DOOR, "[...rig.entries].map(uncounted)", "[entry].map(uncounted)"),
+    edit(DOOR, "...Array.from(rig.entries, uncounted)", "uncounted(entry)"),
+  ),
+  mutant(
+    "DOOR-older",
+    "an order that was overtaken by a newer one is not taken",
+    "the day has again what others have spent meanwhile",
+    edit(DOOR, "if (isNewer(order, rig.newest)) rig.newest = order;", "rig.newest = order;"),
+  ),
+  mutant(
+    "DOOR-unheard",
+    "what was spent and may never be heard of is taken off what is left",
+    "it is spent again",
+    edit(
+      DOOR,
+      "if (!rig.entries.delete(entry)) return;",
+      "rig.entries.delete(entry);\n        if (entry.beadId !== undefined) return;",
+    ),
   ),
   mutant(
     "DOOR-money",

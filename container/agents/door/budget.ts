@@ -1,5 +1,5 @@
 /** What the rig lets its agents spend: what it said last, less what has been spent since. Asked before each answer, so that none too many is paid for. */
-import { type Spent, estimate, reaches, spentText } from "../../../src/events/budget.ts";
+import { NOTHING_SPENT, type Spent, estimate, plusSpent, reaches, spentText } from "../../../src/events/budget.ts";
 import type { BudgetOrder } from "../../../src/wire/agent-reports.ts";
 import type { Usage } from "../drivers/vocabulary.ts";
 
@@ -26,22 +26,35 @@ export interface DispatchBudget {
 
 export interface Budgets {
   /** @param used asked whenever it matters */
-  readonly open: (rigId: string, used: () => Used | null) => DispatchBudget;
+  readonly open: (rigId: string, beadId: string | null, used: () => Used | null) => DispatchBudget;
 }
 
 interface Entry {
+  readonly beadId: string | null;
   readonly used: () => Used | null;
   order: BudgetOrder | undefined;
 }
 
-const NONE: Spent = { tokens: 0, microdollars: 0 };
+/** What a dispatch had spent at its end, as far as the rig had not said that it is counted: it may never hear of it. */
+interface Unheard {
+  readonly beadId: string | null;
+  readonly day_ends_at: string;
+  readonly spent: Spent;
+}
+
+interface RigBudget {
+  readonly entries: Set<Entry>;
+  /** The newest order of any of its dispatches: what its day had left then. */
+  newest: BudgetOrder | undefined;
+  unheard: readonly Unheard[];
+}
 
 /** What a dispatch has spent that was not in the rig's count when it said what is left. */
 function uncounted({ used, order }: Entry): Spent {
   const now = used();
-  if (now === null || order === undefined) return NONE;
+  if (now === null || order === undefined) return NOTHING_SPENT;
   const { counted } = order;
-  const before = counted?.session === now.session ? counted : NONE;
+  const before = counted?.session === now.session ? counted : NOTHING_SPENT;
   const cost =
     now.cost_microdollars ??
     estimate(
@@ -56,47 +69,62 @@ function uncounted({ used, order }: Entry): Spent {
   };
 }
 
-export function createBudgets(): Budgets {
-  /** The dispatches of each rig, and what its day had left when one of them was told last. */
-  const rigs = new Map<string, { readonly entries: Set<Entry>; newest: BudgetOrder | undefined }>();
+const sumOf = (all: readonly Spent[]): Spent => all.reduce(plusSpent, NOTHING_SPENT);
+const isNewer = (order: BudgetOrder, than: BudgetOrder | undefined): boolean =>
+  than === undefined || order.as_of >= than.as_of;
 
-  const open = (rigId: string, used: () => Used | null): DispatchBudget => {
-    const rig = rigs.get(rigId) ?? { entries: new Set<Entry>(), newest: undefined };
-    rigs.set(rigId, rig);
-    const entry: Entry = { used, order: undefined };
-    rig.entries.add(entry);
-
-    const refusal = (): Refused | null => {
-      const { order } = entry;
-      if (order === undefined) return null;
-      const mine = uncounted(entry);
-      if (reaches(mine, order.bead))
-        return {
-          says: `the budget of this bead is used up: ${spentText(mine, order.bead)} since it was counted last`,
-          until: null,
-        };
-      const day = (rig.newest ?? order).day;
-      const all = [...rig.entries]
-        .map(uncounted)
-        .reduce(
-          (sum, one) => ({ tokens: sum.tokens + one.tokens, microdollars: sum.microdollars + one.microdollars }),
-          NONE,
-        );
-      if (!reaches(all, day)) return null;
-      const until = Date.parse(order.day_ends_at);
-      return { says: `the rig's budget of the day is used up, until ${order.day_ends_at}`, until };
+function refusalOf(rig: RigBudget, entry: Entry): Refused | null {
+  const { order, beadId } = entry;
+  if (order === undefined) return null;
+  const unheard = rig.unheard.filter((one) => one.day_ends_at === order.day_ends_at);
+  const ofBead = unheard.filter((one) => one.beadId === beadId && beadId !== null);
+  const mine = sumOf([uncounted(entry), ...ofBead.map(({ spent }) => spent)]);
+  if (reaches(mine, order.bead))
+    return {
+      says: `the budget of this bead is used up: ${spentText(mine, order.bead)} since it was counted last`,
+      until: null,
     };
+  const all = sumOf([...Array.from(rig.entries, uncounted), ...unheard.map(({ spent }) => spent)]);
+  if (!reaches(all, (rig.newest ?? order).day)) return null;
+  return {
+    says: `the rig's budget of the day is used up, until ${order.day_ends_at}`,
+    until: Date.parse(order.day_ends_at),
+  };
+}
 
+/** Dispatches whose last words may be lost, of one rig; the oldest are forgotten. */
+const UNHEARD_MAX = 1_000;
+
+export function createBudgets(): Budgets {
+  const rigs = new Map<string, RigBudget>();
+
+  const open = (rigId: string, beadId: string | null, used: () => Used | null): DispatchBudget => {
+    const rig: RigBudget = rigs.get(rigId) ?? { entries: new Set(), newest: undefined, unheard: [] };
+    rigs.set(rigId, rig);
+    const entry: Entry = { beadId, used, order: undefined };
+    rig.entries.add(entry);
     return {
       take: (order) => {
-        entry.order = order;
-        rig.newest = order;
+        if (order === undefined) {
+          entry.order = undefined;
+          rig.newest = undefined;
+          return;
+        }
+        if (isNewer(order, entry.order)) entry.order = order;
+        if (isNewer(order, rig.newest)) rig.newest = order;
       },
-      refusal,
+      refusal: () => refusalOf(rig, entry),
       inFlight: () => entry.order?.answers_in_flight ?? Number.POSITIVE_INFINITY,
       close: () => {
-        rig.entries.delete(entry);
-        if (rig.entries.size === 0) rigs.delete(rigId);
+        if (!rig.entries.delete(entry)) return;
+        const spent = uncounted(entry);
+        const { order } = entry;
+        const today = rig.unheard.filter((one) => one.day_ends_at === order?.day_ends_at);
+        rig.unheard =
+          order === undefined || (spent.tokens === 0 && spent.microdollars === 0)
+            ? today
+            : [...today, { beadId, day_ends_at: order.day_ends_at, spent }].slice(-UNHEARD_MAX);
+        if (rig.entries.size === 0 && rig.unheard.length === 0) rigs.delete(rigId);
       },
     };
   };

@@ -38,7 +38,7 @@ export async function openDoor(host: DoorHost): Promise<OpenDoor> {
   const { door, request, run, hostEnv, redact } = host;
   const upstreams = upstreamsOf(hostEnv, request.envVars ?? {});
   let trouble: ConversationEnd | null = null;
-  const budget = host.door.budgets.open(run.rigId, () => usedBy(run));
+  const budget = host.door.budgets.open(run.rigId, request.beadId ?? null, () => usedBy(run));
   budget.take(request.budget);
   run.budget = budget;
   const pass = await door.open({

@@ -5,6 +5,7 @@ import type { BudgetOrder } from "../../../src/wire/container.ts";
 /** What the rig lets its agents spend, at the door: the next answer is refused before it is paid for. */
 
 const ORDER: BudgetOrder = {
+  as_of: 1,
   bead: { tokens: null, microdollars: null },
   day: { tokens: null, microdollars: null },
   day_ends_at: "2027-01-02T00:00:00.000Z",
@@ -24,9 +25,9 @@ const used = (tokens: number, more: Partial<Used> = {}): Used => ({
 });
 
 /** A dispatch whose use is said by the test. */
-function dispatch(budgets = createBudgets(), rigId = "rig1") {
+function dispatch(budgets = createBudgets(), rigId = "rig1", beadId: string | null = null) {
   let now: Used | null = null;
-  const budget = budgets.open(rigId, () => now);
+  const budget = budgets.open(rigId, beadId, () => now);
   return {
     budget,
     uses: (tokens: number, more: Partial<Used> = {}): void => {
@@ -82,6 +83,47 @@ test("DOOR-money money that nobody names is estimated by the rig's prices", () =
   expect(budget.refusal()).not.toBe(null);
   uses(50, { cost_microdollars: 99 });
   expect(budget.refusal()).toBe(null);
+});
+
+test("DOOR-older an order that was overtaken by a newer one is not taken", () => {
+  const budgets = createBudgets();
+  const [one, two] = [dispatch(budgets), dispatch(budgets)];
+  const left = (as_of: number, tokens: number): BudgetOrder => ({
+    ...ORDER,
+    as_of,
+    day: { tokens, microdollars: null },
+  });
+  two.uses(60);
+  two.budget.take({ ...left(9, 40), counted: { session: "s", tokens: 60, microdollars: 0 } });
+  one.budget.take(left(8, 100));
+  one.uses(39);
+  expect(one.budget.refusal()).toBe(null);
+  one.uses(40);
+  expect(one.budget.refusal()).not.toBe(null);
+});
+
+test("DOOR-unheard what a dispatch had spent at its end, and the rig may never hear of, is taken off what is left", () => {
+  const budgets = createBudgets();
+  const day = { ...ORDER, day: { tokens: 100, microdollars: null } };
+  const bead = { ...ORDER, bead: { tokens: 100, microdollars: null } };
+  for (const [order, rigId] of [
+    [day, "rig1"],
+    [bead, "rig2"],
+  ] as const) {
+    const first = dispatch(budgets, rigId, "b1");
+    first.budget.take(order);
+    first.uses(70);
+    first.budget.close();
+    const second = dispatch(budgets, rigId, "b1");
+    second.budget.take({ ...order, as_of: 2 });
+    second.uses(29, { session: "t" });
+    expect([rigId, second.budget.refusal()]).toEqual([rigId, null]);
+    second.uses(30, { session: "t" });
+    expect([rigId, second.budget.refusal() === null]).toEqual([rigId, false]);
+    // The next day begins with nothing.
+    second.budget.take({ ...order, as_of: 3, day_ends_at: "2027-01-03T00:00:00.000Z" });
+    expect([rigId, second.budget.refusal()]).toEqual([rigId, null]);
+  }
 });
 
 test("a conversation that the rig has not counted yet counts as a whole", () => {

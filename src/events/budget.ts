@@ -107,5 +107,11 @@ export function spentText(spent: Spent, caps: Caps): string {
   return parts.join(" and ");
 }
 
+/** "1,200 tokens, $0.25": what was used, without what there is nothing of. */
+export function usedText(spent: Spent): string {
+  const money = spent.microdollars === 0 ? [] : [dollars(spent.microdollars)];
+  return [`${grouped(spent.tokens)} tokens`, ...money].join(", ");
+}
+
 const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 export const dollars = (microdollars: number): string => `$${(microdollars / 1_000_000).toFixed(2)}`;

@@ -1,3 +1,4 @@
+import { budgetOf } from "../../../src/events/settings.ts";
 import { Button } from "@mantine/core";
 import type { ReactNode } from "react";
 import * as actions from "../lib/actions.ts";
@@ -59,6 +60,8 @@ function Particular({ need, see }: { need: ShownNeed; see: (ids: readonly string
     case "not_authorized":
     case "agent_rests":
       return <Answer need={need} />;
+    case "bead_budget":
+      return <Raise need={need} />;
     case "hand_in_refused":
       return <Decide need={need} />;
     case "stalled":
@@ -126,6 +129,21 @@ function Answer({ need }: { need: ShownNeed }) {
     <Button {...SMALL} onClick={() => ask({ type: "unblock", agent, escalationId: need.escalations[0] ?? null })}>
       Unblock
     </Button>
+  );
+}
+
+/** As much again as the rig lets each bead spend. */
+function Raise({ need }: { need: ShownNeed }) {
+  const { world } = useWorld();
+  const { bead_tokens, bead_microdollars } = budgetOf(world.rig.context.settings);
+  const more = { tokens: bead_tokens ?? 0, microdollars: bead_microdollars ?? 0 };
+  return (
+    <Act
+      says="As much again"
+      label={`As much again: ${need.title}`}
+      failed="Its budget was not raised"
+      doing={(rigId) => actions.raiseBudget(rigId, need.beads, more, need.escalations)}
+    />
   );
 }
 

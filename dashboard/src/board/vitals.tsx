@@ -1,4 +1,7 @@
 import { useMemo } from "react";
+import { dayOf, NOTHING_SPENT, spentText, usedText } from "../../../src/events/budget.ts";
+import type { Settings } from "../../../src/events/settings.ts";
+import { dayCaps, type BudgetSnapshot } from "../../../src/machines/budget.ts";
 import { bytes } from "../lib/bytes.ts";
 import type { RigState } from "../lib/rig-store.ts";
 import { dateAndTime } from "../lib/time.ts";
@@ -36,11 +39,27 @@ export function Vitals() {
       <Vital n={counts.open} of="open beads" />
       <Vital n={world.index.queued.size + world.index.merging.size} of="to be merged" />
       <Vital n={counts.closed} of="closed" />
+      {world.budget !== undefined && <Spent budget={world.budget} settings={settings} at={world.at} />}
       {state.disk !== null && <Disk disk={state.disk} />}
       <span className="soft small">
         Looks every {Math.round((isActive ? settings.cadence_active_ms : settings.cadence_idle_ms) / 1_000)} s while{" "}
         {isActive ? "work goes on" : "it is quiet"}; new work never waits for that.
       </span>
+    </div>
+  );
+}
+
+/** What the rig has used today, and of which cap. */
+function Spent(props: { budget: BudgetSnapshot; settings: Settings; at: number }) {
+  const { budget, settings, at } = props;
+  const today = budget.context.day === dayOf(at) ? budget.context.today : NOTHING_SPENT;
+  const caps = dayCaps(settings);
+  const isCapped = caps.tokens !== null || caps.microdollars !== null;
+  const [main = "", ...others] = usedText(today).split(", ");
+  return (
+    <div className="vital">
+      <b>{main}</b>
+      <span>{[...others, "today", ...(isCapped ? [`(${spentText(today, caps)})`] : [])].join(" ")}</span>
     </div>
   );
 }

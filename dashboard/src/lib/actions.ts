@@ -1,3 +1,4 @@
+import { usedText } from "../../../src/events/budget.ts";
 import { messageOf } from "../../../src/events/message-of.ts";
 import type { Agent as WireAgent, Bead as WireBead, TickReport } from "../../../src/wire/schemas.ts";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
@@ -214,6 +215,18 @@ export async function retryAll(
   await post(rigPath(rigId, "/beads/retry"), { ids: beadIds });
   await settle(rigId, escalationIds);
   return { title: `${plural(beadIds.length, "bead")} tried again`, text: "What waits for them goes on." };
+}
+
+/** Lets beads spend more, and closes what told of it. */
+export async function raiseBudget(
+  rigId: string,
+  beadIds: readonly string[],
+  more: { tokens: number; microdollars: number },
+  escalationIds: readonly string[],
+): Promise<Done> {
+  for (const id of beadIds) await post(rigPath(rigId, `/beads/${encodeURIComponent(id)}/budget`), more);
+  await settle(rigId, escalationIds);
+  return { title: "Its budget was raised", text: `By ${usedText({ ...more })}. It goes on from its checkpoint.` };
 }
 
 /** Closes escalations. */

@@ -52,6 +52,24 @@ export function boardTests(pages: Pages): void {
       expect(await vital.locator(".meter i").getAttribute("style")).toMatch(/width: 38\.6/);
     });
 
+    test("shows what is spent, and lets a bead that has spent what it may go on with a click", async () => {
+      await pages.world.rig("PUT", "/settings", { bead_tokens: 1_000, day_tokens: 100_000 });
+      const { agent, bead } = await pages.world.sling("A dear vase");
+      await soon(() => pages.world.container.starts.some(({ beadId }) => beadId.endsWith(bead.id))).toBe(true);
+      const usage = { session: "s", input_tokens: 1_100, cached_tokens: 0, output_tokens: 100 };
+      await pages.world.rig("POST", `/agents/${agent.id}/heartbeat`, { usage });
+      const page = await visit(`/?show=bead:${bead.id}`);
+      await page.getByText("1,200 of 1,000 tokens", { exact: true }).waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator(".vital").filter({ hasText: "today (1,200 of 100,000 tokens)" }).waitFor();
+      await pages.world.rig("POST", `/agents/${agent.id}/completed`, { status: "failed", reason: "stopped" });
+      await page.getByText("“A dear vase” has spent what it may").waitFor();
+      await page.getByRole("button", { name: /^As much again: “A dear vase”/ }).click();
+      await toast(page, /Its budget was raised/);
+      await soon(() => pages.world.container.starts.filter(({ beadId }) => beadId.endsWith(bead.id)).length).toBe(2);
+      await pages.world.rig("PUT", "/settings", { bead_tokens: null, day_tokens: null });
+    });
+
     test("says of a branch that nobody has looked at what was handed in, in the queue and where the bead is shown", async () => {
       const { agent, bead } = await pages.world.sling("Unseen work");
       await soon(async () => (await pages.world.rig<{ status: string }>("GET", `/agents/${agent.id}`)).status).toBe(

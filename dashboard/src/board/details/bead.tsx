@@ -1,3 +1,5 @@
+import { spentText, usedText } from "../../../../src/events/budget.ts";
+import { beadCaps } from "../../../../src/machines/spend.ts";
 import { Button } from "@mantine/core";
 import { useEffect, useState } from "react";
 import type { Bead as WireBead } from "../../../../src/wire/schemas.ts";
@@ -140,6 +142,12 @@ function BeadFields({ bead }: { bead: BeadSnapshot }) {
         {context.attempts} of {world.rig.context.settings.max_attempts}
         {context.reworks > 0 ? `, ${plural(context.reworks, "rework")}` : ""}
       </dd>
+      {context.spent !== undefined && (
+        <>
+          <dt>Used</dt>
+          <dd>{spentText(context.spent, beadCaps(context, world.rig.context.settings)) || usedText(context.spent)}</dd>
+        </>
+      )}
       <dt>Branch</dt>
       <dd className="mono">{context.branch ?? "none yet"}</dd>
       {context.commitSha !== null && (

@@ -7,7 +7,7 @@ import { isEndingAlike } from "../machines/agent/ends.ts";
 import { takenAsIs } from "../machines/agent/says.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import type { ReviewSnapshot } from "../machines/review.ts";
-import { cooldownEnd } from "../machines/rig.ts";
+import { cooldownEnd, rigDeadline } from "../machines/rig.ts";
 import { causeOf, failureOf } from "./causes.ts";
 import { behind } from "./chain.ts";
 import { ofMoney, tellsOf } from "./needs-money.ts";
@@ -126,6 +126,7 @@ export function needsOf(world: World, known: Known): Need[] {
     for (const review of world.reviews.values()) ofReview(world, review, drafts);
     ofQueue(world, (...need) => drafts.of(...need));
     ofChains(world, ofStuck, drafts);
+    ofStuckAlone(world, drafts);
     ofWaiting(world, known.now, {
       of: (...need) => drafts.of(...need),
       ofKeyless: (agentId) => drafts.with("not_authorized", agentId),
@@ -162,6 +163,11 @@ function ofRig({ rig }: World, drafts: Drafts): void {
       failures: context.failures.length,
       window_min: Math.round(context.settings.breaker_window_ms / 60_000),
     };
+  }
+  if (rig.matches({ gate: "outage" })) {
+    const need = drafts.of("breaker_open", "outage", "now", context.outage?.since ?? null);
+    need.until = rigDeadline(rig);
+    need.values = { count: context.outage?.agents ?? 0, reason: context.outage?.reason ?? "" };
   }
   if (rig.matches({ gate: "halfOpen" })) drafts.of("breaker_open", "probe", "soon", context.openedAt);
   if (rig.matches({ container: "unreachable" }))
@@ -359,6 +365,18 @@ function ofChains(world: World, told: ReadonlyMap<string, readonly string[]>, dr
     for (const id of told.get(blockerId) ?? []) need.escalations.add(id);
     if (failure === undefined) need.since = blocker.context.closedAt;
     for (const dependent of behind(world, blockerId)) need.waiting.add(dependent);
+  }
+}
+
+/** Whatever is stuck is a need, also where what it waits for cannot be told any more. */
+function ofStuckAlone(world: World, drafts: Drafts): void {
+  const told = new Set([...drafts.byKey.values()].flatMap(({ waiting }) => [...waiting]));
+  for (const { value, context } of world.beads.values()) {
+    if (value !== "stuck" || told.has(context.id)) continue;
+    const [blockerId = ""] = context.stuckBy ?? [];
+    const need = drafts.of(`blocked_by_failed:${blockerId}`, "blocked_by_failed", "now", context.updatedAt);
+    need.beads.add(blockerId);
+    need.waiting.add(context.id);
   }
 }
 

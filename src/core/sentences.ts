@@ -60,6 +60,10 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
     title: "Dispatch is suspended",
     text: "{failures} dispatches failed within {window_min} minutes. When the cool-down is over, one probe is tried.",
   },
+  outage: {
+    title: "Agents fail for a reason that is not their work's",
+    text: "{reason}. Nobody is charged. One at a time is tried, and all go on when one makes progress.",
+  },
   queue_parked: {
     title: "Nothing can be merged: the queue is parked",
     text: "{code}: {words}. Nobody is charged. Mend it and resume the queue, or wait: the first in line is tried now and then.",

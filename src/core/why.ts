@@ -5,7 +5,7 @@ import { isStoppedForMoney } from "../machines/agent/ends.ts";
 import { isUndecided } from "../machines/agent/context.ts";
 import { guppWasSent } from "../machines/agent/says.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
-import { cooldownEnd, gateOf } from "../machines/rig.ts";
+import { cooldownEnd, gateOf, rigDeadline } from "../machines/rig.ts";
 import { NOTHING_SPENT, spentText } from "../events/budget.ts";
 import { budgetDeadline, dayCaps } from "../machines/budget.ts";
 import { beadCaps } from "../machines/spend.ts";
@@ -45,6 +45,13 @@ function whyTheRigWaits(world: World): Why | null {
           : "A probe is running; its fate decides whether dispatch goes on.",
         { failures: context.failures.length, probe: context.probe },
         cooldownEnd(context),
+      );
+    case "outage":
+      return why(
+        "breaker_open",
+        `${context.outage?.agents ?? 0} agents failed at once (${context.outage?.reason ?? ""}), for something that is none of their work's. Nobody is charged; ${context.probe === null ? "a probe is tried when its time comes" : "a probe is running"}, and all go on when one makes progress.`,
+        { since: context.outage?.since ?? null, tries: context.outage?.tries ?? 0, probe: context.probe },
+        rigDeadline(world.rig),
       );
     case "open":
     case "probe":

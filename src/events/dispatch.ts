@@ -58,6 +58,8 @@ export const DISPATCH_FACTS = [
       reason,
       /** The container will not take what this bead says, and has said so before: no news of the rig. */
       sameInput: z.literal(true).optional(),
+      /** It is of this bead's: the container will not take what it says. */
+      input: z.literal(true).optional(),
     },
     {
       to: ["bead", "rig"],
@@ -75,6 +77,19 @@ export const DISPATCH_FACTS = [
       ignored: {
         bead: "A charge counts only for the agent that works on it, and only while work goes on.",
         rig: "What one input causes opens no breaker. A breaker that is open already counts no further; a half-open one looks at its probe alone.",
+      },
+    },
+  ),
+  /** What it was charged for failed others at the same time: it is none of its work's. */
+  fact(
+    "charge.forgiven",
+    { ...ofAgent, ...ofBead },
+    {
+      to: ["agent", "bead"],
+      example: { agentId: AN.agentId, beadId: AN.beadId },
+      ignored: {
+        agent: "It has another bead by now, or no charge to give back.",
+        bead: "It is in other hands by now, or has no charge to give back.",
       },
     },
   ),

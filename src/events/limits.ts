@@ -126,6 +126,13 @@ export const LIMITS = {
   queue_told_after_ms: 600_000,
   /** Later than this an alarm is not merely late, and earlier than this a clock is not merely imprecise: twice the cadence of work. */
   clock_tolerance_ms: 60_000,
+  /** So many agents that are charged within so long fail for one reason that is none of their work's. */
+  outage_agents: 3,
+  outage_window_ms: 60_000,
+  charges_remembered: 100,
+  /** Between two probes of an outage: doubled up to the longest. */
+  outage_probe_ms: 60_000,
+  outage_probe_max_ms: 600_000,
   /** A reset that a provider names is believed so far ahead: the longest window that any is known to have. */
   rate_limit_max_ms: 8 * 86_400_000,
   /** Rate limits in a row, without anything to show between them, after which a person is told. */

@@ -12,6 +12,7 @@ export const NEED_CODES = [
   "not_authorized",
   "container_unreachable",
   "breaker_open",
+  "outage",
   "queue_parked",
   "target_red",
   "no_trains",

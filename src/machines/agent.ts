@@ -53,6 +53,7 @@ export const agentMachine = agentSetup.createMachine({
   },
   initial: "idle",
   on: {
+    "charge.forgiven": { guard: and(["isItsHook", "isCharged"]), actions: ["forgiveCharge"] },
     "clock.jumped": { guard: "hasClocks", actions: ["moveClocks"] },
     "agent.status_said": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberStatus"] },
     "agent.session": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberSession"] },

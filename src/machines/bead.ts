@@ -116,6 +116,7 @@ export const beadMachine = beadSetup.createMachine({
         "agent.deleted": [exhausted, { guard: "isItsAgent", target: "open", actions: ["unassign"] }],
         "dispatch.granted": { guard: "isItsAgent", actions: ["rememberBranch"] },
         "dispatch.failed": { guard: "isItsAgent", actions: ["rememberCharge"] },
+        "charge.forgiven": { guard: and(["isItsAgent", "isCharged"]), actions: ["forgiveCharge"] },
         "attempts.reset": { actions: ["resetAttempts"] },
         "hand_in.refused": { guard: "isItsAgent", actions: ["rememberRefusal"] },
         "hand_in.settled": { guard: "isItsAgent", actions: ["forgetRefusals"] },

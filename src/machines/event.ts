@@ -7,6 +7,8 @@ export interface Scope {
   readonly settings: Settings;
   /** The number of the rules, for `rulesAtLeast` (src/events/rules.ts). Not named `rules`, as two facts have it in their own words. */
   readonly ruleSet: number;
+  /** Several agents fail at once for something that is none of their work's: nobody is charged. */
+  readonly isOutage: boolean;
 }
 
 /** What a machine sees of a fact: the fact, its stamp, and its scope. A guard may look at nothing else but its context. */
@@ -14,8 +16,16 @@ export type MachineEvent = Fact extends infer F ? (F extends Fact ? F & Stamp & 
 export type EventOf<T extends FactType> = FactOf<T> & Stamp & Scope;
 
 /** A fact as the rig's machines see it. */
-export const inScope = (fact: Fact & Stamp, rig: Ruled & Pick<Scope, "settings">): MachineEvent =>
-  ({ ...fact, settings: rig.settings, ruleSet: rulesOf(rig) }) as MachineEvent;
+export const inScope = (
+  fact: Fact & Stamp,
+  rig: Ruled & Pick<Scope, "settings"> & { readonly outage?: unknown },
+): MachineEvent =>
+  ({
+    ...fact,
+    settings: rig.settings,
+    ruleSet: rulesOf(rig),
+    isOutage: rig.outage !== undefined,
+  }) as MachineEvent;
 
 /**
  * Narrows an event inside a named guard or action that serves only some facts.

@@ -1,51 +1,29 @@
 import { and, assign, not, setup, stateIn, type SnapshotFrom } from "xstate";
 import { dispatchNumber } from "../events/dispatch-id.ts";
 import type { Effect } from "../events/effects.ts";
-import type { Fact } from "../events/facts.ts";
+import { clip, type Fact } from "../events/facts.ts";
+import { LIMITS } from "../events/limits.ts";
 import { DEFAULT_PLACE } from "../events/place.ts";
 import { rulesAtLeast, rulesOf, type Ruled } from "../events/rules.ts";
-import { DEFAULT_SETTINGS, type Settings } from "../events/settings.ts";
+import { DEFAULT_SETTINGS } from "../events/settings.ts";
 import { expect, type MachineEvent } from "./event.ts";
+import type { RigContext } from "./rig/context.ts";
+import {
+  begun,
+  forgiven,
+  goesOn,
+  isCommon,
+  outageDeadline,
+  outageMovedBy,
+  probeSurvives,
+  rememberCharge,
+} from "./rig/outage.ts";
 import { isOver, movedBy, plus, type Time } from "./time.ts";
+
+export type { RigContext } from "./rig/context.ts";
 
 /** Version of the rig's stored snapshot. */
 export const RIG_VERSION = 1;
-
-export interface RigContext {
-  /** What repository this is; null until the rig is configured. Credentials are never here. */
-  readonly config: {
-    readonly rigId: string;
-    readonly townId: string;
-    readonly userId: string;
-    readonly name: string;
-    readonly gitUrl: string;
-    readonly defaultBranch: string;
-  } | null;
-  readonly settings: Settings;
-  /** Times (ms) of failed dispatches within the breaker's window, oldest first; at most breaker_failures of them. */
-  readonly failures: readonly number[];
-  /** When the breaker opened last. */
-  readonly openedAt: number | null;
-  /** The one dispatch that may prove that the rig works again. */
-  readonly probe: string | null;
-  readonly containerError: string | null;
-  /** The control server that answered last, by the id that it gave itself. Absent until one gave any. */
-  readonly instance?: string;
-  /** Why a start found its place not fit, as long as none after it was heard from. Absent before the first one. */
-  readonly place?: string | null;
-  /** By which rules the journal is folded (src/events/rules.ts); not there for the first ones, as in rows that were written by them. */
-  readonly rules?: number;
-  /** What the town's container can do, as it said when it was first asked; absent until then. */
-  readonly container?:
-    | {
-        readonly inspects: boolean;
-        readonly ephemeral: boolean;
-        readonly trains?: boolean | undefined;
-        /** False: it was seen to know none. */
-        readonly dispatchIds?: boolean | undefined;
-      }
-    | undefined;
-}
 
 const ruled = (context: RigContext, rules: number | undefined): Ruled =>
   rules === undefined || rules <= rulesOf(context) ? {} : { rules };
@@ -74,6 +52,9 @@ const rigSetup = setup({
             : null;
       return agentId !== null && context.probe !== null && dispatchNumber(agentId, context.probe) !== null;
     },
+    isCommon: ({ context, event }) => isCommon(context, event),
+    probeSurvives: ({ context, event }) => probeSurvives(context, event),
+    probeIsDue: ({ context, event }) => isOver(context.outage?.nextAt ?? null, event.at),
     /** One bead that is refused again and again says nothing of the others (zeroshot#621). */
     isSameInput: ({ event }) => expect(event, "dispatch.failed").sameInput === true,
     /** Any other exit is reported as a dispatch.failed, and decides. */
@@ -85,7 +66,11 @@ const rigSetup = setup({
         event.outcome === "not_authorized" ||
         event.outcome === "place"),
     wasPutBack: ({ event }) => expect(event, "clock.jumped").by < 0,
-    hasClocks: ({ context }) => context.failures.length > 0 || context.openedAt !== null,
+    hasClocks: ({ context }) =>
+      context.failures.length > 0 ||
+      context.openedAt !== null ||
+      (context.charges?.length ?? 0) > 0 ||
+      context.outage !== undefined,
     isSetUp: ({ context }) => context.config !== null,
     isGrantedAsProbe: ({ event }) => expect(event, "dispatch.granted").probe,
     isNewsOfContainer: ({ context, event }) => {
@@ -118,7 +103,11 @@ const rigSetup = setup({
     }),
     moveClocks: assign(({ context, event }) => {
       const { by } = expect(event, "clock.jumped");
-      return { failures: context.failures.map((at) => at + by), ...movedBy(context, ["openedAt"], by) };
+      return {
+        failures: context.failures.map((at) => at + by),
+        ...movedBy(context, ["openedAt"], by),
+        ...outageMovedBy(context, by),
+      };
     }),
     editConfig: assign(({ context, event }) => ({
       config: context.config && { ...context.config, ...expect(event, "rig.edited").changes },
@@ -139,7 +128,27 @@ const rigSetup = setup({
       settings: { ...context.settings, ...expect(event, "rig.settings_changed").changes },
     })),
     tellPlaceChanged: (): Fact => ({ type: "place.changed" }),
-    countFailure: assign(({ context, event }) => ({ failures: recentFailures(context, event) })),
+    countFailure: assign(({ context, event }) => ({
+      failures: recentFailures(context, event),
+      ...rememberCharge(context, event),
+    })),
+    beginOutage: assign(({ context, event }) => ({ outage: begun(context, event), probe: null })),
+    goOn: assign(({ context, event }) => ({ outage: goesOn(context.outage, event), probe: null })),
+    probeNow: assign(({ context }) => ({ outage: context.outage && { ...context.outage, nextAt: null } })),
+    markProbe: assign(({ context, event }) => ({ outage: context.outage && { ...context.outage, probeAt: event.at } })),
+    endOutage: assign({ outage: undefined, charges: [], failures: [], probe: null }),
+    forgive: ({ context, event }): Fact[] =>
+      forgiven(context, event).map((one) => ({ ...one, type: "charge.forgiven" }) as Fact),
+    alertOutage: ({ context, event }): Effect => ({
+      kind: "notify",
+      key: `${context.config?.rigId ?? "rig"}:outage:${event.seq}`,
+      severity: "critical",
+      title: "agents fail for a reason that is not their work's",
+      text: clip(
+        `${context.outage?.agents ?? 0} agents failed within ${LIMITS.outage_window_ms / 1_000} s, the last: ${expect(event, "dispatch.failed").reason}. Nobody is charged for it; one at a time is tried until one makes progress.`,
+      ),
+      beadId: null,
+    }),
     openBreaker: assign(({ event }) => ({ openedAt: event.at, probe: null })),
     rememberProbe: assign(({ event }) => ({ probe: expect(event, "dispatch.granted").dispatchId })),
     forgetProbe: assign({ probe: null }),
@@ -235,6 +244,11 @@ export const rigMachine = rigSetup.createMachine({
             "dispatch.failed": [
               { guard: "isSameInput" },
               {
+                guard: "isCommon",
+                target: "outage",
+                actions: ["forgive", "beginOutage", "alertOutage"],
+              },
+              {
                 guard: and(["tooManyFailures", "isContainerGone"]),
                 target: "suspended",
                 actions: ["countFailure", "openBreaker"],
@@ -245,6 +259,27 @@ export const rigMachine = rigSetup.createMachine({
                 actions: ["countFailure", "openBreaker", "alertBreaker"],
               },
               { actions: ["countFailure"] },
+            ],
+          },
+        },
+        outage: {
+          description:
+            "Several agents failed at once: for something that is none of their work's. Nobody is charged; one probe at a time, until somebody makes progress.",
+          on: {
+            "dispatch.granted": { guard: "isGrantedAsProbe", actions: ["rememberProbe", "markProbe"] },
+            "dispatch.failed": { guard: "isProbe", actions: ["goOn"] },
+            "agent.progressed": { target: "open", actions: ["endOutage"] },
+            "agent.checkpointed": { target: "open", actions: ["endOutage"] },
+            "agent.done": { target: "open", actions: ["endOutage"] },
+            "work.handed_in": { target: "open", actions: ["endOutage"] },
+            "agent.exited": { guard: and(["isProbe", "isNobodysFault"]), actions: ["goOn"] },
+            "rig.draining": { actions: ["forgetProbe"] },
+            "agent.unhooked": { guard: "isProbesAgent", actions: ["forgetProbe"] },
+            "agent.deleted": { guard: "isProbesAgent", actions: ["forgetProbe"] },
+            "actor.quarantined": { guard: "isProbesAgent", actions: ["forgetProbe"] },
+            TICK: [
+              { guard: "probeSurvives", target: "open", actions: ["endOutage"] },
+              { guard: "probeIsDue", actions: ["probeNow"] },
             ],
           },
         },
@@ -336,11 +371,14 @@ export type Fence = "dispatch" | "agent";
 export const fenceOf = ({ context: { container } }: RigSnapshot): Fence =>
   container?.dispatchIds === false ? "agent" : "dispatch";
 
-/** When the breaker's cool-down ends, or null. */
-export const rigDeadline = (snapshot: RigSnapshot): number | null =>
-  snapshot.matches({ gate: "suspended" }) ? cooldownEnd(snapshot.context) : null;
+/** When the breaker's cool-down ends, or the next probe of an outage is due, or null. */
+export function rigDeadline(snapshot: RigSnapshot): number | null {
+  const { outage, settings } = snapshot.context;
+  if (outage !== undefined) return outageDeadline(outage, settings.gupp_check_ms);
+  return snapshot.matches({ gate: "suspended" }) ? cooldownEnd(snapshot.context) : null;
+}
 
-export type Gate = "open" | "probe" | "no_config" | "paused" | "draining" | "breaker_open" | "destroyed";
+export type Gate = "open" | "probe" | "no_config" | "paused" | "draining" | "breaker_open" | "outage" | "destroyed";
 
 /** Whether the rig grants dispatches now: freely, one probe, or not at all and why. */
 export function gateOf(snapshot: RigSnapshot): Gate {
@@ -349,6 +387,8 @@ export function gateOf(snapshot: RigSnapshot): Gate {
   if (snapshot.matches({ life: "draining" })) return "draining";
   if (snapshot.matches({ life: { alive: "paused" } })) return "paused";
   if (snapshot.matches({ gate: "suspended" })) return "breaker_open";
+  const { outage, probe } = snapshot.context;
+  if (outage !== undefined) return probe === null && outage.nextAt === null ? "probe" : "outage";
   if (snapshot.matches({ gate: "halfOpen" })) return snapshot.context.probe === null ? "probe" : "breaker_open";
   return "open";
 }

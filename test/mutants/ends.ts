@@ -1,6 +1,6 @@
 import { edit, mutant, type Mutant } from "./mutant.ts";
 
-/** Of ends that are not passed on, and of time. */
+/** Of ends that are not passed on, of time, and of blame. */
 
 const CHAIN = "src/core/chain.ts";
 const SAYS_RIG = "src/machines/rig.ts";
@@ -33,6 +33,28 @@ export const ENDS_MUTANTS: readonly Mutant[] = [
     "a person's look delivers nothing",
     "whoever reads a letter has read it for its agent",
     edit("src/core/decide/mail.ts", ' || around.caller.kind !== "agent"', ""),
+  ),
+  mutant(
+    "F-306",
+    "what fails several agents at once is charged to nobody",
+    "failures at once are failures of each",
+    edit("src/machines/rig/outage.ts", ">= LIMITS.outage_agents", ">= LIMITS.outage_agents * 1_000"),
+  ),
+  mutant(
+    "F-306",
+    "while something fails everybody nobody is charged",
+    "a probe that fails is charged",
+    edit("src/machines/agent/setup.ts", "if (event.isOutage) return uncharged(context, event);", ""),
+  ),
+  mutant(
+    "F-306",
+    "who was charged before it was seen is given it back",
+    "the first charges of an outage stay",
+    edit(
+      "src/machines/rig.ts",
+      'actions: ["forgive", "beginOutage", "alertOutage"]',
+      'actions: ["beginOutage", "alertOutage"]',
+    ),
   ),
   mutant(
     "looper#364",

@@ -172,6 +172,7 @@ function aroundDeadlines(world: World): unknown {
           cause: null,
           settings,
           ruleSet: 1,
+          isOutage: false,
         }),
       ),
     ];

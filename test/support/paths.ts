@@ -5,7 +5,7 @@ import { explore, type Explored, type Model } from "./model/explore.ts";
 import { budgetModel } from "./model/budget.ts";
 import { queueModel } from "./model/queue.ts";
 import { reviewModel } from "./model/review.ts";
-import { rigModel } from "./model/rig.ts";
+import { outageModel, rigModel } from "./model/rig.ts";
 
 /**
  * Paths of facts through every chart, generated from the charts: to every reachable state, over every transition, with
@@ -23,6 +23,7 @@ export const MODELS: readonly Model[] = [
   beadModel("issue", { withAgent: true, inChain: true }),
   reviewModel,
   rigModel,
+  outageModel,
   queueModel,
   budgetModel,
 ];

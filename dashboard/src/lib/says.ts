@@ -134,6 +134,8 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
       "bad",
       `${agent(fact.agentId)} failed on ${bead(fact.beadId)}${fact.charged ? ` (attempt ${fact.attempts})` : " (not charged)"}: ${fact.reason}`,
     ),
+  "charge.forgiven": (fact, { agent }) =>
+    said("good", `${agent(fact.agentId)} is not charged: others failed at the same time`),
   "start.accepted": (fact, { agent }) => said("busy", `The container accepted ${agent(fact.agentId)}`),
   "start.refused": (fact, { agent }) =>
     said("bad", `The container refused ${agent(fact.agentId)} (HTTP ${fact.status}): ${fact.error}`),

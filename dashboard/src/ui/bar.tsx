@@ -82,6 +82,7 @@ const GATE: Record<ReturnType<typeof gateOf>, [tone: string, text: string]> = {
   no_config: ["warn", "no repository"],
   paused: ["warn", "paused"],
   draining: ["warn", "draining"],
+  outage: ["bad", "outage"],
   breaker_open: ["bad", "suspended"],
   destroyed: ["bad", "deleted"],
 };

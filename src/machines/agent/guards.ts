@@ -30,6 +30,7 @@ type Guard = (asked: { readonly context: AgentContext; readonly event: MachineEv
 
 export const GUARDS = {
   hasClocks: ({ context }) => hasClocks(context),
+  isCharged: ({ context }) => context.attempts > 0,
   hasHook: ({ context }) => context.hook !== null,
   isNextDispatch: ({ context, event }) => {
     const grant = expect(event, "dispatch.granted");

@@ -18,7 +18,7 @@ export const guppWasSent = ({ takesNoMessages }: AgentContext): string =>
     ? "A GUPP_CHECK is in its mail; it takes no messages while it runs."
     : "It was sent a GUPP_CHECK.";
 
-export const failure = (context: AgentContext, charged: boolean): Fact[] =>
+export const failure = (context: AgentContext, { ruleSet }: MachineEvent, charged: boolean): Fact[] =>
   context.hook === null || context.exit === null
     ? []
     : [
@@ -31,6 +31,7 @@ export const failure = (context: AgentContext, charged: boolean): Fact[] =>
           attempts: context.attempts,
           reason: clip(`${context.exit.outcome}: ${context.exit.reason}`),
           ...(context.exit.input === true && charged && context.attempts > 1 ? { sameInput: true as const } : {}),
+          ...(context.exit.input === true && rulesAtLeast(ruleSet, 2) ? { input: true as const } : {}),
         },
       ];
 

@@ -48,6 +48,12 @@ const tell = (context: AgentContext, { seq }: MachineEvent, prompt: string): Eff
   prompt,
 });
 
+/** It waits before its next attempt, which is not counted. */
+const uncharged = (context: AgentContext, { at, settings }: MachineEvent): Partial<AgentContext> => ({
+  uncharged: context.uncharged + 1,
+  backoffUntil: at + exponential(context.uncharged + 1, settings.backoff_base_ms, settings.backoff_max_ms),
+});
+
 export const agentSetup = setup({
   types: {
     context: {} as AgentContext,
@@ -64,6 +70,7 @@ export const agentSetup = setup({
       return { ...forgotten, hook, attempts, branch, ...(resets === undefined ? {} : { resets }) };
     }),
     forgetHook: assign(forgotten),
+    forgiveCharge: assign(({ context }) => ({ attempts: context.attempts - 1 })),
     moveClocks: assign(({ context, event }) => afterJump(context, event)),
     rememberGrant: assign(({ context, event }) => {
       const grant = expect(event, "dispatch.granted");
@@ -154,14 +161,12 @@ export const agentSetup = setup({
     rememberFailedStart: assign(({ event }) => ({ failedStart: expect(event, "start.failed").error })),
     rememberExit: assign(({ context, event }) => ended(context, event)),
     chargeAttempt: assign(({ context, event }) => {
+      // What fails everybody is charged to nobody.
+      if (event.isOutage) return uncharged(context, event);
       const attempts = context.attempts + (context.hook === null ? 0 : 1);
       return { attempts, backoffUntil: event.at + restartBackoff(attempts, event.settings) };
     }),
-    waitUncharged: assign(({ context, event }) => ({
-      uncharged: context.uncharged + 1,
-      backoffUntil:
-        event.at + exponential(context.uncharged + 1, event.settings.backoff_base_ms, event.settings.backoff_max_ms),
-    })),
+    waitUncharged: assign(({ context, event }) => uncharged(context, event)),
     /** Until the time that was named with the end. */
     waitForReset: assign(({ context, event }) => untilReset(context, event)),
     waitForNothing: assign({ backoffUntil: null }),
@@ -330,8 +335,8 @@ export const agentSetup = setup({
               ...(rulesAtLeast(event.ruleSet, 2) ? { escalation: escalationId(context, event) } : {}),
             },
           ],
-    reportChargedFailure: ({ context }): Fact[] => failure(context, true),
-    reportUnchargedFailure: ({ context }): Fact[] => failure(context, false),
+    reportChargedFailure: ({ context, event }): Fact[] => failure(context, event, !event.isOutage),
+    reportUnchargedFailure: ({ context, event }): Fact[] => failure(context, event, false),
     resetAttempts: ({ context, event }): Fact[] => {
       if (context.hook === null || context.attempts === 0 || !provesProgress(context, event)) return [];
       return [{ type: "attempts.reset", beadId: context.hook, ...resetBy(context, event) }];

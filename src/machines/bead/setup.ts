@@ -33,6 +33,7 @@ export const beadSetup = setup({
     isWork: ({ context }) => context.type === "issue",
     isFree: ({ context }) => context.assignee === null,
     isItsAgent: ({ context, event }) => "agentId" in event && context.assignee === event.agentId,
+    isCharged: ({ context }) => context.attempts > 0,
     isItsReview: ({ context, event }) => "reviewId" in event && context.reviewId === event.reviewId,
     attemptsAreUsedUp: ({ context, event }) => context.attempts >= event.settings.max_attempts,
     reworkIsLeft: ({ context }) => context.reworks < LIMITS.reworks,
@@ -73,6 +74,7 @@ export const beadSetup = setup({
       attempts: expect(event, "dispatch.failed").attempts,
       updatedAt: event.at,
     })),
+    forgiveCharge: assign(({ context, event }) => ({ attempts: context.attempts - 1, updatedAt: event.at })),
     resetAttempts: assign(({ context, event }) => {
       const { head, note } = expect(event, "attempts.reset");
       const { notes = 0, head: last = null } = context.resets ?? {};

@@ -241,6 +241,7 @@ export function movesOf(world: World, agent: AgentSnapshot, by: "anybody" | "dri
     move(at, registered),
     move(at, { type: "rig.draining", by: "operator" }),
     move(at, { type: "place.changed" }),
+    ...[BEAD, "another"].map((beadId) => move(at, { type: "charge.forgiven", agentId: ID, beadId })),
     move(at, { type: "clock.jumped", by: 1 }),
     move(at, { type: "rig.destroyed", by: "operator" }),
     move(at, { type: "agent.deleted", agentId: ID }),

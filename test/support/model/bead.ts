@@ -191,6 +191,7 @@ const ofAgent = (agentId: string): Fact[] => [
     commit: null,
     by: "operator",
   },
+  { type: "charge.forgiven", agentId, beadId: ID },
   { type: "bead.no_change", agentId, beadId: ID, note: "it is so already" },
   { type: "review.submitted", agentId, beadId: ID, branch: "ticktown/b", prUrl: null, summary: null },
 ];

@@ -70,15 +70,7 @@ function movesOf({ at, rig }: World): Move[] {
     ),
     ...[true, false].map((trains): Fact => ({ type: "container.met", inspects: true, ephemeral: false, trains })),
     { type: "container.met", inspects: false, ephemeral: false, dispatchIds: false },
-    ...[true, false].map((probe): Fact => ({
-      type: "dispatch.granted",
-      agentId: "p",
-      dispatchId: PROBE,
-      beadId: "b",
-      branch: "ticktown/b",
-      rework: false,
-      probe,
-    })),
+    ...[true, false].map(granted),
     ...[PROBE, "p:1"].flatMap(reportsOf),
     ...["p", "q"].flatMap((agentId): Fact[] => [
       { type: "agent.unhooked", agentId, beadId: "b", reason: "unhooked" },
@@ -114,6 +106,16 @@ const failed = (dispatch: string): Fact => ({
   charged: true,
   attempts: 1,
   reason: "crashed",
+});
+
+const granted = (probe: boolean): Fact => ({
+  type: "dispatch.granted",
+  agentId: "p",
+  dispatchId: PROBE,
+  beadId: "b",
+  branch: "ticktown/b",
+  rework: false,
+  probe,
 });
 
 const notFit: Fact = {
@@ -155,3 +157,40 @@ function reportsOf(dispatch: string): Fact[] {
     })),
   ];
 }
+
+/** What fails several agents at once. */
+export const outageModel: Model = {
+  name: "rig (outage)",
+  kind: "rig",
+  id: "rig",
+  seeds: [move(START_MS, { type: "rig.upgraded", rules: NEWEST_RULES, version: "0.1.0" })],
+  moves: ({ at, rig: { context } }) => [
+    ...[at, ...aroundDeadlines(at, outageTimes(context))].map((when) =>
+      move(when, { type: "TICK", container: "unasked" }),
+    ),
+    ...["q", "r"].flatMap((agentId) =>
+      [true, false].map((charged) => move(at, { ...failed(`${agentId}:1`), agentId, charged } as Fact)),
+    ),
+    ...[PROBE, "p:1"].flatMap(reportsOf).map((fact) => move(at, fact)),
+    ...[true, false].map((probe) => move(at, granted(probe))),
+    move(at, { type: "rig.draining", by: "operator" }),
+    move(at, { type: "rig.resumed", by: "operator" }),
+    ...["p", "q"].flatMap((agentId) => [
+      move(at, { type: "agent.unhooked", agentId, beadId: "b", reason: "unhooked" }),
+      move(at, { type: "agent.deleted", agentId }),
+      move(at, { type: "actor.quarantined", kind: "agent", id: agentId, error: "garbage" }),
+    ]),
+  ],
+  key: ({ at, rig }) =>
+    JSON.stringify([
+      rig.value,
+      new Set(rig.context.charges?.map(({ agentId }) => agentId)).size,
+      rig.context.probe,
+      outageTimes(rig.context).map((time) => side(at, time)),
+    ]),
+};
+
+const outageTimes = ({ outage, settings }: RigContext) => [
+  outage?.nextAt ?? null,
+  plus(outage?.probeAt ?? null, settings.gupp_check_ms),
+];

@@ -17,7 +17,16 @@ const tick = (
   at: number,
   container: "reachable" | "unreachable" | "unasked",
   settings = DEFAULT_SETTINGS,
-): MachineEvent => ({ type: "TICK", container, seq: 1_000_000, at, cause: null, settings, ruleSet: NEWEST_RULES });
+): MachineEvent => ({
+  type: "TICK",
+  container,
+  seq: 1_000_000,
+  at,
+  cause: null,
+  settings,
+  ruleSet: NEWEST_RULES,
+  isOutage: false,
+});
 
 /** Times at which something might happen: around every threshold, counted from every time that the agent remembers. */
 function timesOf({ context }: AgentSnapshot, now: number): number[] {

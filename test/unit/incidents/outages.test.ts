@@ -83,7 +83,7 @@ test("KC-1932 when the outage ends, a probe succeeds and work resumes by itself"
 
 test("GT-4462 an open breaker tries one probe after its cool-down and then closes or opens again", async () => {
   const rig = town();
-  rig.run({ type: "set_settings", settings: { capacity: 30, max_attempts: 1_000 } });
+  rig.run({ type: "set_settings", settings: { capacity: 30, max_attempts: 1_000, breaker_failures: 2 } });
   everyProcessDies(rig);
   for (let i = 0; i < 25; i++) rig.run({ type: "create_bead", bead: bead(`work ${i}`), assignTo: null });
   await rig.settled();

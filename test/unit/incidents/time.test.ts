@@ -111,7 +111,8 @@ test("F-501 one TICK a year ahead, then the true time: what waits ends when it s
   const { agentId, beadId } = await slung(rig);
   await exits(rig, agentId);
   await exits(rig, (await slung(rig, "second")).agentId);
-  rig.container.onStart = () => ({ kind: "unknown", error: "no answer" });
+  rig.container.onStart = ({ prompt }) =>
+    prompt.includes("third") ? { kind: "unknown", error: "no answer" } : { kind: "accepted" };
   const starting = await slung(rig, "third");
   rig.suspend(365 * DAY);
   await ring(rig);

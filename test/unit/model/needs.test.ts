@@ -55,6 +55,7 @@ const STATES: Record<string, Rule> = {
   "agent restarting.backingOff": { silent: BY_ITSELF },
   "agent restarting.due": { silent: RIG_REASON },
   "agent restarting.starting": { silent: ITS_PROCESS },
+  "bead stuck": { need: ["failed", "given_up", "blocked_by_failed"] },
   "bead open": {
     silent: "it is ready, or waits for time or beads; what stands behind a failed bead is told with that",
   },
@@ -81,6 +82,7 @@ const STATES: Record<string, Rule> = {
   "rig cadence.active": { silent: "how often it looks is nobody's trouble" },
   "rig gate.open": { silent: "dispatches are granted" },
   "rig gate.suspended": { need: "breaker_open" },
+  "rig gate.outage": { need: "outage" },
   "rig gate.halfOpen": { need: "probe" },
   "rig container.reachable": { silent: "it answers" },
   "rig container.unreachable": { need: "container_unreachable" },
@@ -157,7 +159,7 @@ const statesIn = (world: World) =>
 const concerns = (need: Need, kind: string, id: string): boolean =>
   kind === "rig" ||
   kind === "queue" ||
-  (kind === "agent" ? need.agents : kind === "bead" ? need.beads : need.reviews).includes(id);
+  (kind === "agent" ? need.agents : kind === "bead" ? [...need.beads, ...need.waiting] : need.reviews).includes(id);
 
 describe("every state of every chart", () => {
   const all = [...everyState()];

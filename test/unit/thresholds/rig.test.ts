@@ -70,7 +70,7 @@ test("starts that succeed, however many, do not open the breaker", async () => {
 
 test("the breaker's cool-down ends after 5 min, and not 1 ms earlier; then one probe runs", async () => {
   const rig = town();
-  rig.run({ type: "set_settings", settings: { breaker_failures: 3, capacity: 10 } });
+  rig.run({ type: "set_settings", settings: { breaker_failures: 2, capacity: 10 } });
   everyProcessDies(rig);
   for (let i = 0; i < 6; i++) await slung(rig, `${i}`);
   await rig.tickAt(rig.now + SECOND);

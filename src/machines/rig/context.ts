@@ -1,0 +1,42 @@
+import type { Settings } from "../../events/settings.ts";
+import type { Charge, Outage } from "./outage.ts";
+
+/** What a rig remembers. */
+export interface RigContext {
+  /** What repository this is; null until the rig is configured. Credentials are never here. */
+  readonly config: {
+    readonly rigId: string;
+    readonly townId: string;
+    readonly userId: string;
+    readonly name: string;
+    readonly gitUrl: string;
+    readonly defaultBranch: string;
+  } | null;
+  readonly settings: Settings;
+  /** Times (ms) of failed dispatches within the breaker's window, oldest first; at most breaker_failures of them. */
+  readonly failures: readonly number[];
+  /** When the breaker opened last. */
+  readonly openedAt: number | null;
+  /** The one dispatch that may prove that the rig works again. */
+  readonly probe: string | null;
+  /** Charges of late, for rules 2; and what fails everybody, while it does. */
+  readonly charges?: readonly Charge[] | undefined;
+  readonly outage?: Outage | undefined;
+  readonly containerError: string | null;
+  /** The control server that answered last, by the id that it gave itself. Absent until one gave any. */
+  readonly instance?: string;
+  /** Why a start found its place not fit, as long as none after it was heard from. Absent before the first one. */
+  readonly place?: string | null;
+  /** By which rules the journal is folded (src/events/rules.ts); not there for the first ones, as in rows that were written by them. */
+  readonly rules?: number;
+  /** What the town's container can do, as it said when it was first asked; absent until then. */
+  readonly container?:
+    | {
+        readonly inspects: boolean;
+        readonly ephemeral: boolean;
+        readonly trains?: boolean | undefined;
+        /** False: it was seen to know none. */
+        readonly dispatchIds?: boolean | undefined;
+      }
+    | undefined;
+}

@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import { LIMITS } from "../../../src/events/limits.ts";
+import type { TestRig } from "../../support/node-rig.ts";
+import { agentOf, as, beadOf, exits, facts, HOUR, MINUTE, SECOND, slung, town } from "./words.ts";
+
+/** Who is to blame: what fails everybody is charged to nobody. */
+
+const running = (rig: TestRig): string[] =>
+  [...rig.rig.world.agents.values()].filter((agent) => agent.matches("working")).map(({ context }) => context.id);
+
+async function busy(agents: number): Promise<{ rig: TestRig; beads: string[] }> {
+  const rig = town();
+  rig.run({ type: "set_settings", settings: { capacity: agents } });
+  const beads: string[] = [];
+  for (let n = 0; n < agents; n++) beads.push((await slung(rig, `bead ${n}`)).beadId);
+  return { rig, beads };
+}
+
+/** A provider that is away until then: whoever runs dies within ten seconds. */
+async function away(rig: TestRig, until: number): Promise<void> {
+  while (rig.now < until) {
+    for (const agentId of running(rig)) await exits(rig, agentId);
+    await rig.advance(rig.now + 10 * SECOND);
+  }
+}
+
+test.each([3, 10, 50])(
+  "F-306 a provider is away for 8 hours with %i agents: told at once, nobody charged, no bead failed, and all go on when it is back",
+  async (agents) => {
+    const { rig, beads } = await busy(agents);
+    await away(rig, rig.now + MINUTE);
+    expect(rig.notified.map(({ title }) => title)).toEqual(["agents fail for a reason that is not their work's"]);
+    await away(rig, rig.now + 8 * HOUR);
+    expect(beads.map((id) => beadOf(rig, id).context.attempts)).toEqual(beads.map(() => 0));
+    expect(facts(rig, "bead.failed")).toEqual([]);
+    expect(rig.notified).toHaveLength(1);
+    // One at a time finds out.
+    expect(facts(rig, "dispatch.granted").length).toBeLessThan(agents + agents + 12 + 8 * 7);
+    await rig.advance(rig.now + 11 * MINUTE);
+    const [probe = ""] = running(rig);
+    rig.run({ type: "progressed", agentId: probe, what: "tool" }, as(rig, probe));
+    await rig.advance(rig.now + 11 * MINUTE);
+    expect(running(rig)).toHaveLength(agents);
+    expect(rig.rig.world.rig.matches({ gate: "open" })).toBe(true);
+  },
+);
+
+describe("failures at once", () => {
+  test.each([
+    [2, LIMITS.outage_window_ms, false],
+    [3, LIMITS.outage_window_ms, true],
+    [3, LIMITS.outage_window_ms + 2, false],
+  ])("%i agents that fail within %i ms fail for one reason: %s", async (agents, within_ms, isCommon) => {
+    const { rig } = await busy(agents);
+    for (const [n, agentId] of running(rig).entries()) {
+      if (n > 0) rig.now += within_ms / (agents - 1) - 1;
+      rig.container.processes.delete(agentId);
+      await exits(rig, agentId);
+    }
+    expect(rig.rig.world.rig.matches({ gate: "outage" })).toBe(isCommon);
+    expect(facts(rig, "charge.forgiven")).toHaveLength(isCommon ? agents : 0);
+  });
+
+  test("one agent that fails again and again is charged as ever", async () => {
+    const { rig, beads } = await busy(1);
+    await away(rig, rig.now + HOUR);
+    expect(beadOf(rig, beads[0] ?? "").value).toBe("failed");
+    expect(facts(rig, "charge.forgiven")).toEqual([]);
+  });
+
+  test("a probe that lives as long as an agent may be quiet ends it, without a word of progress", async () => {
+    const { rig } = await busy(3);
+    await away(rig, rig.now + MINUTE);
+    await rig.advance(rig.now + 10 * MINUTE);
+    expect(running(rig)).toHaveLength(1);
+    await rig.advance(rig.now + 31 * MINUTE);
+    expect(running(rig)).toHaveLength(3);
+    expect(running(rig).map((id) => agentOf(rig, id).context.attempts)).toEqual([0, 0, 0]);
+  });
+});

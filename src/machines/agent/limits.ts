@@ -39,3 +39,9 @@ export function alertLimits(context: AgentContext, { seq }: MachineEvent): Omit<
     },
   ];
 }
+
+/** It waits before its next attempt, which is not counted. */
+export const uncharged = (context: AgentContext, { at, settings }: MachineEvent): Partial<AgentContext> => ({
+  uncharged: context.uncharged + 1,
+  backoffUntil: at + exponential(context.uncharged + 1, settings.backoff_base_ms, settings.backoff_max_ms),
+});

@@ -3,7 +3,7 @@ import type { Effect } from "../../events/effects.ts";
 import { clip, type Fact } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
-import { expect, exponential, type MachineEvent } from "../event.ts";
+import { expect, type MachineEvent } from "../event.ts";
 import {
   alertBusy,
   alertUnseen,
@@ -19,7 +19,7 @@ import {
 import { withAsk, withUsage } from "./driver.ts";
 import { spentSince, withCounted } from "./spend.ts";
 import { ended, isAskAnswered, resetBy, resetsAfter } from "./ends.ts";
-import { alertLimits, untilReset } from "./limits.ts";
+import { alertLimits, uncharged, untilReset } from "./limits.ts";
 import { afterJump } from "./jump.ts";
 import { GUARDS, provesProgress } from "./guards.ts";
 import { forgotten, idleFor, newest, restartBackoff, type AgentContext } from "./context.ts";
@@ -46,12 +46,6 @@ const tell = (context: AgentContext, { seq }: MachineEvent, prompt: string): Eff
   agentId: context.id,
   dispatchId: newest(context),
   prompt,
-});
-
-/** It waits before its next attempt, which is not counted. */
-const uncharged = (context: AgentContext, { at, settings }: MachineEvent): Partial<AgentContext> => ({
-  uncharged: context.uncharged + 1,
-  backoffUntil: at + exponential(context.uncharged + 1, settings.backoff_base_ms, settings.backoff_max_ms),
 });
 
 export const agentSetup = setup({

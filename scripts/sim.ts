@@ -14,6 +14,7 @@ const { values } = parseArgs({
     faults: { type: "string", default: "all" },
     work: { type: "string" },
     trains: { type: "boolean", default: false },
+    old: { type: "boolean", default: false },
     trace: { type: "string", default: "60" },
     save: { type: "string" },
     "no-shrink": { type: "boolean", default: false },
@@ -24,7 +25,7 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(
-    "node scripts/sim.ts [--seed N] [--seeds K] [--rigs R] [--hours H] [--faults all|none|a,b] [--work MS] [--trains] [--trace LINES] [--save DIR] [--no-shrink] [--keep-going]\n",
+    "node scripts/sim.ts [--seed N] [--seeds K] [--rigs R] [--hours H] [--faults all|none|a,b] [--work MS] [--trains] [--old] [--trace LINES] [--save DIR] [--no-shrink] [--keep-going]\n",
   );
   for (const [name, what] of Object.entries(FAULTS)) console.log(`  ${name.padEnd(10)} ${what}`);
   process.exit(0);
@@ -47,6 +48,7 @@ for (let seed = first; seed < first + Number(values.seeds); seed++) {
     hours: Number(values.hours),
     faults,
     ...(values.trains ? { trains: true } : {}),
+    ...(values.old ? { old: true } : {}),
     ...(values.work === undefined ? {} : { work_ms: Number(values.work) }),
   };
   const report = await simulate(options);

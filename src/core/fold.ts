@@ -99,7 +99,8 @@ export function take(world: World, fact: Recorded, changed: Map<string, readonly
   for (const target of fact.type === "TICK" ? stirred(world, fact.at) : route(world, fact)) {
     const before = get(world, target.kind, target.id);
     if (before === undefined) {
-      if (target.kind === makes) {
+      // One whose row cannot be read is there all the same, and waits for its repair.
+      if (target.kind === makes && !world.broken.has(actorKey(target.kind, target.id))) {
         put(world, target.kind, target.id, initial(target.kind, event));
         taken.moved++;
         changed.set(actorKey(target.kind, target.id), [target.kind, target.id]);

@@ -19,6 +19,8 @@ const NOT_REPEATABLE: ReadonlySet<string> = new Set([
   // How far, not where to: it is found and said by the rig itself, and never arrives twice.
   "clock.jumped",
   "container.instance_changed",
+  // Said in the commit that ends the effect which nobody took.
+  "answer.missed",
   "agent.checkpointed",
   "agent.unhooked",
 ]);

@@ -14,11 +14,17 @@ export interface Inspection {
 
 const RUNS_TRAINS: Capabilities = { inspect: true, ephemeral: false, trains: true };
 
+function canOf({ options }: Simulation, luck: Random): Capabilities | null {
+  if (options.old === true) return null;
+  if (options.trains === true) return RUNS_TRAINS;
+  return luck.chance(0.6) ? { inspect: true, ephemeral: false } : null;
+}
+
 export function inspection(sim: Simulation, luck: Random): Inspection {
   /** Commits that were handed in and kept, by branch. They outlive an eviction. */
   const pinned = new Map<string, string>();
   return {
-    can: sim.options.trains === true ? RUNS_TRAINS : luck.chance(0.6) ? { inspect: true, ephemeral: false } : null,
+    can: canOf(sim, luck),
 
     inspect(rig, { branch, resolution, asIs }) {
       const kept = pinned.get(branch);

@@ -118,6 +118,7 @@ export function containerOf(line: Line): ContainerPort {
         () => r.town.inspect(r, order),
         unknown,
       ),
+    knowsDispatchIds: (timeout_ms) => call(line, "list", timeout_ms, () => r.town.namesDispatches(), throwing),
     capabilities: (timeout_ms) => call(line, "capabilities", timeout_ms, () => r.town.can, throwing),
     statuses: (agentIds, timeout_ms) =>
       call(

@@ -8,6 +8,9 @@ export interface Process {
   readonly rig: SimRig;
   readonly agentId: string;
   readonly dispatchId: string;
+  /** The dispatch that its token names. */
+  readonly token: string;
+  readonly startedAt: number;
   readonly n: number;
   readonly beadId: string;
   readonly branch: string;

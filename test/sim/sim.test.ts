@@ -11,7 +11,7 @@ const run = async (options: Options): Promise<void> => {
   if (report.failure === null) return;
   const { seed, rigs, hours, faults } = await shrink(report);
   expect.fail(
-    `seed ${options.seed}: ${report.failure.rule}: ${report.failure.text}\nagain: node scripts/sim.ts --seed ${seed} --rigs ${rigs} --hours ${hours} --faults ${faults.join(",") || "none"}${options.trains === true ? ` --trains --work ${options.work_ms}` : ""}`,
+    `seed ${options.seed}: ${report.failure.rule}: ${report.failure.text}\nagain: node scripts/sim.ts --seed ${seed} --rigs ${rigs} --hours ${hours} --faults ${faults.join(",") || "none"}${options.trains === true ? ` --trains --work ${options.work_ms}` : ""}${options.old === true ? " --old" : ""}`,
   );
 };
 
@@ -52,6 +52,19 @@ describe("simulation", () => {
       await run({ seed: 7, rigs: 1, hours: 6, faults: [fault] });
     },
   );
+
+  describe("with containers that know no dispatch ids", () => {
+    test("and without faults every bead is started once, merged and closed", async () => {
+      const { failure, counts } = await simulate({ seed: 7, rigs: 2, hours: 12, faults: [], old: true });
+      expect(failure).toBe(null);
+      expect(counts).toMatchObject({ failed: 0, refused: 0 });
+      expect(counts.starts).toBe(counts.closed);
+    });
+
+    test("and every fault at once nothing is merged that was not handed in, and all work comes to an end", async () => {
+      for (const seed of [1, 2]) await run({ seed, rigs: 2, hours: 12, faults: ALL_FAULTS, old: true });
+    });
+  });
 
   describe("with trains", () => {
     test("and without faults every bead is started once, merged and closed, in fewer pushes than beads", async () => {

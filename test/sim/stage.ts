@@ -40,6 +40,8 @@ export interface Options {
   readonly work_ms?: number;
   /** Towns run trains, and rigs have checks. */
   readonly trains?: boolean;
+  /** Towns know no dispatch ids: they name none, stop whatever runs, and an agent keeps the token of its first start. */
+  readonly old?: boolean;
   readonly trace?: boolean;
 }
 

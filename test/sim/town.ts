@@ -26,10 +26,7 @@ export interface Town extends Inspection, Trains {
   slow_ms: number;
   /** Most starts are refused: something is wrong with the repository, or a key has expired. */
   badDay: boolean;
-  start(
-    rig: SimRig,
-    order: StartOrder,
-  ): { kind: "accepted" } | { kind: "refused"; status: number; error: string } | { kind: "unknown"; error: string };
+  start(rig: SimRig, order: StartOrder): Answer;
   stop(
     agentId: string,
     dispatchId: string,
@@ -40,7 +37,9 @@ export interface Town extends Inspection, Trains {
   merge(rig: SimRig, order: MergeOrder): { kind: "accepted" } | { kind: "refused"; status: number; error: string };
   statuses(agentIds: readonly string[]): Observed[];
   /** How this run of the control server names itself. */
-  instance(): string;
+  instance(): string | null;
+  /** As a look at its list tells. */
+  namesDispatches(): boolean | null;
   /** The container is taken away: what ran is gone and forgotten. */
   evict(politely: boolean): void;
 }
@@ -53,6 +52,10 @@ export function createTown(sim: Simulation, id: string): Town {
   const processes = new Map<string, Process>();
   const luck = sim.random(`town:${id}`);
   const merges = mergesOf(sim, luck);
+  const isOld = sim.options.old === true;
+  const accepted = isOld ? ({ kind: "accepted", namesDispatch: false } as const) : ({ kind: "accepted" } as const);
+  /** What the first process of an agent was given, and every later one has. */
+  const tokens = new Map<string, string>();
   let runs = 1;
 
   const isCurrent = (process: Process): boolean => processes.get(process.agentId) === process;
@@ -62,7 +65,7 @@ export function createTown(sim: Simulation, id: string): Town {
     sim.callback(
       process.rig,
       command,
-      agentCaller(process.agentId, process.dispatchId, process.rig.town.id),
+      agentCaller(process.agentId, process.token, process.rig.town.id),
       importance,
       `${process.dispatchId} ${command.type}`,
     );
@@ -76,14 +79,14 @@ export function createTown(sim: Simulation, id: string): Town {
       const { outcome, resetAt } = outcomeOf(status === "exited" ? "completed" : "failed", reason, null);
       tell(
         process,
-        { type: "exited", agentId: process.agentId, dispatchId: process.dispatchId, outcome, reason, resetAt },
+        { type: "exited", agentId: process.agentId, dispatchId: process.token, outcome, reason, resetAt },
         "retried",
       );
     }
   };
 
   const endKeyless = (process: Process): void => {
-    const { agentId, dispatchId } = process;
+    const { agentId, token: dispatchId } = process;
     process.status = "failed";
     process.exitReason = "not_authorized: the key was not taken";
     const ended = { ending: "not_authorized", runtime: "sim", reason: process.exitReason } as const;
@@ -95,7 +98,7 @@ export function createTown(sim: Simulation, id: string): Town {
     queue.after(30_000, () => {
       if (!isCurrent(process) || !isLive(process)) return;
       if (process.mood !== "mute")
-        sim.heartbeat(process.rig, process.agentId, process.dispatchId, seenOf(process, queue.now));
+        sim.heartbeat(process.rig, process.agentId, process.token, seenOf(process, queue.now));
       heartbeats(process);
     });
   };
@@ -189,7 +192,7 @@ export function createTown(sim: Simulation, id: string): Town {
             tell(process, { type: "checkpoint", agentId, data: { beadId, step: random.between(1, 3) } });
             break;
           case "mail":
-            sim.readMail(process.rig, agentId, process.dispatchId);
+            sim.readMail(process.rig, agentId, process.token);
             break;
           case "help":
             process.mood = "asks";
@@ -256,9 +259,10 @@ export function createTown(sim: Simulation, id: string): Town {
     start(rig, order) {
       const n = Number(order.dispatchId.slice(order.dispatchId.lastIndexOf(":") + 1));
       const last = processes.get(order.agentId);
-      if (last !== undefined && last.n === n) return { kind: "accepted" };
+      if (last !== undefined && last.n === n) return accepted;
       if (last !== undefined && last.n > n)
         return { kind: "refused", status: 409, error: "a newer dispatch was started" };
+      if (isOld && last !== undefined && isLive(last)) return accepted;
       const lie =
         sim.has("start") && this.badDay && luck.chance(0.8)
           ? "refused"
@@ -275,14 +279,17 @@ export function createTown(sim: Simulation, id: string): Town {
       if (lie !== "no") sim.trace(() => `container: start of ${order.dispatchId}: ${lie}`);
       if (lie === "refused") return { kind: "refused", status: 422, error: "the repository cannot be cloned" };
       if (lie === "unknown_and_does_not") return { kind: "unknown", error: "HTTP 503" };
-      if (lie === "accepted_but_vanishes") return { kind: "accepted" };
+      if (lie === "accepted_but_vanishes") return accepted;
       if (last !== undefined && isLive(last)) {
         sim.counts.replaced++;
         end(last, "failed", "replaced by a newer dispatch", luck.chance(0.5));
       }
       const beadId = /bead (\S+):/.exec(order.prompt)?.[1] ?? "";
+      if (!isOld || !tokens.has(order.agentId)) tokens.set(order.agentId, order.dispatchId);
       const process: Process = {
         rig,
+        token: tokens.get(order.agentId) ?? order.dispatchId,
+        startedAt: queue.now,
         agentId: order.agentId,
         dispatchId: order.dispatchId,
         n,
@@ -301,25 +308,27 @@ export function createTown(sim: Simulation, id: string): Town {
       sim.counts.starts++;
       if (lie === "accepted_but_dies") {
         end(process, "failed", "died at once", luck.chance(0.5));
-        return { kind: "accepted" };
+        return accepted;
       }
       queue.after(process.random.between(1_000, 20_000), () => {
         if (!isCurrent(process) || process.status !== "starting") return;
         process.status = "running";
-        sim.heartbeat(rig, process.agentId, process.dispatchId, seenOf(process, queue.now));
+        sim.heartbeat(rig, process.agentId, process.token, seenOf(process, queue.now));
         heartbeats(process);
         act(process);
       });
-      return lie === "unknown_but_runs"
-        ? { kind: "unknown", error: "no answer within 60000 ms" }
-        : { kind: "accepted" };
+      return lie === "unknown_but_runs" ? { kind: "unknown", error: "no answer within 60000 ms" } : accepted;
     },
 
     stop(agentId, dispatchId, reason) {
       const process = processes.get(agentId);
       if (process === undefined) return { kind: "refused", status: 404, error: `no agent ${agentId}` };
       const n = Number(dispatchId.slice(dispatchId.lastIndexOf(":") + 1));
-      if (process.n > n || !isLive(process)) return { kind: "accepted" };
+      if ((process.n > n && !isOld) || !isLive(process)) return { kind: "accepted" };
+      if (isOld) {
+        end(process, "failed", "stopped", true);
+        return { kind: "accepted" };
+      }
       process.status = "stopping";
       queue.after(luck.between(200, sim.has("container") && luck.chance(0.1) ? 120_000 : 5_000), () => {
         if (stopsAs(reason) === "evicted") end(process, "failed", "evicted", true);
@@ -354,16 +363,18 @@ export function createTown(sim: Simulation, id: string): Town {
         if (process)
           seen.push({
             agentId,
-            dispatchId: process.dispatchId,
+            dispatchId: isOld ? null : process.dispatchId,
             status: process.status,
             exitReason: process.exitReason,
             ...seenOf(process, queue.now),
+            ...(isOld ? { startedAt: process.startedAt } : {}),
           });
       }
       return seen;
     },
 
-    instance: () => `${id}:${runs}`,
+    instance: () => (isOld ? null : `${id}:${runs}`),
+    namesDispatches: () => (isOld ? false : null),
 
     evict(politely) {
       for (const process of processes.values()) {

@@ -296,3 +296,17 @@ test("a repair of a journal that was written before it could bring a state is on
     state: null,
   });
 });
+
+test("one of which a rig has at most one is not made a second time while its row cannot be read", async () => {
+  const rig = town();
+  const uses = async (title: string) => {
+    const { agentId } = await slung(rig, title);
+    const used = { inputTokens: 5, cachedTokens: 0, outputTokens: 1, model: null, costMicrodollars: null };
+    rig.tell({ type: "agent.usage", agentId, dispatchId: `${agentId}:1`, session: title, ...used });
+  };
+  await uses("one");
+  lose(rig, "budget", "budget");
+  await uses("two");
+  expect(facts(rig, "budget.opened")).toHaveLength(2);
+  await repair(rig, "budget", "budget");
+});

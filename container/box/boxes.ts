@@ -16,6 +16,8 @@ import { type Gateways, createGateways } from "./gateway.ts";
 
 export interface Boxes {
   readonly checks: Box;
+  /** What one check, or setup before checks, is held to. */
+  readonly checksHolder: Holder;
   readonly agents: AgentBoxes;
   /** How git reads what an agent wrote; null: as this server, where agents have no box either. */
   readonly reading: Config["reading"];
@@ -63,7 +65,9 @@ export async function openBoxes({ config, mark, door, log }: BoxesOptions): Prom
   if (box.kind !== "none") log(says);
   const reading = box.kind === "none" ? null : readingIn(config, box);
   const lineFor = lineOf(config, box, checks?.box ?? NO_BOX);
-  return { checks: checks?.box ?? NO_BOX, agents: opened, reading, lineFor, says };
+  const ofChecks = checks?.box ?? NO_BOX;
+  const checksHolder = holderFor(config, ofChecks, `ticktown-${mark}-check-`);
+  return { checks: ofChecks, checksHolder, agents: opened, reading, lineFor, says };
 }
 
 function readingIn({ workDir, hostEnv }: Config, box: Box): NonNullable<Config["reading"]> {
@@ -74,20 +78,11 @@ function readingIn({ workDir, hostEnv }: Config, box: Box): NonNullable<Config["
 function agentBoxes({ config, mark, door, log }: BoxesOptions, box: Box): AgentBoxes {
   const searched = config.hostEnv["PATH"] ?? "";
   const gateways = createGateways(door, log);
-  const isBoxed = box.kind !== "none";
-  const bounds = boundsOf(config);
   let why: Promise<string> | null = null;
   return {
     box,
     gateways,
-    holder: createHolder({
-      // Who is another user is not below this server's processes for ever, and so cannot be added up.
-      bounds: isBoxed ? bounds : { ...bounds, memory_bytes: null },
-      ...(isBoxed && config.agentCgroups === "auto" ? {} : { places: [] }),
-      hasPrlimit: (isBoxed || config.launcher !== null) && findProgram("prlimit", searched) !== null,
-      isRoot: process.getuid?.() === 0,
-      begin: `ticktown-${mark}-`,
-    }),
+    holder: holderFor(config, box, `ticktown-${mark}-agent-`),
     whyNoGateway: () =>
       (why ??=
         config.launcher === null
@@ -95,6 +90,22 @@ function agentBoxes({ config, mark, door, log }: BoxesOptions, box: Box): AgentB
           : Promise.resolve("agents are users of their own here, who do not reach the socket")),
   };
 }
+
+function holderFor(config: Config, { kind }: Box, begin: string): Holder {
+  const isBoxed = kind !== "none";
+  const bounds = boundsOf(config);
+  // Who is another user is not below this server's processes for ever, and so cannot be added up.
+  const ofUser = config.launcher === null ? UNBOUNDED : { ...bounds, memory_bytes: null };
+  return createHolder({
+    bounds: isBoxed ? bounds : ofUser,
+    ...(isBoxed && config.agentCgroups === "auto" ? {} : { places: [] }),
+    hasPrlimit: findProgram("prlimit", config.hostEnv["PATH"] ?? "") !== null,
+    isRoot: process.getuid?.() === 0,
+    begin,
+  });
+}
+
+const UNBOUNDED: Bounds = { memory_bytes: null, pids: null, files: null, disk_bytes: null };
 
 /** Of the machine's memory, or of the container's, one agent may have so much where nobody has said how much. */
 const MEMORY_SHARE = 3 / 4;

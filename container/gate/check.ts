@@ -21,6 +21,8 @@ export interface CheckJob {
   readonly within: (argv: readonly string[]) => readonly string[];
   /** Makes it a user of its own. */
   readonly launcher?: SpawnOptions["launcher"];
+  /** Tells of what it has too much of; @returns to be called when it is gone. */
+  readonly watch?: (pid: number, onOver: (why: string) => void) => () => void;
   readonly signal: AbortSignal;
 }
 
@@ -59,14 +61,21 @@ export async function runCheck(job: CheckJob): Promise<CheckRun> {
     late = true;
     program.stop("SIGTERM", job.grace_ms);
   }, check.timeout_ms);
+  let over: string | null = null;
+  const unwatch = job.watch?.(program.pid, (why) => {
+    over = why;
+    program.stop("SIGKILL", 0);
+  });
   const end = (): void => interrupt(program, "SIGTERM", job.grace_ms);
   signal.addEventListener("abort", end);
   if (signal.aborted) end();
   program.endInput();
   const exit = await program.gone;
   clearTimeout(timer);
+  unwatch?.();
   signal.removeEventListener("abort", end);
   if (late) return done(null, "timeout", `it took longer than ${check.timeout_ms / 1000} s and was stopped`);
+  if (over !== null) return done(null, "killed", over);
   const [why, sentence] = judge(exit);
   if (why !== null) return done(exit.code, why, sentence);
   return output.wasExpected()

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import type { Setup } from "../../src/wire/container.ts";
 import type { CheckRun, GateRun, RedWhy } from "../../src/wire/train.ts";
+import type { Held, Holder } from "../box/bounds.ts";
 import type { Box } from "../box/box.ts";
 import type { Config } from "../config.ts";
 import { GitFailure } from "../git/git.ts";
@@ -29,6 +30,8 @@ export interface GateRoom {
   /** The mark of the WORK_DIR, which all that is started carries. */
   readonly mark: string;
   readonly box: Box;
+  /** What one check is held to. */
+  readonly holder: Holder;
   readonly setupMutex: KeyedMutex;
   readonly freeBytes: () => number;
 }
@@ -139,13 +142,14 @@ async function runChecks(
   copy: Copy,
   { watched, before }: Before,
 ): Promise<CheckRun[]> {
-  const { config, mark, box } = room;
+  const { config, mark, box, holder } = room;
   const env = checkEnvironment(config, box.kind !== "none", copy, context);
   const spec = boxOf(config, copy);
   const checks: CheckRun[] = [];
   for (const check of rules.checks) {
     checkGoesOn(context);
     context.say(`checks on ${what}: ${check.name}`);
+    const held = hold(holder);
     const run = await runCheck({
       check,
       cwd: copy.tree,
@@ -153,10 +157,11 @@ async function runChecks(
       mark,
       redact: context.redact,
       grace_ms: config.stopGrace_ms,
-      within: (argv) => box.within(spec, argv),
+      within: (argv) => held.outside(box.within(spec, holder.rlimits(argv))),
       launcher: launcherFor(config, copy),
+      watch: (pid, onOver) => held.watch({ pid, folder: copy.root, onOver }),
       signal: context.signal,
-    });
+    }).finally(held.close);
     // One that was stopped says nothing.
     checkGoesOn(context);
     const touched = watched === null ? null : await whatWasTouched(context, watched);
@@ -218,6 +223,15 @@ const redRun = (name: string, command: string, why: Why, words: string): CheckRu
   words: lastOf(words, []),
 });
 
+/** @throws Stopped: that its bounds cannot be made is no work's fault */
+function hold(holder: Holder): Held {
+  try {
+    return holder.hold(randomUUID());
+  } catch (error) {
+    throw passing("internal", messageOf(error));
+  }
+}
+
 /** @returns why the copy cannot be checked, or what lies about in it untracked @throws Stopped */
 async function prepare(
   room: GateRoom,
@@ -227,9 +241,10 @@ async function prepare(
   isTarget: boolean,
 ): Promise<{ readonly why: string } | { readonly untracked: readonly string[] }> {
   if (setup === null) return { untracked: [] };
-  const { config, mark, box, setupMutex } = room;
+  const { config, mark, box, holder, setupMutex } = room;
   checkGoesOn(context);
   context.say("runs the setup");
+  const held = hold(holder);
   let stop: ((signal: NodeJS.Signals) => void) | null = null;
   const end = (): void => stop?.("SIGTERM");
   context.signal.addEventListener("abort", end);
@@ -246,7 +261,7 @@ async function prepare(
       // What a member brought along is given to nobody else.
       mayCache: isTarget,
       oneAtATime: setupMutex,
-      within: (argv) => box.within(boxOf(config, copy), argv),
+      within: (argv) => held.outside(box.within(boxOf(config, copy), holder.rlimits(argv))),
       launcher: launcherFor(config, copy),
       onLine: () => {},
       say: () => {},
@@ -259,6 +274,7 @@ async function prepare(
     throw error;
   } finally {
     context.signal.removeEventListener("abort", end);
+    await held.close();
   }
   const born = (): ReturnType<typeof bornDirty> => bornDirty(room, context, copy);
   const left = await dirtOf(copy, born);

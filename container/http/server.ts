@@ -70,7 +70,7 @@ export async function startControlServer(
   const shared = { config, mark, callbacks, pidFiles, repoMutex, log, startAnswer_ms, freeBytes, door };
   const agents = createAgents({ ...shared, agentBoxes: boxes.agents });
   const setupMutex = createKeyedMutex();
-  const checker = createChecker({ config, mark, box: boxes.checks, setupMutex, freeBytes });
+  const checker = createChecker({ config, mark, box: boxes.checks, holder: boxes.checksHolder, setupMutex, freeBytes });
   const trains = createTrains({ config, callbacks, checker, log, boxOf: boxes.lineFor });
   const places = createPlaces({ config, agents, trains, repoMutex, space, log, now });
   const merges = createMerges({ config, callbacks, log });

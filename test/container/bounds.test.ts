@@ -15,6 +15,7 @@ import {
   DISK_WATCH_MS,
 } from "../../container/limits.ts";
 import { readMark } from "../../container/processes/marks.ts";
+import { gated, member, redWhy, sh, world } from "./train-world.ts";
 import { cleanUp, createOrigin, eventually, startBody, startControl, tempDir } from "./world.ts";
 
 const MIB = 1024 * 1024;
@@ -70,6 +71,14 @@ test("LIMIT-disk an agent whose clone and home are larger than they may be is en
   const { reason, lines } = await ran({ ...BOXED, AGENT_DISK_BYTES: String(16 * MIB) }, script);
   expect(reason).toMatch(/^disk_exceeded: its clone and its home have \d+ of 16 MiB$/);
   expect(lines).toEqual([]);
+});
+
+test("LIMIT-checks a check is held to what an agent is: it opens no more files, and is red when it takes more disk", async () => {
+  const w = await world({ AGENT_OPEN_FILES: "64", AGENT_DISK_BYTES: String(16 * MIB) });
+  const report = await gated(w, [member(w, "a", { "a.txt": "a" })], sh('test "$(ulimit -n)" = 64'));
+  expect(report).toMatchObject({ runs: [{ verdict: "green", boxed: true }] });
+  const red = await redWhy(w, sh("yes > big & sleep 60"));
+  expect(red).toMatchObject({ why: "killed", words: expect.stringMatching(/^disk_exceeded/) });
 });
 
 const places = hierarchies();

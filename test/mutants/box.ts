@@ -223,6 +223,12 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     edit("container/box/watch.ts", "used !== null && used > bound", "used !== null && used < 0"),
   ),
   mutant(
+    "LIMIT-checks",
+    "a check is held to what an agent is",
+    "it is in a box, and held to nothing",
+    edit("container/gate/gate.ts", "held.outside(box.within(spec, holder.rlimits(argv)))", "box.within(spec, argv)"),
+  ),
+  mutant(
     "LIMIT-group",
     "an agent is in a control group of its own before it is anything else",
     "it stays in that of the control server",

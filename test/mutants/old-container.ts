@@ -85,6 +85,12 @@ export const OLD_CONTAINER_MUTANTS: readonly Mutant[] = [
     edit(CONTACT, "can !== null || known !== undefined ? null :", "can !== null ? null :"),
   ),
   mutant(
+    "MODE-token",
+    "a token that its process has kept counts while its agent runs",
+    "it ends after a day, and with it the agent's work",
+    edit(AUTHORITY, "const who = fenced(world, speaker);", "const who = speaker;"),
+  ),
+  mutant(
     "F-304",
     "a start that the container says has failed, and whose agent it does not know, is known not to run",
     "its whole time is waited for",

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { admit, type AgentCaller } from "../../../src/core/decide/index.ts";
 import { whyOfBead } from "../../../src/do/why.ts";
 import { heartbeat } from "../../../src/do/rig.ts";
 import { health } from "../../../src/do/health.ts";
@@ -153,6 +154,21 @@ test("F-403 the done of an older dispatch is stale, and why says that its report
   await exits(rig, agentId, "failed");
   await rig.advance(rig.now + MINUTE);
   expect(whyOfBead(rig.rig, beadId)?.sentence).not.toContain("ignored");
+});
+
+test("MODE-token a token that is past its end counts while its agent runs, as it names no dispatch; and elsewhere only for the one that it names", async () => {
+  const expired = (rig: TestRig, agentId: string, dispatchId: string | null): boolean =>
+    admit(rig.rig.world, { ...(as(rig, agentId) as AgentCaller), dispatchId, isExpired: true }) === null;
+  const old = oldTown();
+  const { agentId } = await slung(old);
+  expect([expired(old, agentId, null), expired(old, agentId, `${agentId}:7`)]).toEqual([true, true]);
+  await done(old, agentId, "b");
+  expect(expired(old, agentId, null)).toBe(false);
+
+  const rig = town();
+  const other = await slung(rig);
+  const n = (of: number | null) => expired(rig, other.agentId, of === null ? null : `${other.agentId}:${of}`);
+  expect([n(1), n(null), n(2)]).toEqual([true, false, false]);
 });
 
 test("MODE-found whether a container knows dispatch ids is found out at first contact, journalled once, shown, and found out anew when another one answers", async () => {

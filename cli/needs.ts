@@ -91,6 +91,10 @@ export function commandsFor({ need }: Needed): string[] {
     case "over_budget":
     case "not_authorized":
       return [`answer ${who} TEXT`];
+    case "bead_budget":
+      return [`budget ${who} --dollars N`];
+    case "day_budget":
+      return ["spend", "rig settings"];
     case "hand_in_refused":
       return [`decide ${who} send_back|no_change|as_is`];
     case "failed":

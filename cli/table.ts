@@ -5,6 +5,7 @@ import { AGENTS } from "./verbs/agents.ts";
 import { AUDIT } from "./verbs/audit.ts";
 import { feedVerb } from "./verbs/feed.ts";
 import { mcpVerb } from "./verbs/mcp.ts";
+import { MONEY } from "./verbs/money.ts";
 import { PEOPLE } from "./verbs/people.ts";
 import { QUEUE } from "./verbs/queue.ts";
 import { RIG } from "./verbs/rig.ts";
@@ -24,6 +25,7 @@ export const FAMILIES: readonly Family[] = [
   { title: "People", verbs: [feedVerb, ...PEOPLE] },
   { title: "Agents", verbs: AGENTS },
   { title: "The merge queue", verbs: QUEUE },
+  { title: "Money", verbs: MONEY },
   { title: "Proof", verbs: AUDIT },
   { title: "This program", verbs: [mcpVerb(() => FAMILIES), completionVerb(() => FAMILIES)] },
 ];

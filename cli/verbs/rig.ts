@@ -51,6 +51,32 @@ export const rigLs = verb({
   },
 });
 
+export const rigEdit = verb({
+  name: "rig edit",
+  about: "change a rig's name, repository or target branch; whoever waited for the old one goes on",
+  effect: "changes",
+  examples: ["rig edit --target main"],
+  args: {},
+  options: {
+    name: { type: "text", about: "what it is called", value: "NAME" },
+    repository: { type: "text", about: "where its repository is now", value: "PATH_OR_URL" },
+    target: { type: "text", about: "the branch that work is merged into", value: "BRANCH" },
+  },
+  run: async ({ name, repository, target }, { api, find, userPath, cwd, env, say }) => {
+    if (name === undefined && repository === undefined && target === undefined)
+      throw new Failure("misuse", "say what is to be changed: --name, --repository, --target");
+    const token = env["TICKTOWN_REPO_TOKEN"];
+    const place = repository === undefined ? null : await inspectRepository(repository, cwd, { target, token });
+    if (place !== null && place.warning !== null) say(place.warning);
+    const rig = await find.rig();
+    if (place !== null && Object.keys(place.secrets).length > 0)
+      await api.call("PUT", rigPath(rig, "/secrets"), place.secrets);
+    const changes = { name, default_branch: target, git_url: place?.gitUrl };
+    const done = await api.call<RigInfo>("PATCH", userPath(`/rigs/${encodeURIComponent(rig.id)}`), changes);
+    return { data: done, text: `${done.name}: ${done.git_url}, work is merged into ${done.default_branch}` };
+  },
+});
+
 /** `capacity=4`, `check=null`, `checks=[{"name":...}]`: JSON where it is JSON, text otherwise. */
 export function settingOf(typed: string): [string, unknown] {
   const at = typed.indexOf("=");
@@ -183,6 +209,7 @@ const life = (name: "pause" | "resume" | "drain", about: string, done: string) =
 export const RIG = [
   rigAdd,
   rigLs,
+  rigEdit,
   rigSettings,
   rigSecrets,
   rigExport,

@@ -267,6 +267,24 @@ test("a rig rests and goes on, its queue is shown, its journal is exported, repl
   expect(await does("verify", "origin.git", "origin.journal.ndjson")).toContain("main");
 });
 
+test("a bead is changed before it begins, a rig is renamed, and what was spent is asked for", async () => {
+  await does("pause");
+  await does("sling", "Alter me", "--body", "steps: 1");
+  expect(await does("edit", "Alter me", "--title", "Altered", "--priority", "high", "--label", "ui")).toBe(
+    '"Altered" is open',
+  );
+  expect(await json<Bead>("show", "Altered")).toMatchObject({ priority: "high", labels: ["ui"], body: "steps: 1" });
+  const nothing = await typed(["edit", "Altered"]);
+  expect([nothing.code, nothing.told]).toEqual([2, expect.stringContaining("--title")]);
+  expect(await does("cancel", "Altered", "--yes")).toContain("failed");
+  await does("resume");
+  expect(await does("rig", "edit", "--name", "painted")).toMatch(/^painted: .*origin\.git, work is merged into main$/);
+  expect(await does("rig", "edit", "--name", "origin")).toContain("origin: ");
+  expect(await does("spend", "--by", "bead", "--from", "7d")).toMatch(/^bead .*\n[\s\S]*\ntoday: \$0\.00, 0 tokens/);
+  expect((await typed(["spend", "--from", "yesterday"])).code).toBe(2);
+  expect((await typed(["budget", "Later"])).code).toBe(2);
+});
+
 test("a colleague logs in with a link, sees what a token of its scope may see, and is told what it may not", async () => {
   const link = await does("open");
   const elsewhere = { HOME: path.join(dir, "colleague") };

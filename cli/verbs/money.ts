@@ -1,0 +1,112 @@
+/** Verbs about what agents use. */
+import type * as z from "zod";
+import type { Bead } from "../../scripts/stack/api-client.ts";
+import type { Amounts, Spend, SpendQuery } from "../../src/wire/spend.ts";
+import type { Context } from "../context.ts";
+import { Failure } from "../exits.ts";
+import { rigPath } from "../find.ts";
+import { columns, oneLine } from "../text.ts";
+import { verb } from "../verb.ts";
+
+const BY = ["day", "bead", "agent", "runtime", "model", "attempt"] as const satisfies readonly z.infer<
+  typeof SpendQuery
+>["by"][];
+
+/** Millionths of a dollar as people write them. */
+export const dollars = (microdollars: number): string => `$${(microdollars / 1_000_000).toFixed(2)}`;
+
+/** `7d`, `12h`: so long ago; or an ISO time. @throws Failure for anything else */
+export function timeOf(text: string, now: number): string {
+  const [, count, unit] = /^(\d{1,5})(d|h)$/.exec(text) ?? [];
+  const at = count === undefined ? Date.parse(text) : now - Number(count) * (unit === "d" ? 86_400_000 : 3_600_000);
+  if (!Number.isFinite(at)) throw new Failure("misuse", `"${text}" is no time: write 7d, 12h, or 2026-11-26T00:00:00Z`);
+  return new Date(at).toISOString();
+}
+
+/** `?from=…&to=…` of what was typed. */
+export function between(from: string | undefined, to: string | undefined, now: number): URLSearchParams {
+  return new URLSearchParams({
+    ...(from === undefined ? {} : { from: timeOf(from, now) }),
+    ...(to === undefined ? {} : { to: timeOf(to, now) }),
+  });
+}
+
+export const FROM_TO = {
+  from: { type: "text", about: "since then: 7d, 12h, or a time as 2026-11-26T00:00:00Z", value: "TIME" },
+  to: { type: "text", about: "until then", value: "TIME" },
+} as const;
+
+const amounts = ({
+  input_tokens,
+  cached_tokens,
+  output_tokens,
+  cost_microdollars,
+}: z.infer<typeof Amounts>): string[] => [
+  String(input_tokens),
+  String(cached_tokens),
+  String(output_tokens),
+  dollars(cost_microdollars),
+];
+
+/** Titles and names instead of ids, where they are known. */
+async function namesFor(
+  by: string,
+  rig: Awaited<ReturnType<Context["find"]["rig"]>>,
+  { find }: Context,
+): Promise<ReadonlyMap<string, string>> {
+  if (by === "bead") return new Map((await find.beads(rig, "&type=issue")).map(({ id, title }) => [id, title]));
+  if (by === "agent") return new Map((await find.agents(rig)).map(({ id, name }) => [id, name]));
+  return new Map();
+}
+
+export const spend = verb({
+  name: "spend",
+  about: "what agents have used, by day, bead, agent, runtime, model or attempt, and what is left of the day's budget",
+  effect: "reads",
+  examples: ["spend", "spend --by bead --from 7d"],
+  args: {},
+  options: { by: { type: "text", about: "of what each row is (day)", choices: BY }, ...FROM_TO },
+  run: async ({ by = "day", from, to }, context) => {
+    const rig = await context.find.rig();
+    const search = between(from, to, context.now());
+    search.set("by", by);
+    const found = await context.api.call<z.infer<typeof Spend>>("GET", rigPath(rig, `/spend?${search}`));
+    const names = await namesFor(by, rig, context);
+    const { today, total, failures, rows, is_cut } = found;
+    const left = today.left.microdollars ?? null;
+    const text = [
+      columns(
+        [
+          [by, "input", "of it cached", "output", "cost"],
+          ...rows.map((row) => [names.get(row.key) ?? (row.key || "-"), ...amounts(row)]),
+          [is_cut ? "all, also what is not shown" : "all", ...amounts(total)],
+          ["of it in attempts that failed", ...amounts(failures)],
+        ],
+        "",
+      ),
+      `today: ${dollars(today.microdollars)}, ${today.tokens} tokens${left === null ? "" : `; ${dollars(left)} left`} (${today.state})`,
+    ];
+    return { data: { rig: rig.id, ...found }, text: text.join("\n") };
+  },
+});
+
+export const budget = verb({
+  name: "budget",
+  about: "let a bead spend more than its cap: whoever waits for it goes on",
+  effect: "changes",
+  examples: [`budget "Fix the login" --dollars 5`],
+  args: { bead: { about: "its title, or the beginning of its id" } },
+  options: {
+    tokens: { type: "number", about: "so many tokens more", value: "N" },
+    dollars: { type: "number", about: "so many dollars more", value: "N" },
+  },
+  run: async ({ bead, tokens, dollars }, { find, api }) => {
+    if (!tokens && !dollars) throw new Failure("misuse", "say how much more: --tokens, --dollars");
+    const { rig, it } = await find.bead(bead);
+    const more = { ...(tokens ? { tokens } : {}), ...(dollars ? { microdollars: dollars * 1_000_000 } : {}) };
+    const done = await api.call<Bead>("POST", rigPath(rig, `/beads/${encodeURIComponent(it.id)}/budget`), more);
+    return { data: done, text: `"${oneLine(done.title)}" may spend more` };
+  },
+});
+
+export const MONEY = [spend, budget];

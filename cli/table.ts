@@ -25,7 +25,7 @@ export const FAMILIES: readonly Family[] = [
   { title: "People", verbs: [feedVerb, ...PEOPLE] },
   { title: "Agents", verbs: AGENTS },
   { title: "The merge queue", verbs: QUEUE },
-  { title: "Money", verbs: MONEY },
+  { title: "Reports and money", verbs: MONEY },
   { title: "Proof", verbs: AUDIT },
   { title: "This program", verbs: [mcpVerb(() => FAMILIES), completionVerb(() => FAMILIES)] },
 ];

@@ -1,11 +1,12 @@
-/** Verbs about what agents use. */
+/** Verbs about what was done, and what agents used for it. */
 import type * as z from "zod";
 import type { Bead } from "../../scripts/stack/api-client.ts";
+import type { Report } from "../../src/wire/report.ts";
 import type { Amounts, Spend, SpendQuery } from "../../src/wire/spend.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../exits.ts";
 import { rigPath } from "../find.ts";
-import { columns, oneLine } from "../text.ts";
+import { columns, indented, oneLine } from "../text.ts";
 import { verb } from "../verb.ts";
 
 const BY = ["day", "bead", "agent", "runtime", "model", "attempt"] as const satisfies readonly z.infer<
@@ -109,4 +110,47 @@ export const budget = verb({
   },
 });
 
-export const MONEY = [spend, budget];
+const hourly = (hours: Report["hours"]): string =>
+  columns(
+    [
+      ["hour (UTC)", "started", "merged", "failed"],
+      ...hours.map(({ at, ...counts }) => [
+        `${at.slice(0, 13)}h`,
+        ...[counts.started, counts.merged, counts.failed].map(String),
+      ]),
+    ],
+    "",
+  );
+
+export const report = verb({
+  name: "report",
+  about:
+    "what the rigs came to between two moments (the last day): merged, failed by cause, asked, stuck, spent, and each hour",
+  effect: "reads",
+  examples: ["report", "report --from 7d"],
+  args: {},
+  options: FROM_TO,
+  run: async ({ from, to }, context) => {
+    const search = between(from, to, context.now());
+    const rigs = await context.find.rigs();
+    const found = await Promise.all(
+      rigs.map((rig) => context.api.call<Report>("GET", rigPath(rig, `/report?${search}`))),
+    );
+    const text = found.map(({ merged, failed, asked, stuck, attempts, hours, spent, is_cut, ...span }, n) =>
+      [
+        `${rigs[n]?.name}, ${span.from} to ${span.to}${is_cut ? " (there was more; ask from there on)" : ""}`,
+        `  merged    ${merged.count}`,
+        `  failed    ${failed.count}`,
+        ...failed.causes.map(({ count, words }) => `    ${count}  ${oneLine(words)}`),
+        `  asked     ${asked.count}`,
+        `  stuck     ${stuck.count}`,
+        `  attempts  ${attempts.started}, of which ${attempts.failed} failed`,
+        `  spent     ${dollars(spent.cost_microdollars)}, ${spent.input_tokens + spent.output_tokens} tokens`,
+        ...(hours.length === 0 ? [] : [indented(hourly(hours))]),
+      ].join("\n"),
+    );
+    return { data: found.map((one, n) => ({ rig: rigs[n]?.id, ...one })), text: text.join("\n") };
+  },
+});
+
+export const MONEY = [report, spend, budget];

@@ -32,6 +32,8 @@ import { readMail } from "./read-mail.ts";
 import { needs } from "./needs.ts";
 import { budgetOrder, spend, type SpendBy } from "./spend.ts";
 import type { Spend } from "../wire/spend.ts";
+import { report } from "./report.ts";
+import type { Report } from "../wire/report.ts";
 import * as queries from "./queries.ts";
 import { reviewQueue } from "./review-queue.ts";
 import type { ReviewQueue } from "../wire/queue.ts";
@@ -332,6 +334,9 @@ export class RigDO extends DurableObject<Env> {
   }
   spend(by: SpendBy, from: number | null, to: number | null): z.infer<typeof Spend> {
     return spend(this.#open, by, from, to);
+  }
+  report(from: number, to: number): z.infer<typeof Report> {
+    return report(this.#open, from, to);
   }
   needs(): z.infer<typeof Needs> {
     return needs(this.#open);

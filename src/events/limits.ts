@@ -31,6 +31,10 @@ export const LIMITS = {
   /** Rows of the ledger: one for each day, dispatch, conversation and model. The oldest day goes. */
   spend_rows: 50_000,
   spend_rows_shown: 1_000,
+  /** Facts that one report reads, causes that it tells apart, and ids that each of its lists holds. */
+  report_facts: 100_000,
+  report_causes: 50,
+  report_listed: 100,
   /** Prices of models in a rig's settings. */
   prices: 50,
   /** Use is a fact at most this often per agent, and at its end. */

@@ -89,6 +89,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "POST /api/rigs/:rigId/drain": isFor("operate"),
   "GET /api/rigs/:rigId/needs": isFor("read"),
   "GET /api/rigs/:rigId/spend": isFor("read"),
+  "GET /api/rigs/:rigId/report": isFor("read"),
   "GET /api/rigs/:rigId/agents/:id/why": isFor("read"),
   "GET /api/rigs/:rigId/beads/:id/why": isFor("read"),
   "GET /api/rigs/:rigId/beads/:beadId/attempts": isFor("read"),

@@ -11,6 +11,7 @@ import { run as runCommandLine } from "../../cli/run.ts";
 import type { Bead } from "../../scripts/stack/api-client.ts";
 import { makeRepository, type DemoRepository } from "../../scripts/stack/demo/repository.ts";
 import { PROJECT } from "../../scripts/stack/project.ts";
+import type { Report } from "../../src/wire/report.ts";
 import { DEMO_AGENT, type Stack, startStack } from "../../scripts/stack/stack.ts";
 import { nothingLeftIn, temporaryDir, ticktown, until } from "./support.ts";
 
@@ -282,6 +283,16 @@ test("a bead is changed before it begins, a rig is renamed, and what was spent i
   expect(await does("rig", "edit", "--name", "origin")).toContain("origin: ");
   expect(await does("spend", "--by", "bead", "--from", "7d")).toMatch(/^bead .*\n[\s\S]*\ntoday: \$0\.00, 0 tokens/);
   expect((await typed(["spend", "--from", "yesterday"])).code).toBe(2);
+  const all = await json<Bead[]>("ls", "--all");
+  const [day] = await json<Report[]>("report", "--from", "2d");
+  const merged = all.filter(({ status }) => status === "closed").map(({ id }) => id);
+  expect([day?.merged.count, day?.merged.ids.toSorted()]).toEqual([merged.length, merged.toSorted()]);
+  expect(day?.failed.causes.find(({ words }) => words === "exit 1")?.count).toBe(2);
+  expect(await does("report")).toContain(`merged    ${merged.length}\n`);
+  expect(await json("report", "--from", "2020-01-01T00:00:00Z", "--to", "2020-02-01T00:00:00Z")).toMatchObject([
+    { merged: { count: 0, ids: [] } },
+  ]);
+  expect((await typed(["report", "--from", "1d", "--to", "2d"])).told).toBe("ticktown: from is after to");
   expect((await typed(["budget", "Later"])).code).toBe(2);
 });
 

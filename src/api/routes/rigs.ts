@@ -5,7 +5,9 @@ import { Place } from "../../events/place.ts";
 import { allSettings, SettingsPatch, Settings } from "../../events/settings.ts";
 import { inTheNameOfCaller, streamHolderOf } from "../caller.ts";
 import { accepted, count, found, kindOf, page, time, ndjson } from "../respond.ts";
+import { Report, ReportQuery } from "../../wire/report.ts";
 import { Spend, SpendQuery } from "../../wire/spend.ts";
+import { HttpError } from "../errors.ts";
 import { route, type Route } from "../route.ts";
 import { BeadEvent, EventQuery, JournalQuery, Needs, SecretsUpdate } from "../../wire/schemas.ts";
 
@@ -34,6 +36,7 @@ const Why = z.object({
 const AllSettings = z.object({ ...Settings.shape, ...Place.shape });
 
 const JOURNAL_PAGE = 1_000;
+const DAY_MS = 86_400_000;
 
 const command = (name: "pause" | "resume" | "drain", summary: string): Route =>
   route({
@@ -162,6 +165,22 @@ export const rigRoutes: Route[] = [
     query: SpendQuery,
     answer: Spend,
     handle: ({ rig, query }) => rig().spend(query.by, time("from", query.from) ?? null, time("to", query.to) ?? null),
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/report",
+    summary:
+      "What the rig came to between two moments: merged, failed by cause, asked, stuck, spent, and how much in each hour",
+    tag,
+    access,
+    query: ReportQuery,
+    answer: Report,
+    handle: ({ rig, query }) => {
+      const to = time("to", query.to) ?? Date.now();
+      const from = time("from", query.from) ?? to - DAY_MS;
+      if (from > to) throw new HttpError(400, "from is after to");
+      return rig().report(from, to);
+    },
   }),
   route({
     method: "GET",

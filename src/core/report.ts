@@ -123,12 +123,24 @@ export const REPORTED = [
   "bead.created",
 ] as const satisfies readonly Recorded["type"][];
 
-/** @param facts those of the time that is asked for, in their order */
-export function reportOf(facts: Iterable<Recorded>): Report {
+/**
+ * @param facts those of the time that is asked for, in their order; read only as far as LIMITS.report_facts, and to the end of that moment
+ * @returns `cutAt`: the time of the first fact that was not taken, ms; null: all were
+ */
+export function reportOf(facts: Iterable<Recorded>): Report & { readonly cutAt: number | null } {
   const drafted = new Drafted();
-  for (const fact of facts) drafted.take(fact);
+  let [taken, last, cutAt]: [number, number, number | null] = [0, 0, null];
+  for (const fact of facts) {
+    if (taken >= LIMITS.report_facts && fact.at > last) {
+      cutAt = fact.at;
+      break;
+    }
+    [taken, last] = [taken + 1, fact.at];
+    drafted.take(fact);
+  }
   const { merged, failed, asked, stuck, causes, hours, attempts } = drafted;
   return {
+    cutAt,
     merged: merged.listed,
     failed: {
       ...failed.listed,

@@ -76,6 +76,7 @@ test("what happened is counted where it belongs: each failure by its cause, each
     fact({ type: "bead.merged", beadId: "d" }, HOUR + 1),
   ]);
   expect(report).toEqual({
+    cutAt: null,
     merged: { count: 1, ids: ["d"] },
     failed: { count: 2, ids: ["b", "c"], causes: [{ count: 2, ids: ["b", "c"], code: "unknown", words: "odd 2" }] },
     asked: { count: 1, ids: ["a"] },
@@ -106,6 +107,18 @@ test("lists hold 100 and causes 50: one more is counted, the oldest leaves the l
     count: LIMITS.report_listed + 1 - LIMITS.report_causes,
   });
   agrees(over);
+});
+
+test("100,000 facts are read at once, to the end of their moment, and it is said from when on there is more", () => {
+  const merges = function* (count: number): Generator<Recorded> {
+    for (let n = 0; n < count; n++) yield fact({ type: "bead.merged", beadId: "b" }, Math.floor(n / 3) * 1_000);
+  };
+  const all = reportOf(merges(LIMITS.report_facts));
+  expect([all.merged.count, all.cutAt]).toEqual([LIMITS.report_facts, null]);
+  // The next one belongs to the same moment, the one after the next does not.
+  const over = reportOf(merges(LIMITS.report_facts + 9));
+  expect(over.cutAt).toBe(Math.ceil(LIMITS.report_facts / 3) * 1_000);
+  expect(over.merged.count).toBe(Math.ceil(LIMITS.report_facts / 3) * 3);
 });
 
 test("a recorded journal is reported of as it is read", () => {

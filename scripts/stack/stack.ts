@@ -138,14 +138,17 @@ function workerVariables(
   { environment, hosts = [] }: StackOptions,
   of: { readonly port: number; readonly url: string; readonly token: string; readonly controlToken: string | null },
 ): Record<string, string> {
-  const webhook = environment["NOTIFY_WEBHOOK_URL"];
+  const notify = ["NOTIFY_WEBHOOK_URL", "NOTIFY_FORMAT", "NOTIFY_LEAST"].flatMap((name) => {
+    const value = environment[name];
+    return value ? [[name, value] as const] : [];
+  });
   return {
     GASTOWN_API_URL: environment["GASTOWN_API_URL"] || of.url,
     ALLOWED_HOSTS: allowedHosts(of.port, hosts).join(","),
     GASTOWN_JWT_SECRET: environment["GASTOWN_JWT_SECRET"] || secrets.GASTOWN_JWT_SECRET,
     TICKTOWN_OPERATOR_TOKEN: of.token,
     ...(of.controlToken === null ? {} : { CONTROL_TOKEN: of.controlToken }),
-    ...(webhook ? { NOTIFY_WEBHOOK_URL: webhook } : {}),
+    ...Object.fromEntries(notify),
   };
 }
 

@@ -41,4 +41,7 @@ export interface Env {
   ARCHIVE?: R2Bucket;
   /** Told about alerts by POST, if set. */
   NOTIFY_WEBHOOK_URL?: string;
+  /** `json`, `slack` or `ntfy`; and the least severity that is sent: `info`, `warning` or `critical`. */
+  NOTIFY_FORMAT?: string;
+  NOTIFY_LEAST?: string;
 }

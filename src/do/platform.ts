@@ -1,8 +1,8 @@
 import { sign } from "hono/jwt";
-import type { EffectOf } from "../events/effects.ts";
 import type { Env } from "./env.ts";
 import { isProtocolName } from "../wire/env-names.ts";
 import { containerGateway, type Fetcher } from "./gateway.ts";
+import { isSent, linkTo, requestFor } from "./notify.ts";
 import type { RigPorts } from "./ports.ts";
 
 /** What a rig needs from the world outside, as Cloudflare gives it. */
@@ -42,7 +42,9 @@ export function rigPorts(ctx: DurableObjectState, env: Env, alarm: AlarmSlot): R
     notify: async (effect) => {
       const { title, text, severity, beadId } = effect;
       log("warn", "alert", { title, text, severity, bead: beadId });
-      if (env.NOTIFY_WEBHOOK_URL !== undefined) await callWebhook(env.NOTIFY_WEBHOOK_URL, effect);
+      const { NOTIFY_WEBHOOK_URL: url, NOTIFY_FORMAT: format, NOTIFY_LEAST: least } = env;
+      if (url === undefined || !isSent({ url, least }, effect)) return;
+      await callWebhook(requestFor({ url, format }, effect, linkTo(env.GASTOWN_API_URL, ctx.id.name ?? "", effect)));
     },
     background: (work) => ctx.waitUntil(work),
     log,
@@ -93,11 +95,11 @@ function sealKeyIn(sql: SqlStorage): string {
 }
 
 /** @throws Error when the webhook does not say that it took it. */
-async function callWebhook(url: string, effect: EffectOf<"notify">): Promise<void> {
+async function callWebhook({ url, body }: ReturnType<typeof requestFor>): Promise<void> {
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(effect),
+    body: JSON.stringify(body),
     signal: AbortSignal.timeout(WEBHOOK_MS),
   });
   await response.body?.cancel();

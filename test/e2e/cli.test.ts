@@ -1,6 +1,10 @@
 /** A day's work at the command line, on a whole Ticktown: no curl, no whole id, one command for one question. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
+import { json as jsonOf } from "node:stream/consumers";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -21,7 +25,17 @@ const home = path.join(dir, "home");
 let stack: Stack;
 let repository: DemoRepository;
 
+/** What stands for ntfy: what it was told. */
+const told: { topic: string; title: string; click: string }[] = [];
+const ntfy = createServer(async (request, response) => {
+  told.push((await jsonOf(request)) as (typeof told)[number]);
+  response.end("{}");
+});
+
 beforeAll(async () => {
+  ntfy.listen(0, "127.0.0.1");
+  await once(ntfy, "listening");
+  const notify = `http://127.0.0.1:${(ntfy.address() as AddressInfo).port}/my-rigs`;
   mkdirSync(home);
   repository = makeRepository(dir);
   stack = await startStack({
@@ -29,12 +43,13 @@ beforeAll(async () => {
     stateDir: state,
     containerUrl: null,
     agentCommand: DEMO_AGENT,
-    environment: process.env,
+    environment: { ...process.env, NOTIFY_WEBHOOK_URL: notify, NOTIFY_FORMAT: "ntfy", NOTIFY_LEAST: "warning" },
     say: () => {},
   });
 });
 afterAll(async () => {
   await stack.stop();
+  ntfy.close();
   expect(await nothingLeftIn(dir)).toEqual([]);
   rmSync(dir, { recursive: true, force: true });
 });
@@ -94,6 +109,16 @@ const does = async (...args: string[]): Promise<string> => {
 };
 const json = async <T>(...args: string[]): Promise<T> => JSON.parse(await does(...args, "--json")) as T;
 const statusOf = async (title: string): Promise<string> => (await json<Bead>("show", title)).status;
+
+/** @throws Error with why it is not */
+async function isMerged(title: string): Promise<void> {
+  await until("it is merged", async () => (await statusOf(title)) === "closed").catch(async (error: unknown) => {
+    const said = [await typed(["why", title]), await typed(["logs", title]), await typed(["agents"])].map(
+      ({ out }) => out,
+    );
+    throw new Error(`"${title}" is not merged:\n${said.join("\n")}`, { cause: error });
+  });
+}
 
 test("a rig is added by the path of its repository, found again, and set", async () => {
   expect(await does("ls")).toContain("nothing");
@@ -157,7 +182,7 @@ test("a question is listed with its words and the command that answers it; that 
   const asked = await typed(["answer", "paint"], { answer: "Red, of course" });
   expect(asked.code, asked.told).toBe(0);
   expect(asked.told).toContain("Red or blue?");
-  await until("it is merged", async () => (await statusOf("Paint it")) === "closed");
+  await isMerged("Paint it");
   expect(await does("needs")).toBe("nobody is needed");
   expect((await typed(["answer", "Paint it", "Blue"])).code).toBe(3);
 });
@@ -188,7 +213,7 @@ test("a permission is allowed by the title of its bead, and what it prints is fo
   expect(await does("message", "Clean up", "go", "on")).toContain("was told");
   expect(await follower.exited, follower.stderr()).toBe(0);
   expect(follower.stdout()).toContain("hanging as asked");
-  await until("it is merged", async () => (await statusOf("Clean up")) === "closed");
+  await isMerged("Clean up");
 });
 
 test("what hangs is followed until Ctrl-C, and cancelled only when that is said twice", async () => {
@@ -213,6 +238,10 @@ test("what failed for one cause is tried again with one command, of which there 
     (await json<Bead[]>("ls", "--all")).filter((bead) => bead.title.startsWith("Fail ") && bead.status === status);
   await until("both have failed", async () => (await find("failed")).length === 2);
   expect(await does("logs", "Fail a")).toContain("failing as asked");
+  await until("somebody is told of both", () => told.filter(({ title }) => /Fail [ab]|failed/.test(title)).length >= 2);
+  const [{ id = "" } = {}] = await json<{ id: string }[]>("rig", "ls");
+  for (const { topic, click } of told)
+    expect([topic, click]).toEqual(["my-rigs", expect.stringContaining(`${stack.url}/?rig=${id}`)]);
   const preview = await does("retry", "--all", "--dry-run");
   expect(preview).toContain("Fail a");
   expect(preview).not.toContain("Tidy up");
@@ -260,7 +289,7 @@ test("a rig rests and goes on, its queue is shown, its journal is exported, repl
   await does("sling", "Later", "--body", "steps: 1\nstep_ms: 0");
   expect(await does("why", "Later")).toContain("paused");
   expect(await does("resume", "--all")).toBe("origin dispatches again");
-  await until("it is merged", async () => (await statusOf("Later")) === "closed");
+  await isMerged("Later");
   expect(await does("queue")).toContain("origin: ");
   await does("rig", "export", "-o", "origin.journal.ndjson");
   expect(await does("replay", "origin.journal.ndjson")).toContain("no divergence");

@@ -1,0 +1,81 @@
+import type { EffectOf } from "../events/effects.ts";
+import { clip } from "../events/facts.ts";
+
+/** An alert as the place takes it that it is sent to. */
+
+export const NOTIFY_FORMATS = ["json", "slack", "ntfy"] as const;
+export type NotifyFormat = (typeof NOTIFY_FORMATS)[number];
+
+type Alert = EffectOf<"notify">;
+const SEVERITIES = ["info", "warning", "critical"] as const satisfies readonly Alert["severity"][];
+
+/** Where alerts go, as it is set: `NOTIFY_WEBHOOK_URL`, `NOTIFY_FORMAT`, `NOTIFY_LEAST`. */
+export interface NotifySettings {
+  readonly url: string;
+  /** Without it: Slack's own addresses are spoken to as Slack takes it, all others in JSON. */
+  readonly format?: string | undefined;
+  /** The least that is sent; all alerts are in the log. */
+  readonly least?: string | undefined;
+}
+
+/** What ntfy calls 3 is its default. */
+const PRIORITIES: Readonly<Record<Alert["severity"], number>> = { info: 2, warning: 3, critical: 5 };
+const SLACK_SECTION_CHARS = 2_900;
+
+/** Slack reads these three as its own. */
+const forSlack = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+function formatOf({ url, format }: NotifySettings): NotifyFormat {
+  if (format === undefined || format === "") return URL.parse(url)?.hostname === "hooks.slack.com" ? "slack" : "json";
+  const found = NOTIFY_FORMATS.find((one) => one === format);
+  if (found === undefined) throw new Error(`NOTIFY_FORMAT is "${format}"; it must be ${NOTIFY_FORMATS.join(", ")}`);
+  return found;
+}
+
+/** Whether it is sent at all. @throws Error for a setting that is none */
+export function isSent({ least }: NotifySettings, { severity }: Alert): boolean {
+  if (least === undefined || least === "") return true;
+  const at = SEVERITIES.findIndex((one) => one === least);
+  if (at < 0) throw new Error(`NOTIFY_LEAST is "${least}"; it must be ${SEVERITIES.join(", ")}`);
+  return SEVERITIES.indexOf(severity) >= at;
+}
+
+/**
+ * @param link to what it is about on the board; null: nobody knows the board's address
+ * @throws Error for a setting that is none
+ */
+export function requestFor(
+  settings: NotifySettings,
+  alert: Alert,
+  link: string | null,
+): { readonly url: string; readonly body: unknown } {
+  const { url } = settings;
+  const { title, text, severity } = alert;
+  switch (formatOf(settings)) {
+    case "json":
+      return { url, body: { ...alert, link } };
+    case "slack": {
+      const more = link === null ? "" : `\n<${link}|Open the board>`;
+      return { url, body: { text: `*${forSlack(title)}*\n${clip(forSlack(text), SLACK_SECTION_CHARS)}${more}` } };
+    }
+    case "ntfy": {
+      // Its JSON goes to the root, and names the topic.
+      const { origin, pathname } = new URL(url);
+      const topic = pathname.split("/").findLast((part) => part !== "") ?? "";
+      const click = link === null ? {} : { click: link };
+      return {
+        url: origin,
+        body: { topic, title, message: text || title, priority: PRIORITIES[severity], tags: [severity], ...click },
+      };
+    }
+  }
+}
+
+/** Where the board shows it. @param api where the API answers, which serves the board as well */
+export function linkTo(api: string | undefined, rigId: string, { beadId }: Alert): string | null {
+  const base = URL.parse(api ?? "");
+  if (base === null || rigId === "") return null;
+  base.search = new URLSearchParams({ rig: rigId, ...(beadId === null ? {} : { show: `bead:${beadId}` }) }).toString();
+  return base.href;
+}

@@ -187,6 +187,20 @@ test("a question is listed with its words and the command that answers it; that 
   expect((await typed(["answer", "Paint it", "Blue"])).code).toBe(3);
 });
 
+test("a rig rests and goes on, its queue is shown, its journal is exported, replayed and verified", async () => {
+  expect(await does("pause")).toBe("origin dispatches nothing new");
+  expect(await does("status")).toContain("origin: paused");
+  await does("sling", "Later", "--body", "steps: 1\nstep_ms: 0");
+  expect(await does("why", "Later")).toContain("paused");
+  expect(await does("resume", "--all")).toBe("origin dispatches again");
+  await isMerged("Later");
+  expect(await does("queue")).toContain("origin: ");
+  await does("rig", "export", "-o", "origin.journal.ndjson");
+  expect(await does("replay", "origin.journal.ndjson")).toContain("no divergence");
+  expect(await does("replay")).toContain("no divergence");
+  expect(await does("verify", "origin.git", "origin.journal.ndjson")).toContain("main");
+});
+
 const hangs = (title: string): Promise<boolean> =>
   until("it hangs", async () => {
     const { out } = await typed(["logs", title]);
@@ -249,6 +263,7 @@ test("what failed for one cause is tried again with one command, of which there 
   expect((await typed(["retry", "--all", "--cause", "no such words"])).code).toBe(3);
   await does("retry", "--all", "--cause", "exit 1");
   await until("both are merged", async () => (await find("closed")).length === 2);
+  await does("rig", "settings", "max_attempts=5");
 });
 
 test("the live view shows who is needed and who works, and its keys answer; where there is no terminal it is one page of text", async () => {
@@ -281,20 +296,6 @@ test("the live view shows who is needed and who works, and its keys answer; wher
     feed(context, { size: () => PLAIN, draw: (lines) => void pages.push(lines.join("\n")), keys: keys() }),
   );
   expect((await typed(["cancel", "Choose one", "--yes"])).code).toBe(0);
-});
-
-test("a rig rests and goes on, its queue is shown, its journal is exported, replayed and verified", async () => {
-  expect(await does("pause")).toBe("origin dispatches nothing new");
-  expect(await does("status")).toContain("origin: paused");
-  await does("sling", "Later", "--body", "steps: 1\nstep_ms: 0");
-  expect(await does("why", "Later")).toContain("paused");
-  expect(await does("resume", "--all")).toBe("origin dispatches again");
-  await isMerged("Later");
-  expect(await does("queue")).toContain("origin: ");
-  await does("rig", "export", "-o", "origin.journal.ndjson");
-  expect(await does("replay", "origin.journal.ndjson")).toContain("no divergence");
-  expect(await does("replay")).toContain("no divergence");
-  expect(await does("verify", "origin.git", "origin.journal.ndjson")).toContain("main");
 });
 
 test("a bead is changed before it begins, a rig is renamed, and what was spent is asked for", async () => {

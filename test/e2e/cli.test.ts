@@ -332,7 +332,7 @@ test("a colleague logs in with a link, sees what a token of its scope may see, a
   const none = await typed(["ls", "--url", stack.url], { env: elsewhere });
   expect([none.code, none.told]).toEqual([5, expect.stringContaining("ticktown login")]);
   expect((await typed(["login", link], { env: elsewhere })).code).toBe(0);
-  expect((await typed(["ls", "--url", stack.url], { env: elsewhere })).out).toContain("Later");
+  expect((await typed(["ls", "--all", "--url", stack.url], { env: elsewhere })).out).toContain("Later");
   const reader = await does("token", "add", "a reader", "--scope", "read");
   const asReader = { TICKTOWN_URL: stack.url, TICKTOWN_OPERATOR_TOKEN: reader };
   expect((await typed(["status"], { env: asReader })).code).toBe(0);

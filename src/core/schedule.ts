@@ -33,6 +33,8 @@ export function freeSlots(world: World): number {
 
 /** How many dispatches may be granted now: limited by the day's budget, the gate, and the capacity. */
 export function allowance(world: World): number {
+  // Whoever is next would find the container as full.
+  if (world.rig.context.full !== undefined) return 0;
   if (world.budget?.value === "capped") return 0;
   const gate = gateOf(world.rig);
   if (gate === "open") return freeSlots(world);

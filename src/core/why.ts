@@ -55,6 +55,13 @@ function whyTheRigWaits(world: World): Why | null {
       );
     case "open":
     case "probe":
+      if (context.full !== undefined)
+        return why(
+          "at_capacity",
+          `The container has no room (${context.full.words}): nobody is charged, and the next in line is tried soon.`,
+          { in_use: world.index.slots.size },
+          context.full.until,
+        );
       return allowance(world) > 0
         ? null
         : why("at_capacity", `All ${context.settings.capacity} slots are taken.`, {

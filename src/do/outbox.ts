@@ -297,6 +297,11 @@ function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "ret
             resetAt: null,
           },
         ];
+      // It does not run, because there is no room for it now, or the container is about to end.
+      if (answer.status === 429 || answer.status === 503)
+        return [
+          { type: "agent.exited", agentId, dispatchId, outcome: "full", reason: clip(answer.error), resetAt: null },
+        ];
       if (answer.kind === "refused")
         return [
           {

@@ -17,7 +17,7 @@ export type BeadStatus = z.infer<typeof BeadStatus>;
 export const Priority = z.enum(PRIORITIES);
 export type Priority = z.infer<typeof Priority>;
 
-/** How a process ended, as far as the rig is concerned. `place`: where it was to work was not fit, and it never began. */
+/** How a process ended, as far as the rig is concerned. `place`: where it was to work was not fit, and it never began. `full`: its container had no room. */
 export const Outcome = z.enum([
   "completed",
   "failed",
@@ -27,6 +27,7 @@ export const Outcome = z.enum([
   "over_budget",
   "place",
   "not_authorized",
+  "full",
 ]);
 export type Outcome = z.infer<typeof Outcome>;
 

@@ -160,6 +160,7 @@ export const agentMachine = agentSetup.createMachine({
             TICK: [{ guard: "askIsDue", actions: ["inspectWork", "askLater"] }, {}],
           },
         },
+        full: { description: "Its container had no room for it; not charged, and back in line." },
         evicted: { description: "Its container was taken away; not charged." },
         refused: { description: "The container refused the start: known not to run." },
       },

@@ -7,18 +7,19 @@ import { DEFAULT_PLACE } from "../events/place.ts";
 import { rulesAtLeast, rulesOf, type Ruled } from "../events/rules.ts";
 import { DEFAULT_SETTINGS } from "../events/settings.ts";
 import { expect, type MachineEvent } from "./event.ts";
-import type { RigContext } from "./rig/context.ts";
+import { recentFailures, type RigContext } from "./rig/context.ts";
 import {
   begun,
   forgiven,
   goesOn,
   isCommon,
+  NOBODYS_FAULT,
   outageDeadline,
   outageMovedBy,
   probeSurvives,
   rememberCharge,
 } from "./rig/outage.ts";
-import { isOver, movedBy, plus, type Time } from "./time.ts";
+import { earliest, isOver, movedBy, plus, type Time } from "./time.ts";
 
 export type { RigContext } from "./rig/context.ts";
 
@@ -27,11 +28,6 @@ export const RIG_VERSION = 1;
 
 const ruled = (context: RigContext, rules: number | undefined): Ruled =>
   rules === undefined || rules <= rulesOf(context) ? {} : { rules };
-
-const recentFailures = (context: RigContext, event: MachineEvent): number[] =>
-  [...context.failures.filter((at) => at > event.at - context.settings.breaker_window_ms), event.at].slice(
-    -context.settings.breaker_failures,
-  );
 
 /** When the cool-down ends that began when the breaker opened, or null. */
 export const cooldownEnd = ({ openedAt, settings }: RigContext): Time => plus(openedAt, settings.breaker_cooldown_ms);
@@ -58,13 +54,9 @@ const rigSetup = setup({
     /** One bead that is refused again and again says nothing of the others (zeroshot#621). */
     isSameInput: ({ event }) => expect(event, "dispatch.failed").sameInput === true,
     /** Any other exit is reported as a dispatch.failed, and decides. */
-    isNobodysFault: ({ event }) =>
-      event.type === "agent.exited" &&
-      (event.outcome === "evicted" ||
-        event.outcome === "rate_limited" ||
-        event.outcome === "over_budget" ||
-        event.outcome === "not_authorized" ||
-        event.outcome === "place"),
+    isNobodysFault: ({ event }) => event.type === "agent.exited" && NOBODYS_FAULT.has(event.outcome),
+    isFull: ({ event }) => expect(event, "agent.exited").outcome === "full",
+    fullIsOver: ({ context, event }) => isOver(context.full?.until ?? null, event.at),
     wasPutBack: ({ event }) => expect(event, "clock.jumped").by < 0,
     hasClocks: ({ context }) =>
       context.failures.length > 0 ||
@@ -158,6 +150,10 @@ const rigSetup = setup({
     rememberInstance: assign(({ event }) => ({ instance: expect(event, "container.instance_changed").instance })),
     rememberPlace: assign(({ event }) => ({ place: expect(event, "agent.exited").reason })),
     forgetPlace: assign({ place: null }),
+    rememberFull: assign(({ event }) => ({
+      full: { until: event.at + event.settings.cadence_active_ms, words: expect(event, "agent.exited").reason },
+    })),
+    forgetFull: assign({ full: undefined }),
     alertClock: ({ context, event }): Effect => ({
       kind: "notify",
       key: `${context.config?.rigId ?? "rig"}:clock:${event.seq}`,
@@ -316,7 +312,11 @@ export const rigMachine = rigSetup.createMachine({
       initial: "reachable",
       on: {
         "container.instance_changed": { guard: "isNewInstance", actions: ["rememberInstance"] },
-        "agent.exited": { guard: "isPlaceTrouble", actions: ["rememberPlace", "alertPlace"] },
+        "agent.exited": [
+          { guard: "isPlaceTrouble", actions: ["rememberPlace", "alertPlace"] },
+          { guard: "isFull", actions: ["rememberFull"] },
+        ],
+        TICK: { guard: "fullIsOver", actions: ["forgetFull"] },
         "agent.heard": { guard: "hadPlaceTrouble", actions: ["forgetPlace"] },
         "agent.done": { guard: "hadPlaceTrouble", actions: ["forgetPlace"] },
       },
@@ -373,9 +373,12 @@ export const fenceOf = ({ context: { container } }: RigSnapshot): Fence =>
 
 /** When the breaker's cool-down ends, or the next probe of an outage is due, or null. */
 export function rigDeadline(snapshot: RigSnapshot): number | null {
-  const { outage, settings } = snapshot.context;
-  if (outage !== undefined) return outageDeadline(outage, settings.gupp_check_ms);
-  return snapshot.matches({ gate: "suspended" }) ? cooldownEnd(snapshot.context) : null;
+  const { outage, settings, full } = snapshot.context;
+  return earliest([
+    full?.until ?? null,
+    outage === undefined ? null : outageDeadline(outage, settings.gupp_check_ms),
+    snapshot.matches({ gate: "suspended" }) ? cooldownEnd(snapshot.context) : null,
+  ]);
 }
 
 export type Gate = "open" | "probe" | "no_config" | "paused" | "draining" | "breaker_open" | "outage" | "destroyed";

@@ -35,6 +35,12 @@ export const ENDS_MUTANTS: readonly Mutant[] = [
     edit("src/core/decide/mail.ts", ' || around.caller.kind !== "agent"', ""),
   ),
   mutant(
+    "xagent#779",
+    "a container without room charges nobody",
+    "a start that finds no room is unknown until its lease is over",
+    edit("src/do/outbox.ts", "answer.status === 429 || answer.status === 503", "false"),
+  ),
+  mutant(
     "F-306",
     "what fails several agents at once is charged to nobody",
     "failures at once are failures of each",

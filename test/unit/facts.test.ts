@@ -265,6 +265,7 @@ test("what is possible is shown with the actor's own ids, one example per varian
     "over_budget",
     "place",
     "not_authorized",
+    "full",
   ]);
   expect(ofAgent.flatMap(({ fact, variant }) => (fact.type === "TICK" ? [variant] : []))).toEqual([
     "",

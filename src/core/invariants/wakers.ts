@@ -23,6 +23,7 @@ export const AGENT_WAKERS: Readonly<Record<string, string>> = {
   "exited.rateLimited": "deadline",
   "exited.placeNotFit": "deadline",
   "exited.evicted": "deadline",
+  "exited.full": "deadline",
   "exited.handing_in": "deadline",
   "exited.refused": "deadline",
   "restarting.backingOff": "deadline",

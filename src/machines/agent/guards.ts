@@ -56,6 +56,7 @@ export const GUARDS = {
   wasRateLimited: ({ event }) => outcomeOf(event) === "rate_limited",
   /** Where it was to work was not fit, which is no fault of the work. */
   placeWasNotFit: ({ event }) => outcomeOf(event) === "place",
+  containerWasFull: ({ event }) => outcomeOf(event) === "full",
   waitsForItsPlace: ({ context }) => context.exit?.outcome === "place",
   wasOverBudget: ({ context, event }) =>
     context.stopReason === "capped" || context.stopReason === "unmetered" || outcomeOf(event) === "over_budget",

@@ -21,6 +21,11 @@ export const exits = [
     actions: ["rememberExit", "waitForReset", "alertLimits"],
   },
   {
+    guard: and(["isCurrentDispatch", "containerWasFull"]),
+    target: "#agent.exited.full",
+    actions: ["rememberExit", "waitUncharged"],
+  },
+  {
     guard: and(["isCurrentDispatch", "placeWasNotFit"]),
     target: "#agent.exited.placeNotFit",
     actions: ["rememberExit", "waitForReset"],

@@ -1,4 +1,5 @@
 import type { Settings } from "../../events/settings.ts";
+import type { MachineEvent } from "../event.ts";
 import type { Charge, Outage } from "./outage.ts";
 
 /** What a rig remembers. */
@@ -22,6 +23,8 @@ export interface RigContext {
   /** Charges of late, for rules 2; and what fails everybody, while it does. */
   readonly charges?: readonly Charge[] | undefined;
   readonly outage?: Outage | undefined;
+  /** Until when nothing is started, because the container had no room, and its words. */
+  readonly full?: { readonly until: number; readonly words: string } | undefined;
   readonly containerError: string | null;
   /** The control server that answered last, by the id that it gave itself. Absent until one gave any. */
   readonly instance?: string;
@@ -40,3 +43,9 @@ export interface RigContext {
       }
     | undefined;
 }
+
+/** Of the breaker's window, with this one. */
+export const recentFailures = (context: RigContext, event: MachineEvent): number[] =>
+  [...context.failures.filter((at) => at > event.at - context.settings.breaker_window_ms), event.at].slice(
+    -context.settings.breaker_failures,
+  );

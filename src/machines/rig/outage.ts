@@ -1,4 +1,4 @@
-import type { Fact } from "../../events/facts.ts";
+import type { Fact, Outcome } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
 import { expect, exponential, type MachineEvent } from "../event.ts";
@@ -31,6 +31,16 @@ interface Known {
   readonly charges?: readonly Charge[] | undefined;
   readonly outage?: Outage | undefined;
 }
+
+/** Ends that say nothing of the work. */
+export const NOBODYS_FAULT: ReadonlySet<Outcome> = new Set([
+  "evicted",
+  "rate_limited",
+  "over_budget",
+  "not_authorized",
+  "place",
+  "full",
+]);
 
 /** What a bead says is its own; what is charged to nobody already needs no reason. */
 function mayBeCommon(event: MachineEvent): boolean {

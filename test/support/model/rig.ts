@@ -173,6 +173,7 @@ export const outageModel: Model = {
     ),
     ...[PROBE, "p:1"].flatMap(reportsOf).map((fact) => move(at, fact)),
     ...[true, false].map((probe) => move(at, granted(probe))),
+    move(at, { ...notFit, outcome: "full" } as Fact),
     move(at, { type: "rig.draining", by: "operator" }),
     move(at, { type: "rig.resumed", by: "operator" }),
     ...["p", "q"].flatMap((agentId) => [
@@ -190,7 +191,8 @@ export const outageModel: Model = {
     ]),
 };
 
-const outageTimes = ({ outage, settings }: RigContext) => [
+const outageTimes = ({ outage, settings, full }: RigContext) => [
+  full?.until ?? null,
   outage?.nextAt ?? null,
   plus(outage?.probeAt ?? null, settings.gupp_check_ms),
 ];

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { whyBead } from "../../../src/core/why.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
 import type { TestRig } from "../../support/node-rig.ts";
-import { agentOf, as, beadOf, exits, facts, HOUR, MINUTE, SECOND, slung, town } from "./words.ts";
+import { agentOf, as, beadOf, done, exits, facts, HOUR, MINUTE, SECOND, slung, town } from "./words.ts";
 
 /** Who is to blame: what fails everybody is charged to nobody. */
 
@@ -78,4 +79,34 @@ describe("failures at once", () => {
     expect(running(rig)).toHaveLength(3);
     expect(running(rig).map((id) => agentOf(rig, id).context.attempts)).toEqual([0, 0, 0]);
   });
+});
+
+test("xagent#779 a container with no more room: nobody is charged, why says at_capacity, and all get their turn", async () => {
+  const rig = town();
+  rig.run({ type: "set_settings", settings: { capacity: 10 } });
+  const ROOM = 3;
+  rig.container.onStart = () =>
+    rig.container.processes.size < ROOM
+      ? { kind: "accepted" }
+      : {
+          kind: "unknown",
+          status: 429,
+          error: "HTTP 429: 100 agents are running in this container, which is its limit",
+        };
+  const beads: string[] = [];
+  for (let n = 0; n < 10; n++) beads.push((await slung(rig, `bead ${n}`)).beadId);
+  const waiting = beads.filter((id) => !running(rig).includes(beadOf(rig, id).context.assignee ?? ""));
+  expect(waiting.length).toBeGreaterThan(0);
+  expect(waiting.map((id) => whyBead(rig.rig.world, beadOf(rig, id)).reason)).toContain("at_capacity");
+  for (let n = 0; n < 60 && beads.some((id) => beadOf(rig, id).value !== "in_review"); n++) {
+    await rig.advance(rig.now + MINUTE);
+    for (const agentId of running(rig)) {
+      if (!rig.container.processes.has(agentId)) continue;
+      rig.container.processes.delete(agentId);
+      await done(rig, agentId, `b/${agentId}`);
+    }
+  }
+  expect(beads.map((id) => beadOf(rig, id).value)).toEqual(beads.map(() => "in_review"));
+  expect(facts(rig, "dispatch.failed")).toEqual([]);
+  expect(rig.notified).toEqual([]);
 });

@@ -69,6 +69,7 @@ const WAYS: Record<string, (rig: TestRig) => Promise<Pair>> = {
   "exited.rateLimited": (rig) => ended(rig, "rate_limited"),
   "exited.placeNotFit": (rig) => ended(rig, "place"),
   "exited.evicted": (rig) => ended(rig, "evicted"),
+  "exited.full": (rig) => ended(rig, "full"),
   "exited.refused": async (rig) => {
     rig.container.onStart = () => ({ kind: "refused", status: 400, error: "no" });
     return slung(rig);
@@ -117,7 +118,7 @@ const way = (state: string, rig: TestRig): Promise<Pair> =>
 
 async function ended(
   rig: TestRig,
-  outcome: "failed" | "completed" | "rate_limited" | "evicted" | "over_budget" | "place" | "not_authorized",
+  outcome: "failed" | "completed" | "rate_limited" | "evicted" | "over_budget" | "place" | "not_authorized" | "full",
 ): Promise<Pair> {
   const made = await slung(rig);
   await exits(rig, made.agentId, outcome);

@@ -202,7 +202,15 @@ export function processesLive(rig: TestRig): void {
 export async function exits(
   rig: TestRig,
   agentId: string,
-  outcome: "completed" | "failed" | "rate_limited" | "evicted" | "over_budget" | "place" | "not_authorized" = "failed",
+  outcome:
+    | "completed"
+    | "failed"
+    | "rate_limited"
+    | "evicted"
+    | "over_budget"
+    | "place"
+    | "not_authorized"
+    | "full" = "failed",
   resetAt: number | null = null,
 ): Promise<void> {
   rig.container.processes.delete(agentId);

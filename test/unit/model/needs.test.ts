@@ -46,6 +46,7 @@ const STATES: Record<string, Rule> = {
   "agent exited.completed": { silent: "the next TICK decides; its done may be on its way" },
   "agent exited.rateLimited": { silent: BY_ITSELF },
   "agent exited.placeNotFit": { silent: BY_ITSELF },
+  "agent exited.full": { silent: BY_ITSELF },
   "agent exited.evicted": { silent: BY_ITSELF },
   "agent exited.handing_in": {
     silent: "it is looked at; when nobody answers, somebody is told",

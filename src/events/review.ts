@@ -24,7 +24,7 @@ export const REVIEW_FACTS = [
       to: ["review"],
       makes: "review",
       timeline: ({ agentId, reviewId, branch, commit }) =>
-        told("review_submitted", agentId, "in_progress", "in_review", {
+        told("review_submitted", agentId, "in_progress", branch, {
           review_id: reviewId,
           branch,
           ...(commit === undefined ? { hand_in: "unseen" } : {}),

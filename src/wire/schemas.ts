@@ -313,7 +313,7 @@ export const ReviewComplete = z.object({
 export const Escalation = z.object({
   title: Title,
   body: Text.nullish(),
-  priority: Priority.default("high"),
+  priority: Priority.default("medium"),
   metadata: Metadata.nullish().transform((value) => value ?? {}),
 });
 export const TownCreate = z.object({ name: Title });

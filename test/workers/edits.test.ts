@@ -41,3 +41,15 @@ test("a rig and a bead are changed by what is named, with who did it in the jour
   expect(journal).toMatch(/"bead.edited"[^\n]*"by":"/);
   expect(journal).not.toContain("pw-secret-9");
 });
+
+test("an escalation without a priority is medium; a branch that is handed in is the new value of its bead's event", async () => {
+  const town = (await call("POST", "/api/users/u1/towns", { name: "town" })).data;
+  const made = { town_id: town.id, name: "rig", git_url: "https://example.org/repo.git" };
+  const http = api((await call("POST", "/api/users/u1/rigs", made)).data.id);
+  expect((await http.post("/escalations", { title: "look" })).data).toMatchObject({ priority: "medium" });
+  await http.post("/pause", {});
+  const { bead, agent } = (await http.post("/sling", { title: "work" })).data;
+  await http.post("/review-queue", { agent_id: agent.id, bead_id: bead.id, branch: "feature/x" });
+  const events = (await http.get(`/events?bead_id=${bead.id}`)).data as { event_type: string; new_value: string }[];
+  expect(events.find(({ event_type }) => event_type === "review_submitted")?.new_value).toBe("feature/x");
+});

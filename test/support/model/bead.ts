@@ -112,7 +112,8 @@ function movesOf({ at }: World, { context }: BeadSnapshot): Move[] {
     { type: "bead.deleted", beadId: ID },
     { type: "agent.deleted", agentId: "a" },
   ];
-  return facts.map((fact) => move(at, fact));
+  // One charge given back is like any other.
+  return facts.filter(({ type }) => type !== "charge.forgiven" || context.attempts <= 1).map((fact) => move(at, fact));
 }
 
 /** What happens to it as one of those that wait for each other; what else may happen is the other models'. */

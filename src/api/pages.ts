@@ -9,7 +9,7 @@ export interface Files {
 }
 
 /** What the Worker answers itself; the same list as `run_worker_first` in wrangler.toml. */
-export const WORKER_FIRST = ["/api/*", "/health", "/openapi.json", "/docs"];
+export const WORKER_FIRST = ["/api/*", "/health", "/openapi.json", "/docs", "/metrics"];
 
 const INDEX = "index.html";
 /** Only these are ever read: no hidden file, no folder, nothing above. */

@@ -3,6 +3,7 @@ import { fold, type Folded } from "../core/fold.ts";
 import { begin, letGo, rollback } from "../core/world.ts";
 import { arm, isDestroyed, nearestOf } from "./alarm.ts";
 import { clockJump } from "./clock.ts";
+import { countEntries } from "./metrics.ts";
 import type { Rig } from "./rig.ts";
 import { writeCommit } from "./store.ts";
 
@@ -34,6 +35,7 @@ export function commit(rig: Rig, facts: readonly Fact[], alongside: () => void =
     throw error;
   }
   letGo(world, folded.changed.values());
+  countEntries(rig.meter, folded.entries);
   if (folded.entries.length > 0) for (const listener of rig.listeners) listener(folded.entries);
   if (folded.entries.some((entry) => entry.effects.length > 0)) ports.background(rig.outbox.settle(rig));
   return folded;

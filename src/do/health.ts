@@ -27,8 +27,14 @@ export interface Health {
 /** Answers, and arms the alarm within arm_delay_ms: whoever asks wants a rig that is awake. */
 export function health(rig: Rig): Health {
   const { world, ports } = rig;
+  if (world.seq > 0) arm(rig, ports.now() + world.rig.context.settings.arm_delay_ms);
+  return healthOf(rig);
+}
+
+/** The same, and a rig that sleeps goes on sleeping. */
+export function healthOf(rig: Rig): Health {
+  const { world, ports } = rig;
   const now = ports.now();
-  if (world.seq > 0) arm(rig, now + world.rig.context.settings.arm_delay_ms);
   const top = (value: unknown): string => (typeof value === "string" ? value : (Object.keys(value as object)[0] ?? ""));
   const count = (snapshots: Iterable<{ value: unknown }>): Record<string, number> => {
     const counts: Record<string, number> = {};

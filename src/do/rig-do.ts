@@ -29,7 +29,9 @@ import { exportPage, type ExportCursor, type ExportPage } from "./export.ts";
 import { rigPorts, type AlarmSlot } from "./platform.ts";
 import { beadEvents } from "./bead-events.ts";
 import { readMail } from "./read-mail.ts";
+import { metrics } from "./metrics.ts";
 import { needs } from "./needs.ts";
+import type { Sample } from "../wire/metrics.ts";
 import { budgetOrder, spend, type SpendBy } from "./spend.ts";
 import type { Spend } from "../wire/spend.ts";
 import { report } from "./report.ts";
@@ -331,6 +333,9 @@ export class RigDO extends DurableObject<Env> {
   whatIf(fact: Fact, seq: number | null, at: number | null): WhatIf | null {
     const world = this.#worldAt(seq);
     return world === null ? null : whatIf(world, fact, at ?? (seq === null ? Date.now() : world.at));
+  }
+  metrics(): Sample[] {
+    return metrics(this.#open);
   }
   spend(by: SpendBy, from: number | null, to: number | null): z.infer<typeof Spend> {
     return spend(this.#open, by, from, to);

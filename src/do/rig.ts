@@ -23,6 +23,7 @@ import { stateBefore } from "./archive.ts";
 import { newClock, type Clock } from "./missed.ts";
 import { commit } from "./commit.ts";
 import { cannotInspect, type Contact } from "./contact.ts";
+import { newMeter, type Meter } from "./metrics.ts";
 import { openBeadsBy } from "./makers.ts";
 import type { HandInAnswer } from "../wire/schemas.ts";
 import { deliveredBy } from "./mail.ts";
@@ -55,6 +56,8 @@ export interface Rig {
   readonly tidying: Tidying;
   /** What the container said of itself in this life of the object; null: it was not asked yet, or did not answer. */
   contact: Contact | null;
+  /** What is counted for whoever watches from outside; in memory only. */
+  readonly meter: Meter;
   /** What the train that runs was seen doing last, for people; in memory only. */
   trainStep: { readonly train: number; readonly step: string; readonly at: number } | null;
   /** Of the listeners, the dones that wait for what comes of them. */
@@ -83,6 +86,7 @@ export function openRig(ports: RigPorts): Rig {
     tidying: readTidying(ports.sql),
     contact: null,
     trainStep: null,
+    meter: newMeter(),
     handIns: new Map(),
     waiters: new Set(),
   };

@@ -8,6 +8,7 @@ import { meet, wantsToKnow } from "./contact.ts";
 import { isTidyDue, tidy } from "./tidy.ts";
 import { newsOfTrain, wantsToMeet } from "./train.ts";
 import { missed } from "./missed.ts";
+import { countAlarm } from "./metrics.ts";
 import type { Rig } from "./rig.ts";
 import { newsOfClocks } from "./sightings.ts";
 
@@ -93,6 +94,7 @@ function newsOf(rig: Rig, { container, error, instance, commands, train }: Obser
 export async function onAlarm(rig: Rig, scheduledTime: number | null): Promise<TickReport> {
   let report: TickReport = { entries: [], error: null };
   missed(rig, scheduledTime);
+  countAlarm(rig.meter, scheduledTime === null ? 0 : rig.ports.now() - scheduledTime);
   try {
     report = await tick(rig);
     rig.ports.background(rig.outbox.settle(rig));

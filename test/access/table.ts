@@ -33,6 +33,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "GET /health": isFor("public"),
   "GET /openapi.json": isFor("public"),
   "GET /docs": isFor("public"),
+  "GET /metrics": isFor("read"),
   "POST /api/rigs/:rigId/beads": isFor("operate", "all", "own", "own", "own"),
   "GET /api/rigs/:rigId/beads": isFor("read", "all", "all", "all", "all"),
   "GET /api/rigs/:rigId/beads/:beadId": isFor("read", "all", "all", "all", "all"),

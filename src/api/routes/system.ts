@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { pokeRigs } from "../../do/poke.ts";
+import { metricsOfAll, pokeRigs } from "../../do/poke.ts";
 import { docsPage, openApi } from "../openapi.ts";
 import { route, type Route } from "../route.ts";
 
@@ -37,6 +37,18 @@ export const systemRoutes = (routes: () => readonly Route[]): Route[] => [
           "content-type": "text/html; charset=utf-8",
           "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
         },
+      }),
+  }),
+  route({
+    method: "GET",
+    path: "/metrics",
+    summary: "What all rigs count, as Prometheus reads it; asking wakes no alarm, but it does wake a rig that sleeps",
+    tag: "system",
+    access: ["operator"],
+    bare: true,
+    handle: async ({ env }) =>
+      new Response(await metricsOfAll(env), {
+        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
       }),
   }),
   route({

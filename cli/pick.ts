@@ -18,8 +18,12 @@ const LISTED = 8;
 /** `bead-3f2a…` without its kind. */
 const bare = (id: string): string => id.replace(/^[a-z]+-/, "");
 
-const isIdOf = (text: string, { id }: Candidate): boolean =>
-  bare(text).length >= LEAST_ID_CHARS && (id.startsWith(text) || bare(id).startsWith(text));
+/** With its kind or without; what looks like a kind in the text may be a part of the id. */
+function isIdOf(text: string, { id }: Candidate): boolean {
+  const kind = id.slice(0, id.length - bare(id).length);
+  const own = kind !== "" && text.startsWith(kind) ? text.slice(kind.length) : text;
+  return own.length >= LEAST_ID_CHARS && bare(id).startsWith(own);
+}
 
 /** In this order: the first that anything agrees to decides. */
 const WAYS: readonly ((text: string, candidate: Candidate) => boolean)[] = [

@@ -40,6 +40,8 @@ async function drive(path: Path, name: string): Promise<string | null> {
     for (const move of path.moves) {
       story.push(`${move.type} @${move.at}`);
       Object.assign(rig.ports, { now: () => move.at });
+      // Time in which it was awake: a path has a jump of the clock only where it says so.
+      rig.clock.awakeAt = move.at;
       commit(rig, move.facts);
       world = take(world, move).world;
       const expected = told(get(world, path.kind, path.id));

@@ -63,7 +63,7 @@ export function boardTests(pages: Pages): void {
       await page.keyboard.press("Escape");
       await page.locator(".vital").filter({ hasText: "today (1,200 of 100,000 tokens)" }).waitFor();
       await pages.world.rig("POST", `/agents/${agent.id}/completed`, { status: "failed", reason: "stopped" });
-      await page.getByText("“A dear vase” has spent what it may").waitFor();
+      await page.getByRole("heading", { name: "“A dear vase” has spent what it may" }).waitFor();
       await page.getByRole("button", { name: /^As much again: “A dear vase”/ }).click();
       await toast(page, /Its budget was raised/);
       await soon(() => pages.world.container.starts.filter(({ beadId }) => beadId.endsWith(bead.id)).length).toBe(2);

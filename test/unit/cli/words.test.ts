@@ -38,6 +38,15 @@ test("CLI-ambiguous what may be several is none, and they are listed by ids that
   expect(pick("bead", "show", BEADS).id).toBe("bead-deadbeef-3333");
 });
 
+test("a short id whose first part is letters alone is no kind of thing", () => {
+  const ids = ["bead-deadbeef-3333", "bead-deadbeef-4444"];
+  const things = ids.map((id) => ({ id, title: "same" }));
+  expect(ids.map((id) => meant(shorten(ids).get(id) ?? "", things).map((one) => one.id))).toEqual(
+    ids.map((id) => [id]),
+  );
+  expect(meant("bead", things)).toEqual([]);
+});
+
 test("a short id finds its own thing and no other, whatever the ids are", () => {
   const id = fc.uuid().map((uuid) => `bead-${uuid}`);
   fc.assert(

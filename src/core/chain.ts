@@ -48,11 +48,33 @@ export const chainNews = (world: World, { context: { id, blockedBy, stuckBy = []
     return [{ type: isDead(blocker) ? "bead.stuck" : "bead.unstuck", beadId: id, blockerId }];
   });
 
-/** The same of all beads, for a rig that was without rules that know such a state. */
-export const allChainNews = (world: World): Fact[] =>
-  Array.from(world.beads.values())
-    .filter(({ value }) => value === "open" || value === "stuck")
-    .flatMap((bead) => chainNews(world, bead));
+const mayBeStuck = ({ value }: BeadSnapshot): boolean => value === "open" || value === "stuck";
+
+/**
+ * The same of all beads, for a rig that was without rules that know such a state. All of it is told at once; so a blocker counts as what it
+ * will be when all is told, and not as what it takes itself for now.
+ */
+export function allChainNews(world: World): Fact[] {
+  const known = new Map<string, boolean>();
+  const willBeDead = (id: string): boolean => {
+    const found = known.get(id);
+    if (found !== undefined) return found;
+    // A ring, which no edge makes, is dead by none of its own.
+    known.set(id, false);
+    const bead = get(world, "bead", id);
+    const is =
+      bead !== undefined && (bead.value === "failed" || (mayBeStuck(bead) && bead.context.blockedBy.some(willBeDead)));
+    known.set(id, is);
+    return is;
+  };
+  return [...world.beads.values()].filter(mayBeStuck).flatMap(({ context: { id, blockedBy, stuckBy = [] } }) =>
+    blockedBy.flatMap((blockerId): Fact[] => {
+      const is = willBeDead(blockerId);
+      if (is === stuckBy.includes(blockerId)) return [];
+      return [{ type: is ? "bead.stuck" : "bead.unstuck", beadId: id, blockerId }];
+    }),
+  );
+}
 
 /** One escalation names the whole chain: the failure's own, or one that is made for it. */
 function toldOf(world: World, { context }: BeadSnapshot): Fact {

@@ -56,10 +56,15 @@ test("a deployment that sets no new variable works as before: under any name, fo
 
   // The container was given the order, and in it the agent's token.
   const container = ALL.TOWN_CONTAINER.get(ALL.TOWN_CONTAINER.idFromName(town.data["id"] ?? ""));
-  const { calls } = (await (await container.fetch("http://container/_calls")).json()) as {
+  interface Asked {
     calls: { path: string; body: { agentId: string; envVars: Record<string, string> } }[];
-  };
-  const order = calls.find(({ path }) => path === "/agents/start")?.body;
+  }
+  const ordered = async () =>
+    ((await (await container.fetch("http://container/_calls")).json()) as Asked).calls.find(
+      ({ path }) => path === "/agents/start",
+    )?.body;
+  await expect.poll(ordered).toBeDefined();
+  const order = await ordered();
   const own = bearer(order?.envVars["GASTOWN_SESSION_TOKEN"] ?? "none");
   for (const host of HOSTS)
     expect((await ask(BEFORE, "POST", `${host}${api}/agents/${order?.agentId}/heartbeat`, own, {})).status).toBe(200);

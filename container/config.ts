@@ -58,6 +58,8 @@ export interface Config {
   readonly agentDisk_bytes: number;
   /** Folders and files that are seen in a box beside the system's, such as toolchains in somebody's home. Absolute paths. */
   readonly boxVisible: readonly string[];
+  /** STATE_DIR: where the stack keeps what is nobody's to see, its secrets among it; null: there is none beside the work folder. */
+  readonly stateDir: string | null;
   /** How git reads what an agent wrote, where there is a box: seeing that and nothing else. Set at the server's start. */
   readonly reading: ((readable: readonly string[], argv: readonly string[]) => readonly string[]) | null;
   /** The host's environment, of which agents see an allow-list only. */
@@ -101,6 +103,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     agentPids: integer(env, "AGENT_PIDS", AGENT_PIDS_MAX, 0, 4_000_000),
     agentFiles: integer(env, "AGENT_OPEN_FILES", AGENT_FILES_MAX, 0, 1_000_000_000),
     agentDisk_bytes: bytes(env, "AGENT_DISK_BYTES", AGENT_DISK_MAX_BYTES),
+    stateDir: env["STATE_DIR"] ? path.resolve(env["STATE_DIR"]) : null,
     boxVisible: (env["BOX_VISIBLE"] ?? "").split(path.delimiter).filter((file) => path.isAbsolute(file)),
     reading: null,
     hostEnv: env,

@@ -26,7 +26,9 @@ export function makePrivateDir(dir: string): void {
 export function writePrivateJson(file: string, value: unknown): void {
   makePrivateDir(path.dirname(file));
   const draft = `${file}.tmp`;
-  const fd = openSync(draft, "w", PRIVATE_FILE);
+  // A new one, whatever lies there: a link is not followed.
+  rmSync(draft, { force: true });
+  const fd = openSync(draft, "wx", PRIVATE_FILE);
   try {
     writeFileSync(fd, JSON.stringify(value));
     fsyncSync(fd);

@@ -122,7 +122,11 @@ export function createAgents(options: AgentsOptions): Agents {
       for (const record of records) {
         const run = lostRun(record);
         roster.remember(run).ring.append("agent_exited", { reason: run.exitReason, code: null, signal: null });
-        report(run, { status: "failed", reason: LOST_REASON });
+        report(run, {
+          status: "failed",
+          reason: LOST_REASON,
+          ...(record.beadId === undefined ? {} : { bead_id: record.beadId }),
+        });
         pidFiles.remove(record.agentId);
       }
       return records.length;

@@ -162,10 +162,10 @@ function startTalking(
   });
 }
 
-function isRunning(options: LaunchOptions, { run, ring, room }: Launched, process: AgentProcess): void {
+function isRunning(options: LaunchOptions, { request, run, ring, room }: Launched, process: AgentProcess): void {
   run.process = process;
   run.status = "running";
-  recordProcess(options, run, process);
+  recordProcess(options, request.beadId, run, process);
   room.watch(process.pid, (why) => options.endRun(run, { reason: why, evict: false }, "SIGKILL"));
   ring.append("agent_started", { pid: process.pid, dispatchId: run.dispatchId });
 }
@@ -188,13 +188,19 @@ async function freshMarks(mark: string, { rigId, agentId }: Run, ring: EventRing
   return () => `${begin}${randomUUID()}`;
 }
 
-function recordProcess({ pidFiles, log }: LaunchOptions, run: Run, process: AgentProcess): void {
+function recordProcess(
+  { pidFiles, log }: LaunchOptions,
+  beadId: string | undefined,
+  run: Run,
+  process: AgentProcess,
+): void {
   const { agentId, rigId, dispatchId, apiUrl, token } = run;
   try {
     pidFiles.write({
       agentId,
       rigId,
       dispatchId,
+      ...(beadId === undefined ? {} : { beadId }),
       apiUrl,
       token,
       pid: process.pid,

@@ -1,4 +1,5 @@
 /** From a start request to the things a process needs: a checked request, a worktree, an environment, a checkpoint file. */
+import { isNotForSetups } from "../gate/environment.ts";
 import path from "node:path";
 import { DEFAULT_PLACE, type SetAside, type StartAgentRequest } from "../../src/wire/container.ts";
 import { refusalOf, refusedName } from "../../src/wire/env-names.ts";
@@ -147,8 +148,8 @@ export async function prepareSetup(
   if (setup === null) return;
   const folders = foldersOf(config.workDir, rigId);
   const before = readState(agentFoldersOf(folders, agentId).state)?.setup ?? null;
-  // What the repository brings to its setup reports for nobody.
-  const { GASTOWN_SESSION_TOKEN: _, ...environment } = env;
+  // What the repository brings to its setup reports for nobody, pushes nothing, and asks no model.
+  const environment = Object.fromEntries(Object.entries(env).filter(([name]) => !isNotForSetups(name)));
   const digest = await setUp({
     ...job,
     setup,

@@ -10,7 +10,7 @@ import { identityOf } from "../processes/marks.ts";
 import { whyNoSignals } from "./agent-box.ts";
 import { type Bounds, type Holder, createHolder } from "./bounds.ts";
 import { type Box, NO_BOX, findProgram, openBox } from "./box.ts";
-import { toolsOn } from "./bwrap.ts";
+import { realOf, toolsOn } from "./bwrap.ts";
 import { whyNoGateway } from "./forwarding.ts";
 import { type Gateways, createGateways } from "./gateway.ts";
 
@@ -142,8 +142,10 @@ const lineOf =
 
 type Tried = Awaited<ReturnType<typeof openBox>>;
 
-function tryBox({ workDir, hostEnv }: Config): Promise<Tried> {
-  const hidden = [workDir, hostEnv["HOME"] ?? ""].filter((dir) => path.isAbsolute(dir));
+function tryBox({ workDir, stateDir, hostEnv }: Config): Promise<Tried> {
+  const secret = [workDir, stateDir ?? "", hostEnv["HOME"] ?? ""].filter((dir) => path.isAbsolute(dir));
+  // By the name that it is known by, and by where that leads.
+  const hidden = [...new Set(secret.flatMap((dir) => [path.normalize(dir), realOf(dir)]))];
   return openBox({ path: hostEnv["PATH"] ?? "", hidden, secret: identityOf(workDir) });
 }
 

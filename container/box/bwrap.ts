@@ -46,6 +46,15 @@ const kindOf = (file: string): "link" | "folder" | "file" | null => {
   }
 };
 
+/** Where a path leads: a link, or a second slash, makes nothing else of it. */
+export function realOf(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return path.normalize(file);
+  }
+}
+
 const isIn = (file: string, folder: string): boolean =>
   file === folder || file.startsWith(`${folder.replace(/\/$/, "")}/`);
 
@@ -70,7 +79,7 @@ export function bwrapArgs(spec: BoxSpec, hidden: readonly string[]): string[] {
   ];
   // The same path twice, or one below another: what is bound later lies on top.
   const readable = [...new Set(spec.readable)].filter(
-    (file) => path.isAbsolute(file) && !hidden.some((secret) => isIn(secret, file)),
+    (file) => path.isAbsolute(file) && !hidden.some((secret) => isIn(secret, realOf(file))),
   );
   for (const file of readable) args.push("--ro-bind-try", file, file);
   for (const dir of spec.writable) args.push("--bind", dir, dir);

@@ -1,4 +1,5 @@
 /** What setup and checks are given: no token and no secret of the rig, but what setup needs to fetch packages. */
+import { MODEL_VARIABLES } from "../agents/door/upstreams.ts";
 import type { SpawnOptions } from "../agents/supervisor.ts";
 import type { BoxSpec } from "../box/box.ts";
 import { CERTIFICATES, toolsOn } from "../box/bwrap.ts";
@@ -31,15 +32,16 @@ export function checkEnvironment(
   };
 }
 
-/** Ours, and those that could push. */
-const NEVER = /^(GASTOWN_|TICKTOWN_|GIT_)/;
+/** Ours, those that could push, and the keys of models: a setup is what the repository, and so perhaps an agent, says. */
+const NEVER = /^(GASTOWN_|TICKTOWN_)|^GIT_(TOKEN|USERNAME)$/;
+export const isNotForSetups = (name: string): boolean => NEVER.test(name) || MODEL_VARIABLES.has(name);
 
 /** The setup runs what the work brings along, so it gets what the rig's owner set for it, and nothing that pushes. */
 export function setupEnvironment(config: Config, isBoxed: boolean, copy: Copy, context: TrainContext): Env {
   const { envVars = {}, ownVars = [] } = context.request;
   const own = ownVars.flatMap((name) => {
     const value = envVars[name];
-    return value === undefined || NEVER.test(name) ? [] : [[name, value]];
+    return value === undefined || name.startsWith("GIT_") || isNotForSetups(name) ? [] : [[name, value]];
   });
   return { ...checkEnvironment(config, isBoxed, copy, context), ...Object.fromEntries(own) };
 }

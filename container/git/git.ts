@@ -51,7 +51,25 @@ export const OVERRIDES: readonly (readonly [string, string])[] = [
   ["core.fsmonitor", "false"],
   ["protocol.ext.allow", "never"],
   ["advice.detachedHead", "false"],
+  // What lies in a folder of a clone is an agent's own repository, with programs in its configuration.
+  ["fetch.recurseSubmodules", "no"],
+  ["submodule.recurse", "false"],
+  ["diff.ignoreSubmodules", "dirty"],
 ];
+
+/** What a command is told besides: a clone's .gitmodules is stronger than any configuration, and only this is stronger than that. */
+const TOLD: Readonly<Record<string, string>> = {
+  fetch: "--no-recurse-submodules",
+  status: "--ignore-submodules=dirty",
+  diff: "--ignore-submodules=dirty",
+};
+
+/** No git of ours goes down into a repository that lies in an agent's clone, and runs what its configuration names. */
+export function withoutSubmodules(args: readonly string[]): readonly string[] {
+  const [command = "", ...rest] = args;
+  const told = TOLD[command];
+  return told === undefined ? args : [command, told, ...rest];
+}
 
 export function createGit(
   config: Config,
@@ -92,7 +110,8 @@ export function createGit(
     { timeout_ms = GIT_TIMEOUT_MS, env: more = {}, ...rest }: GitOptions = {},
   ): Promise<ExecResult> => {
     await ensureGitConfig(config.workDir, config.hostEnv);
-    const once = (): Promise<ExecResult> => exec("git", args, { cwd, env: { ...env, ...more }, timeout_ms, ...rest });
+    const once = (): Promise<ExecResult> =>
+      exec("git", withoutSubmodules(args), { cwd, env: { ...env, ...more }, timeout_ms, ...rest });
     const first = await once();
     const result = removeLockThatFailed(first, cwd, place, Date.now()) ? await once() : first;
     return { code: result.code, stdout: redact(result.stdout), stderr: redact(result.stderr) };

@@ -14,6 +14,8 @@ export const ProcessRecord = z.object({
   agentId: z.string(),
   rigId: z.string(),
   dispatchId: z.string().nullable(),
+  /** Whose work it was. Absent in records of earlier versions. */
+  beadId: z.string().optional(),
   pid: z.number().int(),
   startTime: z.string().nullable(),
   startedAt_ms: z.number(),

@@ -89,6 +89,7 @@ async function launch(
       ...environment,
       LISTEN_SOCKET: url.slice("unix:".length),
       WORK_DIR: state.container,
+      STATE_DIR: state.dir,
       CONTROL_TOKEN: state.secrets.CONTROL_TOKEN,
       AGENT_COMMAND: agentCommand,
       GASTOWN_API_URL: apiUrl,

@@ -60,6 +60,12 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
     edit(GUARDS, "context.told === undefined && context.hasProgressed === undefined", "false"),
   ),
   mutant(
+    "DRIVER-asks",
+    "what was asked stays asked until it is answered",
+    "a checkpoint ends the wait, and a reminder is taken for the answer",
+    edit(GUARDS, "hasAsk: ({ context }) => (context.asks?.length ?? 0) > 0", "hasAsk: () => false"),
+  ),
+  mutant(
     "DRIVER-attempts",
     "a note alone resets the attempts twice, and no more",
     "a crash loop that saves a fresh note each time never ends",

@@ -15,6 +15,7 @@ import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
 import { MONEY_MUTANTS } from "./money.ts";
+import { OWN_MUTANTS } from "./own.ts";
 import { PLAIN_MUTANTS } from "./plain.ts";
 import { OLD_CONTAINER_MUTANTS } from "./old-container.ts";
 import { TALK_MUTANTS } from "./talk.ts";
@@ -42,6 +43,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CLOUD_MUTANTS,
   ...OLD_CONTAINER_MUTANTS,
   ...MONEY_MUTANTS,
+  ...OWN_MUTANTS,
   mutant(
     "GT-1971",
     "work in progress is not new work",

@@ -1,6 +1,7 @@
 /** A conversation and its surroundings: the process that it is held with, the rig, the door, and the agent's home. */
 import { randomUUID } from "node:crypto";
 import { DRIVER_LEAVE_MS, DRIVER_TICK_MS } from "../../limits.ts";
+import { messageOf } from "../../log.ts";
 import type { Redact } from "../../redact.ts";
 import { agentUrl } from "../../reports/rig-api.ts";
 import {
@@ -85,7 +86,7 @@ export function talkWith(options: TalkOptions): { readonly talk: Talk; readonly 
       isOver({ end: end === null ? null : seenBy(opened, end), lost });
     },
   });
-  const bill = billOf(options, conversation);
+  const bill = billOf(options, conversation, tell);
   const timer = setInterval(conversation.tick, DRIVER_TICK_MS);
   void process.gone.finally(() => {
     clearInterval(timer);
@@ -162,7 +163,11 @@ interface Bill {
 }
 
 /** Counted by the gateway where anything went through it, else by the program's own words. */
-function billOf({ home, opened, runtime }: TalkOptions, conversation: Conversation): Bill {
+function billOf(
+  { home, opened, runtime }: TalkOptions,
+  conversation: Conversation,
+  tell: (type: string, data: Readonly<Record<string, unknown>>) => void,
+): Bill {
   let before: Usage | null | undefined;
   const total = (): Usage | null => {
     const { session, usage: said } = conversation.facts();
@@ -180,7 +185,12 @@ function billOf({ home, opened, runtime }: TalkOptions, conversation: Conversati
     keep: () => {
       const { session } = conversation.facts();
       const usage = total();
-      if (session !== null && usage !== null) keepUsage(home, session, usage);
+      if (session === null || usage === null) return;
+      try {
+        keepUsage(home, session, usage);
+      } catch (error) {
+        tell("usage_not_kept", { error: messageOf(error) });
+      }
     },
   };
 }

@@ -1,4 +1,5 @@
 /** The environment of a coding agent that is spoken with: nothing in it is worth anything to who reads it in a shell of its tools. */
+import type { Provider } from "../door/upstreams.ts";
 import type { ModelDoor, Runtime, RuntimePlan } from "./runtime.ts";
 import { RUNTIMES } from "./runtimes.ts";
 
@@ -18,6 +19,19 @@ const KEYS: ReadonlySet<string> = new Set(RUNTIMES.flatMap(({ keys }) => keys));
 
 /** Keys that no gateway stands for: of a provider that it does not know. */
 const BESIDE_THE_DOOR: ReadonlySet<string> = new Set(["OPENROUTER_API_KEY"]);
+
+/** Whose key a variable is, by how its name begins. */
+const PROVIDER_OF: readonly (readonly [string, Provider])[] = [
+  ["ANTHROPIC_", "anthropic"],
+  ["OPENAI_", "openai"],
+  ["CODEX_", "openai"],
+  ["GEMINI_", "gemini"],
+  ["GOOGLE_", "gemini"],
+];
+
+/** The door has that provider's key: a program with several providers needs none of them in its environment. */
+const isAtDoor = (name: string, door: ModelDoor | null): boolean =>
+  PROVIDER_OF.some(([prefix, provider]) => name.startsWith(prefix) && door?.hasKey(provider) === true);
 
 export interface AgentEnvironment {
   readonly env: Record<string, string>;
@@ -41,7 +55,7 @@ export function environmentFor(
   const kept = Object.fromEntries(Object.entries(given).filter(([name]) => !hidden.has(name)));
   const throughDoor = door?.hasKey(runtime.provider) === true;
   const keys = runtime.keys
-    .filter((name) => !throughDoor || BESIDE_THE_DOOR.has(name))
+    .filter((name) => BESIDE_THE_DOOR.has(name) || !(throughDoor || isAtDoor(name, door)))
     .flatMap((name) => {
       const value = given[name] ?? host[name];
       return value === undefined || value === "" ? [] : [[name, value] as const];

@@ -7,6 +7,7 @@ import { bytesIn } from "../../place/disk.ts";
 import { removeTree } from "../../place/remove.ts";
 
 const PRIVATE_FILE = 0o600;
+const PRIVATE_DIR = 0o700;
 
 export interface HomeOptions {
   readonly home: string;
@@ -27,14 +28,33 @@ export async function prepareHome(options: HomeOptions): Promise<void> {
     warn(`its home had more than ${max_bytes} bytes and was emptied: it begins a new conversation`);
     await removeTree(home);
   }
+  ownFolder(path.dirname(home), path.basename(home));
+  for (const [name, text] of Object.entries(files)) {
+    ownFolder(home, path.dirname(name));
+    writePrivate(path.join(home, name), text);
+  }
+  for (const name of logins)
+    if (personHome !== null) {
+      ownFolder(home, path.dirname(name));
+      linkLogin(path.join(home, name), path.join(personHome, name));
+    }
+}
+
+/** Makes a folder of the home. Its agent may have put a link on the way, which leads to somebody else's: it goes. */
+function ownFolder(home: string, folder: string): void {
   makePrivateDir(home);
-  for (const [name, text] of Object.entries(files)) writePrivate(path.join(home, name), text);
-  for (const name of logins) if (personHome !== null) linkLogin(path.join(home, name), path.join(personHome, name));
+  let at = home;
+  for (const part of path.normalize(folder).split(path.sep)) {
+    if (part === "" || part === ".") continue;
+    at = path.join(at, part);
+    const there = lstatSync(at, { throwIfNoEntry: false });
+    if (there !== undefined && !there.isDirectory()) rmSync(at, { force: true });
+    if (there?.isDirectory() !== true) mkdirSync(at, { mode: PRIVATE_DIR });
+  }
 }
 
 /** Whatever lay there before, also a link to somewhere else, is replaced in one step. */
 function writePrivate(file: string, text: string): void {
-  makePrivateDir(path.dirname(file));
   const draft = `${file}.ticktown`;
   rmSync(draft, { force: true });
   const fd = openSync(draft, "wx", PRIVATE_FILE);
@@ -50,7 +70,6 @@ function writePrivate(file: string, text: string): void {
 function linkLogin(file: string, login: string): void {
   if (lstatSync(login, { throwIfNoEntry: false }) === undefined) return;
   if (lstatSync(file, { throwIfNoEntry: false })?.isFile() === true) return;
-  mkdirSync(path.dirname(file), { recursive: true });
   rmSync(file, { force: true });
   symlinkSync(login, file);
 }

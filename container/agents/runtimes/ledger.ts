@@ -1,4 +1,4 @@
-/** What a conversation has used over all of its processes, kept in the agent's home: a program that is started anew counts from nothing. */
+/** What a conversation has used over all of its processes, kept beside the agent's home: a program that is started anew counts from nothing. */
 import path from "node:path";
 import * as z from "zod";
 import { readPrivateJson, writePrivateJson } from "../../files.ts";
@@ -16,7 +16,9 @@ const Kept = z.object({
   }),
 });
 
-const fileIn = (home: string): string => path.join(home, "ticktown-usage.json");
+/** Beside the agent's homes and not in one: what it can write there we do not follow, and its words are not our count. */
+const fileIn = (home: string): string =>
+  path.join(path.dirname(path.dirname(home)), `usage-${path.basename(home)}.json`);
 
 /** @returns null where nothing is known of this conversation */
 export function usageKept(home: string, session: string): Usage | null {

@@ -1,6 +1,7 @@
 import { agentSetup } from "./setup.ts";
 import {
   answersOne,
+  asksStill,
   asksMore,
   blocksOnHelp,
   exits,
@@ -17,6 +18,7 @@ import {
   runsHeard,
   runsProgressed,
   saves,
+  savesAndAsksStill,
   savesNew,
 } from "./transitions.ts";
 
@@ -42,8 +44,9 @@ export const blocked = agentSetup.createStateConfig({
               },
             ],
             "agent.asked": asksMore,
-            "agent.progressed": runsProgressed,
+            "agent.progressed": [asksStill, runsProgressed],
             "agent.checkpointed": [
+              savesAndAsksStill,
               {
                 ...savesNew,
                 target: "#agent.working.process.running",
@@ -84,8 +87,9 @@ export const blocked = agentSetup.createStateConfig({
           },
         ],
         "agent.asked": asksMore,
-        "agent.progressed": runsProgressed,
+        "agent.progressed": [asksStill, runsProgressed],
         "agent.checkpointed": [
+          savesAndAsksStill,
           {
             ...savesNew,
             target: "#agent.working.process.running",

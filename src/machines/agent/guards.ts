@@ -83,6 +83,7 @@ export const GUARDS = {
   guppRestartIsDue: ({ context, event }) => idleFor(context, event) >= event.settings.gupp_restart_ms,
   isNewAsk: ({ context, event }) => isNewAsk(context, event),
   isQuestion: ({ event }) => expect(event, "agent.asked").kind === "question",
+  hasAsk: ({ context }) => (context.asks?.length ?? 0) > 0,
   hasMoreAsks: ({ context }) => (context.asks?.length ?? 0) > 1,
   isMoreUsage: ({ context, event }) => isMoreUsage(context, event),
   addsSpend: ({ context, event }) => addsSpend(context, event),

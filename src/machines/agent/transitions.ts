@@ -98,6 +98,12 @@ export const savesNew = {
   guard: and(["isCurrentDispatch", "isNewCheckpoint"]),
   actions: ["rememberCheckpoint", "resetAttempts", "clearCharges"],
 } as const;
+/** What it asked by an id of its own is not answered by its going on with something else: whoever asked still waits. */
+export const asksStill = { guard: and(["isCurrentDispatch", "hasAsk"]) } as const;
+export const savesAndAsksStill = {
+  guard: and(["isCurrentDispatch", "isNewCheckpoint", "hasAsk"]),
+  actions: ["rememberCheckpoint", "resetAttempts", "clearCharges"],
+} as const;
 export const runs = { target: "#agent.working.process.running", actions: ["markHeard", "startProgressClock"] } as const;
 export const runsHeard = { guard: "isCurrentDispatch", ...runs } as const;
 /** What it has to show is not only a sign of life. */

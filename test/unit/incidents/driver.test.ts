@@ -144,6 +144,21 @@ test("DRIVER-sent what an agent was not given is not called sent: in the escalat
   }
 });
 
+test("DRIVER-asks what was asked stays asked while its agent saves or shows progress, and only an answer ends it", async () => {
+  for (const kind of ["question", "permission"] as const) {
+    const rig = town();
+    const { agentId } = await slung(rig);
+    asks(rig, agentId, ask("q1", kind, kind === "permission" ? "ls" : null));
+    rig.run({ type: "checkpoint", agentId, data: { step: kind } }, as(rig, agentId));
+    rig.now += MINUTE;
+    rig.run({ type: "progressed", agentId, what: "a tool" }, as(rig, agentId));
+    expect([kind, needs(rig.rig).needs.map(({ code }) => code)]).toEqual([kind, [kind]]);
+    expect(facts(rig, "agent.checkpointed")).toHaveLength(1);
+    rig.run({ type: "answer", agentId, answer: "yes" });
+    expect(needs(rig.rig).needs).toEqual([]);
+  }
+});
+
 test("of two asks both are answered, in their order, before the agent goes on", async () => {
   const rig = town();
   const given: unknown[] = [];

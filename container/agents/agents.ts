@@ -13,7 +13,7 @@ import type { Config } from "../config.ts";
 import { LAST_TURN_MS } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { KeyedMutex } from "../mutex.ts";
-import type { PidFiles } from "../processes/pidfiles.ts";
+import type { ProcessRecord, PidFiles } from "../processes/pidfiles.ts";
 import { Refusal } from "../refusal.ts";
 import type { Callbacks } from "../reports/callbacks.ts";
 import { judgeStart } from "./dispatch.ts";
@@ -70,6 +70,9 @@ export interface AgentsOptions {
   readonly door: AgentDoor;
 }
 
+/** Whose work a process was that its server has lost; records of earlier versions do not say. */
+const workOf = ({ beadId }: ProcessRecord): { bead_id?: string } => (beadId === undefined ? {} : { bead_id: beadId });
+
 export function createAgents(options: AgentsOptions): Agents {
   const { config, callbacks, pidFiles, log } = options;
   const roster = createRoster();
@@ -122,11 +125,7 @@ export function createAgents(options: AgentsOptions): Agents {
       for (const record of records) {
         const run = lostRun(record);
         roster.remember(run).ring.append("agent_exited", { reason: run.exitReason, code: null, signal: null });
-        report(run, {
-          status: "failed",
-          reason: LOST_REASON,
-          ...(record.beadId === undefined ? {} : { bead_id: record.beadId }),
-        });
+        report(run, { status: "failed", reason: LOST_REASON, ...workOf(record) });
         pidFiles.remove(record.agentId);
       }
       return records.length;

@@ -53,7 +53,7 @@ function clone(): { dir: string; mark: string; target: string } {
 
 test("OWN-submodule no git of ours goes down into a repository that an agent has put into its clone", async () => {
   const { dir, mark } = clone();
-  const config = readConfig({ WORK_DIR: tempDir(), PATH: process.env["PATH"] });
+  const config = readConfig({ CONTROL_TOKEN: "t", WORK_DIR: tempDir(), PATH: process.env["PATH"] });
   const run = createGit(config, TICKTOWN_IDENTITY, (text) => text);
   for (const args of [
     ["fetch", "--quiet", "origin"],
@@ -120,7 +120,9 @@ test("OWN-state the state folder is not seen where it lies in what is, nor by an
   const shown = bwrapArgs(spec as never, [state]);
   for (const file of spec.readable.slice(0, 3)) expect([file, shown.includes(file)]).toEqual([file, false]);
   expect(bwrapArgs(spec as never, ["/usr/state"]).join(" ")).toContain("--tmpfs /usr/state");
-  expect(readConfig({ WORK_DIR: "/w", STATE_DIR: "/opt/x/.ticktown" }).stateDir).toBe("/opt/x/.ticktown");
+  expect(readConfig({ CONTROL_TOKEN: "t", WORK_DIR: "/w", STATE_DIR: "/opt/x/.ticktown" }).stateDir).toBe(
+    "/opt/x/.ticktown",
+  );
 });
 
 test("OWN-setup a setup has no token that pushes, and no key of a model", () => {

@@ -9,7 +9,7 @@ const SHARED_TABLE = [
   edit(BWRAP, '"--unshare-pid --unshare-ipc', '"--unshare-ipc'),
   edit("container/box/box.ts", 'test "$$" -lt 100 &&', ""),
 ] as const;
-const HIDDEN_SHOWN = edit(BWRAP, "!hidden.some((secret) => isIn(secret, file))", "true");
+const HIDDEN_SHOWN = edit(BWRAP, "!hidden.some((secret) => isIn(secret, realOf(file)))", "true");
 const STORE_WRITTEN = edit(
   BOX,
   "writable: [mine.clone, mine.inbox, mine.home],",

@@ -159,13 +159,14 @@ test("a home of exactly the limit is kept, and a larger one is emptied and that 
 });
 
 test("what was used is kept by conversation, and nothing that cannot be read is believed", () => {
-  const home = tempDir();
+  const root = tempDir();
+  const home = path.join(root, "home", "acp");
   const usage = { input_tokens: 5, cached_tokens: 1, output_tokens: 2, model: "m", cost_microdollars: 7 };
   expect(usageKept(home, "s")).toBeNull();
   keepUsage(home, "s", usage);
   expect(usageKept(home, "s")).toEqual(usage);
   expect(usageKept(home, "another")).toBeNull();
-  writeFileSync(path.join(home, "ticktown-usage.json"), '{"session":"s","usage":{"input_tokens":-1}}');
+  writeFileSync(path.join(root, "usage-acp.json"), '{"session":"s","usage":{"input_tokens":-1}}');
   expect(usageKept(home, "s")).toBeNull();
   expect(sumOf(usage, { ...usage, model: null, cost_microdollars: null })).toEqual({
     input_tokens: 10,

@@ -38,7 +38,13 @@ export const driverModel: Model = {
   ...agentModel("polecat"),
   name: "agent (driver)",
   moves: (world) =>
-    movesOf(world, agentIn(world), "driver").filter(({ type }) => TO_A_PROCESS.has(type) || IN_A_DRIVER.has(type)),
+    movesOf(world, agentIn(world), "driver").filter(
+      ({ type }) =>
+        TO_A_PROCESS.has(type) ||
+        IN_A_DRIVER.has(type) ||
+        // Whoever has asked something may still save.
+        (type === "agent.checkpointed" && (agentIn(world).context.asks?.length ?? 0) > 0),
+    ),
   key: (world) =>
     world.agents.has(ID) ? JSON.stringify([keyOf(world, agentIn(world)), driverKeyOf(world, agentIn(world))]) : "gone",
 };

@@ -230,19 +230,23 @@ test("a permission is allowed by the title of its bead, and what it prints is fo
   await isMerged("Clean up");
 });
 
+let tidied = 0;
+
 test("what hangs is followed until Ctrl-C, and cancelled only when that is said twice", async () => {
-  await does("sling", "Tidy up", "--body", "steps: 3\nstep_ms: 0\nhang: true");
-  await hangs("Tidy up");
-  const follower = ticktown(["logs", "-f", "Tidy up", "--state", state]);
+  // Of its own, so that a second try finds no other of its name.
+  const title = `Tidy up ${++tidied}`;
+  await does("sling", title, "--body", "steps: 3\nstep_ms: 0\nhang: true");
+  await hangs(title);
+  const follower = ticktown(["logs", "-f", title, "--state", state]);
   await until("its output", () => follower.stdout().includes("hanging as asked"));
   follower.process.kill("SIGINT");
   expect(await follower.exited).toBe(130);
 
-  const unsaid = await typed(["cancel", "Tidy up"]);
+  const unsaid = await typed(["cancel", title]);
   expect([unsaid.code, unsaid.told]).toEqual([2, expect.stringContaining("--yes")]);
-  expect((await typed(["cancel", "Tidy up"], { answer: "n" })).code).toBe(2);
-  expect((await typed(["cancel", "Tidy up", "--yes"])).code).toBe(0);
-  await until("it is stopped", async () => (await statusOf("Tidy up")) === "failed");
+  expect((await typed(["cancel", title], { answer: "n" })).code).toBe(2);
+  expect((await typed(["cancel", title, "--yes"])).code).toBe(0);
+  await until("it is stopped", async () => (await statusOf(title)) === "failed");
 });
 
 test("what failed for one cause is tried again with one command, of which there is a preview", async () => {

@@ -44,13 +44,19 @@ export async function follow({ after, print, signal, open, isAlive }: Follow): P
   for (let breaks = 1; !signal.aborted; breaks++) {
     const before = last;
     const over = new AbortController();
-    const listening = listen(await open(last), AbortSignal.any([signal, over.signal]), (event) => {
+    const end = (): void => over.abort();
+    signal.addEventListener("abort", end, { once: true });
+    const url = await open(last);
+    // It may have come while the address was asked for: then no listener is told.
+    if (signal.aborted) return;
+    const listening = listen(url, over.signal, (event) => {
       if (event.id <= last) return;
       last = event.id;
       print(event);
     });
     while ((await Promise.race([listening.then(() => "closed"), sleep(LOOK_MS, "open", { ref: false })])) === "open")
       if (!(await isAlive())) over.abort();
+    signal.removeEventListener("abort", end);
     if (signal.aborted || over.signal.aborted || !(await isAlive())) return;
     if (last > before) breaks = 1;
     await sleep(exponential(breaks, AGAIN_MS, AGAIN_MOST_MS), undefined, { signal }).catch(() => {});

@@ -5,42 +5,20 @@ import { pageOf, PLAIN, sizeOf } from "../../../cli/feed/terminal.ts";
 import { keysOf, render, type Runner, type Seen, type View } from "../../../cli/feed/view.ts";
 import type { Need, Needed } from "../../../cli/needs.ts";
 import { widthOf } from "../../../cli/text.ts";
+import { need, rig } from "./needs.ts";
 
 /** The live view as text, and what its keys do. */
 
 const AT = Date.parse("2026-11-26T12:00:00Z");
-const rig = {
-  id: "rig-1",
-  town_id: "t",
-  user_id: "u",
-  name: "web",
-  git_url: "/g",
-  default_branch: "main",
-  created_at: "",
-};
 const needed = (of: Partial<Need>): Needed => ({
   rig,
-  need: {
+  need: need({
     key: of.key ?? String(of.code),
-    code: "question",
-    level: "now",
     title: "polecat-1 asks: Red or blue?",
-    text: "Your answer lets it go on.",
     since: "2026-11-26T11:57:00Z",
-    until: null,
-    count: 1,
-    agents: [{ id: "agent-1", name: "polecat-1" }],
     beads: [{ id: "bead-1", title: "Paint it" }],
-    reviews: [],
-    actors: [],
-    waiting: [],
-    waiting_count: 0,
-    escalations: [],
-    prompt: null,
-    ask: null,
-    values: {},
     ...of,
-  },
+  }),
 });
 const question = needed({
   code: "question",

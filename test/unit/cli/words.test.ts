@@ -1,13 +1,14 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { follow, lineOf, type Printed } from "../../../cli/follow.ts";
-import { choicesOf, commandsFor, detailsOf, type Need, needOf, verdictOf } from "../../../cli/needs.ts";
+import { choicesOf, commandsFor, detailsOf, needOf, verdictOf } from "../../../cli/needs.ts";
 import { meant, pick, shorten } from "../../../cli/pick.ts";
 import { confirm } from "../../../cli/run.ts";
 import { columns, cut, filled, oneLine, printable, span, widthOf } from "../../../cli/text.ts";
 import type { Verb } from "../../../cli/verb.ts";
 import { settingOf } from "../../../cli/verbs/rig.ts";
 import { linesOf, SLUNG } from "../../../cli/verbs/sling.ts";
+import { need, rig } from "./needs.ts";
 
 const BEADS = [
   { id: "bead-1a2b3c4d-0000", title: "Fix the login" },
@@ -122,36 +123,6 @@ test("a setting is JSON where it is JSON, and one that is not known is refused",
   expect(() => settingOf("capacity")).toThrow("NAME=VALUE");
 });
 
-const need = (of: Partial<Need>): Need => ({
-  key: "k",
-  code: "question",
-  level: "now",
-  title: "polecat-1 asks: which?",
-  text: "Your answer lets it go on.",
-  since: null,
-  until: null,
-  count: 1,
-  agents: [{ id: "agent-1", name: "polecat-1" }],
-  beads: [{ id: "bead-1", title: 'Say "hi"' }],
-  reviews: [],
-  actors: [],
-  waiting: [],
-  waiting_count: 0,
-  escalations: [],
-  prompt: null,
-  ask: null,
-  values: {},
-  ...of,
-});
-const rig = {
-  id: "rig-1",
-  town_id: "t",
-  user_id: "u",
-  name: "web",
-  git_url: "/g",
-  default_branch: "main",
-  created_at: "",
-};
 const asking = (options: { id: string; label: string }[]) =>
   need({ code: "permission", ask: { id: "a", kind: "permission", text: "Run it?", command: "rm -rf build", options } });
 

@@ -61,6 +61,19 @@ export const LOCK_SEARCH_MAX = 200_000;
 /** Lines of the operator's git configuration that are taken over; more is a file that a program fills. */
 export const GIT_CONFIG_LINES_MAX = 2000;
 export const GIT_STDOUT_MAX_BYTES = 4 * MIB;
+/** What one diff shows: files, lines of all of them, characters of each, and commits; the counts are of all. */
+export const DIFF_FILES_MAX = 1_000;
+export const DIFF_LINES_MAX = 20_000;
+export const DIFF_LINE_MAX_CHARS = 2_000;
+export const DIFF_COMMITS_MAX = 200;
+/** A larger file is named and not shown. */
+export const DIFF_LARGE_FILE_BYTES = 512 * KIB;
+/** Of what git prints of one diff, as much is read. */
+export const DIFF_PATCH_MAX_BYTES = 3 * MIB;
+/** A person waits for it. */
+export const DIFF_TIMEOUT_MS = 20 * SECOND_MS;
+/** Diffs that are asked for at the same time; the next is refused. */
+export const DIFFS_PENDING_MAX = 16;
 /** A list of the objects of a commit: 41 bytes each, and a tree of a million files is listed. */
 export const GIT_OBJECTS_MAX_BYTES = 64 * MIB;
 /** A shallow store is deepened so often, twice as far each time, before all of the history is fetched. */

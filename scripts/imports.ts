@@ -52,6 +52,12 @@ export const RULES: readonly Rule[] = [
     packages: ["zod"],
   },
   {
+    folder: "src/wire/diff.ts",
+    what: "its part about what work changes, in the image as well",
+    may: ["src/wire/container.ts"],
+    packages: ["zod"],
+  },
+  {
     folder: "src/wire/train.ts",
     what: "its part about trains, in the image as well",
     may: ["src/events/gate.ts", "src/wire/container.ts"],
@@ -74,6 +80,7 @@ export const RULES: readonly Rule[] = [
       "src/events/dispatch-id.ts",
       "src/wire/agent-reports.ts",
       "src/wire/container.ts",
+      "src/wire/diff.ts",
       "src/wire/train.ts",
       "src/wire/env-names.ts",
     ],

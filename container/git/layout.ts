@@ -89,8 +89,9 @@ export const REFS = {
   /** What a clone borrows: its objects stay as long as it is there. */
   pin: (agentId: string, what: "base" | "head"): string => `${PREFIX}/pins/${refPart(agentId)}/${what}`,
   pins: (agentId: string): string => `${PREFIX}/pins/${refPart(agentId)}`,
-  /** Commits that an inspection looks at. */
-  seen: (agentId: string, what: "tip" | "head" | "other"): string => `${PREFIX}/seen/${refPart(agentId)}/${what}`,
+  /** Commits that an inspection looks at; `shown`: what a person looked at last. */
+  seen: (agentId: string, what: "tip" | "head" | "other" | "shown"): string =>
+    `${PREFIX}/seen/${refPart(agentId)}/${what}`,
   leftovers: (key: string): string => `${PREFIX}/leftovers/${refPart(key)}`,
   givenBack: (key: string): string => `${PREFIX}/given-back/${refPart(key)}`,
   handedIn: (beadId: string): string => `${PREFIX}/handed-in/${refPart(beadId)}`,

@@ -19,11 +19,13 @@ import {
   SyncRequest,
   TidyRequest,
 } from "../../src/wire/container.ts";
+import { DiffRequest } from "../../src/wire/diff.ts";
 import { TrainRequest } from "../../src/wire/train.ts";
 import type { Agents } from "../agents/agents.ts";
 import { isAuthorized } from "./auth.ts";
 import { BODY_MAX_BYTES } from "../limits.ts";
 import { type Log, messageOf } from "../log.ts";
+import type { Diffs } from "../git/diff.ts";
 import type { HandIns } from "../git/hand-ins.ts";
 import type { Merges } from "../git/merges.ts";
 import type { Repositories } from "../git/repositories.ts";
@@ -37,6 +39,7 @@ export interface AppOptions {
   readonly merges: Merges;
   readonly trains: Trains;
   readonly handIns: HandIns;
+  readonly diffs: Diffs;
   readonly capabilities: Capabilities;
   readonly places: Places;
   readonly repositories: Repositories;
@@ -133,7 +136,8 @@ const keptByNobody: MiddlewareHandler = async (c, next) => {
   c.header("cache-control", "no-store");
 };
 
-function routeGit(app: Hono, { merges, trains }: AppOptions): void {
+function routeGit(app: Hono, { merges, trains, diffs }: AppOptions): void {
+  app.post("/git/diff", async (c) => c.json(await diffs.diff(await read(c, DiffRequest))));
   app.post("/git/merge", async (c) => {
     await merges.accept(await read(c, MergeRequest));
     return c.json({ status: "accepted" }, 202);

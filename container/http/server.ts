@@ -16,6 +16,7 @@ import type { Log } from "../log.ts";
 import { signalLaunched } from "../launcher/client.ts";
 import { onForeign } from "../processes/groups.ts";
 import { lockWorkDir } from "../processes/lock.ts";
+import { createDiffs } from "../git/diff.ts";
 import { createHandIns } from "../git/hand-ins.ts";
 import { proxiesOf } from "../processes/host-env.ts";
 import { MARK, markOf, openMark } from "../processes/marks.ts";
@@ -87,6 +88,7 @@ export async function startControlServer(
     merges,
     trains,
     handIns: createHandIns(config),
+    diffs: createDiffs(config),
     capabilities: capabilitiesOf(config, boxes),
     places,
     repositories: createRepositories(config),

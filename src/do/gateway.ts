@@ -13,10 +13,10 @@ import {
   SetAside,
   SyncAnswer,
   type AnswerRequest,
-  type SyncRequest,
   type Waiting,
   TidyAnswer,
 } from "../wire/container.ts";
+import { Diff } from "../wire/diff.ts";
 import { TrainState } from "../wire/train.ts";
 
 /** Anything with a fetch of its own: a Durable Object stub, a service binding. */
@@ -103,17 +103,10 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
     knowsDispatchIds: (timeout_ms) => knowsDispatchIds(call, timeout_ms),
     statuses: (agentIds, timeout_ms) => statuses(call, agentIds, timeout_ms),
 
-    async tidy(rigId, order, timeout_ms) {
-      const response = await call(`/rigs/${encodeURIComponent(rigId)}/tidy`, timeout_ms, order);
-      if (response.status === 404) {
-        await response.body?.cancel();
-        return null;
-      }
-      if (!response.ok) throw new Error(`HTTP ${response.status}: ${await errorOf(response)}`);
-      return TidyAnswer.parse(await response.json());
-    },
-
-    sync: (agentId, order, timeout_ms) => sync(call, agentId, order, timeout_ms),
+    tidy: (rigId, order, timeout_ms) => tidy(call, rigId, order, timeout_ms),
+    sync: (agentId, order, timeout_ms) =>
+      answered(call, `/agents/${encodeURIComponent(agentId)}/sync`, order, timeout_ms, SyncAnswer),
+    diff: (order, timeout_ms) => answered(call, "/git/diff", order, timeout_ms, Diff),
 
     async forget(rigId, timeout_ms) {
       const response = await call(`/rigs/${encodeURIComponent(rigId)}/forget`, timeout_ms, {});
@@ -122,6 +115,19 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
 
     health: (timeout_ms) => health(call, timeout_ms),
   };
+}
+
+async function tidy(
+  call: Call,
+  ...[rigId, order, timeout_ms]: Parameters<NonNullable<ContainerPort["tidy"]>>
+): Promise<TidyAnswer | null> {
+  const response = await call(`/rigs/${encodeURIComponent(rigId)}/tidy`, timeout_ms, order);
+  if (response.status === 404) {
+    await response.body?.cancel();
+    return null;
+  }
+  if (!response.ok) throw new Error(`HTTP ${response.status}: ${await errorOf(response)}`);
+  return TidyAnswer.parse(await response.json());
 }
 
 async function health(call: Call, timeout_ms: number): ReturnType<ContainerPort["health"]> {
@@ -159,15 +165,17 @@ async function inspect(
   }
 }
 
-async function sync(
+/** What somebody waits for: the answer, or why there is none. */
+async function answered<T>(
   call: Call,
-  agentId: string,
-  order: SyncRequest,
+  path: string,
+  order: object,
   timeout_ms: number,
-): ReturnType<NonNullable<ContainerPort["sync"]>> {
+  schema: z.ZodType<T>,
+): Promise<T | Exclude<Answer, { kind: "accepted" }>> {
   try {
-    const response = await call(`/agents/${encodeURIComponent(agentId)}/sync`, timeout_ms, order);
-    if (response.ok) return SyncAnswer.parse(await response.json());
+    const response = await call(path, timeout_ms, order);
+    if (response.ok) return schema.parse(await response.json());
     const { status } = response;
     const { error, code } = await refusalOf(response);
     return status < 500

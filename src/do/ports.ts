@@ -14,6 +14,7 @@ import type { EffectOf } from "../events/effects.ts";
 import type { Role } from "../events/facts.ts";
 import type { JsonValue } from "../events/json.ts";
 import type { Place } from "../events/place.ts";
+import type { Diff, DiffRequest } from "../wire/diff.ts";
 import type { TrainRequest, TrainState } from "../wire/train.ts";
 
 /**
@@ -165,6 +166,8 @@ export interface ContainerPort {
     order: SyncRequest,
     timeout_ms: number,
   ): Promise<SyncAnswer | Exclude<Answer, { kind: "accepted" }>>;
+  /** What a bead's work changes. Not there, or refused with 404: an old container. */
+  diff?(order: DiffRequest, timeout_ms: number): Promise<Diff | Exclude<Answer, { kind: "accepted" }>>;
   /** The rig is no more: its disk is given back. @throws when the container does not answer */
   forget?(rigId: string, timeout_ms: number): Promise<void>;
   /** @throws when the container does not answer. */

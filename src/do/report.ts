@@ -12,15 +12,15 @@ import { firstSeqAfter } from "./store.ts";
 
 /** What a rig came to between two moments, as far back as it holds its journal. */
 
-const TYPES = REPORTED.map((type) => `'${type}'`).join(", ");
 const PAGE = 1_000;
 
-/** @yields the facts of a report in their order, a page at a time */
-function* factsBetween(sql: Sql, from: number, to: number): Generator<Recorded> {
+/** @yields the facts of some types in their order, a page at a time */
+export function* factsBetween(sql: Sql, from: number, to: number, types: readonly string[]): Generator<Recorded> {
+  const listed = types.map((type) => `'${type}'`).join(", ");
   for (let next = firstSeqAfter(sql, from - 1); ;) {
     const rows = sql
       .exec<JournalRow>(
-        `SELECT * FROM journal WHERE seq >= ? AND at < ? AND type IN (${TYPES}) ORDER BY seq LIMIT ?`,
+        `SELECT * FROM journal WHERE seq >= ? AND at < ? AND type IN (${listed}) ORDER BY seq LIMIT ?`,
         next,
         to,
         PAGE,
@@ -36,7 +36,7 @@ function* factsBetween(sql: Sql, from: number, to: number): Generator<Recorded> 
 /** @param from ms @param to ms; not in it any more */
 export function report(rig: Rig, from: number, to: number): z.infer<typeof Report> {
   const { sql } = rig.ports;
-  const { cutAt, failed, hours, ...made } = reportOf(factsBetween(sql, from, to));
+  const { cutAt, failed, hours, ...made } = reportOf(factsBetween(sql, from, to, REPORTED));
   const redact = redactor(sql);
   const until = cutAt ?? to;
   return {

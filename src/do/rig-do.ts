@@ -8,7 +8,6 @@ import type { Kind } from "../core/step.ts";
 import type { Why } from "../core/why.ts";
 import {
   admit,
-  forbidden,
   type AgentCaller,
   type Caller,
   type Command,
@@ -19,7 +18,7 @@ import type { World } from "../core/world.ts";
 import type { Env } from "./env.ts";
 import { health, type Health } from "./health.ts";
 import { once, type IdempotencyKey } from "./idempotency.ts";
-import { tooMuch, tooMuchToSay } from "./growth.ts";
+import { tooMuch } from "./growth.ts";
 import type { JsonValue } from "../events/json.ts";
 import { outcomeOf } from "./patrol.ts";
 import { board, pending } from "./board.ts";
@@ -36,9 +35,11 @@ import { budgetOrder, spend, type SpendBy } from "./spend.ts";
 import type { Spend } from "../wire/spend.ts";
 import { report } from "./report.ts";
 import type { Report } from "../wire/report.ts";
+import * as looks from "./looks.ts";
 import * as queries from "./queries.ts";
 import { reviewQueue } from "./review-queue.ts";
 import type { ReviewQueue } from "../wire/queue.ts";
+import { append } from "./append.ts";
 import { attemptsOf, keepAttempt } from "./attempts.ts";
 import type { Attempt } from "../wire/attempts.ts";
 import type { HandInAnswer, Needs } from "../wire/schemas.ts";
@@ -241,19 +242,8 @@ export class RigDO extends DurableObject<Env> {
   }
 
   #append(agentId: string, type: string, data: JsonValue, caller: Caller): Reply {
-    const rig = this.#open;
-    const notAllowed = forbidden(rig.world, { type: "progressed", agentId, what: type }, caller);
-    if (notAllowed !== null) return notAllowed;
-    if (!rig.world.agents.has(agentId)) return { ok: false, status: 404, error: `no agent ${agentId} in this rig` };
-    const refusal = tooMuchToSay(rig, data);
-    if (refusal !== null) return refusal;
-    queries.appendAgentEvent(rig, agentId, type, data);
-    const command: Command = /^permission\.(asked|updated|requested)$/.test(type)
-      ? { type: "permission_asked", agentId, prompt: JSON.stringify(data).slice(0, 500) }
-      : /^permission\.(replied|answered|granted|denied)$/.test(type)
-        ? { type: "permission_answered", agentId }
-        : { type: "progressed", agentId, what: type };
-    return this.#reply(command, caller);
+    const command = append(this.#open, agentId, type, data, caller);
+    return "ok" in command ? command : this.#reply(command, caller);
   }
 
   readMail(agentId: string, caller: Caller): WireMail[] | Refusal {
@@ -269,6 +259,15 @@ export class RigDO extends DurableObject<Env> {
   }
   attempts(beadId: string): Attempt[] {
     return attemptsOf(this.#open, beadId);
+  }
+  diff(beadId: string): Promise<looks.Diffed | null> {
+    return looks.diff(this.#open, beadId);
+  }
+  story(beadId: string): ReturnType<typeof looks.story> {
+    return looks.story(this.#open, beadId);
+  }
+  run(from: number, to: number): ReturnType<typeof looks.run> {
+    return looks.run(this.#open, from, to);
   }
   agent(id: string): WireAgent | null {
     return queries.agent(this.#open, id);

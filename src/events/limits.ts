@@ -35,6 +35,9 @@ export const LIMITS = {
   report_facts: 100_000,
   report_causes: 50,
   report_listed: 100,
+  /** Facts of one bead's story, the newest; and facts that a run is made of. */
+  story_facts: 2_000,
+  run_facts: 40_000,
   /** Prices of models in a rig's settings. */
   prices: 50,
   /** Use is a fact at most this often per agent, and at its end. */

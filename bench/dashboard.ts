@@ -16,11 +16,11 @@ const KIB = 1_024;
 const world = await openWorld();
 try {
   for (const title of ["Throw a bowl", "Glaze the bowl", "Fire the kiln"]) await world.sling(title);
-  await report("board, 3 agents and 3 beads", "/", ".list-row");
-  await report("debugger", "/debug", ".box.leaf.lit");
+  await report("board, 3 agents and 3 beads", `/rigs/${world.rigId}`, ".list-row");
+  await report("debugger", `/debug?rig=${world.rigId}`, ".box.leaf.lit");
   if (process.argv.includes("--big")) {
     await fill(world, 1_000, 10_000);
-    await report("board, 1,000 agents and 10,000 beads", "/", ".list-row");
+    await report("board, 1,000 agents and 10,000 beads", `/rigs/${world.rigId}`, ".list-row");
     await flood(world);
   }
 } finally {
@@ -51,7 +51,7 @@ async function report(name: string, path: string, row: string): Promise<void> {
         requestAnimationFrame(() => setTimeout(() => { window.useful = performance.now(); }));
       }).observe(document, { childList: true, subtree: true });
     `);
-    await page.goto(`${world.stack.url}${path}?rig=${world.rigId}`);
+    await page.goto(`${world.stack.url}${path}`);
     await page.waitForFunction(() => "useful" in globalThis);
     times.push(await page.evaluate<number>("window.useful"));
     await page.waitForTimeout(300);
@@ -99,7 +99,7 @@ async function flood({ rig, browser, stack, rigId, token }: DashboardWorld): Pro
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   await letIn(context, token);
   const page = await context.newPage();
-  await page.goto(`${stack.url}/?rig=${rigId}`);
+  await page.goto(`${stack.url}/rigs/${rigId}`);
   await page.locator(".list-row").first().waitFor();
   const before = (await rig<{ seq: number }>("GET", "/board")).seq;
   const start = performance.now();

@@ -1,26 +1,34 @@
-import { Button } from "@mantine/core";
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { Details } from "./board/drawer.tsx";
 import { Board } from "./board/page.tsx";
-import { lastRig, rememberRig, Welcome } from "./board/welcome.tsx";
+import { Welcome } from "./board/welcome.tsx";
 import { whenUnauthorized } from "./lib/api.ts";
+import { useKeys } from "./lib/keys.ts";
 import { openRig, type RigStore } from "./lib/rig-store.ts";
+import { movedTo, paths, routeOf, type Route } from "./lib/routes.ts";
 import { whenLetIn, type Entry } from "./lib/session.ts";
 import { go, href, usePlace } from "./lib/url.ts";
 import { RigContext, useRig } from "./lib/use-rig.ts";
-import { Bar, RigBar } from "./ui/bar.tsx";
+import { Overview } from "./pages/overview.tsx";
 import { Door } from "./ui/door.tsx";
 import { DialogProvider, useDialog } from "./ui/dialogs.tsx";
+import { Icon } from "./ui/icons.tsx";
+import { Btn, Go, Nothing } from "./ui/parts.tsx";
+import { RigShell, TownShell } from "./ui/shell.tsx";
 import { ToastProvider } from "./ui/toasts.tsx";
 
 const Debugger = lazy(() => import("./debug/page.tsx"));
+const BeadPage = lazy(() => import("./pages/bead.tsx"));
+const RunPage = lazy(() => import("./pages/run.tsx"));
+const SincePage = lazy(() => import("./pages/since.tsx"));
 
 /** @param entry what became of the code in the address, if there was one. */
 export function App({ entry }: { entry: Entry }) {
   const { path, params } = usePlace();
-  const isDebugger = path === "/debug";
-  const isFile = isDebugger && params.get("file") !== null;
-  const named = params.get("rig");
-  const rigId = named ?? (isFile ? null : lastRig());
+  const moved = movedTo(path, params);
+  useEffect(() => {
+    if (moved !== null) go(moved, false);
+  }, [moved]);
   const [tokens, setTokens] = useState(0);
   const [isOut, setOut] = useState(entry.how === "refused");
   const letIn = () => {
@@ -31,10 +39,8 @@ export function App({ entry }: { entry: Entry }) {
     whenUnauthorized(() => setOut(true));
     return whenLetIn(letIn);
   }, []);
-  useEffect(() => {
-    if (named === null && rigId !== null) go(href(path, { rig: rigId }, params), false);
-    if (rigId !== null) rememberRig(rigId);
-  }, [rigId, named]);
+  const route = routeOf(path, params);
+  const rigId = moved === null ? route.rigId : null;
   const store = useStoreOf(isOut ? null : rigId, tokens);
   return (
     <ToastProvider>
@@ -43,43 +49,29 @@ export function App({ entry }: { entry: Entry }) {
       </a>
       <RigContext.Provider value={store}>
         {isOut ? (
-          <>
-            <Bar rigId={null} />
+          <TownShell route={route}>
             <main id="main" className="page" tabIndex={-1}>
               <Door why={entry.how === "refused" && tokens === 0 ? entry.why : null} onToken={letIn} />
             </main>
-          </>
+          </TownShell>
         ) : store === null ? (
-          <>
-            <Bar rigId={null} />
-            <main id="main" className="page" tabIndex={-1}>
-              {isDebugger ? (
-                <Suspense fallback={<Loading />}>
-                  <Debugger />
-                </Suspense>
-              ) : (
-                <Welcome path="/" />
-              )}
+          <TownShell route={route}>
+            <main id="main" tabIndex={-1}>
+              {moved === null && <TownPage route={route} />}
             </main>
-          </>
+          </TownShell>
         ) : (
           <DialogProvider>
-            <Bar rigId={rigId}>
-              <RigBar />
-            </Bar>
-            <main id="main" className="page" tabIndex={-1}>
+            <RigShell route={route} rigId={store.rigId}>
               <Trouble store={store} />
-              <WhenReady>
-                {isDebugger ? (
-                  <Suspense fallback={<Loading />}>
-                    <Debugger />
-                  </Suspense>
-                ) : (
-                  <Board />
-                )}
-                <Keys />
-              </WhenReady>
-            </main>
+              <main id="main" tabIndex={-1}>
+                <WhenReady>
+                  <RigPage route={route} />
+                  <Details />
+                  <Keys rigId={store.rigId} />
+                </WhenReady>
+              </main>
+            </RigShell>
           </DialogProvider>
         )}
       </RigContext.Provider>
@@ -94,16 +86,81 @@ function useStoreOf(rigId: string | null, tokens: number): RigStore | null {
   return store;
 }
 
+const Later = ({ children }: { children: React.ReactNode }) => <Suspense fallback={<Loading />}>{children}</Suspense>;
+
+function TownPage({ route }: { route: Route }) {
+  switch (route.page) {
+    case "debug":
+      return (
+        <div className="page">
+          <Later>
+            <Debugger />
+          </Later>
+        </div>
+      );
+    case "overview":
+      return <Overview />;
+    default:
+      return <NotFound />;
+  }
+}
+
+const NotFound = () => (
+  <div className="page narrow">
+    <Nothing title="There is no such page">
+      <p>
+        <Go to={paths.overview} className="lk">
+          All rigs
+        </Go>
+      </p>
+    </Nothing>
+  </div>
+);
+
+function RigPage({ route }: { route: Route }) {
+  switch (route.page) {
+    case "debug":
+      return (
+        <div className="page">
+          <Later>
+            <Debugger />
+          </Later>
+        </div>
+      );
+    case "bead":
+      return (
+        <Later>
+          <BeadPage key={route.beadId} beadId={route.beadId} />
+        </Later>
+      );
+    case "run":
+      return (
+        <Later>
+          <RunPage />
+        </Later>
+      );
+    case "since":
+      return (
+        <Later>
+          <SincePage />
+        </Later>
+      );
+    case "rig":
+      return <Board />;
+    default:
+      return <NotFound />;
+  }
+}
+
 function WhenReady({ children }: { children: React.ReactNode }) {
   const { world, phase } = useRig();
   if (world !== null) return children;
-  return phase === "failed" ? <Welcome path="/" /> : <Loading />;
+  return phase === "failed" ? <Welcome /> : <Loading />;
 }
 
 const Loading = () => (
-  <div aria-busy="true" aria-label="Loading">
-    <div className="skeleton" style={{ height: 64 }} />
-    <div className="skeleton" />
+  <div className="page" aria-busy="true" aria-label="Loading">
+    <div className="skeleton" style={{ height: 56 }} />
     <div className="skeleton" style={{ height: 320 }} />
   </div>
 );
@@ -119,45 +176,26 @@ function Trouble({ store }: { store: RigStore }) {
         ? "A token is needed to see this rig."
         : error.message;
   return (
-    <div className="notice bad" role="alert">
-      <span>
+    <div className="note bad" role="alert">
+      <Icon name="warn" />
+      <span className="grow">
         <b>{text}</b>
       </span>
-      <Button size="compact-sm" variant="default" onClick={() => store.retry()}>
+      <Btn isSmall onClick={() => store.retry()}>
         Try again
-      </Button>
+      </Btn>
     </div>
   );
 }
 
-/** `s` slings, `/` searches, `d` goes to the debugger and `b` back to the board. */
-function Keys() {
+/** What a key does on every page of a rig. */
+function Keys({ rigId }: { rigId: string }) {
   const ask = useDialog();
-  const { params } = usePlace();
-  useEffect(() => {
-    const press = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement;
-      if (
-        event.metaKey ||
-        event.ctrlKey ||
-        event.altKey ||
-        target.closest("input, textarea, select, [contenteditable], [role=dialog]") !== null
-      )
-        return;
-      const rig = params.get("rig");
-      const does: Record<string, () => void> = {
-        s: () => ask({ type: "sling" }),
-        "/": () => document.getElementById("find")?.focus(),
-        d: () => go(href("/debug", { rig })),
-        b: () => go(href("/", { rig })),
-      };
-      const act = does[event.key];
-      if (act === undefined) return;
-      event.preventDefault();
-      act();
-    };
-    addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
-  }, [ask, params]);
+  useKeys("Everywhere", [
+    { keys: "s", does: "Sling work", act: () => ask({ type: "sling" }) },
+    { keys: "/", does: "Filter the work", act: () => document.getElementById("find")?.focus() },
+    { keys: "b", does: "The board", act: () => go(paths.rig(rigId)) },
+    { keys: "d", does: "The debugger", act: () => go(href(paths.debug, { rig: rigId })) },
+  ]);
   return null;
 }

@@ -1,6 +1,10 @@
 import "./styles/mantine.css";
+import "./styles/tokens.css";
 import "./styles/base.css";
+import "./styles/shell.css";
 import "./styles/pieces.css";
+import "./styles/parts.css";
+import "./styles/fields.css";
 import { createTheme, MantineProvider, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";

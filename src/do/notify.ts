@@ -76,6 +76,7 @@ export function requestFor(
 export function linkTo(api: string | undefined, rigId: string, { beadId }: Alert): string | null {
   const base = URL.parse(api ?? "");
   if (base === null || rigId === "") return null;
-  base.search = new URLSearchParams({ rig: rigId, ...(beadId === null ? {} : { show: `bead:${beadId}` }) }).toString();
+  const rig = `/rigs/${encodeURIComponent(rigId)}`;
+  base.pathname = beadId === null ? rig : `${rig}/beads/${encodeURIComponent(beadId)}`;
   return base.href;
 }

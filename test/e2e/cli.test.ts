@@ -259,7 +259,7 @@ test("what failed for one cause is tried again with one command, of which there 
   await until("somebody is told of both", () => told.filter(({ title }) => /Fail [ab]|failed/.test(title)).length >= 2);
   const [{ id = "" } = {}] = await json<{ id: string }[]>("rig", "ls");
   for (const { topic, click } of told)
-    expect([topic, click]).toEqual(["my-rigs", expect.stringContaining(`${stack.url}/?rig=${id}`)]);
+    expect([topic, click]).toEqual(["my-rigs", expect.stringContaining(`${stack.url}/rigs/${id}`)]);
   const preview = await does("retry", "--all", "--dry-run");
   expect(preview).toContain("Fail a");
   expect(preview).not.toContain("Tidy up");

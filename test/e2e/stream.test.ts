@@ -72,7 +72,7 @@ test("the board shows what a process prints, as it prints it, without asking aga
     const context = await browser.newContext();
     await letIn(context, tokenIn(path.join(dir, "state")));
     const page = await context.newPage();
-    await page.goto(`${stack.url}/?rig=${rig.id}&show=agent:${agent.id}`);
+    await page.goto(`${stack.url}/rigs/${rig.id}?show=agent:${agent.id}`);
     const printed = page.getByRole("log", { name: /^What the process of/ });
     await printed.getByText("first").waitFor();
     let asked = 0;

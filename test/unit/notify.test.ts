@@ -12,7 +12,7 @@ const alert: EffectOf<"notify"> = {
   text: "bead <b> failed",
   beadId: "bead-1",
 };
-const link = "https://ticktown.example/?rig=r1&show=bead%3Abead-1";
+const link = "https://ticktown.example/rigs/r1/beads/bead-1";
 const of = (settings: NotifySettings, over: Partial<typeof alert> = {}, to: string | null = link) =>
   requestFor(settings, { ...alert, ...over }, to);
 
@@ -69,7 +69,7 @@ test("what is less than the least is not sent, and a setting that is none is an 
 
 test("the link leads to the bead on the board, or to the rig; without an address there is none", () => {
   expect(linkTo("https://ticktown.example/", "r1", alert)).toBe(link);
-  expect(linkTo("https://ticktown.example", "r1", { ...alert, beadId: null })).toBe("https://ticktown.example/?rig=r1");
+  expect(linkTo("https://ticktown.example", "r1", { ...alert, beadId: null })).toBe("https://ticktown.example/rigs/r1");
   expect([linkTo(undefined, "r1", alert), linkTo("nonsense", "r1", alert), linkTo("https://x", "", alert)]).toEqual([
     null,
     null,

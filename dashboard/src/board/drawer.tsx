@@ -4,6 +4,7 @@ import { setParams, usePlace } from "../lib/url.ts";
 import { useWorld } from "../lib/use-rig.ts";
 import { AgentDetails } from "./details/agent.tsx";
 import { BeadDetails } from "./details/bead.tsx";
+import "../styles/drawer.css";
 
 /** Everything about one agent or bead, beside the board. */
 export function Details() {

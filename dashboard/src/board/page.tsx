@@ -1,16 +1,14 @@
 import { Agents } from "./agents.tsx";
 import { Beads } from "./beads.tsx";
-import { Details } from "./drawer.tsx";
 import { MailBox } from "./mail.tsx";
 import { Needs } from "./needs.tsx";
 import { Reviews } from "./reviews.tsx";
 import { Timeline } from "./timeline.tsx";
 import { Vitals } from "./vitals.tsx";
 import "../styles/board.css";
-import "../styles/drawer.css";
 
 export const Board = () => (
-  <>
+  <div className="page">
     <h1 className="visually-hidden">The board</h1>
     <Vitals />
     <Needs />
@@ -23,6 +21,5 @@ export const Board = () => (
       <MailBox />
     </div>
     <Timeline />
-    <Details />
-  </>
+  </div>
 );

@@ -3,16 +3,13 @@ import { useEffect, useState, type FormEvent } from "react";
 import type * as z from "zod";
 import type { RigInfo as RigSchema, Town as TownSchema } from "../../../src/wire/schemas.ts";
 import { get, messageOf } from "../lib/api.ts";
-import { follows, go, href } from "../lib/url.ts";
+import { paths } from "../lib/routes.ts";
+import { follows, go } from "../lib/url.ts";
 import { Copyable } from "../ui/bits.tsx";
 
 /** Choosing a rig: from a user's towns, or by its id. */
 
 const USER = "ticktown.user";
-const LAST = "ticktown.rig";
-
-export const lastRig = (): string | null => localStorage.getItem(LAST);
-export const rememberRig = (id: string): void => localStorage.setItem(LAST, id);
 
 type RigInfo = z.infer<typeof RigSchema>;
 type TownInfo = z.infer<typeof TownSchema>;
@@ -53,13 +50,14 @@ function useRigs(userId: string): { listed: readonly Listed[] | null; error: str
   return { listed, error };
 }
 
-export function RigPicker({ current, path, onPick }: { current: string | null; path: string; onPick?: () => void }) {
+export function RigPicker(props: { current: string | null; pathOf?: (rigId: string) => string; onPick?: () => void }) {
+  const { current, pathOf = paths.rig, onPick } = props;
   const [userId, setUser] = useState(() => localStorage.getItem(USER) ?? "local");
   const [typed, setTyped] = useState("");
   const { listed, error } = useRigs(userId);
   const open = (event: FormEvent) => {
     event.preventDefault();
-    go(href(path, { rig: typed.trim() }));
+    go(pathOf(typed.trim()));
     onPick?.();
   };
   const rigs = listed?.flatMap(({ rigs }) => rigs) ?? [];
@@ -102,7 +100,7 @@ export function RigPicker({ current, path, onPick }: { current: string | null; p
               {rigs.map((rig) => (
                 <li key={rig.id}>
                   <a
-                    href={href(path, { rig: rig.id })}
+                    href={pathOf(rig.id)}
                     aria-current={rig.id === current}
                     onClick={(event) => (follows(event), onPick?.())}
                   >
@@ -119,14 +117,14 @@ export function RigPicker({ current, path, onPick }: { current: string | null; p
   );
 }
 
-export const Welcome = ({ path }: { path: string }) => (
+export const Welcome = () => (
   <div className="welcome">
     <div className="card">
       <h1>Which rig?</h1>
       <p className="soft" style={{ marginBottom: 14 }}>
-        A rig is one repository and the agents that work on it. Choose one; this page remembers it.
+        A rig is one repository and the agents that work on it.
       </p>
-      <RigPicker current={null} path={path} />
+      <RigPicker current={null} />
     </div>
   </div>
 );

@@ -71,7 +71,7 @@ function Start({ open, failed }: { open: (file: File) => void; failed: ReactNode
         <p className="soft" style={{ marginBottom: 14 }}>
           Choose a rig to watch, or open a journal file: it is folded in this browser and sent nowhere.
         </p>
-        <RigPicker current={null} path="/debug" />
+        <RigPicker current={null} pathOf={(rigId) => href("/debug", { rig: rigId })} />
       </div>
       {failed}
       <Drop open={open} />

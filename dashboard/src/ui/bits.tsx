@@ -103,22 +103,7 @@ export function Until({ at, passed = "now" }: { at: number | null; passed?: stri
   );
 }
 
-export const Chip = ({
-  on,
-  count,
-  children,
-  onClick,
-}: {
-  on: boolean;
-  count?: number;
-  children: ReactNode;
-  onClick: () => void;
-}) => (
-  <button type="button" className="chip" aria-pressed={on} onClick={onClick}>
-    {children}
-    {count === undefined ? null : <b>{count.toLocaleString("en")}</b>}
-  </button>
-);
+export { Chip } from "./parts.tsx";
 
 export const Tries = ({ used, of }: { used: number; of: number }) =>
   used === 0 ? null : (

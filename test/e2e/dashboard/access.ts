@@ -57,7 +57,7 @@ export function accessTests(pages: Pages): void {
         const page = await visit(`/?show=agent:${agent.id}`, { ...DESK, colorScheme });
         await page.getByRole("log").waitFor();
         expect(await violations(page)).toEqual([]);
-        await page.goto(`${pages.world.stack.url}/?rig=${pages.world.rigId}&show=bead:${bead.id}`);
+        await page.goto(`${pages.world.stack.url}/rigs/${pages.world.rigId}?show=bead:${bead.id}`);
         await page.getByRole("dialog").getByText("What happened to it").waitFor();
         expect(await violations(page)).toEqual([]);
         await page.keyboard.press("Escape");

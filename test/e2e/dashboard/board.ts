@@ -12,6 +12,19 @@ export function boardTests(pages: Pages): void {
       expect(await page.locator("pre").innerText()).toContain(`/api/rigs/${pages.world.rigId}/sling`);
     });
 
+    test("opens by its address, and by the one that links of earlier versions have", async () => {
+      const page = await visit("/");
+      await live(page);
+      expect(await page.title()).toBe("pottery · Ticktown");
+      await page.goto(`${pages.world.stack.url}/?rig=${pages.world.rigId}`);
+      await live(page);
+      expect(new URL(page.url()).pathname).toBe(`/rigs/${pages.world.rigId}`);
+      const { bead } = await pages.world.sling("Linked to");
+      await page.goto(`${pages.world.stack.url}/rigs/${pages.world.rigId}/beads/${bead.id}`);
+      await page.getByRole("heading", { name: "Linked to" }).waitFor();
+      await soon(() => page.title()).toBe("Linked to · Ticktown");
+    });
+
     test("slings by keyboard, says what came of it and shows it live", async () => {
       const page = await visit("/");
       await live(page);
@@ -127,7 +140,7 @@ export function boardTests(pages: Pages): void {
     test("pauses and resumes, and says why ready work does not run meanwhile", async () => {
       const page = await visit("/");
       await live(page);
-      await page.getByRole("button", { name: "Rig ▾" }).click();
+      await page.getByRole("button", { name: "More for this rig" }).click();
       await page.getByRole("menuitem", { name: /^Pause/ }).click();
       await toast(page, "The rig is paused");
       await page.locator(".bar").getByText("paused").waitFor();
@@ -218,7 +231,7 @@ export function boardTests(pages: Pages): void {
       await live(page);
       isDown = true;
       await (socket as WebSocketRoute | null)?.close();
-      await page.getByRole("button", { name: /^stale for/ }).waitFor();
+      await page.getByRole("button", { name: /^Stale for/ }).waitFor();
       await pages.world.sling("While you were away");
       expect(await beads(page).getByText("While you were away").count()).toBe(0);
       isDown = false;
@@ -254,7 +267,7 @@ export function boardTests(pages: Pages): void {
       await pages.world.rig("POST", "/escalations", { title: evil, body: evil, metadata: {} });
       const page = await visit(`/?show=agent:${agent.id}`);
       await page.getByRole("log").getByText(evil).first().waitFor();
-      await page.goto(`${pages.world.stack.url}/?rig=${pages.world.rigId}&show=bead:${bead.id}`);
+      await page.goto(`${pages.world.stack.url}/rigs/${pages.world.rigId}?show=bead:${bead.id}`);
       await page.getByRole("dialog").getByText("javascript:alert(1)").waitFor();
       await page.goto(`${pages.world.stack.url}/debug?rig=${pages.world.rigId}&actor=bead:${bead.id}`);
       await page.getByRole("heading", { name: evil }).waitFor();

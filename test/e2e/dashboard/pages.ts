@@ -55,7 +55,7 @@ export function usePages(): Pages {
       if (url.protocol.startsWith("http")) hosts.add(url.host);
     });
     await prepare(page);
-    await page.goto(`${world.stack.url}${path}${path.includes("?") ? "&" : "?"}rig=${world.rigId}`);
+    await page.goto(`${world.stack.url}${addressOf(world.rigId, path)}`);
     return page;
   }
 
@@ -68,10 +68,16 @@ export function usePages(): Pages {
   };
 }
 
+/** Of the rig's pages the part after the rig is enough; the debugger has its rig in the query. */
+function addressOf(rigId: string, path: string): string {
+  if (path.startsWith("/debug")) return `${path}${path.includes("?") ? "&" : "?"}rig=${rigId}`;
+  return `/rigs/${rigId}${path === "/" || path.startsWith("/?") ? path.slice(1) : path}`;
+}
+
 /** A machine that does other things too may take a while. */
 export const soon = <T>(read: () => T) => expect.poll(read, { timeout: 20_000, interval: 50 });
 
-export const live = (page: Page) => page.getByText("live", { exact: true }).waitFor();
+export const live = (page: Page) => page.getByText("Live", { exact: true }).waitFor();
 export const agents = (page: Page) => page.getByRole("list", { name: "Agents" });
 export const beads = (page: Page) => page.getByRole("list", { name: "Beads" });
 export const toast = (page: Page, text: string | RegExp) =>

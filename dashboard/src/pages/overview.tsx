@@ -1,0 +1,4 @@
+import { Welcome } from "../board/welcome.tsx";
+
+/** All rigs. */
+export const Overview = () => <Welcome />;

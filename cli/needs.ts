@@ -1,6 +1,7 @@
 /** Who needs a person, over all rigs, and what a person can do about it. */
 import type * as z from "zod";
 import type { RigInfo } from "../scripts/stack/api-client.ts";
+import { choicesOf } from "../src/core/needs-actions.ts";
 import type { Needs, WireNeed } from "../src/wire/needs.ts";
 import type { Context } from "./context.ts";
 import { Failure } from "./exits.ts";
@@ -26,38 +27,6 @@ export async function allNeeds({ api, find }: Pick<Context, "api" | "find">): Pr
   );
   const age = ({ need }: Needed): number => (need.since === null ? Number.POSITIVE_INFINITY : Date.parse(need.since));
   return lists.flat().toSorted((a, b) => LEVELS[a.need.level] - LEVELS[b.need.level] || age(a) - age(b));
-}
-
-/** An agent that waits for words: `answer` lets it go on. */
-const ANSWERED: ReadonlySet<Need["code"]> = new Set([
-  "question",
-  "permission",
-  "over_budget",
-  "not_authorized",
-  "agent_rests",
-  "hand_in_refused",
-]);
-export const isAnswered = ({ code, agents }: Need): boolean => ANSWERED.has(code) && agents.length > 0;
-
-export interface Choice {
-  /** Null: what is said is its label. */
-  readonly id: string | null;
-  readonly label: string;
-}
-
-/** What may be chosen instead of words. */
-export const choicesOf = ({ ask, escalations }: Need): readonly Choice[] =>
-  ask === null ? (escalations[0]?.options ?? []).map((label) => ({ id: null, label })) : ask.options;
-
-const YES = [/^allow$/i, /^(allow|accept|approve|yes)\b(?!.*always)/i, /^(allow|accept|approve|yes)/i];
-const NO = [/^deny$/i, /^(deny|reject|refuse|no)\b(?!.*always)/i, /^(deny|reject|refuse|no)/i];
-
-/** The option that lets a permission prompt go on, or that does not: for once rather than for ever. */
-export function verdictOf(need: Need, allows: boolean): Choice | undefined {
-  for (const pattern of allows ? YES : NO)
-    for (const choice of choicesOf(need))
-      if (pattern.test(choice.id ?? "") || pattern.test(choice.label)) return choice;
-  return undefined;
 }
 
 /** What is shown of a need below its title: the question in full, the command, what may be chosen. */

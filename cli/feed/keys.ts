@@ -1,5 +1,6 @@
 /** What a key does: to what is shown, or to a rig. */
-import { choicesOf, type Choice, type Needed, verdictOf } from "../needs.ts";
+import { choicesOf, type Choice, verdictOf } from "../../src/core/needs-actions.ts";
+import type { Needed } from "../needs.ts";
 import { keysOf, selectedOf, type View } from "./view.ts";
 
 export type Act =

@@ -1,5 +1,6 @@
 /** What `ticktown feed` shows, as text: nothing here knows a terminal. */
-import { choicesOf, detailsOf, type Needed } from "../needs.ts";
+import { choicesOf } from "../../src/core/needs-actions.ts";
+import { detailsOf, type Needed } from "../needs.ts";
 import { cut, filled, oneLine, plural, printable, span } from "../text.ts";
 
 export interface Runner {

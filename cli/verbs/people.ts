@@ -4,17 +4,8 @@ import { HandInDecision } from "../../src/events/hand-in.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../exits.ts";
 import { rigPath } from "../find.ts";
-import {
-  allNeeds,
-  type Choice,
-  choicesOf,
-  commandsFor,
-  detailsOf,
-  isAnswered,
-  type Needed,
-  needOf,
-  verdictOf,
-} from "../needs.ts";
+import { type Choice, choicesOf, isAnswered, verdictOf } from "../../src/core/needs-actions.ts";
+import { allNeeds, commandsFor, detailsOf, type Needed, needOf } from "../needs.ts";
 import { ago, oneLine, printable } from "../text.ts";
 import { type Answer, verb } from "../verb.ts";
 

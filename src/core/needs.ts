@@ -133,15 +133,16 @@ export function needsOf(world: World, known: Known): Need[] {
     });
     restingWithTheirFailure(drafts);
   }
-  const rank = new Map(NEED_CODES.map((code, i) => [code, i]));
   return Array.from(drafts.byKey.values(), finished).sort(
-    (a, b) =>
-      LEVELS[a.level] - LEVELS[b.level] ||
-      (rank.get(a.code) ?? 0) - (rank.get(b.code) ?? 0) ||
-      (a.since ?? 0) - (b.since ?? 0) ||
-      (a.key < b.key ? -1 : 1),
+    (a, b) => urgencyOf(a) - urgencyOf(b) || (a.since ?? 0) - (b.since ?? 0) || (a.key < b.key ? -1 : 1),
   );
 }
+
+const RANKS = new Map(NEED_CODES.map((code, i) => [code, i]));
+
+/** A number, the smaller the more urgent; of two of the same number the older goes first. */
+export const urgencyOf = ({ level, code }: Pick<Need, "level" | "code">): number =>
+  LEVELS[level] * NEED_CODES.length + (RANKS.get(code) ?? 0);
 
 const finished = (draft: Draft): Need => ({
   ...draft,

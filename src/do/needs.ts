@@ -57,18 +57,21 @@ function ended(rig: Rig): BeadSnapshot[] {
 
 /** The most urgent ones, at most LIMITS.needs_listed. */
 export function needs(rig: Rig): z.infer<typeof Needs> {
+  const { all, listed } = needsFirst(rig, LIMITS.needs_listed);
+  return { total: all.length, needs: listed };
+}
+
+/** All of them, and the most urgent ones as they are told. */
+export function needsFirst(rig: Rig, limit: number): { all: readonly Need[]; listed: z.infer<typeof WireNeed>[] } {
   const { world, ports } = rig;
   const contents = new Map<string, BeadContent | undefined>();
   const content = (id: string): BeadContent | undefined => {
     if (!contents.has(id)) contents.set(id, readContent<BeadContent>(ports.sql, "bead", id));
     return contents.get(id);
   };
-  const found = needsOf(world, { about: (id) => aboutOf(content(id)), ended: ended(rig), now: ports.now() });
+  const all = needsOf(world, { about: (id) => aboutOf(content(id)), ended: ended(rig), now: ports.now() });
   const redact = redactor(ports.sql);
-  return {
-    total: found.length,
-    needs: found.slice(0, LIMITS.needs_listed).map((need) => wireNeed(rig, need, content, redact)),
-  };
+  return { all, listed: all.slice(0, limit).map((need) => wireNeed(rig, need, content, redact)) };
 }
 
 /** What is told of an end is said best by whoever ended. */

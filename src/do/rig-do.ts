@@ -23,6 +23,7 @@ import type { JsonValue } from "../events/json.ts";
 import { outcomeOf } from "./patrol.ts";
 import { board, pending } from "./board.ts";
 import { possible, whatIf, type Possibility, type WhatIf } from "../core/explain.ts";
+import { announce } from "./announce.ts";
 import { createAudience, type Audience } from "./audience.ts";
 import { exportPage, type ExportCursor, type ExportPage } from "./export.ts";
 import { rigPorts, type AlarmSlot } from "./platform.ts";
@@ -86,6 +87,7 @@ export class RigDO extends DurableObject<Env> {
       const rig = this.#opened();
       if (rig === null) return;
       this.#audience.follow(rig);
+      announce(rig, this.env);
       this.rig = rig;
     });
   }

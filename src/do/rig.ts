@@ -48,6 +48,8 @@ export interface Rig {
   readonly sightings: Sightings;
   readonly outbox: Outbox;
   readonly listeners: Set<Listener>;
+  /** Called when the alarm has rung and its TICK is over. */
+  readonly reminders: Set<() => void>;
   /** Dispatches whose stale heartbeats are in the journal already: one line tells it all. */
   readonly staleHeard: Set<string>;
   ticking: Promise<TickReport> | null;
@@ -80,6 +82,7 @@ export function openRig(ports: RigPorts): Rig {
     sightings: new Map(),
     outbox: createOutbox(),
     listeners: new Set(),
+    reminders: new Set(),
     staleHeard: new Set(),
     ticking: null,
     clock: newClock(),

@@ -101,7 +101,8 @@ export function spend(rig: Rig, by: SpendBy, from: number | null, to: number | n
   };
 }
 
-function today(rig: Rig, now: number): z.infer<typeof Spend>["today"] {
+/** The day's budget, what of it is spent, and what is left. */
+export function today(rig: Rig, now: number): z.infer<typeof Spend>["today"] {
   const { budget } = rig.world;
   const isOfToday = budget?.context.day === dayOf(now);
   const caps = dayCaps(rig.world.rig.context.settings);

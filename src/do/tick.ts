@@ -98,6 +98,7 @@ export async function onAlarm(rig: Rig, scheduledTime: number | null): Promise<T
   try {
     report = await tick(rig);
     rig.ports.background(rig.outbox.settle(rig));
+    for (const remind of rig.reminders) remind();
     if (isTidyDue(rig)) rig.ports.background(tidy(rig));
   } catch (error) {
     rig.ports.log("error", "the alarm failed", { error: reasonOf(error) });

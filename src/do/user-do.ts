@@ -6,8 +6,10 @@ import { DOOR } from "../events/limits.ts";
 import * as answers from "./answers.ts";
 import * as operators from "./operators.ts";
 import { LINE_TABLES, OPERATOR_TABLES, type Operator, type OperatorToken, type Scope } from "./operators.ts";
+import { DIGEST_TABLES, dropDigest, keepDigest, readOverview, stepVersion, versionOf } from "./overview.ts";
 import { migrate } from "./schema.ts";
 import { iso } from "./shapes.ts";
+import type { Overview, RigDigest } from "../wire/overview.ts";
 
 export interface TownInfo {
   id: string;
@@ -45,6 +47,7 @@ const MIGRATIONS = [
   `,
   OPERATOR_TABLES,
   LINE_TABLES,
+  DIGEST_TABLES,
 ];
 
 /** The name of the one registry that knows every rig of this Ticktown, so that the cron can poke them. */
@@ -58,6 +61,9 @@ const systemFor = (by: string) => ({ kind: "system", id: by, dispatchId: null })
 
 /** A user's towns and rigs: who owns what. The rigs themselves are objects of their own. */
 export class UserDO extends DurableObject<Env> {
+  /** Those who wait for a newer overview. */
+  readonly #readers = new Set<() => void>();
+
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     ctx.storage.transactionSync(() => migrate(ctx.storage.sql, MIGRATIONS, "this user's storage"));
@@ -142,6 +148,7 @@ export class UserDO extends DurableObject<Env> {
       input.defaultBranch,
       Date.now(),
     );
+    this.#overviewChanged();
     return { ok: true, value: this.rig(id) as RigInfo };
   }
 
@@ -166,6 +173,7 @@ export class UserDO extends DurableObject<Env> {
       defaultBranch,
       id,
     );
+    this.#overviewChanged();
     await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).enlist(id, known.town_id, name);
     return { ok: true, value: this.rig(id) as RigInfo };
   }
@@ -175,6 +183,8 @@ export class UserDO extends DurableObject<Env> {
     await this.env.RIG.get(this.env.RIG.idFromName(id)).destroy(systemFor(by));
     await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).strike(id);
     this.ctx.storage.sql.exec("DELETE FROM rigs WHERE id = ?", id);
+    dropDigest(this.ctx.storage.sql, id);
+    this.#overviewChanged();
     return true;
   }
 
@@ -183,6 +193,48 @@ export class UserDO extends DurableObject<Env> {
     for (const rig of this.rigs(id)) await this.deleteRig(rig.id, by);
     this.ctx.storage.sql.exec("DELETE FROM towns WHERE id = ?", id);
     return true;
+  }
+
+  // What rigs tell of themselves
+
+  /** @returns false for a rig that is not on the list: it is not kept */
+  keepDigest(rigId: string, digest: RigDigest): boolean {
+    const isKept = this.ctx.storage.transactionSync(() => keepDigest(this.ctx.storage.sql, rigId, digest));
+    if (isKept) this.#wakeReaders();
+    return isKept;
+  }
+
+  /**
+   * Of all rigs, or of those of a town.
+   * @param after the version that is known already: a newer one is waited for, at most so long
+   */
+  async overview(townId: string | null, after: number | null, wait_ms: number): Promise<Made<Overview>> {
+    const { sql } = this.ctx.storage;
+    if (after !== null && versionOf(sql) <= after) {
+      if (this.#readers.size >= DOOR.overview_waiters)
+        return {
+          ok: false,
+          status: 429,
+          error: `${DOOR.overview_waiters} wait for a change already; ask without after`,
+        };
+      await new Promise<void>((resolve) => {
+        this.#readers.add(resolve);
+        void scheduler.wait(wait_ms).then(() => {
+          this.#readers.delete(resolve);
+          resolve();
+        });
+      });
+    }
+    return { ok: true, value: readOverview(sql, townId, Date.now()) };
+  }
+
+  #overviewChanged(): void {
+    stepVersion(this.ctx.storage.sql);
+    this.#wakeReaders();
+  }
+  #wakeReaders(): void {
+    for (const wake of this.#readers) wake();
+    this.#readers.clear();
   }
 
   // The directory

@@ -153,6 +153,13 @@ export const LIMITS = {
   derived_facts_per_actor: 16,
   /** Needs that are listed: who has more does not read them one by one. */
   needs_listed: 200,
+  /** Needs in what a rig tells its user of itself, how long a text of one may be, and how large all of it. */
+  digest_needs: 50,
+  digest_text_chars: 300,
+  digest_bytes: 65_536,
+  /** So often at most a rig says how it stands; and so often at least, where its alarm rings. */
+  digest_every_ms: 1_000,
+  digest_again_ms: 240_000,
   /** Ids of one kind that a listed need names; its counts tell of all. */
   need_ids: 50,
   /** One text of a listed need. */
@@ -195,6 +202,11 @@ export const DOOR = {
   codes: 1_000,
   /** Towns and rigs of one user, each (429): more than anybody has, and a bound all the same. */
   towns_and_rigs: 1_000,
+  /** Needs of all rigs that an overview lists. */
+  overview_needs: 500,
+  /** How long an overview waits for a change, seconds; and how many wait at once for one user (429). */
+  overview_wait_s: 25,
+  overview_waiters: 500,
   /** Answers remembered under an Idempotency-Key outside of rigs; the oldest go. */
   answers_kept: 10_000,
   /** One such answer; of a longer one only its status is remembered. So they have 80 MiB at most in all. */

@@ -118,6 +118,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "DELETE /api/users/:userId/rigs/:rigId": isFor("admin"),
   "GET /api/users/:userId/towns/:townId/rigs": isFor("read"),
   "GET /api/users/:userId/towns/:townId/events": isFor("read"),
+  "GET /api/users/:userId/needs": isFor("read"),
+  "GET /api/users/:userId/towns/:townId/needs": isFor("read"),
   "GET /api/towns/:townId/container/health": isFor("read", "all"),
   "POST /api/towns/:townId/container/agents/start": isFor("admin"),
   "POST /api/towns/:townId/container/agents/:id/stop": isFor("operate"),

@@ -6,6 +6,7 @@ import { debugRoutes } from "./debug.ts";
 import { lookRoutes } from "./looks.ts";
 import { mayorRoutes } from "./mayor.ts";
 import { operatorRoutes } from "./operators.ts";
+import { overviewRoutes } from "./overview.ts";
 import { reviewRoutes } from "./reviews.ts";
 import { rigRoutes } from "./rigs.ts";
 import { systemRoutes } from "./system.ts";
@@ -21,6 +22,7 @@ export const ROUTES: readonly Route[] = [
   ...lookRoutes,
   ...debugRoutes,
   ...userRoutes,
+  ...overviewRoutes,
   ...containerRoutes,
   ...mayorRoutes,
   ...operatorRoutes,

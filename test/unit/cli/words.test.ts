@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { follow, lineOf, type Printed } from "../../../cli/follow.ts";
-import { choicesOf, commandsFor, detailsOf, needOf, verdictOf } from "../../../cli/needs.ts";
+import { commandsFor, detailsOf, needOf } from "../../../cli/needs.ts";
+import { choicesOf, verdictOf } from "../../../src/core/needs-actions.ts";
 import { meant, pick, shorten } from "../../../cli/pick.ts";
 import { confirm } from "../../../cli/run.ts";
 import { columns, cut, filled, oneLine, printable, span, widthOf } from "../../../cli/text.ts";

@@ -71,6 +71,7 @@ function digestNeed(need: z.infer<typeof WireNeed>): z.infer<typeof DigestNeed> 
     options: choicesOf(need)
       .slice(0, OPTIONS_TOLD)
       .map(({ id, label }) => ({ id, label: short(label) })),
+    ask_id: ask?.id ?? null,
     can: whatCanBeDone(need),
   };
 }

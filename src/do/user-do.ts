@@ -217,13 +217,11 @@ export class UserDO extends DurableObject<Env> {
           status: 429,
           error: `${DOOR.overview_waiters} wait for a change already; ask without after`,
         };
-      await new Promise<void>((resolve) => {
-        this.#readers.add(resolve);
-        void scheduler.wait(wait_ms).then(() => {
-          this.#readers.delete(resolve);
-          resolve();
-        });
-      });
+      let wake = (): void => {};
+      const newer = new Promise<void>((resolve) => void (wake = resolve));
+      this.#readers.add(wake);
+      await Promise.race([newer, scheduler.wait(wait_ms)]);
+      this.#readers.delete(wake);
     }
     return { ok: true, value: readOverview(sql, townId, Date.now()) };
   }

@@ -28,6 +28,8 @@ export const DigestNeed = z.object({
   bead: z.object({ id: z.string(), title: z.string() }).nullable(),
   /** What may be chosen instead of words; by `id`, or where that is null, by saying the label. */
   options: z.array(z.object({ id: z.string().nullable(), label: z.string() })),
+  /** Which question it is, where its agent named it: an answer that names it is none to the next one. */
+  ask_id: z.string().nullable(),
   can: z.array(z.enum(NEED_ACTIONS)),
 });
 

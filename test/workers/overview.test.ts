@@ -116,6 +116,7 @@ const NEED: RigDigest["needs"][number] = {
   agent: null,
   bead: null,
   options: [],
+  ask_id: null,
   can: [],
 };
 const DIGEST: RigDigest = {

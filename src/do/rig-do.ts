@@ -23,6 +23,7 @@ import type { JsonValue } from "../events/json.ts";
 import { outcomeOf } from "./patrol.ts";
 import { board, pending } from "./board.ts";
 import { possible, whatIf, type Possibility, type WhatIf } from "../core/explain.ts";
+import { actOnNeeds } from "./acts.ts";
 import { announce } from "./announce.ts";
 import { createAudience, type Audience } from "./audience.ts";
 import { exportPage, type ExportCursor, type ExportPage } from "./export.ts";
@@ -43,6 +44,7 @@ import type { ReviewQueue } from "../wire/queue.ts";
 import { append } from "./append.ts";
 import { attemptsOf, keepAttempt } from "./attempts.ts";
 import type { Attempt } from "../wire/attempts.ts";
+import type { ActItem, ActResult, NeedsAct } from "../wire/acts.ts";
 import type { HandInAnswer, Needs } from "../wire/schemas.ts";
 import { isDestroyed, reasonOf, wake } from "./alarm.ts";
 import { archive, eraseArchive, replayFromArchive, stateAsOf, storedState } from "./archive.ts";
@@ -346,6 +348,9 @@ export class RigDO extends DurableObject<Env> {
   }
   needs(): z.infer<typeof Needs> {
     return needs(this.#open);
+  }
+  actOnNeeds(items: ActItem[], order: Omit<NeedsAct, "items">, caller: Caller): ActResult[] {
+    return actOnNeeds(this.#open, items, order, caller);
   }
   whyBead(id: string): Why | null {
     return whyOfBead(this.#open, id);

@@ -204,6 +204,8 @@ export const DOOR = {
   towns_and_rigs: 1_000,
   /** Needs of all rigs that an overview lists. */
   overview_needs: 500,
+  /** Needs that one request does something about (400). */
+  acts: 200,
   /** How long an overview waits for a change, seconds; and how many wait at once for one user (429). */
   overview_wait_s: 25,
   overview_waiters: 500,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { DOOR } from "../events/limits.ts";
 import { NEED_CODES } from "../events/needs.ts";
 import { Spend } from "./spend.ts";
 
@@ -109,3 +110,7 @@ export const OverviewQuery = z.object({
     .regex(/^\d{1,2}$/, "must be a number of seconds")
     .optional(),
 });
+
+/** How long somebody is kept waiting who would wait so long, ms. */
+export const waitOf = (wait_s: string | undefined): number =>
+  Math.min(Number(wait_s ?? DOOR.overview_wait_s), DOOR.overview_wait_s) * 1_000;

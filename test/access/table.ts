@@ -119,6 +119,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "GET /api/users/:userId/towns/:townId/rigs": isFor("read"),
   "GET /api/users/:userId/towns/:townId/events": isFor("read"),
   "GET /api/users/:userId/needs": isFor("read"),
+  "POST /api/users/:userId/needs/act": isFor("operate"),
   "GET /api/users/:userId/towns/:townId/needs": isFor("read"),
   "GET /api/towns/:townId/container/health": isFor("read", "all"),
   "POST /api/towns/:townId/container/agents/start": isFor("admin"),

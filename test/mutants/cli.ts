@@ -24,7 +24,7 @@ export const CLI_MUTANTS: readonly Mutant[] = [
     "CLI-allow",
     "allow is for once, where the agent offers that",
     "one `allow` lets it do the same for ever",
-    edit("cli/needs.ts", "/^(allow|accept|approve|yes)\\b(?!.*always)/i, ", ""),
+    edit("src/core/needs-actions.ts", "/^(allow|accept|approve|yes)\\b(?!.*always)/i, ", ""),
   ),
   mutant(
     "MCP-table",

@@ -16,6 +16,7 @@ import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
 import { MONEY_MUTANTS } from "./money.ts";
 import { OWN_MUTANTS } from "./own.ts";
+import { OVERVIEW_MUTANTS } from "./overview.ts";
 import { PLAIN_MUTANTS } from "./plain.ts";
 import { OLD_CONTAINER_MUTANTS } from "./old-container.ts";
 import { TALK_MUTANTS } from "./talk.ts";
@@ -248,6 +249,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...GATE_MUTANTS,
   ...PLAIN_MUTANTS,
   ...CLI_MUTANTS,
+  ...OVERVIEW_MUTANTS,
   ...TALK_MUTANTS,
   ...TRAIN_MUTANTS,
   ...VERIFY_MUTANTS,

@@ -1,5 +1,7 @@
 import { DOOR } from "../../events/limits.ts";
-import { Overview, OverviewQuery } from "../../wire/overview.ts";
+import { messageOf } from "../../events/message-of.ts";
+import { type ActItem, type ActResult, ActResults, NeedsAct } from "../../wire/acts.ts";
+import { Overview, OverviewQuery, waitOf } from "../../wire/overview.ts";
 import { HttpError } from "../errors.ts";
 import { found } from "../respond.ts";
 import { route, type Call, type Route } from "../route.ts";
@@ -18,14 +20,50 @@ async function overview(
   userId: string,
   townId: string | null,
 ): Promise<Overview> {
-  const wait_s = Math.min(Number(query.wait_s ?? DOOR.overview_wait_s), DOOR.overview_wait_s);
   const after = query.after === undefined ? null : Number(query.after);
-  const answer = await env.USER.get(env.USER.idFromName(userId)).overview(townId, after, wait_s * 1_000);
+  const answer = await env.USER.get(env.USER.idFromName(userId)).overview(townId, after, waitOf(query.wait_s));
   if (!answer.ok) throw new HttpError(answer.status, answer.error);
   return answer.value;
 }
 
+/** In the order of the items, whatever rigs they are of. */
+async function actOnAll(
+  { env, body, caller }: Pick<Call<NeedsAct, undefined>, "env" | "body" | "caller">,
+  userId: string,
+): Promise<ActResult[]> {
+  const { items, ...order } = body;
+  const known = new Set((await env.USER.get(env.USER.idFromName(userId)).rigs()).map(({ id }) => id));
+  const byRig = new Map<string, ActItem[]>();
+  for (const item of items) byRig.set(item.rig_id, [...(byRig.get(item.rig_id) ?? []), item]);
+  const failed = (of: readonly ActItem[], result: ActResult["result"], sentence: string): ActResult[] =>
+    of.map(({ rig_id, key }) => ({ rig_id, key, result, sentence, agents: [], beads: [] }));
+  const answers = await Promise.all(
+    Array.from(byRig, async ([rigId, of]): Promise<[string, ActResult[]]> => {
+      if (!known.has(rigId)) return [rigId, failed(of, "gone", `user ${userId} has no rig ${rigId}`)];
+      const rig = env.RIG.get(env.RIG.idFromName(rigId));
+      return [
+        rigId,
+        await rig.actOnNeeds(of, order, caller).catch((error: unknown) => failed(of, "unavailable", messageOf(error))),
+      ];
+    }),
+  );
+  const left = new Map(answers.map(([rigId, results]) => [rigId, results.values()]));
+  return items.flatMap(({ rig_id }) => left.get(rig_id)?.next().value ?? []);
+}
+
 export const overviewRoutes: Route[] = [
+  route({
+    method: "POST",
+    path: "/api/users/:userId/needs/act",
+    summary:
+      "Answer, allow, deny or try again many needs at once, each as it was told: the result of each, in the order they are named. With `preview` nothing is done. The same again does nothing twice",
+    tag,
+    access,
+    once: "nowhere",
+    body: NeedsAct,
+    answer: ActResults,
+    handle: (call) => actOnAll(call, call.params.userId),
+  }),
   route({
     method: "GET",
     path: "/api/users/:userId/needs",

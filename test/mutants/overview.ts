@@ -1,0 +1,21 @@
+/** The mutants of what is told and done about many rigs. Their tests are in test/unit/incidents. */
+import { edit, mutant, type Mutant } from "./mutant.ts";
+
+export const OVERVIEW_MUTANTS: readonly Mutant[] = [
+  mutant(
+    "OVERVIEW-again",
+    "what did not reach the overview is told again",
+    "an overview says for ever that nobody is needed in a rig that asked while it was away",
+    edit(
+      "src/do/digest.ts",
+      "if (await tell(digest)) told =",
+      "told = { text, at: now };\n      if (await tell(digest)) told =",
+    ),
+  ),
+  mutant(
+    "ACTS-as_told",
+    "an answer is given to the question that was seen",
+    "an answer that comes late is taken for one to the next question",
+    edit("src/do/acts.ts", "if (since !== (item.since === null ? null : Date.parse(item.since)))", "if (since === -1)"),
+  ),
+];

@@ -38,7 +38,8 @@ beforeEach(() => {
 });
 afterEach(() => rig.close());
 
-const create = (title: string): string => rig.run({ type: "create_bead", bead: bead(title), assignTo: null }).beadId ?? "";
+const create = (title: string): string =>
+  rig.run({ type: "create_bead", bead: bead(title), assignTo: null }).beadId ?? "";
 const remind = async (): Promise<void> => {
   herald.remind();
   await rig.settled();

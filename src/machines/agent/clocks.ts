@@ -53,6 +53,12 @@ export const isActivityNews = ({ progressAt, activeAt = 0 }: AgentContext, event
   return progressAt !== null && seen !== null && notAfter(event, seen) > Math.max(progressAt, activeAt);
 };
 
+/** What is seen now happened so long ago that it ends no silence: who was reminded of it meanwhile is not reminded again. */
+export const isLateNews = (event: MachineEvent): boolean => {
+  const { progressAt, activeAt } = expect(event, "agent.observed");
+  return event.at - notAfter(event, Math.max(progressAt ?? 0, activeAt ?? 0)) >= event.settings.gupp_check_ms;
+};
+
 export const observedProgress = (context: AgentContext, event: MachineEvent): Partial<AgentContext> => {
   const seen = expect(event, "agent.observed");
   return {

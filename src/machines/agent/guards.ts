@@ -7,7 +7,7 @@ import { addsSpend, meterDeadline, needsMeter } from "./spend.ts";
 import { budgetOf } from "../../events/settings.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
 import { isOver, plus } from "../time.ts";
-import { isActivityNews, isBusyForLong, isBusyForTooLong, isProgressNews } from "./clocks.ts";
+import { isActivityNews, isBusyForLong, isBusyForTooLong, isLateNews, isProgressNews } from "./clocks.ts";
 import { hasClocks } from "./jump.ts";
 import { idleFor, isUndecided, type AgentContext } from "./context.ts";
 
@@ -93,6 +93,7 @@ export const GUARDS = {
   wasNotAuthorized: ({ event }) => outcomeOf(event) === "not_authorized",
   isProgressNews: ({ context, event }) => isProgressNews(context, event),
   isActivityNews: ({ context, event }) => isActivityNews(context, event),
+  isLateNews: ({ event }) => isLateNews(event),
   isWaitingForModel: ({ context }) => context.waiting !== undefined,
   beginsToWait: ({ context, event }) => context.progressAt !== null && expect(event, "agent.waiting").for !== null,
   waitIsOver: ({ context, event }) => isOver(context.waiting?.until ?? null, event.at),

@@ -15,6 +15,12 @@ import {
   starting,
 } from "./transitions.ts";
 
+/** Seen after it was reminded, and older than that: its clocks move, its silence goes on. */
+const late = [
+  { guard: and(["isCurrentDispatch", "isProgressNews", "isLateNews"]), actions: ["markHeard", "moveObservedProgress"] },
+  { guard: and(["isCurrentDispatch", "isActivityNews", "isLateNews"]), actions: ["markHeard", "moveActivityClock"] },
+] as const;
+
 /** A process is running, being started, or being stopped. */
 export const working = agentSetup.createStateConfig({
   description: "A process is running, being started, or being stopped.",
@@ -204,6 +210,7 @@ export const working = agentSetup.createStateConfig({
           description: "A GUPP_CHECK was sent.",
           tags: ["active"],
           on: {
+            "agent.observed": [...late],
             TICK: {
               guard: and(["isWatched", "guppEscalationIsDue"]),
               target: "escalated",
@@ -232,7 +239,10 @@ export const working = agentSetup.createStateConfig({
             ],
           },
         },
-        escalated: { description: "A person was told. No longer a reason for the fast cadence." },
+        escalated: {
+          description: "A person was told. No longer a reason for the fast cadence.",
+          on: { "agent.observed": [...late] },
+        },
       },
     },
   },

@@ -113,6 +113,24 @@ test("activity after the reminder ends the episode, and the next silence has a r
   expect(guppMails(rig).length).toBe(2);
 });
 
+test("what an agent did before its reminder and is seen only after it ends no episode: nobody is reminded of one silence twice", async () => {
+  for (const [late, mails] of [
+    [30 * MINUTE - 1, 2],
+    [30 * MINUTE, 1],
+  ] as const) {
+    const rig = town();
+    const { agentId } = await slung(rig);
+    beat(rig, agentId, printing(rig.now));
+    const last = rig.now;
+    await beats(rig, agentId, last + 45 * MINUTE, () => ({}));
+    expect(guppMails(rig)).toHaveLength(1);
+    beat(rig, agentId, printing(rig.now - late));
+    await rig.tickAt(rig.now);
+    await beats(rig, agentId, last + 74 * MINUTE, () => ({}));
+    expect(guppMails(rig)).toHaveLength(mails);
+  }
+});
+
 test("CLOCK-busy busy without progress is told of once, at an hour and not 1 ms earlier, and ends with the next progress", async () => {
   const rig = town();
   const { agentId } = await slung(rig);

@@ -7,7 +7,7 @@ const WORKERS = 2;
 
 /** How long a test, its set-up and what it polls may take: what never comes fails later, and a busy machine fails nothing (a poll's default is 1 s). */
 const PATIENT = {
-  testTimeout: 120_000,
+  testTimeout: 300_000,
   hookTimeout: 120_000,
   expect: { poll: { timeout: 60_000, interval: 20 } },
 };

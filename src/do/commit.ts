@@ -12,8 +12,9 @@ import { writeCommit } from "./store.ts";
  * it throws has changed nothing, neither in storage nor in memory.
  * @param alongside more rows for the same transaction.
  */
-export function commit(rig: Rig, facts: readonly Fact[], alongside: () => void = () => {}): Folded {
+export function commit(rig: Rig, facts: readonly Fact[], alongside?: () => void): Folded {
   const { world, ports } = rig;
+  if (facts.length === 0 && alongside === undefined) return { entries: [], changed: new Map() };
   const now = ports.now();
   const jump = facts.length === 0 ? null : clockJump(rig, now);
   const all = jump === null ? facts : [jump, ...facts];
@@ -21,9 +22,10 @@ export function commit(rig: Rig, facts: readonly Fact[], alongside: () => void =
   let folded: Folded;
   try {
     folded = ports.transaction(() => {
-      alongside();
+      alongside?.();
       const result: Folded = facts.length === 0 ? { entries: [], changed: new Map() } : fold(world, all, now);
       if (result.entries.length > 0) {
+        if (result.entries.some(({ effects }) => effects.length > 0)) rig.outbox.expect();
         writeCommit(ports.sql, world, result);
         if (isDestroyed(rig)) ports.deleteAlarm();
         else arm(rig, nearestOf(rig, result, now));
@@ -32,6 +34,8 @@ export function commit(rig: Rig, facts: readonly Fact[], alongside: () => void =
     });
   } catch (error) {
     rollback(world);
+    // What was removed from it is there again.
+    rig.outbox.expect();
     throw error;
   }
   letGo(world, folded.changed.values());

@@ -21,6 +21,8 @@ import { isUnderWay, runTrain, trainFacts } from "./train.ts";
  */
 export interface Outbox {
   settle(rig: Rig): Promise<void>;
+  /** Effects are about to be written: it is no longer known to be empty. */
+  expect(): void;
   /** When the next waiting effect may be tried again, ms, or null. */
   nextAt(rig: Rig): number | null;
   /** Keys of the effects that are being run now. */
@@ -41,10 +43,16 @@ export function createOutbox(): Outbox {
   /** Storage does not even take that an effect is to wait: nothing more is tried until the next alarm. */
   let failure: unknown = null;
   let look: () => void = () => {};
+  /** It was found without a row, and nothing was written since: looking again would cost a read at every alarm of every rig. */
+  let isEmpty = false;
+  const hasRows = ({ ports }: Rig): boolean => {
+    isEmpty = isEmpty || ports.sql.exec("SELECT 1 FROM outbox LIMIT 1").toArray().length === 0;
+    return !isEmpty;
+  };
 
   const launch = (rig: Rig): void => {
     while (flights.size < LIMITS.effects_in_flight) {
-      if (page.length === 0) page = due(rig, flights);
+      if (page.length === 0 && hasRows(rig)) page = due(rig, flights);
       const row = page.shift();
       if (row === undefined) return;
       if (mustWait(rig, row.key)) continue;
@@ -83,6 +91,9 @@ export function createOutbox(): Outbox {
   };
 
   return {
+    expect() {
+      isEmpty = false;
+    },
     inFlight: () => [...flights.keys()],
     settle(rig) {
       look();
@@ -95,6 +106,7 @@ export function createOutbox(): Outbox {
       return running;
     },
     nextAt(rig) {
+      if (!hasRows(rig)) return null;
       // What is due now and waits only for a free place is taken by the drain that is under way: an alarm would not help it.
       const after = isDraining ? rig.ports.now() : -1;
       const rows = rig.ports.sql

@@ -51,10 +51,10 @@ interface Node {
 }
 interface Transition {
   readonly actions: readonly unknown[];
+  readonly target?: readonly Node[] | undefined;
 }
 interface Definition extends Transition {
   readonly guard?: unknown;
-  readonly target?: readonly Node[];
 }
 /** The parts of a snapshot that a transition can change: its configuration (nodes, value and tags) and its context. */
 export interface Taken {
@@ -172,6 +172,15 @@ function enabledBy(machine: Machine, from: Configuration, snapshot: Taken, event
   return hearers[0]?.next(snapshot, event) ?? [];
 }
 
+/** Whether the chart would do anything with the event: what xstate's `can` answers, without its walk through the tree where that is known. */
+export function canTake(snapshot: object, event: MachineEvent): boolean {
+  const from = snapshot as Taken;
+  const enabled = remembers
+    ? enabledBy(from.machine, configurationOf(from), from, event)
+    : from.machine.getTransitionData(from, event);
+  return enabled.some(({ target, actions }) => target !== undefined || actions.length > 0);
+}
+
 function configurationOf({ machine, _nodes }: Taken): Configuration {
   let found = configurations.get(_nodes);
   if (found === undefined) {
@@ -278,7 +287,7 @@ export function snapshotIn(machine: Machine, value: unknown, context: object): T
   const name = JSON.stringify(value);
   const alike = ofMachine.get(name);
   if (alike !== undefined) return { ...alike, context };
-  const snapshot = machine.resolveState({ value, context });
+  const snapshot = { ...machine.resolveState({ value, context }), matches };
   ofMachine.set(name, snapshot);
   return snapshot;
 }

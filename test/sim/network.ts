@@ -18,7 +18,14 @@ export interface Line {
 
 const NEVER = new Promise<never>(() => {});
 const unknown = (error: string): { kind: "unknown"; error: string } => ({ kind: "unknown", error });
-export const throwing = (error: string): Lost => new Lost(error);
+/** Without a stack: it tells nothing of a simulated network, and costs more than the call. */
+export function throwing(error: string): Lost {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  const lost = new Lost(error);
+  Error.stackTraceLimit = stackTraceLimit;
+  return lost;
+}
 
 /** One call to the container, through the network: three answers, and everything between. */
 export function call<T>(

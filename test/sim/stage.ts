@@ -1,6 +1,7 @@
 import type { Rig } from "../../src/do/rig.ts";
 import type { Caller, Command } from "../../src/core/decide/index.ts";
 import type { Glance, Highest } from "../../src/core/invariants.ts";
+import { replayer, type Replayer } from "../../src/core/replay.ts";
 import type { World } from "../../src/core/world.ts";
 import { nodeSql } from "../support/node-sql.ts";
 import { createQueue, type Queue } from "./queue.ts";
@@ -104,6 +105,8 @@ export interface SimRig {
   ids: number;
   before: Glance | null;
   highest: Highest;
+  /** Its journal, folded from the first fact as far as it was looked at last. */
+  readonly replayed: Replayer;
   /** Ends of beads as the journal told them: they may never change. */
   readonly ended: Map<string, string>;
   /** Actors whose rows are garbage, and the newest seq when they became so. */
@@ -212,6 +215,7 @@ export function newRig(queue: Queue, id: string, town: Town): SimRig {
     ids: 0,
     before: null,
     highest: { capacity: 0, max_attempts: 0 },
+    replayed: replayer(),
     ended: new Map(),
     poisoned: new Map(),
   };

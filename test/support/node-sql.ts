@@ -12,6 +12,14 @@ export function nodeSql(path = ":memory:"): {
   database.exec("PRAGMA foreign_keys = ON");
   const prepared = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
   let depth = 0;
+  const statement = (query: string): ReturnType<DatabaseSync["prepare"]> => {
+    let found = prepared.get(query);
+    if (found === undefined) {
+      found = database.prepare(query);
+      prepared.set(query, found);
+    }
+    return found;
+  };
   return {
     database,
     sql: {
@@ -20,25 +28,20 @@ export function nodeSql(path = ":memory:"): {
           database.exec(query);
           return { toArray: (): Row[] => [] };
         }
-        let statement = prepared.get(query);
-        if (statement === undefined) {
-          statement = database.prepare(query);
-          prepared.set(query, statement);
-        }
-        const rows = statement.all(...bindings) as Row[];
+        const rows = statement(query).all(...bindings) as Row[];
         return { toArray: () => rows };
       },
     },
     transaction<T>(run: () => T): T {
       const name = `t${depth++}`;
-      database.exec(`SAVEPOINT ${name}`);
+      statement(`SAVEPOINT ${name}`).run();
       try {
         const result = run();
-        database.exec(`RELEASE ${name}`);
+        statement(`RELEASE ${name}`).run();
         return result;
       } catch (error) {
-        database.exec(`ROLLBACK TO ${name}`);
-        database.exec(`RELEASE ${name}`);
+        statement(`ROLLBACK TO ${name}`).run();
+        statement(`RELEASE ${name}`).run();
         throw error;
       } finally {
         depth--;

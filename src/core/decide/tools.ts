@@ -2,7 +2,7 @@ import { dispatchNumber } from "../../events/dispatch-id.ts";
 import { clip, type Fact } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { currentDispatch } from "../../machines/agent.ts";
-import { eventsOf } from "../../machines/xstate.ts";
+import { canTake, eventsOf } from "../../machines/xstate.ts";
 import { inScope } from "../../machines/event.ts";
 import type { AnySnapshot, Kind } from "../step.ts";
 import type { World } from "../world.ts";
@@ -44,7 +44,7 @@ export const allowedIn = (snapshot: AnySnapshot): string[] => eventsOf(snapshot)
 export function takes(world: World, snapshot: AnySnapshot, fact: Fact, at: number): boolean {
   const stamp = { seq: world.seq + 1, at: Math.max(at, world.at), cause: null };
   const event = inScope({ ...fact, ...stamp }, world.rig.context);
-  return snapshot.can(event as never);
+  return canTake(snapshot, event);
 }
 
 export const cannot = (kind: Kind, id: string, snapshot: AnySnapshot, what: string): Refusal =>

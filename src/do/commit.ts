@@ -33,9 +33,9 @@ export function commit(rig: Rig, facts: readonly Fact[], alongside?: () => void)
       return result;
     });
   } catch (error) {
-    rollback(world);
     // What was removed from it is there again.
     rig.outbox.expect();
+    rollback(world);
     throw error;
   }
   letGo(world, folded.changed.values());

@@ -113,10 +113,12 @@ export const budget = verb({
 const hourly = (hours: Report["hours"]): string =>
   columns(
     [
-      ["hour (UTC)", "started", "merged", "failed"],
+      ["hour (UTC)", "started", "merged", "failed", "places", "spent"],
       ...hours.map(({ at, ...counts }) => [
         `${at.slice(0, 13)}h`,
         ...[counts.started, counts.merged, counts.failed].map(String),
+        (counts.slot_ms / 3_600_000).toFixed(1),
+        dollars(counts.microdollars),
       ]),
     ],
     "",

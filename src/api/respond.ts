@@ -70,6 +70,16 @@ export function time(name: string, text: string | undefined): number | undefined
   return at;
 }
 
+const DAY_MS = 86_400_000;
+
+/** From when to when is asked about: without anything the last day. @throws HttpError 400. */
+export function spanOf(query: { from?: string | undefined; to?: string | undefined }): { from: number; to: number } {
+  const to = time("to", query.to) ?? Date.now();
+  const from = time("from", query.from) ?? to - DAY_MS;
+  if (from > to) throw new HttpError(400, "from is after to");
+  return { from, to };
+}
+
 /**
  * Lines as they come, NDJSON. The first page is fetched before anything is answered, so that a rig that refuses is still answered with
  * its status.

@@ -1,6 +1,7 @@
-import type { Recorded } from "../events/facts.ts";
+import type { Recorded, RecordedOf } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { causeOf, failureOf } from "./causes.ts";
+import { SLOT_FACTS, Slots, type Held } from "./slots.ts";
 
 /** What a rig came to between two moments, from its facts: what was merged, failed and why, asked, and stuck; and how much went on in each hour. */
 
@@ -24,7 +25,30 @@ export interface Hour {
   readonly started: number;
   readonly merged: number;
   readonly failed: number;
+  /** For how long places of the capacity were held in it, all of them together, ms: by an hour of 3,600,000 it is how many on average. */
+  readonly slot_ms: number;
+  readonly tokens: number;
+  readonly microdollars: number;
 }
+
+/** What was counted of models' use. */
+export interface Spent {
+  readonly input_tokens: number;
+  readonly cached_tokens: number;
+  readonly output_tokens: number;
+  readonly cost_microdollars: number;
+  readonly estimated_microdollars: number;
+  readonly unpriced_tokens: number;
+}
+
+export const NO_AMOUNTS: { -readonly [K in keyof Spent]: Spent[K] } = {
+  input_tokens: 0,
+  cached_tokens: 0,
+  output_tokens: 0,
+  cost_microdollars: 0,
+  estimated_microdollars: 0,
+  unpriced_tokens: 0,
+};
 
 export interface Report {
   readonly merged: Listed;
@@ -34,6 +58,8 @@ export interface Report {
   /** Agents without progress of which somebody was told. */
   readonly stuck: Listed;
   readonly attempts: { readonly started: number; readonly failed: number };
+  readonly slot_ms: number;
+  readonly spent: Spent;
   /** Those in which anything happened, in their order. */
   readonly hours: readonly Hour[];
 }
@@ -57,6 +83,14 @@ class List {
 
 type Happening = Exclude<keyof Hour, "at">;
 
+/** The span of time that is reported of, ms; `to` is not in it any more. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+const NOTHING: Record<Happening, number> = { started: 0, merged: 0, failed: 0, slot_ms: 0, tokens: 0, microdollars: 0 };
+
 class Drafted {
   readonly merged = new List();
   readonly failed = new List();
@@ -65,9 +99,13 @@ class Drafted {
   readonly causes = new Map<string, { list: List; code: string; words: string }>();
   readonly hours = new Map<number, Record<Happening, number>>();
   readonly attempts = { started: 0, failed: 0 };
+  slot_ms = 0;
+  readonly spent = { ...NO_AMOUNTS };
 
   take(fact: Recorded): void {
     switch (fact.type) {
+      case "spend.counted":
+        return this.#spend(fact);
       case "dispatch.granted":
         this.attempts.started++;
         return this.#inHour(fact.at, "started");
@@ -93,6 +131,37 @@ class Drafted {
     }
   }
 
+  /** Each hour's share of the time that a place was held. */
+  hold({ from, to }: Held, span: Span): void {
+    const end = Math.min(to, span.to);
+    for (let at = Math.max(from, span.from); at < end;) {
+      const next = Math.min((Math.floor(at / HOUR_MS) + 1) * HOUR_MS, end);
+      this.slot_ms += next - at;
+      this.#inHour(at, "slot_ms", next - at);
+      at = next;
+    }
+  }
+
+  #spend({
+    at,
+    inputTokens,
+    cachedTokens,
+    outputTokens,
+    costMicrodollars,
+    estimated,
+  }: RecordedOf<"spend.counted">): void {
+    const { spent } = this;
+    const cost = costMicrodollars ?? 0;
+    spent.input_tokens += inputTokens;
+    spent.cached_tokens += cachedTokens;
+    spent.output_tokens += outputTokens;
+    spent.cost_microdollars += cost;
+    spent.estimated_microdollars += estimated ? cost : 0;
+    spent.unpriced_tokens += costMicrodollars === null ? inputTokens + outputTokens : 0;
+    this.#inHour(at, "tokens", inputTokens + outputTokens);
+    this.#inHour(at, "microdollars", cost);
+  }
+
   #cause(beadId: string, reason: string): void {
     const { code, words } = failureOf({ reason });
     const key = `${code}:${causeOf(words)}`;
@@ -103,21 +172,20 @@ class Drafted {
     this.causes.set(isFull ? "" : key, found);
   }
 
-  #inHour(at: number, what: Happening): void {
+  #inHour(at: number, what: Happening, count = 1): void {
     const hour = Math.floor(at / HOUR_MS) * HOUR_MS;
-    const counts = this.hours.get(hour) ?? { started: 0, merged: 0, failed: 0 };
-    counts[what]++;
+    const counts = this.hours.get(hour) ?? { ...NOTHING };
+    counts[what] += count;
     this.hours.set(hour, counts);
   }
 }
 
 /** The facts that it is made of. */
 export const REPORTED = [
-  "dispatch.granted",
-  "dispatch.failed",
+  ...SLOT_FACTS,
+  "spend.counted",
   "bead.merged",
   "bead.failed",
-  "agent.asked_help",
   "agent.asked",
   "permission.asked",
   "bead.created",
@@ -125,11 +193,19 @@ export const REPORTED = [
 
 /**
  * @param facts those of the time that is asked for, in their order; read only as far as LIMITS.report_facts, and to the end of that moment
+ * @param before those of what held a place that came before; only they are read of them
  * @returns `cutAt`: the time of the first fact that was not taken, ms; null: all were
  */
-export function reportOf(facts: Iterable<Recorded>): Report & { readonly cutAt: number | null } {
+export function reportOf(
+  facts: Iterable<Recorded>,
+  span: Span,
+  before: Iterable<Recorded> = [],
+): Report & { readonly cutAt: number | null } {
   const drafted = new Drafted();
+  const slots = new Slots();
+  for (const fact of before) slots.take(fact);
   let [taken, last, cutAt]: [number, number, number | null] = [0, 0, null];
+  const held: Held[] = [];
   for (const fact of facts) {
     if (taken >= LIMITS.report_facts && fact.at > last) {
       cutAt = fact.at;
@@ -137,7 +213,10 @@ export function reportOf(facts: Iterable<Recorded>): Report & { readonly cutAt: 
     }
     [taken, last] = [taken + 1, fact.at];
     drafted.take(fact);
+    held.push(...slots.take(fact));
   }
+  const reported = { from: span.from, to: cutAt ?? span.to };
+  for (const one of [...held, ...slots.until(reported.to)]) drafted.hold(one, reported);
   const { merged, failed, asked, stuck, causes, hours, attempts } = drafted;
   return {
     cutAt,
@@ -151,6 +230,8 @@ export function reportOf(facts: Iterable<Recorded>): Report & { readonly cutAt: 
     asked: asked.listed,
     stuck: stuck.listed,
     attempts: { ...attempts },
+    slot_ms: drafted.slot_ms,
+    spent: { ...drafted.spent },
     hours: Array.from(hours, ([at, counts]) => ({ at, ...counts })).sort((a, b) => a.at - b.at),
   };
 }

@@ -1,6 +1,8 @@
+import { env } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import { DOOR } from "../../src/events/limits.ts";
 import type { ActResult } from "../../src/wire/acts.ts";
+import type { Report } from "../../src/wire/report.ts";
 import type { Overview } from "../../src/wire/overview.ts";
 import { api, call, eventually } from "./client.ts";
 
@@ -127,4 +129,38 @@ test("a request that does not say what it means does nothing", async () => {
   expect(await ask({ action: "allow", items: [] })).toBe(400);
   expect(await ask({ action: "allow", items: Array.from({ length: DOOR.acts + 1 }, () => item) })).toBe(400);
   expect(await ask({ action: "allow", items: Array.from({ length: DOOR.acts }, () => item) })).toBe(200);
+});
+
+test("a report of all rigs adds up what each of them came to, and says of one that does not answer that it does not", async () => {
+  const { total, rigs: each } = (await call("GET", `${USER}/report`)).data;
+  expect(each.map(({ name, error }: { name: string; error: string | null }) => [name, error])).toEqual([
+    ["one", null],
+    ["two", null],
+  ]);
+  const sum = (of: (report: Report) => number) => of(each[0].report) + of(each[1].report);
+  expect(total).toMatchObject({
+    merged: 0,
+    failed: sum(({ failed }) => failed.count),
+    asked: sum(({ asked }) => asked.count),
+    attempts: { started: sum(({ attempts }) => attempts.started), failed: 2 },
+    slot_ms: sum(({ slot_ms }) => slot_ms),
+  });
+  expect(total.attempts.started).toBeGreaterThanOrEqual(5);
+  expect(total.asked).toBe(4);
+  const town = (await call("GET", `${USER}/towns`)).data[0];
+  const ofTown = (await call("GET", `${USER}/towns/${town.id}/report`)).data;
+  expect(ofTown.total.attempts).toEqual(total.attempts);
+  expect((await call("GET", `${USER}/towns/nowhere/report`)).status).toBe(404);
+  expect((await call("GET", `${USER}/report?from=2&to=1`)).status).toBe(400);
+
+  // It was deleted behind its user's back.
+  await env.RIG.get(env.RIG.idFromName(rigs[1]?.id ?? "")).destroy({
+    kind: "operator",
+    id: "op",
+    dispatchId: null,
+    scope: "admin",
+  });
+  const left = (await call("GET", `${USER}/report`)).data;
+  expect(left.rigs[1]).toMatchObject({ name: "two", report: null, error: expect.stringContaining("deleted") });
+  expect(left.total.attempts).toEqual(left.rigs[0].report.attempts);
 });

@@ -3,7 +3,9 @@ import { messageOf } from "../../events/message-of.ts";
 import { type ActItem, type ActResult, ActResults, NeedsAct } from "../../wire/acts.ts";
 import { Overview, OverviewQuery, waitOf } from "../../wire/overview.ts";
 import { HttpError } from "../errors.ts";
-import { found } from "../respond.ts";
+import { sumOf } from "../../core/reports.ts";
+import { ReportQuery, Reports } from "../../wire/report.ts";
+import { found, spanOf } from "../respond.ts";
 import { route, type Call, type Route } from "../route.ts";
 import type * as z from "zod";
 
@@ -51,7 +53,67 @@ async function actOnAll(
   return items.flatMap(({ rig_id }) => left.get(rig_id)?.next().value ?? []);
 }
 
+/** Rigs that are asked at the same time. */
+const ASKED_AT_ONCE = 20;
+
+async function reports(
+  { env, query }: Pick<Call<undefined, z.infer<typeof ReportQuery>>, "env" | "query">,
+  userId: string,
+  townId?: string,
+): Promise<Reports> {
+  const { from, to } = spanOf(query);
+  const known = await env.USER.get(env.USER.idFromName(userId)).rigs(townId);
+  const rigs: Reports["rigs"] = [];
+  while (rigs.length < known.length) {
+    const next = known.slice(rigs.length, rigs.length + ASKED_AT_ONCE);
+    const answers = await Promise.allSettled(
+      next.map(({ id }) => env.RIG.get(env.RIG.idFromName(id)).report(from, to)),
+    );
+    for (const [n, answer] of answers.entries()) {
+      const { id, name, town_id } = next[n] as (typeof next)[number];
+      const isThere = answer.status === "fulfilled";
+      const report = isThere ? answer.value : null;
+      rigs.push({ id, name, town_id, report, error: isThere ? null : messageOf(answer.reason) });
+    }
+  }
+  const found = rigs.flatMap(({ report }) => report ?? []);
+  return {
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+    is_cut: found.some(({ is_cut }) => is_cut),
+    total: sumOf(found),
+    rigs,
+  };
+}
+
+const reportSummary = (whose: string): string =>
+  `What all rigs of a ${whose} came to between two moments, and each of them: merged, failed by cause, asked, stuck, spent, and places held in each hour. Asks each rig, so it wakes those that sleep`;
+
 export const overviewRoutes: Route[] = [
+  route({
+    method: "GET",
+    path: "/api/users/:userId/report",
+    summary: reportSummary("user"),
+    tag,
+    access,
+    query: ReportQuery,
+    answer: Reports,
+    handle: (call) => reports(call, call.params.userId),
+  }),
+  route({
+    method: "GET",
+    path: "/api/users/:userId/towns/:townId/report",
+    summary: reportSummary("town"),
+    tag,
+    access,
+    query: ReportQuery,
+    answer: Reports,
+    handle: async (call) => {
+      const { userId, townId } = call.params;
+      found(await call.env.USER.get(call.env.USER.idFromName(userId)).town(townId), `town ${townId}`);
+      return reports(call, userId, townId);
+    },
+  }),
   route({
     method: "POST",
     path: "/api/users/:userId/needs/act",

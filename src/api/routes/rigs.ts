@@ -4,10 +4,9 @@ import type { ExportCursor } from "../../do/export.ts";
 import { Place } from "../../events/place.ts";
 import { allSettings, SettingsPatch, Settings } from "../../events/settings.ts";
 import { inTheNameOfCaller, streamHolderOf } from "../caller.ts";
-import { accepted, count, found, kindOf, page, time, ndjson } from "../respond.ts";
+import { accepted, count, found, kindOf, page, spanOf, time, ndjson } from "../respond.ts";
 import { Report, ReportQuery } from "../../wire/report.ts";
 import { Spend, SpendQuery } from "../../wire/spend.ts";
-import { HttpError } from "../errors.ts";
 import { route, type Route } from "../route.ts";
 import { BeadEvent, EventQuery, JournalQuery, Needs, SecretsUpdate } from "../../wire/schemas.ts";
 
@@ -36,7 +35,6 @@ const Why = z.object({
 const AllSettings = z.object({ ...Settings.shape, ...Place.shape });
 
 const JOURNAL_PAGE = 1_000;
-const DAY_MS = 86_400_000;
 
 const command = (name: "pause" | "resume" | "drain", summary: string): Route =>
   route({
@@ -176,9 +174,7 @@ export const rigRoutes: Route[] = [
     query: ReportQuery,
     answer: Report,
     handle: ({ rig, query }) => {
-      const to = time("to", query.to) ?? Date.now();
-      const from = time("from", query.from) ?? to - DAY_MS;
-      if (from > to) throw new HttpError(400, "from is after to");
+      const { from, to } = spanOf(query);
       return rig().report(from, to);
     },
   }),

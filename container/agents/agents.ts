@@ -30,8 +30,8 @@ export interface Agents {
   readonly start: (request: StartAgentRequest) => Promise<StartResult>;
   /** Answers once signalled. @returns false when a newer dispatch runs, which is left alone @throws Refusal 404 */
   readonly stop: (agentId: string, request: StopRequest) => boolean;
-  /** @throws Refusal 404 unknown or not running, 409 still starting, 422 it reads no messages, 429 it does not read them */
-  readonly message: (agentId: string, request: MessageRequest) => void;
+  /** @returns false when it is kept until its turn is over @throws Refusal 404 unknown or not running, 409 still starting, 422 it reads no messages, 429 it does not read them */
+  readonly message: (agentId: string, request: MessageRequest) => boolean;
   /** What was decided of an ask. @throws Refusal 404 nobody_waits */
   readonly answer: (agentId: string, request: AnswerRequest) => void;
   /** Somebody has said done for this dispatch. */
@@ -152,18 +152,20 @@ export function createAgents(options: AgentsOptions): Agents {
   };
 }
 
-function sendMessage({ run, ring }: KnownAgent, { prompt }: MessageRequest): void {
+function sendMessage({ run, ring }: KnownAgent, { prompt }: MessageRequest): boolean {
   const { agentId } = run;
   if (run.status === "starting")
     throw new Refusal(409, "starting", `${agentId} has no process yet; send the message again in a moment`);
   if (run.status !== "running" || run.process === null)
     throw new Refusal(404, "not_running", `${agentId} is not running (${run.exitReason ?? run.status})`);
   if (run.talk !== null) {
-    if (run.talk.conversation.message(prompt) === "refused")
+    const how = run.talk.conversation.message(prompt);
+    if (how === "refused")
       throw new Refusal(429, "not_heard", `${agentId} takes no more messages now; the message was not delivered`);
-    run.questions.clear(); // Whatever it is, it begins the next turn.
-    ring.append("message_sent", { count: run.talk.conversation.facts().messages });
-    return;
+    // Of a question that was put as an escalation nothing tells which message is the answer. Of the others none is.
+    for (const [askId, comesAs] of run.questions) if (comesAs === "message") run.questions.delete(askId);
+    if (how === "held") ring.append("message_held", {});
+    return how === "said";
   }
   if (!run.process.hasInput)
     throw new Refusal(422, "hears_nothing", `the command of ${agentId} is one that reads no messages`);
@@ -172,6 +174,7 @@ function sendMessage({ run, ring }: KnownAgent, { prompt }: MessageRequest): voi
   }
   run.messageCount += 1;
   ring.append("message_sent", { count: run.messageCount });
+  return true;
 }
 
 function answerAsk({ run, ring }: KnownAgent, { dispatchId, askId, optionId, text }: AnswerRequest): void {

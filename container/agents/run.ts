@@ -40,8 +40,8 @@ export interface Run {
   runtime: string | null;
   /** The rig has taken its work. */
   handedIn: boolean;
-  /** Questions that it has put to a person by one of our tools, and that nobody has answered. */
-  readonly questions: Set<string>;
+  /** Questions that it has put to a person by one of our tools, and that nobody has answered; and what the answer comes as. */
+  readonly questions: Map<string, "answer" | "message">;
   /** How its conversation ended; null: its work is handed in; undefined: there was none, or it has not ended. */
   ended: ConversationEnd | null | undefined;
   /** What its start found in the way and kept, or gave back. */
@@ -78,7 +78,7 @@ const nothingYet = () => ({
   ownHead: null,
   runtime: null,
   handedIn: false,
-  questions: new Set<string>(),
+  questions: new Map<string, "answer" | "message">(),
   ended: undefined,
   setAside: [],
   ending: null,

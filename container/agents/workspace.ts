@@ -13,7 +13,7 @@ import { collectBranch } from "../git/collect.ts";
 import { agentFoldersOf, foldersOf } from "../git/layout.ts";
 import { type Git, createGit, identityOf } from "../git/git.ts";
 import type { KeyedMutex } from "../mutex.ts";
-import { type Redact, redactorOf, secretsIn } from "../redact.ts";
+import { type Redact, passedSecrets, redactorOf, secretsIn } from "../redact.ts";
 import { Refusal } from "../refusal.ts";
 import { type Remote, parseRemote } from "../git/remotes.ts";
 import { readState } from "../git/state.ts";
@@ -57,6 +57,7 @@ export async function checkStart(request: StartAgentRequest, config: Config, box
   const kept = [
     ...(remote.credentials ? [remote.credentials.token] : []),
     ...(request.sealKey ? [request.sealKey] : []),
+    ...passedSecrets(config.hostEnv, [...config.agentPass, ...keyNames(runtime)]),
   ];
   const redact = redactorOf(secretsIn(envVars, kept));
   const git = createGit(config, identityOf(request), redact, remote, request.place);
@@ -82,6 +83,9 @@ export async function checkStart(request: StartAgentRequest, config: Config, box
     }),
   };
 }
+
+/** Of this server's own keys those that a coding agent may be let in with. */
+const keyNames = (runtime: Runtime | null): string[] => (runtime?.keys ?? []).filter((name) => !name.endsWith("URL"));
 
 /** What the container's own agent is called where it is any command that speaks ACP. */
 const OWN_ACP = "acp";

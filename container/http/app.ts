@@ -13,6 +13,7 @@ import {
   InspectRequest,
   LookRequest,
   MergeRequest,
+  type MessageAnswer,
   MessageRequest,
   StartAgentRequest,
   StopRequest,
@@ -86,8 +87,8 @@ export function createApp(options: AppOptions): Hono {
   );
 
   app.post("/agents/:id/message", async (c) => {
-    agents.message(c.req.param("id"), await read(c, MessageRequest));
-    return c.json({ sent: true });
+    const sent = agents.message(c.req.param("id"), await read(c, MessageRequest));
+    return c.json({ sent } satisfies MessageAnswer);
   });
 
   app.post("/agents/:id/answer", async (c) => {

@@ -52,7 +52,9 @@ export const startUnknown = (
 ): Fact => ({ type: status === FAILED ? "start.failed" : "start.unknown", agentId, dispatchId, error: clip(error) });
 
 /** Nothing of it has reached the agent, and nothing of it is counted as sent. */
-export const messageRefused = (
-  { agentId, dispatchId }: EffectOf<"container.message">,
-  { error }: Extract<Answer, { kind: "refused" }>,
-): Fact => ({ type: "message.refused", agentId, dispatchId, error: clip(error) });
+export const messageRefused = ({ agentId, dispatchId }: EffectOf<"container.message">, error: string): Fact => ({
+  type: "message.refused",
+  agentId,
+  dispatchId,
+  error: clip(error),
+});

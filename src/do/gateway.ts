@@ -63,6 +63,7 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
           kind: "accepted",
           ...(setAside.length === 0 ? {} : { setAside }),
           ...(found.status === "starting" ? { isPreparing: true } : {}),
+          ...(found.sent === false ? { isHeld: true } : {}),
           ...(found.agentId === undefined ? {} : { namesDispatch: found.dispatchId !== undefined }),
         };
       }
@@ -143,12 +144,13 @@ async function health(call: Call, timeout_ms: number): ReturnType<ContainerPort[
 
 const Healthy = z.object({ instance: Instance.optional() });
 
-/** What a start found; anything else that it answers is not looked at. */
+/** What a start found, and whether a message was said; anything else that it answers is not looked at. */
 const Found = z.object({
   agentId: z.string().optional(),
   dispatchId: z.string().optional(),
   setAside: z.array(SetAside).optional(),
   status: z.string().optional(),
+  sent: z.boolean().optional(),
 });
 
 async function inspect(

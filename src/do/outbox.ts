@@ -289,6 +289,10 @@ async function merge(rig: Rig, effect: EffectOf<"git.merge">): Promise<Answer> {
 /** Refusals of what was asked, and not of who asked or when. */
 const OF_INPUT: ReadonlySet<number> = new Set([400, 413, 422]);
 
+/** It was refused; or its agent reads nothing, however often it is tried (429). */
+const isKnownUnheard = (answer: Exclude<Answer, { kind: "accepted" }>): boolean =>
+  answer.kind === "refused" || answer.status === 429;
+
 /** What an answer means for the rig: facts (perhaps none), or one more try. */
 function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "retry" {
   switch (effect.kind) {
@@ -346,6 +350,8 @@ function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "ret
     case "container.stop":
     case "container.message":
     case "notify": {
+      if (effect.kind === "container.message" && answer.kind === "accepted" && answer.isHeld === true)
+        return [messageRefused(effect, "it is kept until its turn is over")];
       // 404 of a stop: there is nothing to stop.
       if (
         answer.kind === "accepted" ||
@@ -363,7 +369,9 @@ function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "ret
           error: clip(error),
           attempts,
         },
-        ...(effect.kind === "container.message" && answer.kind === "refused" ? [messageRefused(effect, answer)] : []),
+        ...(effect.kind === "container.message" && isKnownUnheard(answer)
+          ? [messageRefused(effect, answer.error)]
+          : []),
       ];
     }
     default:

@@ -91,6 +91,8 @@ export type Answer =
       readonly isPreparing?: true;
       /** Of a start: whether its answer names the dispatch. Undefined: it does not say what became of the agent at all. */
       readonly namesDispatch?: boolean;
+      /** Of a message: it is kept until the turn that runs is over. */
+      readonly isHeld?: true;
     }
   /** 4xx: known not to have happened. */
   | { readonly kind: "refused"; readonly status: number; readonly error: string; readonly code?: string }

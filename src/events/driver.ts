@@ -83,7 +83,10 @@ export const DRIVER_FACTS = [
       },
     },
   ),
-  /** Its container gave it none of what it was told: it reads no messages, or has no process. Letters wait for it all the same. */
+  /**
+   * Its container gave it none of what it was told: it reads no messages, has no process, or takes them only when its turn is over.
+   * Letters wait for it all the same.
+   */
   fact(
     "message.refused",
     { ...ofDispatch, error: reason },

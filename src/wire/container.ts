@@ -139,7 +139,8 @@ const MESSAGE_MAX_CHARS = 256 * 1024;
 export const MessageRequest = z.object({ prompt: z.string().min(1).max(MESSAGE_MAX_CHARS) });
 export type MessageRequest = z.infer<typeof MessageRequest>;
 
-export const MessageAnswer = z.object({ sent: z.literal(true) });
+/** `sent` false: it is kept, and told when the turn that runs is over, if the agent lives as long. */
+export const MessageAnswer = z.object({ sent: z.boolean() });
 export type MessageAnswer = z.infer<typeof MessageAnswer>;
 
 export const CommitId = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, "must be a full commit id");

@@ -103,11 +103,11 @@ test("OWN-key a program of several providers has none of their keys where the do
   };
   for (const runtime of RUNTIMES) {
     const place = { home: "/h", model: null, systemPrompt: "", session: { id: "s", resume: false }, door, mcp: null };
-    const plan = runtime.plan({ ...place, asksPermission: false });
-    expect([runtime.name, JSON.stringify(environmentFor({}, host, runtime, plan, door, "/h").env)]).toEqual([
+    const plan = runtime.plan({ ...place, asksPermission: false, hasOwnKey: false });
+    expect([
       runtime.name,
-      expect.not.stringContaining("key-1"),
-    ]);
+      JSON.stringify(environmentFor({}, { hostEnv: host, agentPass: [] }, runtime, plan, door, "/h").env),
+    ]).toEqual([runtime.name, expect.not.stringContaining("key-1")]);
   }
 });
 

@@ -107,7 +107,7 @@ test("a program that stays though its work is handed in is asked to end in the e
   expect(await completed(rig)).toMatchObject({ status: "completed", reason: "handed in" });
 });
 
-test("a question is put to the rig, nobody tells the agent to go on, and the answer begins its next turn", async () => {
+test("TALK-waits a question is put to the rig, neither silence nor a message ends the wait for it, and the answer begins a turn", async () => {
   const { control, rig, start, noted } = await worldWith(200, {});
   const ask = TOOL("gt_ask", { question: "Which colour?", options: ["red", "blue"] });
   await start({}, { FAKE_SHELL: `[ -e asked ] || { touch asked; ${ask}; }` });
@@ -117,6 +117,12 @@ test("a question is put to the rig, nobody tells the agent to go on, and the ans
     (await control.events("a1")).some(({ type }) => type === "turn_end"),
   );
   expect(noted().filter(({ prompt }) => prompt !== undefined)).toHaveLength(1);
+  expect((await control.post("/agents/a1/message", { prompt: "Mail." })).body).toEqual({ sent: true });
+  await eventually(
+    "it has heard the message, and stopped again",
+    async () => (await control.events("a1")).filter(({ type }) => type === "turn_end").length === 2,
+  );
+  expect(noted().filter(({ prompt }) => prompt !== undefined)).toHaveLength(2);
   const optionId = options.find(({ label }) => label === "blue")?.id;
   const body = { dispatchId: "a1:1", askId: asked["ask_id"], optionId };
   expect((await control.post("/agents/a1/answer", body)).status).toBe(200);

@@ -40,7 +40,7 @@ export const TALK_MUTANTS: readonly Mutant[] = [
     "TALK-secrets",
     "no token of the rig or of git is in a coding agent's environment",
     "its model's shells have them",
-    edit("container/agents/runtimes/environment.ts", "([...NOT_ITS_OWN, ...KEYS])", "([...KEYS])"),
+    edit("container/agents/runtimes/environment.ts", "new Set<string>(NOT_ITS_OWN)", "new Set<string>([])"),
   ),
   mutant(
     "TALK-early",

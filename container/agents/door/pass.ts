@@ -41,12 +41,14 @@ export type DoorEvent =
   | { readonly type: "over_budget"; readonly message: string; readonly until: number | null }
   /** One of Ticktown's tools has answered. */
   | { readonly type: "tool"; readonly name: string; readonly ok: boolean }
-  /** A question went to the rig; its answer comes later, as a message. */
+  /** A question went to the rig; its answer comes later. */
   | {
       readonly type: "asked";
       readonly askId: string;
       readonly text: string;
       readonly options: readonly AskOption[];
+      /** A rig that knows no questions answers as it says anything else. */
+      readonly answerComesAs: "answer" | "message";
     }
   /** What came of gt_done. */
   | { readonly type: "handed_in"; readonly code: string; readonly sentence: string; readonly accepted: boolean };

@@ -10,6 +10,7 @@ import {
   TOOL_PATIENCE_MS,
 } from "../../limits.ts";
 import { messageOf } from "../../log.ts";
+import { redacted } from "../../redact.ts";
 import { agentUrl, rigUrl } from "../../reports/rig-api.ts";
 import type { DoorDispatch } from "./pass.ts";
 
@@ -60,7 +61,7 @@ async function tryOnce(dispatch: Speaker, call: RigCall, left_ms: number): Promi
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
         ...(call.key === undefined ? {} : { "idempotency-key": call.key }),
       },
-      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      ...(call.body === undefined ? {} : { body: JSON.stringify(redacted(call.body, redact)) }),
       redirect: "manual",
       signal: AbortSignal.timeout(Math.min(left_ms, HAND_IN_WAIT_MS + 5_000)),
     });

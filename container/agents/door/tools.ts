@@ -173,10 +173,12 @@ async function ask(
   const body = { dispatch_id: dispatchId, ask_id: askId, kind: "question", text: question, options: offered };
   const asked = dispatchId === null ? NO_ROUTE : await rig({ method: "POST", path: "asked", body });
   // A rig that knows no questions takes an escalation, with the options in its text.
-  const answer = !asked.ok && asked.status === 404 ? await rig(escalation(question, options, agentId, askId)) : asked;
+  const isUnknown = !asked.ok && asked.status === 404;
+  const answer = isUnknown ? await rig(escalation(question, options, agentId, askId)) : asked;
   if (!answer.ok) return bad(failed(answer));
   pass.asks.set(askId, { question, options: offered });
-  pass.tell({ type: "asked", askId, text: question, options: offered });
+  const answerComesAs = isUnknown ? "message" : "answer";
+  pass.tell({ type: "asked", askId, text: question, options: offered, answerComesAs });
   return good("Asked. End your turn now; the answer will be your next message.");
 }
 

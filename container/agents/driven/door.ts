@@ -87,7 +87,7 @@ function seen({ run, tell }: DoorHost, event: DoorEvent, end: ConversationEnd | 
       talk?.noteWaiting(null);
       return;
     case "asked":
-      run.questions.add(event.askId);
+      run.questions.set(event.askId, event.answerComesAs);
       return;
     case "handed_in":
       tell("hand_in", { code: event.code, sentence: event.sentence });

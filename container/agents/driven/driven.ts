@@ -6,7 +6,7 @@ import type { OpenBox } from "../../box/agent-box.ts";
 import type { Config } from "../../config.ts";
 import { agentFoldersOf, foldersOf } from "../../git/layout.ts";
 import { messageOf } from "../../log.ts";
-import { type Redact, redactorOf } from "../../redact.ts";
+import { type Redact, redacted, redactorOf } from "../../redact.ts";
 import { Refusal } from "../../refusal.ts";
 import type { Callbacks } from "../../reports/callbacks.ts";
 import type { AgentDoor } from "../door/door.ts";
@@ -21,7 +21,7 @@ import type { Runtime, RuntimePlan } from "../runtimes/runtime.ts";
 import { type AgentProcess, type Exit, spawnAgent } from "../supervisor.ts";
 import type { Workspace } from "../workspace.ts";
 import { type OpenDoor, openDoor } from "./door.ts";
-import { type Over, type Talk, redacted, talkWith } from "./talk.ts";
+import { type Over, type Talk, talkWith } from "./talk.ts";
 
 export interface DrivenOptions {
   readonly config: Config;
@@ -106,9 +106,10 @@ async function startOnce(options: DrivenOptions, opened: OpenDoor, session: stri
     door: opened.models,
     mcp: { url: opened.pass.mcpUrl, token: opened.pass.token },
     asksPermission: config.agentAsks,
+    hasOwnKey: hasOwnKey(runtime, given, config.hostEnv),
   });
   await makeHome(options, plan, home);
-  const { env, secrets } = environmentFor(given, config.hostEnv, runtime, plan, opened.models, home);
+  const { env, secrets } = environmentFor(given, config, runtime, plan, opened.models, home);
   const hide = redactorOf(secrets);
   const redact: Redact = (text) => hide(workspace.redact(text));
   let talk: Talk | null = null;

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { DRIVER_LEAVE_MS, DRIVER_TICK_MS } from "../../limits.ts";
 import { messageOf } from "../../log.ts";
-import type { Redact } from "../../redact.ts";
+import { type Redact, redacted } from "../../redact.ts";
 import { agentUrl } from "../../reports/rig-api.ts";
 import {
   type AfterTurn,
@@ -10,7 +10,7 @@ import {
   type ConversationEnd,
   createConversation,
 } from "../drivers/conversation.ts";
-import type { Answer, Ask, Usage } from "../drivers/vocabulary.ts";
+import type { Answer, Ask, TurnEnd, Usage } from "../drivers/vocabulary.ts";
 import { handInFor } from "../hand-in-for.ts";
 import { keepUsage, sumOf, usageKept } from "../runtimes/ledger.ts";
 import type { Runtime, RuntimePlan } from "../runtimes/runtime.ts";
@@ -83,7 +83,7 @@ export function talkWith(options: TalkOptions): { readonly talk: Talk; readonly 
       process.endInput();
       const leave_ms = end === null ? DRIVER_LEAVE_MS : 0;
       setTimeout(() => process.stop("SIGTERM", config.stopGrace_ms), leave_ms).unref();
-      isOver({ end: end === null ? null : seenBy(opened, end), lost });
+      isOver({ end: end === null ? null : seenBy(opened, { ...end, says: redact(end.says) }), lost });
     },
   });
   const bill = billOf(options, conversation, tell);
@@ -93,7 +93,7 @@ export function talkWith(options: TalkOptions): { readonly talk: Talk; readonly 
     conversation.gone();
   });
   const answerQuestion = (askId: string, answer: Answer): boolean => {
-    if (!run.questions.has(askId)) return false;
+    if (run.questions.get(askId) !== "answer") return false;
     const words = opened.pass.answered(askId, answer) ?? answer.text ?? answer.optionId ?? "";
     if (words === "" || conversation.message(words) === "refused") return false;
     run.questions.delete(askId);
@@ -115,12 +115,12 @@ function seenBy(opened: OpenDoor, end: ConversationEnd): ConversationEnd {
 
 async function afterTurn(
   { run, request, ring, redact }: TalkOptions,
-  stop: string,
+  stop: TurnEnd,
   hasTools: boolean,
 ): Promise<AfterTurn> {
   if (run.handedIn) return { kind: "handed_in" };
   if (run.questions.size > 0 || stop === "cancelled") return { kind: "waits" };
-  if (hasTools) return { kind: "nothing" };
+  if (hasTools || stop === "failed") return { kind: "nothing" };
   // Without tools its stop is all that it says.
   if (run.apiUrl === null) return { kind: "handed_in" };
   run.saidDone = false; // An earlier one was refused, or it has worked on since.
@@ -152,7 +152,7 @@ function askRig({ run, callbacks, redact }: TalkOptions, conversation: Conversat
       kind: ask.kind,
       text: redact(ask.text),
       ...(ask.command === null ? {} : { command: redact(ask.command) }),
-      options: ask.options,
+      options: ask.options.map(({ id, label }) => ({ id, label: redact(label) })),
     },
   });
 }
@@ -193,12 +193,4 @@ function billOf(
       }
     },
   };
-}
-
-/** Every text in it, however deep. */
-export function redacted(value: unknown, redact: Redact): unknown {
-  if (typeof value === "string") return redact(value);
-  if (Array.isArray(value)) return value.map((one) => redacted(one, redact));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, redacted(one, redact)]));
 }

@@ -4,7 +4,7 @@ import { type OpenAsks, type OpenTools, chosenOption, openAsks, openTools } from
 import { endingOf, statusIn } from "./endings.ts";
 import { type Json, countIn, listIn, numberIn, part, shortened, textIn } from "./json.ts";
 import { type Rpc, type RpcFailure, createRpc } from "./rpc.ts";
-import type { Answer, Ask, Driver, DriverWorld, EndingKind } from "./vocabulary.ts";
+import type { Answer, Ask, Driver, DriverWorld, EndingKind, TurnEnd } from "./vocabulary.ts";
 
 const PROTOCOL_VERSION = 1;
 /** JSON-RPC's code of ACP for: log in first. */
@@ -151,14 +151,22 @@ function prompt(acp: Acp, text: string): boolean {
     if (acp.prompts > 0) return;
     acp.tools.closeAll();
     acp.asks.dropAll();
-    const isCancelled = acp.cancelled || (answer.ok && answer.result["stopReason"] === "cancelled");
+    const stop = stopOf(acp, answer.ok ? textIn(answer.result["stopReason"]) : "");
     acp.cancelled = false;
-    acp.world.emit({ type: "turn_end", stop: isCancelled ? "cancelled" : "finished" });
+    acp.world.emit({ type: "turn_end", stop });
   });
   if (isSent) return true;
   acp.replaying = wasReplaying;
   acp.prompts -= 1;
   return false;
+}
+
+/** Ends of a turn by itself that are no end of its work. */
+const BROKEN_OFF: ReadonlySet<string> = new Set(["cancelled", "max_tokens", "max_turn_requests", "refusal"]);
+
+function stopOf({ cancelled }: Acp, reason: string): TurnEnd {
+  if (cancelled) return "cancelled";
+  return BROKEN_OFF.has(reason) ? "failed" : "finished";
 }
 
 function update(acp: Acp, update: Json): void {

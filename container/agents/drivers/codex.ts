@@ -208,8 +208,9 @@ function failing(codex: Codex, params: Json): void {
 
 function completed(codex: Codex, turn: Json): void {
   if (codex.over || codex.turn === null) return;
-  const isCancelled = codex.cancelled || turn["status"] === "interrupted";
-  if (turn["status"] === "failed" && !isCancelled) {
+  const isBrokenOff = codex.cancelled || turn["status"] === "interrupted";
+  const stop = codex.cancelled ? "cancelled" : isBrokenOff ? "failed" : "finished";
+  if (turn["status"] === "failed" && !isBrokenOff) {
     const said = errorOf(part(turn, "error"));
     return end(codex, said.text || "its turn failed", said.status);
   }
@@ -218,7 +219,7 @@ function completed(codex: Codex, turn: Json): void {
   for (const text of codex.early.splice(0)) codex.world.emit({ type: "unsaid", text });
   codex.tools.closeAll();
   codex.asks.dropAll();
-  codex.world.emit({ type: "turn_end", stop: isCancelled ? "cancelled" : "finished" });
+  codex.world.emit({ type: "turn_end", stop });
 }
 
 const APPROVALS: Readonly<Record<string, string>> = {

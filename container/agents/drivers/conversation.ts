@@ -15,7 +15,17 @@ import {
 import { createDriver } from "./drivers.ts";
 import { shortened } from "./json.ts";
 import { wholeLines } from "./lines.ts";
-import type { Answer, Ask, Driver, DriverEvent, DriverKind, DriverWorld, EndingKind, Usage } from "./vocabulary.ts";
+import type {
+  Answer,
+  Ask,
+  Driver,
+  DriverEvent,
+  DriverKind,
+  DriverWorld,
+  EndingKind,
+  TurnEnd,
+  Usage,
+} from "./vocabulary.ts";
 import { type Words, collectWords } from "./words.ts";
 
 /** How it ended; null: its work is handed in. */
@@ -65,7 +75,7 @@ export interface ConversationWorld extends Omit<DriverWorld, "emit"> {
   readonly firstPrompt: (resumed: boolean, withoutTools: boolean) => string;
   /** Said to an agent that has stopped without done. */
   readonly nudge: () => string;
-  readonly afterTurn: (stop: "finished" | "cancelled" | "failed") => AfterTurn | Promise<AfterTurn>;
+  readonly afterTurn: (stop: TurnEnd) => AfterTurn | Promise<AfterTurn>;
   readonly onAsk: (ask: Ask) => void;
   readonly onUsage: (session: string, usage: Usage) => void;
   /** Session or waiting are others than before. */
@@ -227,6 +237,7 @@ function happened(state: State, event: DriverEvent): void {
     case "unsaid":
       state.held.push(event.text);
       state.messages -= 1;
+      world.tell("message_held", { count: state.held.length });
       if (!state.inTurn) next(state);
       return;
     default:
@@ -261,6 +272,7 @@ function next(state: State): boolean {
   if (state.over || state.inTurn || state.thinking || state.session === null || state.held.length === 0) return false;
   const all = state.held.splice(0);
   state.messages += all.length;
+  state.world.tell("message_sent", { count: state.messages });
   prompt(state, all.join("\n\n"));
   return true;
 }
@@ -276,7 +288,7 @@ function message(state: State, text: string): "said" | "held" | "refused" {
   return next(state) ? "said" : "held";
 }
 
-async function afterTurn(state: State, stop: "finished" | "cancelled" | "failed"): Promise<void> {
+async function afterTurn(state: State, stop: TurnEnd): Promise<void> {
   if (state.over || next(state)) return;
   state.thinking = true;
   const after = await state.world.afterTurn(stop);
@@ -294,7 +306,7 @@ async function afterTurn(state: State, stop: "finished" | "cancelled" | "failed"
 
 function tick(state: State): void {
   const now = state.world.now();
-  state.words.flush();
+  state.words.tellSoFar();
   if (state.over) return;
   if (state.session === null) {
     return lookAtOpening(state, now);

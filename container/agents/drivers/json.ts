@@ -1,4 +1,5 @@
 /** Reads what somebody else's program has printed, of which nothing is certain. */
+import { CUT } from "../../redact.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -36,4 +37,4 @@ function isObject(value: unknown): value is Json {
 
 /** For people: at most so many characters, and whether there was more. */
 export const shortened = (text: string, max_chars: number): string =>
-  text.length <= max_chars ? text : `${text.slice(0, max_chars - 1)}…`;
+  text.length <= max_chars ? text : `${text.slice(0, max_chars - CUT.length)}${CUT}`;

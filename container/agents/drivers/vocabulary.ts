@@ -47,6 +47,9 @@ export interface Answer {
   readonly text?: string | undefined;
 }
 
+/** How a turn ended: `cancelled`: as it was told to; `failed`: it was broken off by itself, so nothing says that the work is done. */
+export type TurnEnd = "finished" | "cancelled" | "failed";
+
 /** What a driver says has happened, in this order of a life: opened, turns with tools in them, ended. */
 export type DriverEvent =
   /** The conversation is open. `resumed`: it is the one that was asked for. */
@@ -70,7 +73,7 @@ export type DriverEvent =
   /** The model does not answer at present. `until`: ISO, when it is asked again; null: nobody knows. Any later event but `output` ends it. */
   | { readonly type: "waiting"; readonly until: string | null; readonly says: string }
   /** It has stopped working and waits for the next prompt. */
-  | { readonly type: "turn_end"; readonly stop: "finished" | "cancelled" | "failed" }
+  | { readonly type: "turn_end"; readonly stop: TurnEnd }
   /** It cannot go on. Said at most once; nothing follows but `usage` and `output`. */
   | { readonly type: "ended"; readonly kind: EndingKind; readonly until: string | null; readonly says: string }
   /** A message that was taken by `message` and then not put into the turn after all. */

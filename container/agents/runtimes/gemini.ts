@@ -17,10 +17,14 @@ export const GEMINI: Runtime = {
   plan,
 };
 
-function plan({ model, door, mcp, asksPermission }: RuntimePlace): RuntimePlan {
+/** How it is let in, in its own words: what it is not told it asks for, and nobody answers. */
+const BY_KEY = "gemini-api-key";
+const BY_LOGIN = "oauth-personal";
+
+function plan({ model, door, mcp, asksPermission, hasOwnKey }: RuntimePlace): RuntimePlan {
   const usesDoor = door?.hasKey("gemini") === true;
   const settings = {
-    security: { auth: { selectedType: "gemini-api-key" }, folderTrust: { enabled: false } },
+    security: { auth: { selectedType: usesDoor || hasOwnKey ? BY_KEY : BY_LOGIN }, folderTrust: { enabled: false } },
     privacy: { usageStatisticsEnabled: false },
     telemetry: { enabled: false },
     general: { enableAutoUpdate: false, enableAutoUpdateNotification: false, checkpointing: { enabled: false } },

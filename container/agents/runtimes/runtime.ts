@@ -29,6 +29,8 @@ export interface RuntimePlace {
   readonly mcp: McpPlace | null;
   /** Whether it is to ask before it does something. */
   readonly asksPermission: boolean;
+  /** Whether it has a key of its own beside the gateway; without either it has a login at most. */
+  readonly hasOwnKey: boolean;
 }
 
 export interface RuntimePlan {
@@ -67,6 +69,8 @@ export interface Runtime {
   readonly takesMessages: boolean;
   /** Whether what it says it has used is of this process alone, and not of the conversation. */
   readonly countsProcess: boolean;
+  /** Whether keys that AGENT_PASS names reach it as they are, in place of the gateway's. */
+  readonly takesPassed?: true;
   readonly plan: (place: RuntimePlace) => RuntimePlan;
 }
 

@@ -3,7 +3,7 @@ import { CLAUDE } from "./claude.ts";
 import { CODEX } from "./codex.ts";
 import { GEMINI } from "./gemini.ts";
 import { KILO, OPENCODE } from "./opencode.ts";
-import type { Runtime } from "./runtime.ts";
+import type { ModelDoor, Provider, Runtime } from "./runtime.ts";
 
 export const RUNTIMES: readonly Runtime[] = [CLAUDE, CODEX, OPENCODE, KILO, GEMINI];
 
@@ -19,7 +19,30 @@ export function runtimeNamed(name: string): Runtime | undefined {
 export const acpCommandOf = (name: string): string | null =>
   name.startsWith(ACP) && name.slice(ACP.length).trim() !== "" ? name.slice(ACP.length).trim() : null;
 
-/** Nothing is known of it but how it is spoken with: its keys and its configuration are its own. */
+/** By which names most programs are told where a model is, and with which key. */
+const USUAL: readonly { readonly provider: Provider; readonly address: string; readonly key: string }[] = [
+  { provider: "anthropic", address: "ANTHROPIC_BASE_URL", key: "ANTHROPIC_API_KEY" },
+  { provider: "openai", address: "OPENAI_BASE_URL", key: "OPENAI_API_KEY" },
+  { provider: "gemini", address: "GOOGLE_GEMINI_BASE_URL", key: "GEMINI_API_KEY" },
+];
+
+/** The gateway in place of each provider that somebody has given a key for: a token that is worth nothing elsewhere, and ends with the dispatch. */
+const atDoor = (door: ModelDoor | null): Record<string, string> =>
+  Object.fromEntries(
+    USUAL.flatMap(({ provider, address, key }) =>
+      door?.hasKey(provider) === true
+        ? [
+            [address, door.modelUrl(provider)],
+            [key, door.token],
+          ]
+        : [],
+    ),
+  );
+
+/**
+ * Nothing is known of it but how it is spoken with. Its models are told it by the usual names; what else it needs, such as a login
+ * of its own, is named in AGENT_PASS.
+ */
 function acpOf(command: string): Runtime {
   return {
     name: "acp",
@@ -34,9 +57,10 @@ function acpOf(command: string): Runtime {
     provider: "openai",
     takesMessages: false,
     countsProcess: true,
-    plan: ({ mcp }) => ({
+    takesPassed: true,
+    plan: ({ door, mcp }) => ({
       argv: ["sh", "-c", command],
-      env: {},
+      env: atDoor(door),
       files: {},
       mcp,
       knowsSystemPrompt: false,

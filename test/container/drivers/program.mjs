@@ -2,7 +2,7 @@
 /**
  * A coding agent without a model, in a process of its own: program.mjs acp|claude|codex. In each turn it runs FAKE_SHELL as its only tool,
  * says what that printed, and stops. FAKE_ASK=1 asks for permission first; FAKE_ERROR=<status> fails the turn; FAKE_DIES=1 dies in the
- * turn; FAKE_LOSES=1 knows no old conversation; FAKE_NOTE=<file> notes every prompt in it; FAKE_STUBBORN=1 does not end by itself.
+ * turn; FAKE_SAYS=<text> stands in what ACP asks and fails with, and is said in two pieces; FAKE_STOPS=<reason> ends each turn for that reason, as ACP and Codex say it; FAKE_LOSES=1 knows no old conversation; FAKE_NOTE=<file> notes every prompt in it; FAKE_STUBBORN=1 does not end by itself.
  */
 import { spawnSync } from "node:child_process";
 import { appendFileSync } from "node:fs";
@@ -29,9 +29,9 @@ const MOVES = {
         id: 900 + serial,
         method: "session/request_permission",
         params: {
-          toolCall: { toolCallId: id, kind: "execute", title: command },
+          toolCall: { toolCallId: id, kind: "execute", title: `${command} ${env.FAKE_SAYS ?? ""}`.trim() },
           options: [
-            { optionId: "yes", name: "Allow", kind: "allow_once" },
+            { optionId: "yes", name: `Allow ${env.FAKE_SAYS ?? ""}`.trim(), kind: "allow_once" },
             { optionId: "no", name: "Deny", kind: "reject_once" },
           ],
         },
@@ -40,9 +40,10 @@ const MOVES = {
       say({
         jsonrpc: "2.0",
         id: turn,
-        result: { stopReason: "end_turn", usage: { inputTokens: 100, outputTokens: 10 } },
+        result: { stopReason: env.FAKE_STOPS ?? "end_turn", usage: { inputTokens: 100, outputTokens: 10 } },
       }),
-    fail: (turn, status) => say({ jsonrpc: "2.0", id: turn, error: { code: status, message: `API error ${status}` } }),
+    fail: (turn, status) =>
+      say({ jsonrpc: "2.0", id: turn, error: { code: status, message: `API error ${status} ${env.FAKE_SAYS ?? ""}` } }),
   },
   claude: {
     start: (id, command) => assistant({ type: "tool_use", id, name: "Bash", input: { command } }),
@@ -76,7 +77,10 @@ const MOVES = {
     stop: (turn) => {
       const total = { inputTokens: 100 * ++turns, cachedInputTokens: 10, outputTokens: 10 };
       say({ method: "thread/tokenUsage/updated", params: { threadId: thread, tokenUsage: { total } } });
-      say({ method: "turn/completed", params: { threadId: thread, turn: { id: turn, status: "completed" } } });
+      say({
+        method: "turn/completed",
+        params: { threadId: thread, turn: { id: turn, status: env.FAKE_STOPS ?? "completed" } },
+      });
     },
     fail: (turn, status) =>
       say({
@@ -112,6 +116,12 @@ async function turn(id, prompt) {
   if (env.FAKE_ERROR) return fail(id, Number(env.FAKE_ERROR));
   const done = spawnSync("sh", ["-c", command], { encoding: "utf8", env: { ...env, FAKE_PROMPT: prompt } });
   end(tool);
+  if (env.FAKE_SAYS) {
+    text(`I say ${env.FAKE_SAYS.slice(0, 9)}`);
+    // Longer than it takes until what was said is told.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    text(env.FAKE_SAYS.slice(9));
+  }
   text(`${done.stdout}${done.stderr}`.trim() || "Nothing was printed.");
   stop(id);
 }

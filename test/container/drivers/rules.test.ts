@@ -65,8 +65,8 @@ test("TALK-secrets no token of the rig or of git is in the environment of a codi
   const door = { token: "t", modelUrl: () => "http://127.0.0.1:1", hasKey: () => true };
   for (const runtime of RUNTIMES) {
     const place = { home: "/h", model: null, systemPrompt: "", session: { id: "s", resume: false }, door, mcp: null };
-    const plan = runtime.plan({ ...place, asksPermission: false });
-    const { env } = environmentFor(given, {}, runtime, plan, door, "/h");
+    const plan = runtime.plan({ ...place, asksPermission: false, hasOwnKey: false });
+    const { env } = environmentFor(given, { hostEnv: {}, agentPass: [] }, runtime, plan, door, "/h");
     expect(JSON.stringify(env), runtime.name).not.toMatch(/rig-token|git-token|model-key/);
     expect(env["KEPT"]).toBe("x");
   }

@@ -25,6 +25,7 @@ const placeOf = (more: Partial<RuntimePlace> = {}): RuntimePlace => ({
   door: DOOR,
   mcp: { url: "http://127.0.0.1:1/mcp", token: DOOR.token },
   asksPermission: false,
+  hasOwnKey: false,
   ...more,
 });
 
@@ -44,7 +45,14 @@ describe.each(RUNTIMES.map((runtime) => [runtime.name, runtime] as const))("%s",
       OWN: "kept",
     };
     const host = { OPENAI_API_KEY: "host-key", GEMINI_API_KEY: "host-key", PATH: "/bin" };
-    const { env, secrets } = environmentFor(given, host, runtime, plan, DOOR, "/home/of/agent");
+    const { env, secrets } = environmentFor(
+      given,
+      { hostEnv: host, agentPass: [] },
+      runtime,
+      plan,
+      DOOR,
+      "/home/of/agent",
+    );
     expect(JSON.stringify(env)).not.toMatch(/rig-key|host-key|rig-token|git-token/);
     expect(env).toMatchObject({ OWN: "kept", HOME: "/home/of/agent" });
     expect(secrets).toEqual([DOOR.token]);
@@ -57,7 +65,8 @@ describe.each(RUNTIMES.map((runtime) => [runtime.name, runtime] as const))("%s",
     const none: ModelDoor = { ...DOOR, hasKey: () => false };
     const plan = runtime.plan(placeOf({ door: none }));
     const key = runtime.keys[0] ?? "";
-    const { env, secrets } = environmentFor({}, { [key]: "own-key", SOMEBODY_KEY: "x" }, runtime, plan, none, "/h");
+    const host = { hostEnv: { [key]: "own-key", SOMEBODY_KEY: "x" }, agentPass: [key, "SOMEBODY_ELSES"] };
+    const { env, secrets } = environmentFor({}, host, runtime, plan, none, "/h");
     expect(env[key]).toBe("own-key");
     expect(env["SOMEBODY_KEY"]).toBeUndefined();
     expect(secrets).toContain("own-key");

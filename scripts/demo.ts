@@ -41,7 +41,7 @@ async function run(dir: string): Promise<void> {
   const agent =
     typed === null
       ? { agentCommand: DEMO_AGENT, environment: process.env }
-      : stackAgentOf(typed, calledFrom, process.env, { messages: false, asks: false, say });
+      : await stackAgentOf(typed, calledFrom, process.env, { messages: false, asks: false, say });
   const boxed = await inBox({ box: "auto", network: "open" }, agent, say);
   const repository = makeRepository(dir);
   let stack: Stack | null = null;

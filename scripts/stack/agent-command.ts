@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { type HasFile, tryOnce } from "./agent-try.ts";
 import { StackError } from "./errors.ts";
 import { acpCommandOf } from "../../container/agents/runtimes/runtimes.ts";
 import { credentialOf, doubtOf, type Preset, PRESETS, presetNamed, versionOf } from "./presets.ts";
@@ -30,7 +31,7 @@ export function agentCommandOf(typed: string, from: string, env: Env, messages: 
   const preset = presetNamed(typed.trim());
   if (preset !== undefined) return ofPreset(preset, env);
   const acp = acpCommandOf(typed.trim());
-  const command = fromAnywhere(acp ?? typed, from);
+  const command = fromAnywhere(acp ?? typed, from, env);
   checkProgram(command, typed, env);
   if (acp !== null)
     return { ...SPOKEN_WITH, runtime: `acp:${command}`, says: [`agents are ${command}, spoken with by ACP`] };
@@ -46,14 +47,30 @@ export function agentCommandOf(typed: string, from: string, env: Env, messages: 
 /** What is said to it, and when it is done, is the conversation's. */
 const SPOKEN_WITH = { command: "", input: "none", handsIn: "itself" } as const;
 
-/** What a whole Ticktown is started with for it. @param asks whether a coding agent asks for permission @throws StackError as agentCommandOf */
-export function stackAgentOf(
+/** The shell's part of it, to be tried; null: a coding agent by name. */
+export const shellCommandOf = ({ command, runtime }: AgentCommand): string | null =>
+  runtime === null ? command : acpCommandOf(runtime);
+
+export interface Wanted {
+  readonly messages: boolean;
+  /** Whether a coding agent asks for permission. */
+  readonly asks: boolean;
+  /** See agent-try.ts. */
+  readonly hasFile?: HasFile;
+  readonly say: (line: string) => void;
+}
+
+/** What a whole Ticktown is started with for it, once it was tried. @throws StackError as agentCommandOf and tryOnce */
+export async function stackAgentOf(
   typed: string,
   from: string,
   env: Env,
-  { messages, asks, say }: { readonly messages: boolean; readonly asks: boolean; readonly say: (line: string) => void },
-): { readonly agentCommand: string; readonly environment: Env } {
-  const { command, runtime, input, handsIn, says } = agentCommandOf(typed, from, env, messages);
+  { messages, asks, say, hasFile = () => "no" }: Wanted,
+): Promise<{ readonly agentCommand: string; readonly environment: Env }> {
+  const found = agentCommandOf(typed, from, env, messages);
+  const { command, runtime, input, handsIn, says } = found;
+  const shell = shellCommandOf(found);
+  if (shell !== null) await tryOnce({ command: shell, typed, from, env, hasFile, say });
   for (const line of says) say(line);
   const settings = {
     AGENT_INPUT: input,
@@ -76,12 +93,25 @@ function ofPreset(preset: Preset, env: Env): AgentCommand {
   };
 }
 
-/** A path that begins with ./ or ../ is meant from where it was typed, and agents run in clones of their own. */
-function fromAnywhere(typed: string, from: string): string {
-  return typed.replaceAll(/(^|[\s;&|(])(\.{1,2}\/[^\s'"|&;<>()$`\\]+)/g, (_, before: string, file: string) => {
-    const whole = path.resolve(from, file);
-    if (!existsSync(whole)) throw new StackError(`--agent: there is no ${whole}; ${file} is meant from ${from}`);
-    return `${before}${quoted(whole)}`;
+/** A path that begins with ./, ../ or ~/; in quotes as a whole; or plain, with blanks behind a backslash. */
+const RELATIVE =
+  /(?<before>^|[\s;&|(])(?:"(?<double>(?:\.{1,2}|~)\/[^"$`\\]+)"|'(?<single>(?:\.{1,2}|~)\/[^']+)'|(?<plain>(?:\.{1,2}|~)\/(?:\\.|[^\s'"|&;<>()$`\\])+))/g;
+
+/**
+ * A path that begins with ./ or ../ is meant from where it was typed, and one with ~/ in the home of who typed it; agents run in clones
+ * and homes of their own. What stands in quotes may be no path, and stays as it is where there is no such file.
+ */
+function fromAnywhere(typed: string, from: string, env: Env): string {
+  return typed.replaceAll(RELATIVE, (all: string, ...more) => {
+    const { before = "", double, single, plain } = more.at(-1) as Record<string, string | undefined>;
+    const file = double ?? single ?? (plain ?? "").replaceAll(/\\(.)/g, "$1");
+    // A shell leaves a ~ in quotes as it is.
+    const isHome = file.startsWith("~/");
+    if (isHome && (plain === undefined || !env["HOME"])) return all;
+    const whole = isHome ? path.join(env["HOME"] ?? "", file.slice(2)) : path.resolve(from, file);
+    if (existsSync(whole)) return `${before}${quoted(whole)}`;
+    if (plain === undefined) return all;
+    throw new StackError(`--agent: there is no ${whole}; ${file} is meant from ${isHome ? "your home" : from}`);
   });
 }
 

@@ -5,7 +5,8 @@ import path from "node:path";
 import { MIN_FREE_BYTES } from "../../container/limits.ts";
 import { messageOf } from "../../src/events/message-of.ts";
 import { whyNoBox } from "../box.ts";
-import { agentCommandOf } from "./agent-command.ts";
+import { agentCommandOf, shellCommandOf } from "./agent-command.ts";
+import { tryOnce } from "./agent-try.ts";
 import { kindOf } from "./container-kind.ts";
 import { withLogins } from "./login.ts";
 import { credentialOf, doubtOf, type Preset, PRESETS, presetNamed, versionOf } from "./presets.ts";
@@ -40,7 +41,7 @@ export async function examine({ env: given, stateDir, agent, from, container = n
     diskOf(stateDir),
     homeOf(env),
     ...(container === null ? [] : [await containerOf(container, env)]),
-    ...(agent === null ? PRESETS.map((preset) => presetOf(preset, env)) : [agentOf(agent, from, env)]),
+    ...(agent === null ? PRESETS.map((preset) => presetOf(preset, env)) : [await agentOf(agent, from, env)]),
   ];
 }
 
@@ -124,14 +125,16 @@ function presetOf(preset: Preset, env: Asked["env"]): Finding {
   return { level: isThere && doubt === "" ? "ok" : "less", what, says: `${version}${doubt}, ${says}` };
 }
 
-function agentOf(agent: string, from: string, env: Asked["env"]): Finding {
+async function agentOf(agent: string, from: string, env: Asked["env"]): Promise<Finding> {
   const what = "agent";
   const preset = presetNamed(agent.trim());
   try {
-    const { command, says } = agentCommandOf(agent, from, env, false);
+    const found = agentCommandOf(agent, from, env, false);
     if (preset !== undefined) return { ...presetOf(preset, env), what };
+    const command = shellCommandOf(found) ?? "";
     execFileSync("sh", ["-n", "-c", command], { stdio: ["ignore", "ignore", "pipe"] });
-    return { level: "ok", what, says: says[0] ?? command };
+    await tryOnce({ command, typed: agent, from, env, hasFile: () => "no", say: () => {} });
+    return { level: "ok", what, says: found.says[0] ?? command };
   } catch (error) {
     return { level: "missing", what, says: messageOf(error).split("\n")[0] ?? "" };
   }

@@ -1,5 +1,5 @@
 /** What git says about the repository that somebody named on the command line. */
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
@@ -22,6 +22,8 @@ export interface Repository {
   /** Without credentials: what is stored and shown. */
   readonly gitUrl: string;
   readonly defaultBranch: string;
+  /** Where it is on this machine; null: elsewhere. */
+  readonly folder: string | null;
   /** Credentials that came in the URL, for the rig's processes. */
   readonly secrets: Record<string, string>;
   /** Why merges would be refused, or null. */
@@ -54,12 +56,25 @@ export async function inspectRepository(named: string, base: string, wishes: Wis
   const target = targetOf(gitUrl, folder, wishes.target ?? null, await headsOf(asking, gitUrl).catch(asStackError));
   if (folder !== null && wishes.updateInstead === true) await setUpdateInstead(folder);
   const warning = folder === null ? await whyNoPush(asking, gitUrl) : await refusesPushes(folder, target);
-  return { name: nameOf(gitUrl), gitUrl, secrets, defaultBranch: target, warning, caution };
+  return { name: nameOf(gitUrl), gitUrl, secrets, folder, defaultBranch: target, warning, caution };
 }
 
 /** How a login is given here. */
 const LOGIN =
   "Put a token into the environment variable TICKTOWN_REPO_TOKEN (and a user, if it wants one, into the URL: https://USER@HOST/...)";
+
+/** Whether clones have such a file; of a repository elsewhere nobody knows yet. */
+export function hasFileOf({ folder, defaultBranch }: Repository, file: string): "yes" | "no" | "unknown" {
+  if (path.isAbsolute(file)) return "no";
+  if (folder === null) return "unknown";
+  const name = path.posix.normalize(file);
+  const has = spawnSync("git", ["cat-file", "-e", `refs/heads/${defaultBranch}:${name}`], {
+    cwd: folder,
+    stdio: "ignore",
+    timeout: GIT_TIMEOUT_MS,
+  });
+  return has.status === 0 ? "yes" : "no";
+}
 
 /** Where work is merged. @throws StackError when there is no such branch */
 function targetOf(gitUrl: string, folder: string | null, wished: string | null, heads: Heads): string {

@@ -2,6 +2,7 @@
 import path from "node:path";
 import type { Check } from "../../src/events/gate.ts";
 import type { Setup } from "../../src/events/place.ts";
+import { type HasFile } from "./agent-try.ts";
 import { stackAgentOf } from "./agent-command.ts";
 import { BOXES, type BoxWanted, NETWORKS, type NetworkWanted, inBox } from "./agents-box.ts";
 import { kindOf } from "./container-kind.ts";
@@ -10,7 +11,7 @@ import { messageOf, StackError } from "./errors.ts";
 import { guessedCache } from "./guessed-cache.ts";
 import { checksOf } from "./named-checks.ts";
 import { tellNews } from "./news.ts";
-import { inspectRepository, type Repository } from "./repository.ts";
+import { hasFileOf, inspectRepository, type Repository } from "./repository.ts";
 import { linkToBoard } from "./link.ts";
 import { called } from "./project.ts";
 import { quoted } from "./quoted.ts";
@@ -127,7 +128,11 @@ export async function serve(options: ServeOptions): Promise<void> {
       ? null
       : await inspectRepository(options.repo, options.from, { ...options, token: process.env["TICKTOWN_REPO_TOKEN"] });
   if (repository !== null && repository.caution !== null) say(repository.caution);
-  const agent = await inBox(options, agentOf(options), options.containerUrl === null ? say : () => {});
+  const agent = await inBox(
+    options,
+    await agentOf(options, repository),
+    options.containerUrl === null ? say : () => {},
+  );
   const stack = await startStack({ ...options, ...agent, say });
   isUp = true;
   try {
@@ -147,15 +152,13 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 /** @throws StackError when what is named is not there */
-function agentOf({
-  agent,
-  messages,
-  asks,
-  from,
-  stateDir,
-}: ServeOptions): Pick<StackOptions, "agentCommand" | "environment"> {
-  if (agent === null) return { agentCommand: DEMO_AGENT, environment: process.env };
-  return stackAgentOf(agent, from, withLogins(process.env, stateDir), { messages, asks, say });
+async function agentOf(
+  { agent, messages, asks, from, stateDir, containerUrl }: ServeOptions,
+  repository: Repository | null,
+): Promise<Pick<StackOptions, "agentCommand" | "environment">> {
+  if (agent === null || containerUrl !== null) return { agentCommand: DEMO_AGENT, environment: process.env };
+  const hasFile: HasFile = (file) => (repository === null ? "no" : hasFileOf(repository, file));
+  return stackAgentOf(agent, from, withLogins(process.env, stateDir), { messages, asks, say, hasFile });
 }
 
 async function introduce(

@@ -1,5 +1,5 @@
-/** How work ends that cannot go well: an agent's command that is not there. */
-import { rmSync } from "node:fs";
+/** How work ends that cannot go well: an agent's command that is not there any more. */
+import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import type { Bead } from "../../scripts/stack/api-client.ts";
@@ -21,14 +21,18 @@ async function stop(program: Program): Promise<void> {
   expect(await program.exited).toBe(0);
 }
 
-test("vibe-kanban#809 --agent 'sh nope.sh': the shell's own words on the terminal, in needs, why and attempts, each attempt with its own, and still there after a restart of everything", async () => {
+test("vibe-kanban#809 an agent's script that is not there any more: the shell's own words on the terminal, in needs, why and attempts, each attempt with its own, and still there after a restart of everything", async () => {
   const repository = makeRepository(dir);
+  const script = path.join(dir, "nope.sh");
   const port = String(await freePort());
   const begin = async (): Promise<Program> => {
     const where = ["--port", port, "--state", state, "--repo", repository.origin];
-    const program = run("start.ts", [...where, "--agent", "sh nope.sh", "--box", "none"]);
+    const program = run("start.ts", [...where, "--agent", `sh '${script}'`, "--box", "none"]);
     onTestFinished(() => void program.process.kill("SIGINT"));
+    // It is there when it is tried.
+    writeFileSync(script, "exit 0\n");
     await ready(program);
+    rmSync(script);
     return program;
   };
   const first = await begin();

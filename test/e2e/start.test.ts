@@ -85,6 +85,12 @@ describe("what cannot work is said at once", () => {
     expect(stderr).toContain(`${path.join(dir, "plain")} is not a git repository`);
   });
 
+  test("an agent's command that cannot begin is refused with exit code 1 and its own words", async () => {
+    const { code, stdout, stderr } = await refused(["--agent", "sh nope.sh"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/--agent "sh nope\.sh": tried .*nope\.sh/);
+  });
+
   test("an empty repository is refused before anything is started", async () => {
     execFileSync("git", ["init", "--quiet", "--bare", path.join(dir, "empty.git")]);
     const { code, stderr } = await refused(["--repo", path.join(dir, "empty.git")]);

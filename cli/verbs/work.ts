@@ -1,7 +1,7 @@
 /** Verbs about pieces of work. */
 import type { Bead } from "../../scripts/stack/api-client.ts";
 import { BeadStatus, Priority } from "../../src/events/facts.ts";
-import type { Attempt } from "../../src/wire/attempts.ts";
+import { type Attempt, whyNoTail } from "../../src/wire/attempts.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../exits.ts";
 import { type InRig, rigPath } from "../find.ts";
@@ -81,10 +81,10 @@ export const show = verb({
       api.call<Why>("GET", beadPath(found, "/why")),
       api.call<Attempt[]>("GET", beadPath(found, "/attempts")),
     ]);
-    const tried = attempts.map(({ ended_at, status, reason, tail }) =>
+    const tried = attempts.map((attempt) =>
       [
-        `${ago(ended_at, now())}: ${status}, ${oneLine(reason)}`,
-        ...printable(tail)
+        `${ago(attempt.ended_at, now())}: ${attempt.status}, ${oneLine(attempt.reason)}`,
+        ...printable(attempt.tail === "" ? whyNoTail(attempt) : attempt.tail)
           .trimEnd()
           .split("\n")
           .slice(-5)

@@ -1,4 +1,5 @@
 /** Puts the parts together: recover what an earlier server left, listen, and drain on the way out. */
+import { runtimeNamed } from "../agents/runtimes/runtimes.ts";
 import { randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync, realpathSync } from "node:fs";
 import type { Server } from "node:http";
@@ -163,12 +164,13 @@ async function takeFolder(given: Config, log: Log): Promise<Taken> {
   }
 }
 
-const capabilitiesOf = ({ ephemeral }: Config, { checks, agents }: Boxes): Capabilities => ({
+const capabilitiesOf = ({ ephemeral, agentRuntime }: Config, { checks, agents }: Boxes): Capabilities => ({
   inspect: true,
   ephemeral,
   trains: true,
   box: checks.kind,
   agentBox: agents.box.kind,
+  runtime: agentRuntime === null ? null : (runtimeNamed(agentRuntime)?.name ?? null),
 });
 
 const callbacksOf = ({ workDir, callbackMax_ms }: Config, log: Log): Callbacks =>

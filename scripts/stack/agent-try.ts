@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { accessSync, constants, existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -120,10 +120,11 @@ function whyNot({ command, from, env, hasFile, say }: Tried, scratch: string, { 
   const isShells = code === 126 || code === 127;
   const said = lines.filter((line) => (isShells ? NO_PROGRAM : NO_FILE).test(line));
   // What a script of theirs does not find may be in the repository, or made by its setup: only what is named here counts.
-  const missing = wordsOf(command).find(
-    (word) =>
-      !canBeUsed(word, scratch, isShells, env) && said.some((line) => line.includes(word)) && hasFile(word) !== "yes",
-  );
+  const isMissing = (word: string): boolean =>
+    canBeUsed(word, scratch, env)
+      ? said.some((line) => line.endsWith(`${word}: Permission denied`))
+      : said.some((line) => line.includes(word)) && hasFile(word) !== "yes";
+  const missing = wordsOf(command).find(isMissing);
   if (missing === undefined) return null;
   const words = `tried in an empty folder it ended with ${code}: ${said
     .find((line) => line.includes(missing))
@@ -133,23 +134,15 @@ function whyNot({ command, from, env, hasFile, say }: Tried, scratch: string, { 
     say(`the agent's command, ${words}. That is well if the repository has ${missing}`);
     return null;
   }
-  const here = existsSync(path.resolve(from, missing)) ? ` (there is a ./${missing} here)` : "";
+  const here =
+    !path.isAbsolute(missing) && existsSync(path.resolve(from, missing)) ? ` (there is a ./${missing} here)` : "";
   return `${words}. Nothing was started. Agents run in clones of their own: name a script by ./ or ../ from here${here}, or by its full path`;
 }
 
 /** As a file from there, or as a program of the PATH. */
-function canBeUsed(word: string, scratch: string, asProgram: boolean, { PATH = "" }: Env): boolean {
-  const isThere = (file: string, mode: number): boolean => {
-    try {
-      accessSync(file, mode);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  if (isThere(path.resolve(scratch, word), asProgram && path.isAbsolute(word) ? constants.X_OK : constants.R_OK))
-    return true;
-  return !word.includes("/") && PATH.split(path.delimiter).some((bin) => isThere(path.join(bin, word), constants.X_OK));
+function canBeUsed(word: string, scratch: string, { PATH = "" }: Env): boolean {
+  if (existsSync(path.resolve(scratch, word))) return true;
+  return !word.includes("/") && PATH.split(path.delimiter).some((bin) => existsSync(path.join(bin, word)));
 }
 
 /** Words of the command that may be programs or files, without their quotes. */

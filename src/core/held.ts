@@ -1,3 +1,4 @@
+import type { Role } from "../events/facts.ts";
 import { runtimeFor } from "../events/programs.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
@@ -14,13 +15,16 @@ const isUnbegun = (agent: AgentSnapshot | null): boolean => agent === null || ag
 /** The agent whose key was not taken that keeps this bead from being begun, or null. */
 export function heldFor(world: World, bead: BeadSnapshot, agent: AgentSnapshot | null): AgentSnapshot | null {
   if (world.keyless.size === 0 || !isUnbegun(agent)) return null;
-  const { settings } = world.rig.context;
-  const asked = runtimeFor(settings, agent?.context.role ?? "polecat", bead.context);
+  const { settings, container } = world.rig.context;
+  // Who asks for nothing gets what the container has, by whatever name others ask for it.
+  const programOf = (role: Role, of: BeadSnapshot["context"]): string | undefined =>
+    runtimeFor(settings, role, of) ?? container?.runtime ?? undefined;
+  const asked = programOf(agent?.context.role ?? "polecat", bead.context);
   for (const id of world.keyless) {
     const keyless = world.agents.get(id);
     if (keyless === undefined || world.broken.has(`agent:${id}`)) continue;
     const its = get(world, "bead", keyless.context.hook ?? "");
-    const isTheSame = its !== undefined && runtimeFor(settings, keyless.context.role, its.context) === asked;
+    const isTheSame = its !== undefined && programOf(keyless.context.role, its.context) === asked;
     if (isTheSame || (asked !== undefined && keyless.context.exit?.runtime === asked)) return keyless;
   }
   return null;

@@ -111,7 +111,7 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
   early_ends: {
     title: "{agent} ends on “{bead}” in the same way again",
     many: "{count} agents end in the same way again",
-    text: "{times} times in a row, before it had anything to show: {reason}. It is tried until its attempts are used up: mend its command or its bead, or cancel the bead.",
+    text: "{times} times in a row, and nothing is on record that it came to in between: {reason}. It is tried until its attempts are used up: mend its command or its bead, or cancel the bead.",
   },
   stalled: {
     title: "{agent} makes no progress",

@@ -25,7 +25,8 @@ export const inspects = ({ world }: Rig): boolean => world.rig.context.container
 export const cannotInspect = (rig: Rig): boolean => !inspects(rig) && rig.contact?.inspects === false;
 
 /** Nothing more is to be learnt of it: it can do all that there is. */
-const canDoAll = (known: Known): boolean => known?.inspects === true && known.trains === true;
+const canDoAll = (known: Known): boolean =>
+  known?.inspects === true && known.trains === true && known.runtime !== undefined;
 
 /** One that was found to know no dispatch ids is asked again by each life of the object: it may be another one by now. */
 export const wantsToKnow = ({ contact, world }: Rig): boolean => contact === null && fenceOf(world.rig) === "agent";
@@ -35,7 +36,8 @@ export const wantsToKnow = ({ contact, world }: Rig): boolean => contact === nul
  * reason that a start fails.
  */
 export async function meet(rig: Rig, when: "at first" | "again" = "at first"): Promise<void> {
-  if (when === "at first" && (rig.contact !== null || canDoAll(rig.world.rig.context.container))) return;
+  const isKnown = canDoAll(rig.world.rig.context.container) && !rig.isNewContainer;
+  if (when === "at first" && (rig.contact !== null || isKnown)) return;
   try {
     await ask(rig);
   } catch (error) {
@@ -53,6 +55,7 @@ export async function ask(rig: Rig): Promise<boolean> {
   const knowsIds =
     can !== null || known !== undefined ? null : await (port.knowsDispatchIds?.(settings.effect_timeout_ms) ?? null);
   rig.contact = { inspects: can?.inspect === true, isOld: can === null };
+  rig.isNewContainer = false;
   tell(rig, can === null && knowsIds === false ? OLD : metFacts(known, can));
   return can?.inspect === true;
 }
@@ -68,13 +71,29 @@ function metFacts(known: Known, can: Capabilities | null): Fact[] {
   const ephemeral = can?.ephemeral ?? known?.ephemeral ?? false;
   const trains = can?.trains === true;
   const isNewcomer = can !== null && known?.dispatchIds === false;
+  // A container of before it said so says nothing of it; what another one has said is not taken for its word.
+  const runtime = can === null ? known?.runtime : can.runtime;
   const isNews =
     isNewcomer ||
     (looks &&
-      (known === undefined || !known.inspects || known.ephemeral !== ephemeral || (known.trains ?? false) !== trains));
+      (known === undefined ||
+        !known.inspects ||
+        known.ephemeral !== ephemeral ||
+        (known.trains ?? false) !== trains ||
+        known.runtime !== runtime));
   if (!isNews) return [];
   const runs = trains || known?.trains !== undefined ? { trains } : {};
-  return [{ type: "container.met", inspects: looks, ephemeral, ...runs, ...(isNewcomer ? { dispatchIds: true } : {}) }];
+  const own = runtime === undefined ? {} : { runtime };
+  return [
+    {
+      type: "container.met",
+      inspects: looks,
+      ephemeral,
+      ...runs,
+      ...(isNewcomer ? { dispatchIds: true } : {}),
+      ...own,
+    },
+  ];
 }
 
 /**

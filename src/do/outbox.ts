@@ -9,6 +9,7 @@ import { placeOfOrder } from "../events/settings.ts";
 import { fenceOf } from "../machines/rig.ts";
 import { isOfPlace } from "../wire/container.ts";
 import { commit } from "./commit.ts";
+import { keepRefusedStart } from "./attempts.ts";
 import { answerFacts, messageRefused, NOBODY_WAITS, startAccepted, startUnknown } from "./driver.ts";
 import { inspected, isAwaited, setAsideBy } from "./hand-in.ts";
 import type { Rig } from "./rig.ts";
@@ -188,8 +189,16 @@ async function run(rig: Rig, row: Row): Promise<void> {
     });
     return;
   }
-  commit(rig, facts, () => remove(rig, row.key));
+  commit(rig, facts, () => {
+    remove(rig, row.key);
+    if (effect.kind === "container.start" && answer.kind !== "accepted" && isNoStart(facts))
+      keepRefusedStart(rig, effect, answer);
+  });
 }
+
+/** Whether an answer to a start says that nothing runs; of one that is not known its lease decides. */
+const isNoStart = (facts: readonly Fact[]): boolean =>
+  facts.some(({ type }) => type === "start.refused" || type === "agent.exited");
 
 const remove = (rig: Rig, key: string): void => {
   rig.ports.sql.exec("DELETE FROM outbox WHERE key = ?", key);

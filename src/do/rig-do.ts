@@ -211,6 +211,7 @@ export class RigDO extends DurableObject<Env> {
   ): Reply {
     const { ending, runtime } = report;
     const { outcome, resetAt } = outcomeOf(report.status, report.reason, report.resetAt, ending);
+    const dispatchId = report.dispatchId ?? caller.dispatchId;
     tellLastUsage(this.#open, agentId, caller);
     const reply = this.execute(
       {
@@ -227,7 +228,7 @@ export class RigDO extends DurableObject<Env> {
       caller,
       key,
     );
-    if (reply.ok) keepAttempt(this.#open, { ...report, agentId });
+    if (reply.ok) keepAttempt(this.#open, { ...report, dispatchId, agentId });
     return reply;
   }
 

@@ -58,6 +58,8 @@ export interface Rig {
   readonly tidying: Tidying;
   /** What the container said of itself in this life of the object; null: it was not asked yet, or did not answer. */
   contact: Contact | null;
+  /** Another control server answers than the one that was met: it is asked what it can do, whatever that one could. */
+  isNewContainer: boolean;
   /** What is counted for whoever watches from outside; in memory only. */
   readonly meter: Meter;
   /** What the train that runs was seen doing last, for people; in memory only. */
@@ -88,6 +90,7 @@ export function openRig(ports: RigPorts): Rig {
     clock: newClock(),
     tidying: readTidying(ports.sql),
     contact: null,
+    isNewContainer: false,
     trainStep: null,
     meter: newMeter(),
     handIns: new Map(),

@@ -1,7 +1,9 @@
 import { clip, type Fact } from "../events/facts.ts";
 import { decide, takes } from "../core/decide/index.ts";
+import type { Folded } from "../core/fold.ts";
 import type { TickReport } from "../wire/schemas.ts";
 import { isDestroyed, rearm, reasonOf } from "./alarm.ts";
+import { keepEndsSeen } from "./attempts.ts";
 import { commit } from "./commit.ts";
 import { type Observation, UNASKED, observe } from "./patrol.ts";
 import { meet, wantsToKnow } from "./contact.ts";
@@ -38,20 +40,23 @@ async function runTick(rig: Rig): Promise<TickReport> {
   if (isDestroyed(rig)) return { entries: [], error };
   if (wantsToMeet(rig) || wantsToKnow(rig)) await meet(rig);
   try {
-    return {
-      entries: commit(rig, [...newsOf(rig, observation), { type: "TICK", container }]).entries,
-      error,
-    };
+    return { entries: committed(rig, [...newsOf(rig, observation), { type: "TICK", container }]), error };
   } catch (thrown) {
     error = reasonOf(thrown);
     rig.ports.log("error", "the TICK could not be committed with what was seen; trying it alone", { error });
   }
   try {
-    return { entries: commit(rig, [{ type: "TICK", container }]).entries, error };
+    return { entries: committed(rig, [{ type: "TICK", container }]), error };
   } catch (thrown) {
     rig.ports.log("error", "the TICK could not be committed; the alarm stays armed", { error: reasonOf(thrown) });
     return { entries: [], error: reasonOf(thrown) };
   }
+}
+
+function committed(rig: Rig, facts: readonly Fact[]): Folded["entries"] {
+  const { entries } = commit(rig, facts);
+  keepEndsSeen(rig, entries);
+  return entries;
 }
 
 /** What was seen, as facts, judged by the state of now: it may have changed while the container was asked. */
@@ -72,6 +77,7 @@ function newsOf(rig: Rig, { container, error, instance, commands, train }: Obser
       facts.push(known);
       // What it can do is asked of each one.
       rig.contact = null;
+      rig.isNewContainer = true;
     }
   }
   for (const command of commands) {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { branch, BY, id, reason, TEXT, title, url } from "./fields.ts";
+import { LIMITS } from "./limits.ts";
 import { fact } from "./row.ts";
 import { NEWEST_RULES, TICKTOWN_VERSION } from "./rules.ts";
 import { SettingsPatch } from "./settings.ts";
@@ -223,6 +224,8 @@ export const RIG_FACTS = [
       ephemeral: z.boolean(),
       trains: z.boolean().optional(),
       dispatchIds: z.boolean().optional(),
+      /** Which coding agent it runs where nothing is asked for; null: a plain command. */
+      runtime: z.string().max(LIMITS.runtime_chars).nullable().optional(),
     },
     {
       to: ["rig"],
@@ -230,6 +233,7 @@ export const RIG_FACTS = [
       variants: [
         { name: "" },
         { name: "it runs trains", fields: { trains: true } },
+        { name: "it has a coding agent of its own", fields: { runtime: "claude" } },
         { name: "it knows no dispatch ids", fields: { inspects: false, dispatchIds: false } },
       ],
       ignored: { rig: "Told again it changes nothing." },

@@ -66,13 +66,14 @@ const rigSetup = setup({
     isSetUp: ({ context }) => context.config !== null,
     isGrantedAsProbe: ({ event }) => expect(event, "dispatch.granted").probe,
     isNewsOfContainer: ({ context, event }) => {
-      const { inspects, ephemeral, trains = false, dispatchIds = true } = expect(event, "container.met");
+      const { inspects, ephemeral, trains = false, dispatchIds = true, runtime } = expect(event, "container.met");
       const { container } = context;
       return (
         container?.inspects !== inspects ||
         container.ephemeral !== ephemeral ||
         (container.trains ?? false) !== trains ||
-        (container.dispatchIds ?? true) !== dispatchIds
+        (container.dispatchIds ?? true) !== dispatchIds ||
+        container.runtime !== runtime
       );
     },
     becomesActive: ({ event }) => expect(event, "rig.activity_changed").active,
@@ -106,13 +107,14 @@ const rigSetup = setup({
     })),
     upgrade: assign(({ context, event }) => ruled(context, expect(event, "rig.upgraded").rules)),
     rememberContainer: assign(({ event }) => {
-      const { inspects, ephemeral, trains, dispatchIds } = expect(event, "container.met");
+      const { inspects, ephemeral, trains, dispatchIds, runtime } = expect(event, "container.met");
       return {
         container: {
           inspects,
           ephemeral,
           ...(trains === undefined ? {} : { trains }),
           ...(dispatchIds === undefined ? {} : { dispatchIds }),
+          ...(runtime === undefined ? {} : { runtime }),
         },
       };
     }),

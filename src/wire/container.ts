@@ -332,6 +332,8 @@ export const Capabilities = z.object({
   box: z.enum(["bwrap", "none"]).optional(),
   /** What keeps agents away from it. */
   agentBox: z.enum(["bwrap", "none"]).optional(),
+  /** The coding agent that runs where a start names none; null: a plain command. */
+  runtime: z.string().max(64).nullable().optional(),
 });
 export type Capabilities = z.infer<typeof Capabilities>;
 

@@ -115,19 +115,18 @@ test("PASS-told nor in what a coding agent says, asks, hands over or ends with, 
   expect(end["reason"]).toContain(HIDDEN);
 });
 
-test.each([
-  ["acp", "cancelled"],
-  ["codex", "interrupted"],
-])(
-  "TALK-broken-off a turn of %s that ends as %s by itself is no done: it is told to go on, and ends without done",
-  async (runtime, stop) => {
+test("TALK-broken a turn that is broken off by itself is no done: its agent is told to go on, and ends without done", async () => {
+  for (const [runtime, stop] of [
+    ["acp", "cancelled"],
+    ["codex", "interrupted"],
+  ] as const) {
     const { rig, start, noted } = await drivenWorld(runtime);
     await start({}, { FAKE_SHELL: COMMIT, FAKE_STOPS: stop });
     expect(await completed(rig)).toMatchObject({ status: "failed", ending: "ended_without_done" });
     expect(noted().filter(({ prompt }) => prompt !== undefined)).toHaveLength(3);
     expect(rig.to("/done")).toEqual([]);
-  },
-);
+  }
+});
 
 test("TALK-held a message that waits for the end of a turn is not called sent before it is said", async () => {
   const { control, rig, start, noted } = await drivenWorld("acp", { AGENT_ASKS: "true" });

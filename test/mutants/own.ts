@@ -51,4 +51,16 @@ export const OWN_MUTANTS: readonly Mutant[] = [
     "what the repository brings along reads it",
     edit("container/gate/environment.ts", " || MODEL_VARIABLES.has(name)", ""),
   ),
+  mutant(
+    "OWN-acp",
+    "any agent that speaks ACP reaches its models by the gateway, without a key",
+    "it has neither a key nor a gateway",
+    edit("container/agents/runtimes/runtimes.ts", "env: atDoor(door),", "env: {},"),
+  ),
+  mutant(
+    "OWN-passed",
+    "what is passed by name is that agent's as it is",
+    "the gateway's address stands beside another's key",
+    edit("container/agents/runtimes/environment.ts", "...withoutProvidersOf(passed, plan.env)", "...plan.env"),
+  ),
 ];

@@ -34,7 +34,29 @@ export const PLAIN_MUTANTS: readonly Mutant[] = [
     "PLAIN-attempts",
     "an end is kept only of a dispatch that the bead has had",
     "what a report says of itself is believed",
-    edit("src/do/attempts.ts", "beadId == null || !wasGranted(rig, beadId, dispatchId)", "beadId == null"),
+    edit("src/do/attempts.ts", "bead === null || !wasGranted(rig, bead, named)", "bead === null"),
+  ),
+  mutant(
+    "PLAIN-refused",
+    "a start that was refused is kept among a bead's attempts, with the container's word for why",
+    "nothing is kept of it",
+    edit(
+      "src/do/outbox.ts",
+      'answer.kind !== "accepted" && isNoStart(facts)',
+      'answer.kind === "accepted" && isNoStart(facts)',
+    ),
+  ),
+  mutant(
+    "PLAIN-seen",
+    "an end that nobody reports is kept with what is known, and what is not known is said",
+    "nothing is kept of it",
+    edit("src/do/tick.ts", "  keepEndsSeen(rig, entries);\n", ""),
+  ),
+  mutant(
+    "PLAIN-old",
+    "what a container says that names no dispatches is kept as its agent's newest",
+    "nothing is kept of it",
+    edit("src/do/attempts.ts", "dispatchId ?? (isOld ? newestOf(rig, agentId) : null)", "dispatchId"),
   ),
   mutant(
     "vibe-kanban#809",
@@ -58,7 +80,13 @@ export const PLAIN_MUTANTS: readonly Mutant[] = [
     "HOLD-key",
     "what asks for another program goes on",
     "all work stands still",
-    edit("src/core/held.ts", "runtimeFor(settings, keyless.context.role, its.context) === asked", "asked !== null"),
+    edit("src/core/held.ts", "programOf(keyless.context.role, its.context) === asked", "asked !== null"),
+  ),
+  mutant(
+    "HOLD-own",
+    "who asks for nothing asks for what the container has",
+    "what the container has by itself is begun with, though its key was not taken",
+    edit("src/core/held.ts", " ?? container?.runtime ?? undefined", ""),
   ),
   mutant(
     "HOLD-key",

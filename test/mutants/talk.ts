@@ -54,4 +54,34 @@ export const TALK_MUTANTS: readonly Mutant[] = [
     "a person is asked as often as an agent repeats itself",
     edit(BOOKS, "if (isNew) emit(", "emit("),
   ),
+  mutant(
+    "TALK-broken",
+    "a turn that is broken off by itself is no done, and nothing that somebody waits after",
+    "its agent hangs, with nobody to say a word",
+    edit(ACP, 'BROKEN_OFF.has(reason) ? "failed" : "finished"', 'BROKEN_OFF.has(reason) ? "cancelled" : "finished"'),
+  ),
+  mutant(
+    "TALK-held",
+    "a message that is kept until a turn is over is not called sent",
+    "it is counted as sent, also where it never is",
+    edit("container/agents/agents.ts", 'return how === "said";', "return true;"),
+  ),
+  mutant(
+    "TALK-waits",
+    "a message is no answer to another question",
+    "whoever is told something waits for its answer no more, and is told to go on without it",
+    edit("container/agents/agents.ts", 'if (comesAs === "message") run', "run"),
+  ),
+  mutant(
+    "PASS-redacted",
+    "what is passed to agents by name is in nothing that they say",
+    "only names that sound like a secret are",
+    edit("container/agents/workspace.ts", "[...config.agentPass, ...keyNames(runtime)]", "keyNames(runtime)"),
+  ),
+  mutant(
+    "PASS-told",
+    "a secret that is said in two pieces is told as one",
+    "each half of it is told, and recognised by nobody",
+    edit(CONVERSATION, "state.words.tellSoFar();", "state.words.flush();"),
+  ),
 ];

@@ -40,6 +40,8 @@ export interface RigContext {
         readonly trains?: boolean | undefined;
         /** False: it was seen to know none. */
         readonly dispatchIds?: boolean | undefined;
+        /** Which coding agent it runs where nothing is asked for; null: a plain command; absent: it has not said. */
+        readonly runtime?: string | null | undefined;
       }
     | undefined;
 }

@@ -60,6 +60,50 @@ test("as many ends are kept as the limit says, and of each the end of what was p
   expect(JSON.stringify(kept)).not.toContain("\\u001b");
 });
 
+test("PLAIN-refused a start that was refused is kept with the container's word for why, and that nothing ran", async () => {
+  const rig = town();
+  const code = "remote_unreachable";
+  rig.container.onStart = () => ({ kind: "refused", status: 422, code: "prepare_failed", error: "no such branch" });
+  const { beadId, agentId } = await slung(rig);
+  rig.container.onStart = () => ({ kind: "refused", status: 422, code, error: "it does not answer" });
+  await rig.advance(rig.now + MINUTE);
+  rig.container.onStart = () => ({ kind: "unknown", status: 429, error: "64 agents are running" });
+  await rig.advance(rig.now + 10 * MINUTE);
+  const of = (n: number) => ({ dispatch_id: `${agentId}:${n}`, agent_id: agentId, status: "failed", tail: "" });
+  expect(attemptsOf(rig.rig, beadId).slice(0, 3)).toMatchObject([
+    { ...of(1), code: "prepare_failed", reason: "prepare_failed: no such branch" },
+    { ...of(2), code, reason: `${code}: it does not answer` },
+    { ...of(3), code: "HTTP 429", reason: "HTTP 429: 64 agents are running" },
+  ]);
+  expect(attemptsOf(rig.rig, beadId).every(({ unknown }) => unknown === undefined)).toBe(true);
+});
+
+test("PLAIN-seen what nobody reports is kept once with what the rig knows, which says what it does not; a report of it is better", async () => {
+  const rig = town();
+  rig.container.onStart = () => ({ kind: "unknown", error: "no answer" });
+  const { beadId, agentId } = await slung(rig);
+  await rig.advance(rig.now + 20 * MINUTE);
+  const [first] = attemptsOf(rig.rig, beadId);
+  expect(first).toMatchObject({ dispatch_id: `${agentId}:1`, status: "failed", tail: "", unknown: ["run", "output"] });
+  expect(first?.reason).toBe("the container does not know it");
+  keepAttempt(rig.rig, { agentId, beadId, dispatchId: `${agentId}:1`, tail: "words", ...FAILED });
+  await rig.advance(rig.now + MINUTE);
+  expect(attemptsOf(rig.rig, beadId)[0]).toMatchObject({ tail: "words", reason: "exit 1" });
+});
+
+test("PLAIN-old of a container that names no dispatches an end is counted as the newest one's, and that this is not known is said", async () => {
+  const rig = town();
+  const { beadId, agentId } = await slung(rig);
+  const told = { agentId, dispatchId: null, status: "completed", reason: null } as const;
+  keepAttempt(rig.rig, told);
+  expect(attemptsOf(rig.rig, beadId)).toEqual([]);
+  rig.tell({ type: "container.met", inspects: false, ephemeral: false, trains: false, dispatchIds: false });
+  keepAttempt(rig.rig, told);
+  expect(attemptsOf(rig.rig, beadId)).toMatchObject([
+    { dispatch_id: `${agentId}:1`, status: "completed", tail: "", unknown: ["dispatch", "output"] },
+  ]);
+});
+
 /** It ends before it has had anything to show, and the container tells what it printed last. */
 async function endsWith(rig: TestRig, agentId: string, beadId: string, reason: string, tail: string): Promise<void> {
   const dispatchId = `${agentId}:${agentOf(rig, agentId).context.dispatchN}`;
@@ -84,6 +128,8 @@ test("vibe-kanban#809 two equal early ends are one need, whoever they are of, wi
   expect(found()).toEqual([]);
   for (const { agentId, beadId } of [one, two]) await endsWith(rig, agentId, beadId, "exit 2", `${words}\n`);
   rig.reopen();
+  // Whether it has committed meanwhile is not known here, and is not said.
+  expect(found()[0]?.text).not.toContain("anything to show");
   expect(found()).toMatchObject([
     {
       level: "soon",

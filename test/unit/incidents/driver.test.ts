@@ -206,6 +206,34 @@ test("a key that is not taken is charged to nobody, is one need for all, and wor
   expect(rig.container.starts.length).toBe(4);
 });
 
+test("HOLD-own what the container has by itself is the same program, whether it is asked for by its name or not at all", async () => {
+  for (const [mine, theirs] of [
+    ["claude", undefined],
+    [undefined, "claude"],
+  ]) {
+    const rig = town();
+    rig.tell({ type: "container.met", inspects: true, ephemeral: false, trains: false, runtime: "claude" });
+    const of = (runtime: string | undefined) => (runtime === undefined ? {} : { runtime });
+    const { agentId } = rig.run({ type: "sling", bead: bead("first", of(mine)) });
+    await rig.settled();
+    rig.run({
+      type: "exited",
+      agentId: agentId ?? "",
+      dispatchId: null,
+      outcome: "not_authorized",
+      reason: "ANTHROPIC_API_KEY was not taken (401)",
+      resetAt: null,
+      ending: "not_authorized",
+      // A patrol that has seen it does not know what it was.
+    });
+    const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("second", of(theirs)), assignTo: null });
+    rig.run({ type: "create_bead", bead: bead("another", { runtime: "codex" }), assignTo: null });
+    await rig.advance(rig.now + 10 * MINUTE);
+    expect(rig.container.starts.map(({ runtime }) => runtime)).toEqual([mine, "codex"]);
+    expect(beadOf(rig, beadId).value).toBe("open");
+  }
+});
+
 test("HOLD-key a program whose key was not taken is held for what has not begun, whoever asks for it, and for nobody else", async () => {
   const rig = town();
   rig.run({ type: "set_settings", settings: { runtime: "claude" } });

@@ -55,7 +55,7 @@ script("fails.sh", "cat TODO.md; ./gradlew; no-such-tool; exit 3");
 script("needs.sh", "./gradlew build");
 script("notes.sh", 'env > "$NOTES"; cat > "$NOTES.stdin"; pwd > "$NOTES.pwd"; setsid sleep 77 & sleep 60');
 
-describe("PLAIN-try what a command names and is not there is refused before anything is started", () => {
+describe("what a command names and is not there is refused before anything is started", () => {
   test.each([
     ["sh nope.sh", "nope.sh"],
     ["acp:sh nope.sh", "nope.sh"],
@@ -89,11 +89,11 @@ test.each([
   ["set -u; echo $NOT_SET", "a variable that is not set"],
   ["sh -c 'exit 2'", "an end without a word"],
   ["kill -9 $$", "an end by a signal"],
-])("PLAIN-try %s is not refused: %s", async (typed) => {
+])("%s is not refused: %s", async (typed) => {
   expect(await against(typed)).toBeNull();
 });
 
-test("PLAIN-try a script of the repository is none that is missing, and one of a repository elsewhere is a doubt that is said", async () => {
+test("a script of the repository is none that is missing, and one of a repository elsewhere is a doubt that is said", async () => {
   const repo = path.join(dir, "repo");
   mkdirSync(path.join(repo, "tools"), { recursive: true });
   writeFileSync(path.join(repo, "tools/agent.sh"), "exit 0\n");
@@ -111,7 +111,7 @@ test("PLAIN-try a script of the repository is none that is missing, and one of a
   expect(said).toEqual([expect.stringContaining("well if the repository has tools/other.sh")]);
 });
 
-test("PLAIN-try it is tried without a key, a token or an input, in a folder that goes, and nothing of it stays", async () => {
+test("it is tried without a key, a token or an input, in a folder that goes, and nothing of it stays", async () => {
   const notes = path.join(dir, "notes");
   const more = { NOTES: notes, AGENT_PASS: "NOTES,OPENAI_API_KEY", OPENAI_API_KEY: "real-key", GIT_TOKEN: "git-token" };
   const began = Date.now();
@@ -124,7 +124,7 @@ test("PLAIN-try it is tried without a key, a token or an input, in a folder that
   expect(execFileSync("sh", ["-c", "pgrep -f '^sleep 77$' || true"], { encoding: "utf8" })).toBe("");
 });
 
-test("PLAIN-try doctor says the same", async () => {
+test("doctor says the same", async () => {
   const asked = { stateDir: dir, from, agent: "sh nope.sh" };
   const wrong = (await examine({ ...asked, env })).find(({ what }) => what === "agent");
   expect(wrong).toMatchObject({ level: "missing", says: expect.stringContaining("nope.sh") });

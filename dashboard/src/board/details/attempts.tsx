@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import type { Attempt } from "../../../../src/wire/attempts.ts";
+import { type Attempt, whyNoTail } from "../../../../src/wire/attempts.ts";
 import { get, rigPath } from "../../lib/api.ts";
 import { dateAndTime } from "../../lib/time.ts";
 import { useStore } from "../../lib/use-rig.ts";
@@ -27,7 +27,7 @@ export function Attempts({ beadId, after }: { beadId: string; after: number }) {
             <span className="soft small">{dateAndTime(Date.parse(attempt.ended_at))}</span>
           </summary>
           <pre className="text-block" tabIndex={0} style={{ margin: 0 }}>
-            {attempt.tail === "" ? "It printed nothing." : attempt.tail}
+            {attempt.tail === "" ? whyNoTail(attempt) : attempt.tail}
           </pre>
         </details>
       ))}

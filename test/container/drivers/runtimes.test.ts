@@ -83,6 +83,16 @@ describe.each(RUNTIMES.map((runtime) => [runtime.name, runtime] as const))("%s",
   });
 });
 
+test("gemini is told whether it is let in by a key or by a login: what it is not told it would ask a person for", () => {
+  const typeOf = (more: Partial<RuntimePlace>): unknown =>
+    JSON.parse(runtimeNamed("gemini")?.plan(placeOf(more)).files[".gemini/settings.json"] ?? "").security.auth
+      .selectedType;
+  const none: ModelDoor = { ...DOOR, hasKey: () => false };
+  expect(typeOf({})).toBe("gemini-api-key");
+  expect(typeOf({ door: none, hasOwnKey: true })).toBe("gemini-api-key");
+  expect(typeOf({ door: none })).toBe("oauth-personal");
+});
+
 test("claude resumes by its command line, and codex and acp by their protocols", () => {
   const argv = (name: string, resume: boolean): string =>
     runtimeNamed(name)

@@ -4,7 +4,7 @@ import { setSecrets } from "../../../src/do/secrets.ts";
 import { needs } from "../../../src/do/needs.ts";
 import { outcomeOf } from "../../../src/do/patrol.ts";
 import { agent as wireAgent } from "../../../src/do/queries.ts";
-import type { Seen } from "../../../src/do/ports.ts";
+import type { Answer, Seen } from "../../../src/do/ports.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
 import { whyAgent, whyBead } from "../../../src/core/why.ts";
 import { bead, type TestRig } from "../../support/node-rig.ts";
@@ -124,9 +124,17 @@ test("an answer that nobody takes goes the way of a message and a letter", async
 });
 
 test("DRIVER-sent what an agent was not given is not called sent: in the escalation of its stall and in why", async () => {
-  for (const takes of [true, false]) {
+  const answers: readonly Answer[] = [
+    { kind: "accepted" },
+    { kind: "refused", status: 422, error: "it reads no messages" },
+    // Kept until its turn is over; or it reads nothing, however often it is tried.
+    { kind: "accepted", isHeld: true },
+    { kind: "unknown", status: 429, error: "it takes no more" },
+  ];
+  for (const answer of answers) {
+    const takes = answer === answers[0];
     const rig = town();
-    if (!takes) rig.container.onMessage = () => ({ kind: "refused", status: 422, error: "it reads no messages" });
+    rig.container.onMessage = () => answer;
     const { agentId } = await slung(rig);
     beat(rig, agentId, {});
     await rig.advance(rig.now + 31 * MINUTE);

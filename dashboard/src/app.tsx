@@ -1,6 +1,8 @@
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { Details } from "./board/drawer.tsx";
 import { Board } from "./board/page.tsx";
+import { RigPalette } from "./board/rig-palette.tsx";
+import { RigTeller } from "./board/rig-teller.tsx";
 import { Welcome } from "./board/welcome.tsx";
 import { whenUnauthorized } from "./lib/api.ts";
 import { useKeys } from "./lib/keys.ts";
@@ -13,12 +15,14 @@ import { Overview } from "./pages/overview.tsx";
 import { Door } from "./ui/door.tsx";
 import { DialogProvider, useDialog } from "./ui/dialogs.tsx";
 import { Icon } from "./ui/icons.tsx";
+import { KeysDialog } from "./ui/keys-dialog.tsx";
 import { Btn, Go, Nothing } from "./ui/parts.tsx";
 import { RigShell, TownShell } from "./ui/shell.tsx";
 import { ToastProvider } from "./ui/toasts.tsx";
 
 const Debugger = lazy(() => import("./debug/page.tsx"));
 const BeadPage = lazy(() => import("./pages/bead.tsx"));
+const LogPage = lazy(() => import("./pages/log.tsx"));
 const RunPage = lazy(() => import("./pages/run.tsx"));
 const SincePage = lazy(() => import("./pages/since.tsx"));
 
@@ -69,8 +73,11 @@ export function App({ entry }: { entry: Entry }) {
                   <RigPage route={route} />
                   <Details />
                   <Keys rigId={store.rigId} />
+                  <RigPalette />
+                  <RigTeller />
                 </WhenReady>
               </main>
+              <KeysDialog />
             </RigShell>
           </DialogProvider>
         )}
@@ -139,6 +146,12 @@ function RigPage({ route }: { route: Route }) {
           <RunPage />
         </Later>
       );
+    case "log":
+      return (
+        <Later>
+          <LogPage />
+        </Later>
+      );
     case "since":
       return (
         <Later>
@@ -194,8 +207,8 @@ function Keys({ rigId }: { rigId: string }) {
   useKeys("Everywhere", [
     { keys: "s", does: "Sling work", act: () => ask({ type: "sling" }) },
     { keys: "/", does: "Filter the work", act: () => document.getElementById("find")?.focus() },
-    { keys: "b", does: "The board", act: () => go(paths.rig(rigId)) },
-    { keys: "d", does: "The debugger", act: () => go(href(paths.debug, { rig: rigId })) },
+    { keys: "g b", does: "The board", act: () => go(paths.rig(rigId)) },
+    { keys: "g d", does: "The debugger", act: () => go(href(paths.debug, { rig: rigId })) },
   ]);
   return null;
 }

@@ -1,160 +1,209 @@
-import { budgetOf } from "../../../src/events/settings.ts";
-import { Button } from "@mantine/core";
 import type { ReactNode } from "react";
+import { budgetOf } from "../../../src/events/settings.ts";
 import * as actions from "../lib/actions.ts";
+import { agentName } from "../lib/names.ts";
 import type { ShownNeed } from "../lib/needs.ts";
-import { agentName, beadTitle, plural } from "../lib/names.ts";
-import { setParams } from "../lib/url.ts";
+import { paths } from "../lib/routes.ts";
+import { href } from "../lib/url.ts";
 import { useStore, useWorld } from "../lib/use-rig.ts";
 import { useDialog } from "../ui/dialogs.tsx";
-import { useToasts } from "../ui/toasts.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { Btn, Go } from "../ui/parts.tsx";
+import { SureBtn } from "../ui/sure.tsx";
+import type { Send } from "./need.tsx";
 
-/** What a person can do about a need, beside it. */
+/** What a person can do about a need, in it. Each says on how many it acts. */
 
-const SMALL = { size: "compact-sm", variant: "default" } as const;
-
-export function NeedActs({ need, see }: { need: ShownNeed; see: (ids: readonly string[]) => void }) {
-  return (
-    <div className="acts">
-      <Particular need={need} see={see} />
-      <Open need={need} />
-    </div>
-  );
+interface Props {
+  readonly need: ShownNeed;
+  readonly see: (ids: readonly string[]) => void;
+  readonly send: Send;
 }
 
-function Particular({ need, see }: { need: ShownNeed; see: (ids: readonly string[]) => void }): ReactNode {
+export function NeedActs(props: Props) {
+  const acts = particular(props);
+  return acts === null ? null : <div className="acts">{acts}</div>;
+}
+
+const of = (count: number): string => (count > 1 ? ` ${count}` : "");
+
+function particular({ need, see, send }: Props): ReactNode {
+  const act = (says: string, doing: (rigId: string) => Promise<actions.Done>, more: Partial<ActProps> = {}) => (
+    <Act key={says} says={says} need={need} send={send} doing={doing} {...more} />
+  );
+  const settle =
+    need.escalations.length === 0
+      ? null
+      : act(need.escalations.length === 1 ? "Settled" : "Settle all", (id) => actions.settle(id, need.escalations), {
+          isQuiet: true,
+        });
   switch (need.code) {
     case "failed":
-      return (
-        <>
-          <Settle need={need} />
-          <SlingAgain need={need} />
-        </>
-      );
     case "blocked_by_failed":
       return (
         <>
-          <Act
-            says="Retry"
-            label={`Retry: ${need.title}`}
-            failed="It was not tried again"
-            doing={(id) => actions.retryAll(id, need.beads, need.escalations)}
-          />
-          <Settle need={need} />
+          {act(`Retry${of(need.beads.length)}`, (id) => actions.retryAll(id, need.beads, need.escalations), {
+            hotkey: "r",
+          })}
+          {need.waiting.length > 0 && <Free need={need} send={send} />}
+          {settle}
         </>
       );
     case "given_up":
       return (
         <>
-          <Button {...SMALL} onClick={() => see(need.beads)} aria-label={`Seen: ${need.title}`}>
+          {act(`Retry${of(need.beads.length)}`, async (id) => {
+            const done = await actions.retryAll(id, need.beads, need.escalations);
+            see(need.beads);
+            return done;
+          })}
+          <Btn isSmall kind="ghost" onClick={() => see(need.beads)} aria-label={`Seen: ${need.title}`}>
             Seen
-          </Button>
-          <SlingAgain need={need} after={() => see(need.beads)} />
+          </Btn>
         </>
       );
     case "escalation":
     case "settled_itself":
-      return <Settle need={need} />;
-    case "permission":
-    case "over_budget":
-    case "not_authorized":
-    case "agent_rests":
-      return <Answer need={need} />;
-    case "bead_budget":
-      return <Raise need={need} />;
-    case "hand_in_refused":
-      return <Decide need={need} />;
-    case "stalled":
-      return <Write need={need} />;
-    case "paused":
-    case "draining":
-      return <Act says="Resume" failed="The rig was not resumed" doing={(id) => actions.setLife(id, "resume")} />;
-    case "actor_damaged":
+      return settle;
+    case "approval":
       return (
         <>
-          <Act says="Repair" failed="It could not be repaired" doing={(id) => actions.repairAll(id, need.actors)} />
-          <Act says="Replay" failed="Replay found a difference" doing={actions.replay} />
+          {act("Approve", (id) => actions.approve(id, need.reviews[0] ?? "", String(need.values["tree"] ?? "")), {
+            hotkey: "a",
+          })}
+          <Open need={need} says="Review the diff" />
         </>
       );
+    case "review_held":
+      return act(`Release${of(need.reviews.length)}`, (id) => actions.queueAll(id, need.reviews, "release"), {
+        hotkey: "h",
+      });
+    case "queue_parked":
+    case "target_red":
+    case "queue_waits":
+      return act("Try again now", actions.resumeQueue);
+    case "bead_budget":
+      return <Raise need={need} send={send} />;
+    case "day_budget":
+      return <SettingsLink says="Raise it…" part="budget" />;
+    case "not_authorized":
+      return <SettingsLink says="Set the key…" part="secrets" />;
+    case "hand_in_refused":
+      return <Decide need={need} send={send} />;
     default:
-      return null;
+      return ofRigAndAgents({ need, see, send }, act);
   }
 }
 
-function Act(props: {
+type MakeAct = (says: string, doing: (rigId: string) => Promise<actions.Done>, more?: Partial<ActProps>) => ReactNode;
+
+function ofRigAndAgents({ need }: Props, act: MakeAct): ReactNode {
+  switch (need.code) {
+    case "stalled":
+    case "busy":
+    case "no_output":
+    case "model_silent":
+    case "early_ends":
+      return (
+        <>
+          <Write need={need} />
+          <Open need={need} says="Open it" />
+        </>
+      );
+    case "paused":
+    case "draining":
+      return act("Resume", (id) => actions.setLife(id, "resume"));
+    case "container_unreachable":
+    case "hand_in_unanswered":
+      return act("Ask again now", actions.tickNow);
+    case "at_capacity":
+      return <SettingsLink says="More slots…" part="capacity" />;
+    case "actor_damaged":
+      return (
+        <>
+          {act("Repair", (id) => actions.repairAll(id, need.actors))}
+          {act("Replay", actions.replay, { isQuiet: true })}
+        </>
+      );
+    default:
+      return need.beads.length > 0 && need.agents.length === 0 ? <Open need={need} says="Open it" /> : null;
+  }
+}
+
+interface ActProps {
   says: string;
-  label?: string;
-  failed: string;
+  need: ShownNeed;
+  send: Send;
   doing: (rigId: string) => Promise<actions.Done>;
-  after?: () => void;
-}) {
+  isQuiet?: boolean;
+  hotkey?: string;
+}
+
+function Act({ says, need, send, doing, isQuiet = false, hotkey }: ActProps) {
   const { rigId } = useStore();
-  const toasts = useToasts();
-  const click = async () => {
-    if (await toasts.act(() => props.doing(rigId), props.failed)) props.after?.();
-  };
   return (
-    <Button {...SMALL} onClick={() => void click()} aria-label={props.label ?? props.says}>
-      {props.says}
-    </Button>
+    <Btn
+      isSmall
+      kind={isQuiet ? "ghost" : "plain"}
+      aria-label={`${says}: ${need.title}`}
+      hotkey={hotkey?.toUpperCase()}
+      {...(hotkey === undefined ? {} : { "data-key": hotkey })}
+      onClick={() => send(says, () => doing(rigId))}
+    >
+      {says}
+    </Btn>
   );
 }
 
-const Settle = ({ need }: { need: ShownNeed }) =>
-  need.escalations.length === 0 ? null : (
-    <Act
-      says={need.escalations.length === 1 ? "Settled" : "Settle all"}
-      label={`Settled: ${need.title}`}
-      failed="The escalation was not closed"
-      doing={(rigId) => actions.settle(rigId, need.escalations)}
-    />
-  );
-
-const SlingAgain = ({ need, after }: { need: ShownNeed; after?: () => void }) => (
-  <Act
-    says={need.beads.length === 1 ? "Sling again" : `Sling all ${need.beads.length} again`}
-    label={`Sling again: ${need.title}`}
-    failed="Not all of it was slung again"
-    doing={(rigId) => actions.slingAgain(rigId, need.beads, need.escalations)}
-    {...(after === undefined ? {} : { after })}
-  />
-);
-
-function Answer({ need }: { need: ShownNeed }) {
+/** Takes what failed out of what waits for it: they go on without it. */
+function Free({ need, send }: { need: ShownNeed; send: Send }) {
+  const { rigId } = useStore();
   const { world } = useWorld();
-  const ask = useDialog();
-  const agent = world.agents.get(need.agents[0] ?? "");
-  if (agent === undefined) return null;
+  const direct = need.waiting.filter((id) =>
+    world.beads.get(id)?.context.blockedBy.some((blocker) => need.beads.includes(blocker)),
+  );
+  if (direct.length === 0) return null;
+  const says = `Free the ${need.waiting.length}`;
+  const edges = direct.map((id) => ({
+    id,
+    blockedBy: (world.beads.get(id)?.context.blockedBy ?? []).filter((blocker) => !need.beads.includes(blocker)),
+  }));
   return (
-    <Button {...SMALL} onClick={() => ask({ type: "unblock", agent, escalationId: need.escalations[0] ?? null })}>
-      Unblock
-    </Button>
+    <SureBtn
+      isSmall
+      kind="ghost"
+      aria-label={`${says}: ${need.title}`}
+      sure={`${says} without it?`}
+      onSure={() => send(says, () => actions.freeAll(rigId, edges))}
+    >
+      {says}
+    </SureBtn>
   );
 }
 
-/** As much again as the rig lets each bead spend. */
-function Raise({ need }: { need: ShownNeed }) {
+/** As much again as the rig lets each piece of work spend. */
+function Raise({ need, send }: { need: ShownNeed; send: Send }) {
   const { world } = useWorld();
   const { bead_tokens, bead_microdollars } = budgetOf(world.rig.context.settings);
   const more = { tokens: bead_tokens ?? 0, microdollars: bead_microdollars ?? 0 };
   return (
     <Act
       says="As much again"
-      label={`As much again: ${need.title}`}
-      failed="Its budget was not raised"
+      need={need}
+      send={send}
       doing={(rigId) => actions.raiseBudget(rigId, need.beads, more, need.escalations)}
     />
   );
 }
 
 /** What is to become of a hand-in that was refused for the last time. Its commit is offered only where there is one to take. */
-function Decide({ need }: { need: ShownNeed }) {
+function Decide({ need, send }: { need: ShownNeed; send: Send }) {
   const asIs = String(need.values["as_is"] ?? "");
   const decide = (says: string, decision: Parameters<typeof actions.settleHandIn>[2]) => (
     <Act
       says={says}
-      label={`${says}: ${need.title}`}
-      failed="Nothing was decided"
+      need={need}
+      send={send}
       doing={(rigId) => actions.settleHandIn(rigId, need.beads[0] ?? "", decision, need.escalations)}
     />
   );
@@ -168,59 +217,56 @@ function Decide({ need }: { need: ShownNeed }) {
 }
 
 function Write({ need }: { need: ShownNeed }) {
+  const { world } = useWorld();
   const ask = useDialog();
+  const [agentId = null] = need.agents;
   return (
-    <Button {...SMALL} onClick={() => ask({ type: "mail", to: need.agents[0] ?? null })}>
-      Write
-    </Button>
-  );
-}
-
-/** The one thing that it is most about. */
-function Open({ need }: { need: ShownNeed }) {
-  const { world, state } = useWorld();
-  const agent = need.agents[0];
-  const bead = need.beads[0] ?? need.escalations[0] ?? (need.code === "wrong_role" ? need.waiting[0] : undefined);
-  const isOfAgent = agent !== undefined && !["failed", "given_up", "wrong_role"].includes(need.code);
-  if (!isOfAgent && bead === undefined) return null;
-  const name = isOfAgent ? agentName(world, agent) : beadTitle(state.content, bead ?? "");
-  return (
-    <Button
-      {...SMALL}
-      onClick={() => setParams({ show: isOfAgent ? `agent:${agent}` : `bead:${bead}` })}
-      aria-label={`Open ${name}`}
+    <Btn
+      isSmall
+      aria-label={`Write to ${agentName(world, agentId)}`}
+      onClick={() => ask({ type: "mail", to: agentId })}
     >
-      Open
-    </Button>
+      Write…
+    </Btn>
   );
 }
 
-/** Titles of what a need gathers, where it is more than its title says. */
-export function Gathered({ need }: { need: ShownNeed }) {
-  const { state } = useWorld();
-  const titles = (ids: readonly string[]) =>
-    ids.map((id) => (
-      <li key={id}>
-        <button type="button" className="link-button" onClick={() => setParams({ show: `bead:${id}` })}>
-          {beadTitle(state.content, id)}
-        </button>
-      </li>
-    ));
-  const many = need.beads.length > 1 ? need.beads : [];
-  if (many.length === 0 && need.waiting.length === 0) return null;
+function Open({ need, says }: { need: ShownNeed; says: string }) {
+  const { rigId } = useStore();
+  const [beadId] = need.beads;
+  if (beadId === undefined) return null;
+  const tab = says === "Review the diff" ? { tab: "diff" } : {};
   return (
-    <details className="gathered small">
-      <summary>
-        {[
-          many.length === 0 ? null : plural(many.length, "bead"),
-          need.waiting.length === 0 ? null : `${need.waiting.length.toLocaleString("en")} waiting`,
-        ]
-          .filter(Boolean)
-          .join(", ")}
-      </summary>
-      <ul>{titles([...many, ...need.waiting].slice(0, SHOWN))}</ul>
-    </details>
+    <Go className="btn s ghost" to={href(paths.bead(rigId, beadId), tab)} aria-label={`${says}: ${need.title}`}>
+      {says}
+    </Go>
   );
 }
-/** Titles that are listed; the list of beads has all. */
-const SHOWN = 50;
+
+function SettingsLink({ says, part }: { says: string; part: string }) {
+  const { rigId } = useStore();
+  return (
+    <Go className="btn s" to={`${paths.rigSettings(rigId)}?part=${part}`}>
+      {says}
+    </Go>
+  );
+}
+
+/** The way into the debugger, of what it is most about. */
+export function Debug({ need }: { need: ShownNeed }) {
+  const { rigId } = useStore();
+  const [agent] = need.agents;
+  const [bead = need.escalations[0]] = need.beads;
+  const [broken] = need.actors;
+  const actor = broken ?? (agent === undefined ? (bead === undefined ? "rig:rig" : `bead:${bead}`) : `agent:${agent}`);
+  return (
+    <Go
+      className="need-debug"
+      to={href(paths.debug, { rig: rigId, actor })}
+      aria-label={`Debug: ${need.title}`}
+      title="Its statechart"
+    >
+      <Icon name="board" />
+    </Go>
+  );
+}

@@ -1,108 +1,94 @@
-import { useMemo, useState } from "react";
+import { useState } from "react";
 import { plural } from "../lib/names.ts";
-import { shownNeeds, type ShownNeed } from "../lib/needs.ts";
+import type { Lists } from "../lib/lists.ts";
+import type { ShownNeed } from "../lib/needs.ts";
 import { useWorld } from "../lib/use-rig.ts";
-import { Ago, Until } from "../ui/bits.tsx";
-import { Gathered, NeedActs } from "./need-acts.tsx";
-import { Asked, InlineAnswer, isAnsweredHere } from "./need-question.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { State } from "../ui/parts.tsx";
+import { Need } from "./need.tsx";
 
-/** Who needs me now: one entry per cause, most urgent first. */
+/** Who needs me now: one item per cause, most urgent first, and under it what may be, and what is good to know. */
 
-const SEEN = "ticktown.seen";
 /** Needs that are shown before the reader asks for more. */
 const SHOWN = 40;
-const LEVEL = { now: "Needs you now", soon: "Soon", know: "Good to know" } as const;
 
-export function Needs() {
-  const { state, world, now } = useWorld();
-  const [seen, setSeen] = useState<ReadonlySet<string>>(
-    () => new Set(JSON.parse(localStorage.getItem(SEEN) ?? "[]") as string[]),
-  );
-  const [all, setAll] = useState(false);
-  const list = useMemo(() => shownNeeds(world, state.content, now, seen), [world, state.version, seen]);
-  const see = (ids: readonly string[]) => {
-    const next = new Set([...seen, ...ids].slice(-2_000));
-    localStorage.setItem(SEEN, JSON.stringify([...next]));
-    setSeen(next);
-  };
-  const urgent = list.filter((need) => need.level === "now").length;
+export function Needs({ lists, see }: { lists: Lists; see: (beadIds: readonly string[]) => void }) {
+  const { now, soon, know } = lists.needs;
   return (
-    <section className="card" aria-labelledby="needs">
-      <div className="card-head">
-        <h2 id="needs">Who needs me now</h2>
-        <span className="count">
-          {list.length === 0 ? "nobody" : urgent === 0 ? "nothing urgent" : `${urgent} now`}
-        </span>
+    <section className="panel needs-panel" id="needs" aria-labelledby="needs-name" tabIndex={-1}>
+      <div className="head">
+        <h2 id="needs-name">Needs you</h2>
+        <span className="n">{now.length}</span>
+        <span className="grow" />
+        {now.length > 0 && (
+          <span className="faint small wide" aria-hidden="true">
+            <kbd>J</kbd> <kbd>K</kbd> move, <kbd>1</kbd>–<kbd>9</kbd> answer
+          </span>
+        )}
       </div>
-      {list.length === 0 ? (
-        <Calm />
-      ) : (
-        <div className="needs" role="list" aria-label="Who needs me now" tabIndex={0}>
-          {(all ? list : list.slice(0, SHOWN)).map((need) => (
-            <div key={need.key} role="listitem" className={`need ${need.level}`}>
-              <i role="img" aria-label={LEVEL[need.level]} />
-              <div>
-                <h3>{need.title}</h3>
-                <Asked need={need} />
-                <p className="soft small">
-                  {need.text} <When need={need} />
-                </p>
-                <Gathered need={need} />
-              </div>
-              <NeedActs need={need} see={see} />
-              {isAnsweredHere(world, need) && <InlineAnswer need={need} />}
-            </div>
-          ))}
-          {!all && list.length > SHOWN && (
-            <div className="need">
-              <span />
-              <button type="button" className="link-button" onClick={() => setAll(true)}>
-                Show {list.length - SHOWN} more
-              </button>
-            </div>
-          )}
-        </div>
-      )}
+      {now.length === 0 && <Calm lists={lists} />}
+      <List label="Needs you now" needs={now} see={see} />
+      <Group name="Soon" needs={soon} see={see} isOpen />
+      <Group name="Good to know" needs={know} see={see} />
     </section>
   );
 }
 
-const When = ({ need: { since, until } }: { need: ShownNeed }) => (
-  <>
-    {since !== null && <Ago at={since} before="Since " after="." />}
-    {until !== null && (
-      <>
-        {" "}
-        Looked at again in <Until at={until} passed="a moment" />.
-      </>
-    )}
-  </>
-);
+type ListProps = { needs: readonly ShownNeed[]; see: (beadIds: readonly string[]) => void };
 
-function Calm() {
-  const { world } = useWorld();
-  const working = [...world.agents.values()].filter((agent) => agent.matches("working")).length;
-  const merging = world.index.queued.size + world.index.merging.size;
+function List({ label, needs, see }: ListProps & { label: string }) {
+  const [all, setAll] = useState(false);
+  if (needs.length === 0) return null;
+  const shown = all ? needs : needs.slice(0, SHOWN);
   return (
-    <div className="calm">
-      <svg viewBox="0 0 40 40" aria-hidden="true">
-        <circle cx="20" cy="20" r="18" fill="none" stroke="currentColor" strokeWidth="2.5" />
-        <path
-          d="m12 20.5 5.5 5.5L28.5 14.5"
-          fill="none"
-          stroke="currentColor"
-          strokeWidth="3"
-          strokeLinecap="round"
-          strokeLinejoin="round"
-        />
-      </svg>
-      <div>
-        <b>Nothing needs you.</b>
-        <span className="soft">
-          {working === 0 ? "No agent is working" : `${plural(working, "agent is", "agents are")} working`}
-          {merging === 0 ? "." : `, ${plural(merging, "branch waits", "branches wait")} to be merged.`}
-        </span>
-      </div>
+    <>
+      <ul className="needs" aria-label={label}>
+        {shown.map((need, i) => (
+          <Need key={need.key} need={need} see={see} isFirst={i === 0 && label === "Needs you now"} />
+        ))}
+      </ul>
+      {shown.length < needs.length && (
+        <button type="button" className="more-needs" onClick={() => setAll(true)}>
+          Show {needs.length - shown.length} more
+        </button>
+      )}
+    </>
+  );
+}
+
+function Group({ name, needs, see, isOpen = false }: ListProps & { name: string; isOpen?: boolean }) {
+  if (needs.length === 0) return null;
+  return (
+    <details className="need-group" open={isOpen}>
+      <summary>
+        <Icon name="right" />
+        {name} <span className="num faint">{needs.length}</span>
+      </summary>
+      <List label={name} needs={needs} see={see} />
+    </details>
+  );
+}
+
+/** Said only of what is known to be so: the needs of the core are empty, and the feed is live. */
+function Calm({ lists }: { lists: Lists }) {
+  const { state } = useWorld();
+  const { running, train } = lists;
+  if (state.line !== "live")
+    return (
+      <p className="need-calm soft">
+        Nothing needed you when this was last heard of. Whether it still is so is not known.
+      </p>
+    );
+  return (
+    <div className="need-calm">
+      <State icon="done" tone="good">
+        Nothing needs you.
+      </State>
+      <p className="soft">
+        {running.length === 0 ? "No agent is working" : `${plural(running.length, "agent is", "agents are")} working`}
+        {train.length === 0 ? "." : `, ${plural(train.length, "branch waits", "branches wait")} to be merged.`} When
+        somebody asks, the question is here and the tab's title counts it.
+      </p>
     </div>
   );
 }

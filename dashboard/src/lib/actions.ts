@@ -85,6 +85,12 @@ export async function restart(rigId: string, agent: AgentSnapshot): Promise<Done
   };
 }
 
+/** Starts all of these again now, without the rest of their wait. */
+export async function restartAll(rigId: string, agents: readonly AgentSnapshot[]): Promise<Done> {
+  for (const agent of agents) await restart(rigId, agent);
+  return { title: `${plural(agents.length, "agent")} started again`, text: "Each goes on as soon as a slot is free." };
+}
+
 export async function unblock(
   rigId: string,
   agentId: string,
@@ -192,20 +198,6 @@ export async function replay(rigId: string): Promise<Done> {
   };
 }
 
-/** Slings the same work again, each bead as a new one, and settles the escalations that told of its failure. */
-export async function slingAgain(
-  rigId: string,
-  beadIds: readonly string[],
-  escalationIds: readonly string[],
-): Promise<Done> {
-  for (const beadId of beadIds) {
-    const { title, body, priority, labels } = await get<WireBead>(beadPath(rigId, beadId, ""));
-    await post(rigPath(rigId, "/sling"), { title, body, priority, labels });
-  }
-  await settle(rigId, escalationIds);
-  return { title: `Slung ${plural(beadIds.length, "bead")} again`, text: "Each is a new bead with the same text." };
-}
-
 /** Has failed beads tried again, and closes what told of them. */
 export async function retryAll(
   rigId: string,
@@ -227,6 +219,99 @@ export async function raiseBudget(
   for (const id of beadIds) await post(rigPath(rigId, `/beads/${encodeURIComponent(id)}/budget`), more);
   await settle(rigId, escalationIds);
   return { title: "Its budget was raised", text: `By ${usedText({ ...more })}. It goes on from its checkpoint.` };
+}
+
+/** Approves exactly this tree of a review. */
+export async function approve(rigId: string, reviewId: string, tree: string): Promise<Done> {
+  const body = tree === "" ? {} : { tree };
+  await post(rigPath(rigId, `/review-queue/${encodeURIComponent(reviewId)}/approve`), body);
+  return {
+    title: "Approved",
+    text: `${tree === "" ? "Its tree" : `Tree ${tree.slice(0, 10)}`}, under your name. It goes with the next train.`,
+  };
+}
+
+export type QueueAct = "hold" | "release" | "jump" | "remove";
+const QUEUE_DONE: Record<QueueAct, string> = {
+  hold: "Held back: it waits until it is released",
+  release: "Released: it goes on",
+  jump: "In front of the others",
+  remove: "Taken out of the train",
+};
+
+/** Does the same with each of these reviews. */
+export async function queueAll(rigId: string, reviewIds: readonly string[], act: QueueAct): Promise<Done> {
+  for (const id of reviewIds) await post(rigPath(rigId, `/review-queue/${encodeURIComponent(id)}/${act}`));
+  return { title: QUEUE_DONE[act], ...(act === "remove" ? { text: "Its work is cancelled." } : {}) };
+}
+
+export async function resumeQueue(rigId: string): Promise<Done> {
+  await post(rigPath(rigId, "/review-queue/resume"));
+  return { title: "The train is tried again now" };
+}
+
+export interface BeadChange {
+  title?: string;
+  body?: string | null;
+  priority?: SlingInput["priority"];
+  labels?: string[];
+  blocked_by?: string[];
+  defer_until?: string | null;
+}
+
+/** Changes what is named of a piece of work, and nothing else. */
+export async function edit(rigId: string, beadId: string, change: BeadChange): Promise<Done> {
+  const bead = await api<WireBead>("PATCH", beadPath(rigId, beadId, ""), change);
+  return {
+    title: `Changed “${bead.title}”`,
+    text: `Its ${Object.keys(change).join(", ").replaceAll("_", " ")}, under your name.`,
+  };
+}
+
+export interface Edge {
+  readonly id: string;
+  /** All that it waits for from now on. */
+  readonly blockedBy: readonly string[];
+}
+
+/** Has work go on without what it waited for. */
+export async function freeAll(rigId: string, edges: readonly Edge[]): Promise<Done> {
+  for (const { id, blockedBy } of edges) await api("PATCH", beadPath(rigId, id, ""), { blocked_by: blockedBy });
+  return { title: `Freed ${plural(edges.length, "piece")} of work`, text: "They go on without what failed." };
+}
+
+/** Does one thing to each, one after the other, and says of how many it was refused. */
+export async function each(
+  ids: readonly string[],
+  verb: string,
+  doing: (id: string) => Promise<unknown>,
+): Promise<Done> {
+  const refused: string[] = [];
+  for (const id of ids) await doing(id).catch((error: unknown) => refused.push(messageOf(error)));
+  const done = ids.length - refused.length;
+  if (done === 0 && refused[0] !== undefined) throw new Error(refused[0]);
+  const text = refused.length === 0 ? "" : `${plural(refused.length, "was", "were")} refused: ${refused[0] ?? ""}`;
+  return { title: `${verb} ${plural(done, "piece")} of work`, ...(text === "" ? {} : { text }) };
+}
+
+/** Gives a piece of work to another agent: it goes on there from its branch. */
+export async function move(
+  rigId: string,
+  from: AgentSnapshot,
+  to: { id: string; name: string },
+  title: string,
+): Promise<Done> {
+  const { hook: beadId, name } = from.context;
+  if (beadId === null) throw new Error(`${name} has no work that could be moved.`);
+  await api("DELETE", agentPath(rigId, from.context.id, "/hook"));
+  await post(agentPath(rigId, to.id, "/hook"), { bead_id: beadId });
+  return { title: `Moved “${title}” to ${to.name}`, text: `${name} is asked to stop; what it has committed stays.` };
+}
+
+/** Takes back what a piece of work has put on the target, through the same gate. */
+export async function revert(rigId: string, beadId: string, why: string, redo: boolean): Promise<Done> {
+  const bead = await post<WireBead>(beadPath(rigId, beadId, "/revert"), { why, redo });
+  return { title: `“${bead.title}” is under way`, text: "It goes through the same checks as any other work." };
 }
 
 /** Closes escalations. */

@@ -5,7 +5,7 @@
 
 export type Route =
   | { readonly page: "overview" | "needs" | "new" | "settings"; readonly rigId: null }
-  | { readonly page: "rig" | "run" | "since" | "rig-settings"; readonly rigId: string }
+  | { readonly page: "rig" | "run" | "since" | "log" | "rig-settings"; readonly rigId: string }
   | { readonly page: "bead"; readonly rigId: string; readonly beadId: string }
   /** The debugger's rig stands in its query; a file needs none. */
   | { readonly page: "debug"; readonly rigId: string | null }
@@ -24,11 +24,12 @@ export const paths = {
   bead: (rigId: string, beadId: string) => `/rigs/${id(rigId)}/beads/${id(beadId)}`,
   run: (rigId: string) => `/rigs/${id(rigId)}/run`,
   since: (rigId: string) => `/rigs/${id(rigId)}/since`,
+  log: (rigId: string) => `/rigs/${id(rigId)}/log`,
   rigSettings: (rigId: string) => `/rigs/${id(rigId)}/settings`,
 } as const;
 
 const OF_NO_RIG = { "/": "overview", "/needs": "needs", "/new": "new", "/settings": "settings" } as const;
-const OF_A_RIG = { run: "run", since: "since", settings: "rig-settings" } as const;
+const OF_A_RIG = { run: "run", since: "since", log: "log", settings: "rig-settings" } as const;
 const UNKNOWN: Route = { page: "unknown", rigId: null };
 
 /** Null where the text is no address. */

@@ -10,6 +10,7 @@ import { follows, href } from "../lib/url.ts";
 import { useRig, useStore } from "../lib/use-rig.ts";
 import { useDialog } from "./dialogs.tsx";
 import { Icon, type IconName } from "./icons.tsx";
+import { openPalette } from "./palette.tsx";
 import { Btn, Go, State, type Tone } from "./parts.tsx";
 import { useToasts } from "./toasts.tsx";
 
@@ -45,6 +46,14 @@ interface Tab {
   readonly to: string;
 }
 
+const Find = () => (
+  <button type="button" className="find-all" onClick={openPalette}>
+    <Icon name="search" />
+    <span className="grow clip">Search or run a command</span>
+    <kbd aria-hidden="true">Ctrl K</kbd>
+  </button>
+);
+
 const TOWN_TABS: readonly Tab[] = [{ page: "overview", name: "Rigs", to: paths.overview }];
 const TOWN_TITLES: Record<string, string> = {
   overview: "All rigs",
@@ -68,6 +77,7 @@ export function TownShell({ route, live, children }: { route: Route; live?: Reac
         </div>
         <Tabs label="Pages" tabs={TOWN_TABS} now={route.page} />
         <span className="grow" />
+        <Find />
         {live}
       </header>
       {children}
@@ -78,10 +88,12 @@ export function TownShell({ route, live, children }: { route: Route; live?: Reac
 const rigTabs = (rigId: string): readonly Tab[] => [
   { page: "rig", name: "Board", to: paths.rig(rigId) },
   { page: "run", name: "Night", to: paths.run(rigId) },
+  { page: "log", name: "Log", to: paths.log(rigId) },
   { page: "debug", name: "Debugger", to: href(paths.debug, { rig: rigId }) },
 ];
 const RIG_TITLES: Record<string, string> = {
   run: "Night · ",
+  log: "Log · ",
   since: "Since you looked · ",
   "rig-settings": "Settings · ",
   debug: "Debugger · ",
@@ -119,6 +131,7 @@ export function RigShell({ route, rigId, children }: { route: Route; rigId: stri
         </div>
         <Tabs label="Rig" tabs={tabs} now={route.page === "bead" ? "rig" : route.page} />
         <span className="grow" />
+        <Find />
         <LineBadge />
         <RigMenu tabs={tabs} />
       </header>

@@ -11,7 +11,7 @@ import { movedTo, paths, routeOf, type Route } from "./lib/routes.ts";
 import { whenLetIn, type Entry } from "./lib/session.ts";
 import { go, href, usePlace } from "./lib/url.ts";
 import { RigContext, useRig } from "./lib/use-rig.ts";
-import { Overview } from "./pages/overview.tsx";
+import { TownPages } from "./pages/town.tsx";
 import { Door } from "./ui/door.tsx";
 import { DialogProvider, useDialog } from "./ui/dialogs.tsx";
 import { Icon } from "./ui/icons.tsx";
@@ -23,6 +23,7 @@ import { ToastProvider } from "./ui/toasts.tsx";
 const Debugger = lazy(() => import("./debug/page.tsx"));
 const BeadPage = lazy(() => import("./pages/bead.tsx"));
 const LogPage = lazy(() => import("./pages/log.tsx"));
+const RigSettings = lazy(() => import("./pages/rig-settings.tsx"));
 const RunPage = lazy(() => import("./pages/run.tsx"));
 const SincePage = lazy(() => import("./pages/since.tsx"));
 
@@ -59,11 +60,7 @@ export function App({ entry }: { entry: Entry }) {
             </main>
           </TownShell>
         ) : store === null ? (
-          <TownShell route={route}>
-            <main id="main" tabIndex={-1}>
-              {moved === null && <TownPage route={route} />}
-            </main>
-          </TownShell>
+          <NoRig route={route} isMoved={moved !== null} />
         ) : (
           <DialogProvider>
             <RigShell route={route} rigId={store.rigId}>
@@ -95,21 +92,25 @@ function useStoreOf(rigId: string | null, tokens: number): RigStore | null {
 
 const Later = ({ children }: { children: React.ReactNode }) => <Suspense fallback={<Loading />}>{children}</Suspense>;
 
-function TownPage({ route }: { route: Route }) {
-  switch (route.page) {
-    case "debug":
-      return (
-        <div className="page">
-          <Later>
-            <Debugger />
-          </Later>
-        </div>
-      );
-    case "overview":
-      return <Overview />;
-    default:
-      return <NotFound />;
-  }
+/** Pages of no rig. */
+function NoRig({ route, isMoved }: { route: Route; isMoved: boolean }) {
+  if (isMoved) return null;
+  if (route.page !== "debug" && route.page !== "unknown") return <TownPages route={route} />;
+  return (
+    <TownShell route={route}>
+      <main id="main" tabIndex={-1}>
+        {route.page === "unknown" ? (
+          <NotFound />
+        ) : (
+          <div className="page">
+            <Later>
+              <Debugger />
+            </Later>
+          </div>
+        )}
+      </main>
+    </TownShell>
+  );
 }
 
 const NotFound = () => (
@@ -156,6 +157,12 @@ function RigPage({ route }: { route: Route }) {
       return (
         <Later>
           <SincePage />
+        </Later>
+      );
+    case "rig-settings":
+      return (
+        <Later>
+          <RigSettings />
         </Later>
       );
     case "rig":

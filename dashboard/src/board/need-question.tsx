@@ -110,8 +110,8 @@ export function Answer({ need, send, isOpen }: { need: ShownNeed; send: Send; is
               data-key="o"
               onClick={() => setWriting(true)}
             >
-              <Kbd>O</Kbd>
-              <span>{isPermission ? "Answer…" : "Other…"}</span>
+              {isPermission ? null : <Kbd>O</Kbd>}
+              <span>Other…</span>
             </button>
           )}
         </div>

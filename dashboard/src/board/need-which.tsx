@@ -63,12 +63,7 @@ function Log({ beadId }: { beadId: string }) {
   useEffect(() => {
     const stop = new AbortController();
     get<Attempt[]>(rigPath(rigId, `/beads/${encodeURIComponent(beadId)}/attempts`), stop.signal).then(
-      (attempts) => {
-        const last = attempts.at(-1);
-        if (last === undefined) return setText("Nothing that it printed is on record.");
-        const printed = last.tail === "" ? "It printed nothing." : last.tail.slice(-LOG_CHARS);
-        setText(`${printed}\n${last.status}: ${last.reason}`);
-      },
+      (attempts) => setText(logOf(attempts.at(-1))),
       (error: unknown) => setText(`The log could not be read: ${messageOf(error)}`),
     );
     return () => stop.abort();
@@ -78,4 +73,10 @@ function Log({ beadId }: { beadId: string }) {
       {text}
     </pre>
   );
+}
+
+function logOf(last: Attempt | undefined): string {
+  if (last === undefined) return "Nothing that it printed is on record.";
+  const printed = last.tail === "" ? "It printed nothing." : last.tail.slice(-LOG_CHARS);
+  return `${printed}\n${last.status}: ${last.reason}`;
 }

@@ -11,7 +11,9 @@ import { Train, TrainLine } from "./train.tsx";
 import { useLists } from "./use-lists.ts";
 import { Work } from "./work.tsx";
 import "../styles/board.css";
+import "../styles/needs.css";
 import "../styles/rig.css";
+import "../styles/work.css";
 
 /** A rig: who needs you, who runs, what is on its way, and all work. */
 export function Board() {

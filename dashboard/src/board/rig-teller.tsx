@@ -15,6 +15,7 @@ export function RigTeller() {
         : shownNeeds(world, content, Date.now() + skew_ms)
             .filter(({ level }) => level === "now")
             .map((need) => ({
+              of: rigId,
               key: need.key,
               title: `${kindWord(need.code, need.beads.length, need.waiting.length)} · ${world.rig.context.config?.name ?? rigId}`,
               text: need.title,

@@ -4,12 +4,11 @@ import type * as z from "zod";
 import type { RigInfo as RigSchema, Town as TownSchema } from "../../../src/wire/schemas.ts";
 import { get, messageOf } from "../lib/api.ts";
 import { paths } from "../lib/routes.ts";
+import { rememberUser, whoseRigs } from "../lib/towns.ts";
 import { follows, go } from "../lib/url.ts";
 import { Copyable } from "../ui/bits.tsx";
 
 /** Choosing a rig: from a user's towns, or by its id. */
-
-const USER = "ticktown.user";
 
 type RigInfo = z.infer<typeof RigSchema>;
 type TownInfo = z.infer<typeof TownSchema>;
@@ -37,7 +36,7 @@ function useRigs(userId: string): { listed: readonly Listed[] | null; error: str
           })),
         );
         setListed(found);
-        localStorage.setItem(USER, userId);
+        rememberUser(userId);
       } catch (thrown) {
         if (!stop.signal.aborted) setError(messageOf(thrown));
       }
@@ -52,7 +51,7 @@ function useRigs(userId: string): { listed: readonly Listed[] | null; error: str
 
 export function RigPicker(props: { current: string | null; pathOf?: (rigId: string) => string; onPick?: () => void }) {
   const { current, pathOf = paths.rig, onPick } = props;
-  const [userId, setUser] = useState(() => localStorage.getItem(USER) ?? "local");
+  const [userId, setUser] = useState(() => whoseRigs());
   const [typed, setTyped] = useState("");
   const { listed, error } = useRigs(userId);
   const open = (event: FormEvent) => {

@@ -2,7 +2,7 @@ import { usedText } from "../../../src/events/budget.ts";
 import { messageOf } from "../../../src/events/message-of.ts";
 import type { Agent as WireAgent, Bead as WireBead, TickReport } from "../../../src/wire/schemas.ts";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
-import { api, get, post, rigPath } from "./api.ts";
+import { api, post, rigPath } from "./api.ts";
 import { plural } from "./names.ts";
 
 /** What an operator may do. Each answers with what was done, in words for a notification. */

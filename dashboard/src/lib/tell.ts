@@ -23,6 +23,8 @@ export function wishes(): Wishes {
 export const wish = (next: Wishes): void => localStorage.setItem(WISHES, JSON.stringify(next));
 
 export interface Told {
+  /** The rig whose need it is. */
+  readonly of: string;
   /** The same for as long as it is the same need. */
   readonly key: string;
   readonly title: string;
@@ -31,19 +33,22 @@ export interface Told {
   readonly to: string;
 }
 
-/** Needs that were there when the page was opened are seen by whoever opened it. */
+/** Needs of each rig that were there when it was looked at last: whoever opened the page has seen them. */
 const known = new Map<string, Set<string>>();
 
-/** @param of the rig, or all rigs; @param needs all that stand still for a person now */
-export function tell(of: string, needs: readonly Told[]): void {
-  setWaiting(needs.length);
-  drawIcon(needs.length);
-  const before = known.get(of);
-  known.set(of, new Set(needs.map(({ key }) => key)));
+/** @param of the rig, or null: all rigs; @param needs all that stand still for a person now; @param count of all of them */
+export function tell(of: string | null, needs: readonly Told[], count = needs.length): void {
+  setWaiting(count);
+  drawIcon(count);
+  const all = of ?? "";
+  const before = known.get(all);
+  known.set(all, new Set(needs.map(idOf)));
   if (before === undefined) return;
-  const fresh = needs.filter(({ key }) => !before.has(key));
-  if (fresh.length > 0 && document.visibilityState !== "visible") void once(of, fresh);
+  const fresh = needs.filter((need) => !before.has(idOf(need)));
+  if (fresh.length > 0 && document.visibilityState !== "visible") void once(fresh);
 }
+
+const idOf = ({ of, key }: Told): string => `${of} ${key}`;
 
 /** Nothing waits on a page that shows no needs. */
 export function tellNothing(): void {
@@ -52,11 +57,11 @@ export function tellNothing(): void {
 }
 
 /** Only what no other tab has told. */
-async function once(of: string, fresh: readonly Told[]): Promise<void> {
+async function once(fresh: readonly Told[]): Promise<void> {
   const take = (): Told[] => {
     const told = new Set(JSON.parse(localStorage.getItem(TOLD) ?? "[]") as string[]);
-    const mine = fresh.filter(({ key }) => !told.has(`${of} ${key}`));
-    for (const { key } of mine) told.add(`${of} ${key}`);
+    const mine = fresh.filter((need) => !told.has(idOf(need)));
+    for (const need of mine) told.add(idOf(need));
     localStorage.setItem(TOLD, JSON.stringify([...told].slice(-TOLD_KEPT)));
     return mine;
   };

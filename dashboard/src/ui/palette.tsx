@@ -111,31 +111,8 @@ function Search({ find, close }: { find: (text: string) => readonly Found[]; clo
                 {one.section}
               </div>
             )}
-            <div
-              role="option"
-              id={`${id}-${i}`}
-              aria-selected={i === current}
-              className="palette-row"
-              onMouseMove={() => setAt(i)}
-              onClick={() => run(one)}
-            >
-              <Icon name={one.icon} />
-              <span className="clip grow">{one.text}</span>
-              {one.aside !== undefined && <span className="soft nowrap">{one.aside}</span>}
-            </div>
-            {asked?.key === one.key && (
-              <div className="palette-preview" role="status">
-                <b>Enter again does it to {one.preview?.length}:</b>
-                <ul>
-                  {one.preview?.slice(0, 8).map((line) => (
-                    <li key={line} className="clip">
-                      {line}
-                    </li>
-                  ))}
-                  {(one.preview?.length ?? 0) > 8 && <li>and {(one.preview?.length ?? 0) - 8} more</li>}
-                </ul>
-              </div>
-            )}
+            <Option id={`${id}-${i}`} of={one} isOn={i === current} onOver={() => setAt(i)} onPick={() => run(one)} />
+            {asked?.key === one.key && <Preview of={one.preview ?? []} />}
           </div>
         ))}
       </div>
@@ -149,6 +126,38 @@ function Search({ find, close }: { find: (text: string) => readonly Found[]; clo
     </>
   );
 }
+
+const Option = (props: { id: string; of: Found; isOn: boolean; onOver: () => void; onPick: () => void }) => (
+  <div
+    role="option"
+    id={props.id}
+    aria-selected={props.isOn}
+    className="palette-row"
+    onMouseMove={props.onOver}
+    onClick={props.onPick}
+  >
+    <Icon name={props.of.icon} />
+    <span className="clip grow">{props.of.text}</span>
+    {props.of.aside !== undefined && <span className="soft nowrap">{props.of.aside}</span>}
+  </div>
+);
+
+/** Lines of a preview: enough to see what it is about. */
+const PREVIEWED = 8;
+
+const Preview = ({ of }: { of: readonly string[] }) => (
+  <div className="palette-preview" role="status">
+    <b>Enter again does it to {of.length}:</b>
+    <ul>
+      {of.slice(0, PREVIEWED).map((line) => (
+        <li key={line} className="clip">
+          {line}
+        </li>
+      ))}
+      {of.length > PREVIEWED && <li>and {of.length - PREVIEWED} more</li>}
+    </ul>
+  </div>
+);
 
 /** Whether all the words that were typed begin a word of the text. */
 export function matches(text: string, typed: string): boolean {

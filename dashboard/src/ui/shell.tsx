@@ -77,7 +77,7 @@ export function TownShell({ route, live, children }: { route: Route; live?: Reac
         </div>
         <Tabs label="Pages" tabs={TOWN_TABS} now={route.page} />
         <span className="grow" />
-        <Find />
+        {live !== undefined && <Find />}
         {live}
       </header>
       {children}
@@ -89,6 +89,7 @@ const rigTabs = (rigId: string): readonly Tab[] => [
   { page: "rig", name: "Board", to: paths.rig(rigId) },
   { page: "run", name: "Night", to: paths.run(rigId) },
   { page: "log", name: "Log", to: paths.log(rigId) },
+  { page: "rig-settings", name: "Settings", to: paths.rigSettings(rigId) },
   { page: "debug", name: "Debugger", to: href(paths.debug, { rig: rigId }) },
 ];
 const RIG_TITLES: Record<string, string> = {

@@ -13,6 +13,8 @@ interface Toast {
 interface Toasts {
   /** Says it. */
   say(title: string, text?: string): void;
+  /** Says that something was not done, and why. */
+  refuse(title: string, text: string): void;
   /** Runs an action and says what came of it; answers whether it was done. */
   act(doing: () => Promise<{ title: string; text?: string }>, failed: string): Promise<boolean>;
 }
@@ -43,6 +45,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
   const value = useMemo<Toasts>(
     () => ({
       say: (title, text = "") => add("good", title, text),
+      refuse: (title, text) => add("bad", title, text),
       async act(doing, failed) {
         try {
           const { title, text = "" } = await doing();

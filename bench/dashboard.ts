@@ -16,11 +16,11 @@ const KIB = 1_024;
 const world = await openWorld();
 try {
   for (const title of ["Throw a bowl", "Glaze the bowl", "Fire the kiln"]) await world.sling(title);
-  await report("board, 3 agents and 3 beads", `/rigs/${world.rigId}`, ".list-row");
+  await report("board, 3 agents and 3 beads", `/rigs/${world.rigId}`, ".rows-row");
   await report("debugger", `/debug?rig=${world.rigId}`, ".box.leaf.lit");
   if (process.argv.includes("--big")) {
     await fill(world, 1_000, 10_000);
-    await report("board, 1,000 agents and 10,000 beads", `/rigs/${world.rigId}`, ".list-row");
+    await report("board, 1,000 agents and 10,000 beads", `/rigs/${world.rigId}`, ".rows-row");
     await flood(world);
   }
 } finally {
@@ -100,11 +100,11 @@ async function flood({ rig, browser, stack, rigId, token }: DashboardWorld): Pro
   await letIn(context, token);
   const page = await context.newPage();
   await page.goto(`${stack.url}/rigs/${rigId}`);
-  await page.locator(".list-row").first().waitFor();
+  await page.locator(".rows-row").first().waitFor();
   const before = (await rig<{ seq: number }>("GET", "/board")).seq;
   const start = performance.now();
   await rig("PUT", "/settings", { capacity: 1_000 });
-  await page.locator(".chip", { hasText: /^working ?1,?000$/ }).waitFor({ timeout: 120_000 });
+  await page.locator(".chip", { hasText: /^Working ?1,?000$/ }).waitFor({ timeout: 120_000 });
   const facts = (await rig<{ seq: number }>("GET", "/board")).seq - before;
   console.log(
     `1,000 agents set to work at once: ${facts.toLocaleString("en")} facts written, sent, folded and shown in ${((performance.now() - start) / 1_000).toFixed(1)} s`,

@@ -100,7 +100,19 @@ test("docs/dashboard.md: what is open is in the address, by these names and no o
     Array.from(read(file).matchAll(/\bparams\.get\("(\w+)"\)/g), ([, name]) => name),
   );
   const documented = read("docs/dashboard.md").split("## How it knows")[0] ?? "";
-  expect([...new Set(names)].sort()).toEqual(["actor", "rig", "seq", "show"]);
+  expect([...new Set(names)].sort()).toEqual([
+    "actor",
+    "agents",
+    "by",
+    "need",
+    "part",
+    "q",
+    "rig",
+    "seq",
+    "show",
+    "sort",
+    "work",
+  ]);
   for (const name of names) expect(documented).toMatch(new RegExp(`[?&(\`]${name}=`));
 });
 

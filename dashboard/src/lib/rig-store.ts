@@ -238,6 +238,8 @@ export function openRig(rigId: string): RigStore {
     try {
       const board = await get<Board>(rigPath(rigId, "/board"), signal);
       if (isClosed || signal.aborted) return;
+      // Nothing was ever written of it: nobody has made it.
+      if (board.seq === 0) throw new ApiError(404, `no rig ${rigId}`);
       entries = [];
       seen = Math.max(0, board.seq - HISTORY);
       changed(ready(board));

@@ -1,17 +1,21 @@
-import { Button, Modal, Select, Textarea, TextInput } from "@mantine/core";
-import { createContext, useContext, useMemo, useState, type FormEvent, type ReactNode } from "react";
+import { Modal, Select, Textarea, TextInput } from "@mantine/core";
+import { createContext, useContext, useMemo, useState, type ReactNode } from "react";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
 import * as actions from "../lib/actions.ts";
 import { agentName, beadTitle } from "../lib/names.ts";
 import { setParams } from "../lib/url.ts";
 import { useStore, useWorld } from "../lib/use-rig.ts";
-import { useToasts } from "./toasts.tsx";
+import { ActionForm } from "./action-form.tsx";
+import { Edit, Move, Revert } from "./work-dialogs.tsx";
 
 /** Forms and confirmations. What is asked here is done nowhere else. */
 export type Dialog =
   | { readonly type: "sling"; readonly title?: string; readonly body?: string }
   | { readonly type: "mail"; readonly to: string | null }
   | { readonly type: "hook"; readonly agentId: string | null; readonly beadId: string | null }
+  | { readonly type: "move"; readonly agent: AgentSnapshot }
+  | { readonly type: "edit"; readonly beadId: string; readonly body: string }
+  | { readonly type: "revert"; readonly beadId: string }
   | { readonly type: "unblock"; readonly agent: AgentSnapshot; readonly escalationId: string | null }
   | {
       readonly type: "confirm";
@@ -31,6 +35,9 @@ const TITLE = {
   mail: "Write to an agent",
   hook: "Hook a bead to an agent",
   unblock: "Answer",
+  move: "Move the work to another agent",
+  edit: "Edit",
+  revert: "Take it back from the target",
 } as const;
 
 export function DialogProvider({ children }: { children: ReactNode }) {
@@ -51,53 +58,15 @@ export function DialogProvider({ children }: { children: ReactNode }) {
         {dialog?.type === "sling" && <Sling title={dialog.title ?? ""} body={dialog.body ?? ""} close={close} />}
         {dialog?.type === "mail" && <Mail to={dialog.to} close={close} />}
         {dialog?.type === "hook" && <Hook agentId={dialog.agentId} beadId={dialog.beadId} close={close} />}
+        {dialog?.type === "move" && <Move agent={dialog.agent} close={close} />}
+        {dialog?.type === "edit" && <Edit beadId={dialog.beadId} body={dialog.body} close={close} />}
+        {dialog?.type === "revert" && <Revert beadId={dialog.beadId} close={close} />}
         {dialog?.type === "unblock" && (
           <Unblock agent={dialog.agent} escalationId={dialog.escalationId} close={close} />
         )}
         {dialog?.type === "confirm" && <Confirm dialog={dialog} close={close} />}
       </Modal>
     </DialogContext.Provider>
-  );
-}
-
-/** A form that runs one action, closes when it is done, and stays open with its text when it is refused. */
-function ActionForm({
-  children,
-  yes,
-  failed,
-  doing,
-  close,
-  isReady = true,
-  isGrave = false,
-}: {
-  children: ReactNode;
-  yes: string;
-  failed: string;
-  doing: () => Promise<actions.Done>;
-  close: () => void;
-  isReady?: boolean;
-  isGrave?: boolean;
-}) {
-  const toasts = useToasts();
-  const [isBusy, setBusy] = useState(false);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    if (await toasts.act(doing, failed)) close();
-    else setBusy(false);
-  };
-  return (
-    <form onSubmit={(event) => void submit(event)} className="stack">
-      {children}
-      <div className="row" style={{ justifyContent: "flex-end" }}>
-        <Button variant="default" onClick={close}>
-          Not now
-        </Button>
-        <Button type="submit" loading={isBusy} disabled={!isReady} {...(isGrave ? { color: "red.8" } : {})}>
-          {yes}
-        </Button>
-      </div>
-    </form>
   );
 }
 

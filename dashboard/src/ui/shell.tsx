@@ -54,7 +54,11 @@ const Find = () => (
   </button>
 );
 
-const TOWN_TABS: readonly Tab[] = [{ page: "overview", name: "Rigs", to: paths.overview }];
+const TOWN_TABS: readonly Tab[] = [
+  { page: "overview", name: "Rigs", to: paths.overview },
+  { page: "needs", name: "Needs", to: paths.needs },
+  { page: "settings", name: "Settings", to: paths.settings },
+];
 const TOWN_TITLES: Record<string, string> = {
   overview: "All rigs",
   needs: "Needs of all rigs",

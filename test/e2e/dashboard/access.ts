@@ -32,13 +32,17 @@ export function accessTests(pages: Pages): void {
       ["light", "desk", "/"],
       ["dark", "desk", "/"],
       ["light", "phone", "/"],
+      ["light", "desk", "//"],
+      ["dark", "phone", "//needs"],
+      ["light", "desk", "/settings"],
+      ["dark", "desk", "//new"],
       ["light", "desk", "/debug"],
       ["dark", "desk", "/debug"],
       ["dark", "phone", "/debug"],
     ] as const)("in %s on a %s, %s has no serious violation of accessibility", async (colorScheme, device, path) => {
       const page = await visit(path, { ...(device === "desk" ? DESK : PHONE), colorScheme });
       await page
-        .locator(path === "/" ? ".list-row" : ".box.leaf.lit")
+        .locator(path === "/" ? ".rows-row" : path === "/debug" ? ".box.leaf.lit" : ".panel, .empty")
         .first()
         .waitFor();
       expect(await violations(page)).toEqual([]);

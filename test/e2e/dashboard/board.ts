@@ -1,6 +1,6 @@
 import type { WebSocketRoute } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { DESK, soon, live, agents, beads, toast, type Pages } from "./pages.ts";
+import { DESK, soon, live, agents, need, toast, work, type Pages } from "./pages.ts";
 
 /** What an operator sees and does on the board. */
 export function boardTests(pages: Pages): void {
@@ -34,33 +34,34 @@ export function boardTests(pages: Pages): void {
       await toast(page, /Slung “Glaze the blue bowl”.*hook of polecat/s);
       await page.getByRole("dialog").getByText("in progress", { exact: true }).waitFor();
       await page.keyboard.press("Escape");
-      await beads(page).getByText("Glaze the blue bowl").waitFor();
-      await agents(page).getByText("working").first().waitFor();
+      await work(page).getByText("Glaze the blue bowl").waitFor();
+      await agents(page).getByText("Working").first().waitFor();
     });
 
     test("shows what others do the moment it is written, without asking again", async () => {
-      const page = await visit("/");
+      const page = await visit("/?q=kiln");
       await live(page);
       const asked: string[] = [];
       page.on("request", (request) => asked.push(request.url()));
       const { agent } = await pages.world.sling("Fire the kiln");
-      await beads(page).getByText("Fire the kiln").waitFor();
+      await work(page).getByText("Fire the kiln").waitFor();
       await agents(page).getByText(agent.name, { exact: true }).waitFor();
       await pages.world.rig("POST", `/agents/${agent.id}/status`, { status: "Stacking the shelves" });
-      await agents(page).getByText("“Stacking the shelves” · Fire the kiln").waitFor();
+      await agents(page).getByText("Stacking the shelves").waitFor();
+      expect(asked).toEqual([]);
+      await page.getByRole("link", { name: "Log", exact: true }).click();
       await page
         .getByRole("list", { name: "Facts, newest first" })
         .getByText(`${agent.name} is started on “Fire the kiln”`)
         .waitFor();
-      expect(asked).toEqual([]);
     });
 
     test("draws how full the container's disk is, and what of it is this rig's", async () => {
       const disk = async () => (await pages.world.rig<{ disk: unknown }>("GET", "/health")).disk;
       await soon(disk).toMatchObject({ free_bytes: 61_400_000_000 });
       const page = await visit("/");
-      const vital = page.locator(".vital").filter({ hasText: "disk free" });
-      await vital.getByText("3.5 MB are this rig's").waitFor();
+      const vital = page.locator(".nums .cell").filter({ hasText: "disk free" });
+      await vital.getByText("3.5 MB this rig's").waitFor();
       expect(await vital.innerText()).toMatch(/61\.4 GB\s+of 100 GB disk free/);
       expect(await vital.locator(".meter i").getAttribute("style")).toMatch(/width: 38\.6/);
     });
@@ -74,7 +75,10 @@ export function boardTests(pages: Pages): void {
       const page = await visit(`/?show=bead:${bead.id}`);
       await page.getByText("1,200 of 1,000 tokens", { exact: true }).waitFor();
       await page.keyboard.press("Escape");
-      await page.locator(".vital").filter({ hasText: "today (1,200 of 100,000 tokens)" }).waitFor();
+      await page
+        .locator(".nums a")
+        .filter({ hasText: /1k tokens.*of 100k tokens/ })
+        .waitFor();
       await pages.world.rig("POST", `/agents/${agent.id}/completed`, { status: "failed", reason: "stopped" });
       await page.getByRole("heading", { name: "“A dear vase” has spent what it may" }).waitFor();
       await page.getByRole("button", { name: /^As much again: “A dear vase”/ }).click();
@@ -92,7 +96,7 @@ export function boardTests(pages: Pages): void {
       const page = await visit(`/?show=bead:${bead.id}`);
       await page.getByRole("dialog").getByText("Nobody has looked at what was handed in.").waitFor();
       await page.keyboard.press("Escape");
-      const row = page.getByRole("list", { name: "Reviews" }).getByRole("listitem").filter({ hasText: "Unseen work" });
+      const row = page.getByRole("list", { name: "Train" }).getByRole("listitem").filter({ hasText: "Unseen work" });
       await row.getByText("not looked at").waitFor();
     });
 
@@ -122,14 +126,11 @@ export function boardTests(pages: Pages): void {
         title: "Stoneware or porcelain?",
         metadata: { agent_id: agent.id },
       });
-      const need = page
-        .getByRole("list", { name: "Who needs me now" })
-        .getByRole("listitem")
-        .filter({ hasText: "Stoneware or porcelain?" });
-      await need.getByLabel(`Answer to ${agent.name}`).fill("Porcelain, please");
-      await need.getByRole("button", { name: "Unblock" }).click();
+      const item = need(page, "Stoneware or porcelain?");
+      await item.getByLabel(`Answer ${agent.name} in your own words`).fill("Porcelain, please");
+      await page.keyboard.press("Control+Enter");
       await toast(page, `Answered ${agent.name}`);
-      await need.waitFor({ state: "detached" });
+      await item.waitFor({ state: "detached" });
       expect((await pages.world.rig<{ status: string }>("GET", `/agents/${agent.id}`)).status).toBe("working");
       await soon(() => pages.world.container.messages).toContainEqual({
         agentId: agent.id,
@@ -143,9 +144,10 @@ export function boardTests(pages: Pages): void {
       await page.getByRole("button", { name: "More for this rig" }).click();
       await page.getByRole("menuitem", { name: /^Pause/ }).click();
       await toast(page, "The rig is paused");
-      await page.locator(".bar").getByText("paused").waitFor();
+      await page.locator(".bar").getByText("Paused").waitFor();
       await pages.world.sling("Wait for me");
-      const waiting = page.getByRole("list", { name: "Who needs me now" }).getByText("One bead waits for it.");
+      await page.getByText("Good to know").click();
+      const waiting = need(page, "One bead waits for it.");
       await waiting.waitFor();
       await page.getByText("nothing new is dispatched until it is resumed").first().waitFor();
       await page.getByRole("button", { name: "Resume" }).first().click();
@@ -197,11 +199,8 @@ export function boardTests(pages: Pages): void {
       );
       await pages.world.rig("POST", "/escalations", { title: "A question", metadata: { agent_id: agent.id } });
       const page = await visit("/");
-      const need = page
-        .getByRole("list", { name: "Who needs me now" })
-        .getByRole("listitem")
-        .filter({ hasText: "A question" });
-      await need.getByRole("textbox").fill("An answer");
+      const item = need(page, "A question");
+      await item.getByRole("textbox").fill("An answer");
       await page.route("**/unblock", (route) =>
         route.fulfill({
           status: 409,
@@ -209,19 +208,19 @@ export function boardTests(pages: Pages): void {
           body: JSON.stringify({ success: false, error: "agent is working and cannot be unblocked" }),
         }),
       );
-      await need.getByRole("button", { name: "Unblock" }).click();
-      await toast(page, "agent is working and cannot be unblocked");
-      expect(await need.getByRole("textbox").inputValue()).toBe("An answer");
+      await item.getByRole("button", { name: "Send" }).click();
+      await item.getByRole("alert").getByText("agent is working and cannot be unblocked").waitFor();
+      expect(await item.getByRole("textbox").inputValue()).toBe("An answer");
       pages.troubles.splice(0);
       await page.unroute("**/unblock");
-      await need.getByRole("button", { name: "Unblock" }).click();
-      await need.waitFor({ state: "detached" });
+      await item.getByRole("button", { name: "Send" }).click();
+      await item.waitFor({ state: "detached" });
     });
 
     test("a lost line is shown as stale, comes back by itself and misses nothing", async () => {
       let socket: WebSocketRoute | null = null;
       let isDown = false;
-      const page = await visit("/", DESK, (fresh) =>
+      const page = await visit("/?q=away", DESK, (fresh) =>
         fresh.routeWebSocket(/\/feed/, (route) => {
           if (isDown) return void route.close();
           socket = route;
@@ -233,11 +232,13 @@ export function boardTests(pages: Pages): void {
       await (socket as WebSocketRoute | null)?.close();
       await page.getByRole("button", { name: /^Stale for/ }).waitFor();
       await pages.world.sling("While you were away");
-      expect(await beads(page).getByText("While you were away").count()).toBe(0);
+      expect(await work(page).getByText("While you were away").count()).toBe(0);
+      expect(await page.locator("html").getAttribute("data-line")).toBe("stale");
       isDown = false;
       await live(page);
-      await beads(page).getByText("While you were away").waitFor();
+      await work(page).getByText("While you were away").waitFor();
       const last = (await pages.world.rig<{ seq: number }>("GET", "/board")).seq;
+      await page.getByRole("link", { name: "Log", exact: true }).click();
       await page.getByText(`#${last}`, { exact: false }).first().waitFor();
     });
 
@@ -301,7 +302,7 @@ export function boardTests(pages: Pages): void {
 
     test("a drag across the bars shows only the facts of that time, and one click shows all again", async () => {
       await pages.world.sling("Later");
-      const page = await visit("/");
+      const page = await visit("/log");
       const bars = page.locator(".u-over");
       await bars.scrollIntoViewIfNeeded();
       const count = async () =>
@@ -318,17 +319,23 @@ export function boardTests(pages: Pages): void {
       await soon(count).toBeGreaterThanOrEqual(all);
     });
 
-    test("lists are gone through with the arrow keys; Enter opens, Escape closes", async () => {
+    test("rows are gone through with j and k; Enter opens, Escape closes", async () => {
       const page = await visit("/");
-      await agents(page).getByRole("button").first().focus();
-      const names = await agents(page).locator(".list-title").allInnerTexts();
-      await page.keyboard.press("ArrowDown");
-      await soon(() => page.evaluate<string>("document.activeElement.textContent")).toContain(names[1]);
+      await agents(page).locator(".agent-row").nth(1).waitFor();
+      const titles = await agents(page).locator(".agent-row .a-bead").allInnerTexts();
+      await page.keyboard.press("g");
+      await page.keyboard.press("a");
+      await agents(page).locator(".agent-row").first().focus();
+      await page.keyboard.press("j");
+      await soon(() => page.evaluate<string>("document.activeElement.textContent")).toContain(titles[1]);
+      await page.keyboard.press("k");
+      await soon(() => page.evaluate<string>("document.activeElement.textContent")).toContain(titles[0]);
       await page.keyboard.press("Enter");
-      const drawer = page.getByRole("dialog", { name: names[1] ?? "" });
-      await drawer.waitFor();
-      await page.keyboard.press("Escape");
-      await drawer.waitFor({ state: "detached" });
+      await page.getByRole("heading", { name: titles[0] ?? "" }).waitFor();
+      expect(new URL(page.url()).pathname).toContain("/beads/");
+      await page.keyboard.press("g");
+      await page.keyboard.press("b");
+      await agents(page).waitFor();
     });
   });
 }

@@ -68,9 +68,10 @@ export function usePages(): Pages {
   };
 }
 
-/** Of the rig's pages the part after the rig is enough; the debugger has its rig in the query. */
+/** Of the rig's pages the part after the rig is enough, the debugger has its rig in the query, and `//` begins what is of no rig. */
 function addressOf(rigId: string, path: string): string {
   if (path.startsWith("/debug")) return `${path}${path.includes("?") ? "&" : "?"}rig=${rigId}`;
+  if (path.startsWith("//")) return path.slice(1);
   return `/rigs/${rigId}${path === "/" || path.startsWith("/?") ? path.slice(1) : path}`;
 }
 
@@ -79,6 +80,8 @@ export const soon = <T>(read: () => T) => expect.poll(read, { timeout: 20_000, i
 
 export const live = (page: Page) => page.getByText("Live", { exact: true }).waitFor();
 export const agents = (page: Page) => page.getByRole("list", { name: "Agents" });
-export const beads = (page: Page) => page.getByRole("list", { name: "Beads" });
+export const work = (page: Page) => page.getByRole("list", { name: "Work" });
+/** The item of a need that says this. */
+export const need = (page: Page, text: string | RegExp) => page.locator(".need").filter({ hasText: text });
 export const toast = (page: Page, text: string | RegExp) =>
   page.locator(".toast").filter({ hasText: text }).first().waitFor();

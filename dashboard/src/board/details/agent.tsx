@@ -52,8 +52,19 @@ function AgentActions({ agent }: { agent: AgentSnapshot }) {
           Hook a bead
         </Button>
       )}
+      {agent.matches({ restarting: "backingOff" }) && (
+        <Button
+          size="compact-sm"
+          onClick={() => void toasts.act(() => actions.restart(rigId, agent), `${context.name} was not started again`)}
+        >
+          Retry now
+        </Button>
+      )}
       {context.hook !== null && (
         <>
+          <Button {...act} onClick={() => ask({ type: "move", agent })}>
+            Move…
+          </Button>
           <Button
             {...act}
             onClick={() =>

@@ -17,6 +17,8 @@ import { useToasts } from "../../ui/toasts.tsx";
 import { Attempts } from "./attempts.tsx";
 import { Debug, Flow, WhyBox } from "./shared.tsx";
 
+const DAY_MS = 86_400_000;
+
 /** Everything about one bead. */
 export function BeadDetails({ bead }: { bead: BeadSnapshot }) {
   const { rigId } = useStore();
@@ -71,6 +73,23 @@ function BeadActions({ bead, body }: { bead: BeadSnapshot; body: string }) {
   const isOpen = !bead.hasTag("terminal");
   return (
     <div className="row wrap">
+      <Button {...act} onClick={() => ask({ type: "edit", beadId: context.id, body })}>
+        Edit…
+      </Button>
+      <Hold bead={bead} />
+      {bead.value === "failed" && context.type === "issue" && (
+        <Button
+          {...act}
+          onClick={() => void toasts.act(() => actions.retryAll(rigId, [context.id], []), "It was not tried again")}
+        >
+          Retry
+        </Button>
+      )}
+      {context.commitSha !== null && bead.value === "closed" && (
+        <Button {...act} onClick={() => ask({ type: "revert", beadId: context.id })}>
+          Revert…
+        </Button>
+      )}
       {isOpen && context.type === "issue" && context.assignee === null && (
         <Button {...act} onClick={() => ask({ type: "hook", agentId: null, beadId: context.id })}>
           Hook to an agent
@@ -108,6 +127,27 @@ function BeadActions({ bead, body }: { bead: BeadSnapshot; body: string }) {
         </Button>
       )}
     </div>
+  );
+}
+
+/** Keeps work that nobody has begun from being begun, or lets it go. */
+function Hold({ bead: { value, context } }: { bead: BeadSnapshot }) {
+  const { rigId } = useStore();
+  const { now } = useWorld();
+  const toasts = useToasts();
+  if (value !== "open" || context.type !== "issue") return null;
+  const isHeld = (context.deferUntil ?? 0) > now;
+  const until = isHeld ? null : new Date(now + DAY_MS).toISOString();
+  return (
+    <Button
+      size="compact-sm"
+      variant="default"
+      onClick={() =>
+        void toasts.act(() => actions.edit(rigId, context.id, { defer_until: until }), "It stays as it is")
+      }
+    >
+      {isHeld ? "Release" : "Hold for a day"}
+    </Button>
   );
 }
 

@@ -61,9 +61,17 @@ export interface Config {
   /** STATE_DIR: where the stack keeps what is nobody's to see, its secrets among it; null: there is none beside the work folder. */
   readonly stateDir: string | null;
   /** How git reads what an agent wrote, where there is a box: seeing that and nothing else. Set at the server's start. */
-  readonly reading: ((readable: readonly string[], argv: readonly string[]) => readonly string[]) | null;
+  readonly reading: ((seen: Seen, argv: readonly string[]) => readonly string[]) | null;
   /** The host's environment, of which agents see an allow-list only. */
   readonly hostEnv: Readonly<Record<string, string | undefined>>;
+}
+
+/** What a program sees that reads what an agent wrote. */
+export interface Seen {
+  readonly readable: readonly string[];
+  readonly writable?: readonly string[];
+  /** Where it begins. */
+  readonly cwd?: string;
 }
 
 /** @throws Error naming the variable that cannot be used. */

@@ -75,11 +75,37 @@ export function removeFile(file: string): void {
 }
 
 /**
+ * Opens a file below a folder step by step, each held while the next is looked for: whoever exchanges a folder on the way for a link, at
+ * whichever moment, leads nowhere. @throws Error where any part of the way is a link, or it is no plain file
+ */
+export function openBeneath(folder: string, file: string): number {
+  const parts = path.relative(folder, file).split(path.sep);
+  const name = parts.pop() as string;
+  let at = openSync(folder, FOLDER);
+  try {
+    for (const part of parts) {
+      const next = openSync(`/proc/self/fd/${at}/${part}`, FOLDER);
+      closeSync(at);
+      at = next;
+    }
+    const fd = openSync(`/proc/self/fd/${at}/${name}`, PLAIN);
+    if (fstatSync(fd).isFile()) return fd;
+    closeSync(fd);
+    throw new Error(`${file} is no plain file`);
+  } finally {
+    closeSync(at);
+  }
+}
+
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const PLAIN = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+
+/**
  * A file that somebody else may have put there. What is no plain file is not opened to the end: a pipe of that name would never
  * answer, a device never end. @throws Error when it is a link, no plain file, or larger
  */
 export function readPlain(file: string, max_bytes: number): string {
-  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  const fd = openSync(file, PLAIN);
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new Error(`${file} is no plain file`);

@@ -52,6 +52,10 @@ export const BRANCHES_NAMED_MAX = 10;
 export const GIT_COPY_TIMEOUT_MS = 10 * MINUTE_MS;
 /** Giving the files of a clone to another user, and taking them back. */
 export const CHOWN_TIMEOUT_MS = 10 * MINUTE_MS;
+/** Users of boxes where this server is root: beyond those that a system gives to anybody, and not those that the image's launcher has. */
+export const FIRST_BOX_UID = 62_000;
+/** Setups and checks have users too. */
+export const BOX_USERS = 2 * RUNNING_AGENTS_MAX;
 /** Agents run git in their worktrees while we do; wait for their ref locks instead of failing. */
 export const GIT_LOCK_WAIT_MS = 5 * SECOND_MS;
 /** A lock that is older than the longest that any git may run, by this much, belongs to one that was killed. */

@@ -145,7 +145,7 @@ async function inContainer(merges: number): Promise<{ total: number[]; beyond: n
       folders: foldersOf(config.workDir, "rig1"),
       redact: (text: string): string => text,
       ephemeral: false,
-      box: "no box",
+      checksIn: "no box",
       signal: new AbortController().signal,
       say: () => {},
     };

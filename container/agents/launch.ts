@@ -3,6 +3,8 @@ import { createHash, randomUUID } from "node:crypto";
 import type { StartAgentRequest } from "../../src/wire/container.ts";
 import type { OpenBox } from "../box/agent-box.ts";
 import type { Config } from "../config.ts";
+import { agentFoldersOf, foldersOf } from "../git/layout.ts";
+import { readState, writeState } from "../git/state.ts";
 import { type Log, messageOf } from "../log.ts";
 import { type KeyedMutex, createKeyedMutex } from "../mutex.ts";
 import { startTimeOf } from "../processes/groups.ts";
@@ -75,6 +77,8 @@ export function createLaunch(options: LaunchOptions): Launch {
     if (askedToEnd(run)) throw new Refusal(409, "stopped", `${run.agentId} was stopped before its process was started`);
 
     const room = await workspace.box.open(randomUUID(), run.apiUrl);
+    for (const message of room.notes) ring.append("box_warning", { message });
+    noteBox(config, run, workspace.box.words);
     const launched: Launched = { request, run, workspace, ring, room, beat: { soon: () => {} } };
     const env = withSetAside(workspace.env, prepared.setAside);
     const running = await (
@@ -90,6 +94,13 @@ export function createLaunch(options: LaunchOptions): Launch {
     const ending = askedToEnd(run);
     if (ending !== null) endRun(run, ending, "SIGTERM");
   };
+}
+
+/** Kept with the clone: a receipt says what the work was made in, and not what is there when it is written. */
+function noteBox({ workDir }: Config, { rigId, agentId }: Run, box: string): void {
+  const { state: file } = agentFoldersOf(foldersOf(workDir, rigId), agentId);
+  const state = readState(file);
+  if (state !== null) writeState(file, { ...state, box });
 }
 
 /** How a run ended. `end`: how its conversation did; undefined where there was none. */

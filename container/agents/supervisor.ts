@@ -1,6 +1,7 @@
 /** One agent process from spawn to the moment when nothing of its group is left. Knows nothing of dispatches or rigs. */
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Runner, give } from "../box/users.ts";
 import { type Program, launch } from "../launcher/client.ts";
 import { groupMembers, signalGroup, waitForGroupToGo } from "../processes/groups.ts";
 import { MARK, killMarked, markUser, markedProcesses, signalEach, sweepMarked } from "../processes/marks.ts";
@@ -37,7 +38,7 @@ export interface SpawnOptions {
   readonly mark: string;
   readonly redact: Redact;
   /** Makes it a user of its own, to whom these folders and files are given meanwhile; without it, it is this server's. */
-  readonly launcher?: { readonly socket: string; readonly owns: readonly string[] } | null;
+  readonly launcher?: Runner | null;
   /** false: its stdin is empty from the beginning. */
   readonly hasInput?: boolean;
   /** Without it nothing is cut into lines and redacted, which takes its time where there are millions. */
@@ -76,12 +77,29 @@ function spawnHere(options: SpawnOptions, program: string, args: readonly string
   return { pid: () => child.pid, stdin, stdout, stderr, started, exited, uid: null, release: async () => {} };
 }
 
+/** In a box that drops to a user of its own. @throws Error when its folders cannot be given to it */
+async function spawnDropping(
+  options: SpawnOptions,
+  { uid, owns }: Extract<Runner, { uid: number }>,
+  [program = "", ...args]: readonly string[],
+): Promise<Program> {
+  // What cannot be taken back is taken back before it is used again.
+  const back = (): Promise<void> => give(owns, 0).catch(() => {});
+  await give(owns, uid);
+  const made = spawnHere(options, program, args);
+  await made.started.catch(async (error: unknown) => {
+    await back();
+    throw error;
+  });
+  return { ...made, release: back };
+}
+
 /** As a user of its own: what it starts is known by that, also where its environment cannot be read. */
 async function spawnElsewhere(
-  { cwd, env, mark, hasInput = true, launcher }: SpawnOptions,
+  { cwd, env, mark, hasInput = true }: SpawnOptions,
+  { socket, owns }: Extract<Runner, { socket: string }>,
   argv: readonly string[],
 ): Promise<Program> {
-  const { socket = "", owns = [] } = launcher ?? {};
   const program = await launch(socket, argv, { cwd, env: { ...env, ...TRUSTING, [MARK]: mark }, owns, hasInput });
   const forget = program.uid === null ? () => {} : markUser(program.uid, mark);
   await program.started.catch(async (error: unknown) => {
@@ -95,11 +113,18 @@ async function spawnElsewhere(
 /** The store that it fetches from is another user's. */
 const TRUSTING = { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" };
 
+async function spawned(options: SpawnOptions, argv: readonly string[]): Promise<Program> {
+  const { launcher = null } = options;
+  if (launcher !== null)
+    return "uid" in launcher ? spawnDropping(options, launcher, argv) : spawnElsewhere(options, launcher, argv);
+  const [program = "sh", ...args] = argv;
+  return spawnHere(options, program, args);
+}
+
 /** @throws Error when the operating system cannot start the process */
 export async function spawnAgent(options: SpawnOptions): Promise<AgentProcess> {
   const argv = options.argv ?? ["sh", "-c", options.command];
-  const [program = "sh", ...args] = argv;
-  const child = options.launcher ? await spawnElsewhere(options, argv) : spawnHere(options, program, args);
+  const child = await spawned(options, argv);
   const output = readOutput(child, options);
   const { exited } = child;
   await child.started;

@@ -5,6 +5,7 @@ import { DEFAULT_PLACE, type SetAside, type StartAgentRequest } from "../../src/
 import { refusalOf, refusedName } from "../../src/wire/env-names.ts";
 import { type AgentBox, agentBoxOf } from "../box/agent-box.ts";
 import type { AgentBoxes } from "../box/boxes.ts";
+import { takeBack } from "../box/users.ts";
 import type { Config } from "../config.ts";
 import { agentEnvironment } from "./environment.ts";
 import { removeFile, writePrivateJson } from "../files.ts";
@@ -120,6 +121,8 @@ export async function prepare(
   for (const warning of await ensureGitConfig(config.workDir, config.hostEnv)) warn(warning);
   const folders = foldersOf(config.workDir, request.rigId);
   const withRig = <T>(task: () => Promise<T>): Promise<T> => repoMutex(request.rigId, task);
+  const mine = agentFoldersOf(folders, agentId);
+  await takeBack([mine.clone, path.join(mine.clone, ".git"), mine.inbox, mine.home]);
   const prepared = await prepareWorkspace({
     git,
     remote,

@@ -2,12 +2,12 @@
  * An agent in a box: it sees the system, its own clone and home, and of the rig's store what its `git fetch` reads. No state folder,
  * no other agent, no home of the operator, no process but its own. It ends as a whole, and still hears the signal that it is to end.
  */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Place } from "../../src/wire/container.ts";
 import type { Config } from "../config.ts";
 import { type AgentFolders, agentFoldersOf, foldersOf } from "../git/layout.ts";
-import { gitConfigFile } from "../git/user-config.ts";
+import { boxConfigFile } from "../git/user-config.ts";
 import { messageOf } from "../log.ts";
 import { Refusal } from "../refusal.ts";
 import { BOX_PROBE_TIMEOUT_MS } from "../limits.ts";
@@ -16,10 +16,11 @@ import { proxiesOf } from "../processes/host-env.ts";
 import type { Held, Holder } from "./bounds.ts";
 import { type BoxSpec, lastLine } from "./box.ts";
 import type { AgentBoxes } from "./boxes.ts";
-import { CERTIFICATES, toolsOn } from "./bwrap.ts";
+import { CERTIFICATES, isIn, realOf, toolsOn } from "./bwrap.ts";
 import { FORWARDER, NODE, forwarding } from "./forwarding.ts";
 import { type Gateway, URL_IN_BOX } from "./gateway.ts";
 import { commandOf, programsIn } from "./programs.ts";
+import { type Runner, give, keptFromOthers, nextUser } from "./users.ts";
 
 /** How a program is started. */
 export interface Way {
@@ -28,11 +29,13 @@ export interface Way {
   /** Its environment, with a home of its own in place of the operator's. */
   readonly env: (given: Readonly<Record<string, string>>, home?: string) => Record<string, string>;
   /** Where it is a user of its own, whom it is started by, and what is that user's meanwhile; null: it is this server's. */
-  readonly launcher: { readonly socket: string; readonly owns: readonly string[] } | null;
+  readonly launcher: Runner | null;
 }
 
 /** The box of one dispatch, before anything runs in it. */
 export interface AgentBox {
+  /** What it is, for receipts. */
+  readonly words: string;
   /** How what makes its clone fit to work in is run: with nothing that outlives it but the clone. */
   readonly setup: Way;
   /** @param name unlike that of any other box @throws Refusal 422 box_required, limits_failed */
@@ -43,6 +46,8 @@ export interface AgentBox {
 export interface OpenBox extends Way {
   /** Where the agents' door is in it; null: where it is outside as well. */
   readonly doorUrl: string | null;
+  /** What is not as somebody may have meant it, in words. */
+  readonly notes: readonly string[];
   /** @param onOver called when it has more than it may have: the box is to end then */
   readonly watch: (pid: number, onOver: (why: string) => void) => void;
   /** Once nothing runs in it. @returns what it was kept from, in words */
@@ -52,7 +57,7 @@ export interface OpenBox extends Way {
 export interface AgentBoxOptions {
   readonly boxes: AgentBoxes;
   readonly config: Config;
-  readonly place: Pick<Place, "box" | "box_read" | "box_network">;
+  readonly place: Pick<Place, "box" | "box_read" | "box_network" | "setup">;
   readonly rigId: string;
   readonly agentId: string;
   /** Files that hold a login of its program, by their whole paths. */
@@ -62,18 +67,30 @@ export interface AgentBoxOptions {
 
 const AS_IT_IS: Way = { within: (argv) => argv, env: (given) => ({ ...given }), launcher: null };
 const NOT_BOXED: AgentBox = {
+  words: "no box",
   setup: AS_IT_IS,
-  open: async () => ({ ...AS_IT_IS, doorUrl: null, watch: () => {}, close: async () => [] }),
+  open: async () => ({ ...AS_IT_IS, doorUrl: null, notes: [], watch: () => {}, close: async () => [] }),
 };
 
 /** Without a box, as a user of its own: the system counts what is that user's. */
-function ofUser(launcher: Way["launcher"], mine: AgentFolders, holder: Holder): AgentBox {
-  const way: Way = { within: holder.rlimits, env: (given, own) => withHome(given, mine, own), launcher };
+function ofUser(launcher: Way["launcher"], mine: AgentFolders, holder: Holder, settings: string): AgentBox {
+  const way: Way = {
+    within: holder.rlimits,
+    env: (given, own) => withHome(configured(given, settings), mine, own),
+    launcher,
+  };
   return {
+    words: "no box, as a user of its own",
     setup: way,
-    open: async (name) => ({ ...way, doorUrl: null, ...watching(holder.hold(name), mine) }),
+    open: async (name) => ({ ...way, doorUrl: null, notes: [], ...watching(holder.hold(name), mine) }),
   };
 }
+
+/** Its git reads what is meant for it, and nothing that the operator logs in with. */
+const configured = (given: Readonly<Record<string, string>>, settings: string): Record<string, string> => ({
+  ...given,
+  ...(given["GIT_CONFIG_GLOBAL"] === undefined ? {} : { GIT_CONFIG_GLOBAL: settings }),
+});
 
 /** @param also what else is to be closed with it */
 function watching(held: Held, mine: AgentFolders, also = (): void => {}): Pick<OpenBox, "watch" | "close"> {
@@ -102,28 +119,35 @@ function withHome(
   return { ...given, HOME: own };
 }
 
-/** @throws Refusal 422 box_required: the rig lets nobody work without one, and none works here */
+/** @throws Refusal 422 box_read_refused: what is Ticktown's own is shown to nobody, whoever asks for it */
+function refuseOurs({ config: { workDir, stateDir }, place }: AgentBoxOptions): void {
+  const ours = [workDir, ...(stateDir === null ? [] : [stateDir])].map(realOf);
+  const asked = place.box_read.find((file) => ours.some((folder) => isIn(realOf(file), folder)));
+  if (asked === undefined) return;
+  const why = `the rig's box_read names ${asked}, which is in a folder of Ticktown's own: nobody in a box sees anything there`;
+  throw new Refusal(422, "box_read_refused", why);
+}
+
+/** @throws Refusal 422 box_read_refused; box_required: the rig lets nobody work without one, and none works here */
 export function agentBoxOf(options: AgentBoxOptions): AgentBox {
   const { boxes, config, place, rigId, agentId, checkpointFile } = options;
   const { box } = boxes;
   const mine = agentFoldersOf(foldersOf(config.workDir, rigId), agentId);
   const owns = [mine.clone, mine.inbox, mine.home, ...(checkpointFile === null ? [] : [checkpointFile])];
-  const launcher = config.launcher === null ? null : { socket: config.launcher, owns };
+  const own = config.launcher === null ? null : { socket: config.launcher, owns };
   if (box.kind === "none") {
     if (place.box === "required" || place.box_network === "gateway")
       throw new Refusal(422, "box_required", "the rig requires a box for its agents, and this container has none");
-    return launcher === null ? NOT_BOXED : ofUser(launcher, mine, boxes.holder);
+    return own === null ? NOT_BOXED : ofUser(own, mine, boxes.holder, boxConfigFile(config.workDir));
   }
+  refuseOurs(options);
   const readable = readableOf(options);
-  const setup = { cwd: mine.clone, writable: [mine.clone], readable };
+  const settings = boxConfigFile(config.workDir);
+  const isClosed = place.box_network === "gateway" || config.agentNetwork === "gateway";
   return {
-    setup: {
-      within: (argv) => box.within(setup, boxes.holder.rlimits(argv)),
-      env: ({ TMPDIR: _, ...given }) => ({ ...given, HOME: "/tmp" }),
-      launcher,
-    },
+    words: `a box (${box.kind})${isClosed ? " without a network" : ""}`,
+    setup: setupOf(options, mine, readable, own),
     open: async (name, apiUrl) => {
-      const isClosed = place.box_network === "gateway" || config.agentNetwork === "gateway";
       const why = isClosed ? await boxes.whyNoGateway() : "";
       if (why !== "")
         throw new Refusal(
@@ -132,18 +156,66 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
           `the agent may reach Ticktown alone, and that does not work here: ${why}`,
         );
       const held = boxes.holder.hold(name);
+      const uid = own === null ? nextUser() : null;
       const gateway = isClosed
-        ? await boxes.gateways.open(apiUrl).catch((error: unknown) => unheld(held, error))
+        ? await boxes.gateways.open(apiUrl, uid).catch((error: unknown) => unheld(held, error))
         : null;
-      return opened(options, specOf(options, mine, readable, gateway), { mine, held, gateway, launcher });
+      const launcher = uid === null ? own : { uid, owns };
+      const copies = await copiesOf(options.logins, mine, uid).catch((error: unknown) => unheld(held, error, gateway));
+      const spec = { ...specOf(options, mine, readable, gateway), ...(uid === null ? {} : { uid, copies }) };
+      return opened(options, spec, { mine, held, gateway, launcher, settings });
     },
   };
 }
 
+/** In a box of its own, with the clone and nothing that outlives it. */
+function setupOf(
+  { boxes: { box, holder }, config, place }: AgentBoxOptions,
+  { clone }: AgentFolders,
+  readable: readonly string[],
+  own: Way["launcher"],
+): Way {
+  const uid = own !== null || place.setup === null ? null : nextUser();
+  const spec: BoxSpec = {
+    cwd: clone,
+    writable: [clone],
+    readable,
+    ...inMemory(holder),
+    ...(uid === null ? {} : { uid }),
+  };
+  return {
+    within: (argv) => box.within(spec, holder.rlimits(argv)),
+    env: ({ TMPDIR: _, ...given }) => ({ ...configured(given, boxConfigFile(config.workDir)), HOME: "/tmp" }),
+    launcher: uid === null ? own : { uid, owns: [clone] },
+  };
+}
+
+/** Who is not this server's user does not read files that are for that one alone: it is shown copies of its own. */
+async function copiesOf(
+  logins: readonly string[],
+  { root }: AgentFolders,
+  uid: number | null,
+): Promise<NonNullable<BoxSpec["copies"]>> {
+  const folder = loginsOf(root);
+  rmSync(folder, { recursive: true, force: true });
+  if (uid === null) return [];
+  const copies = logins.filter((file) => existsSync(file)).map((to, n) => ({ to, from: path.join(folder, String(n)) }));
+  if (copies.length > 0) mkdirSync(folder, { mode: 0o700 });
+  for (const { from, to } of copies) writeFileSync(from, readFileSync(to), { mode: 0o400 });
+  await give(
+    copies.map(({ from }) => from),
+    uid,
+  );
+  return copies;
+}
+
+const loginsOf = (root: string): string => path.join(root, "logins");
+
 /** @throws Refusal with the error of what was to be opened beside it */
-async function unheld(held: Held, error: unknown): Promise<never> {
+async function unheld(held: Held, error: unknown, gateway: Gateway | null = null): Promise<never> {
+  gateway?.close();
   await held.close();
-  throw new Refusal(422, "limits_failed", `the socket of the agent's box cannot be made: ${messageOf(error)}`);
+  throw new Refusal(422, "limits_failed", `what the agent's box needs cannot be made: ${messageOf(error)}`);
 }
 
 function readableOf({ config, place, rigId }: AgentBoxOptions): string[] {
@@ -153,12 +225,15 @@ function readableOf({ config, place, rigId }: AgentBoxOptions): string[] {
     ...config.boxVisible,
     ...place.box_read,
     foldersOf(config.workDir, rigId).store,
-    gitConfigFile(config.workDir),
+    boxConfigFile(config.workDir),
   ];
 }
 
 /** How much of the bound of its memory each of a box's folders in memory may take. */
 const IN_MEMORY_SHARE = 1 / 4;
+
+export const inMemory = ({ bounds: { memory_bytes } }: Pick<Holder, "bounds">): Pick<BoxSpec, "memory_bytes"> =>
+  memory_bytes === null ? {} : { memory_bytes: Math.floor(memory_bytes * IN_MEMORY_SHARE) };
 
 function specOf(
   { boxes, logins, checkpointFile }: AgentBoxOptions,
@@ -166,7 +241,6 @@ function specOf(
   readable: readonly string[],
   gateway: Gateway | null,
 ): BoxSpec {
-  const { memory_bytes } = boxes.holder.bounds;
   return {
     cwd: mine.clone,
     writable: [mine.clone, mine.inbox, mine.home],
@@ -177,7 +251,7 @@ function specOf(
       ...(gateway === null ? [] : [NODE, FORWARDER]),
     ],
     ...(gateway === null ? {} : { socket: gateway.socket }),
-    ...(memory_bytes === null ? {} : { memory_bytes: Math.floor(memory_bytes * IN_MEMORY_SHARE) }),
+    ...inMemory(boxes.holder),
   };
 }
 
@@ -186,9 +260,12 @@ interface Room {
   readonly held: Held;
   readonly gateway: Gateway | null;
   readonly launcher: Way["launcher"];
+  /** Of its git. */
+  readonly settings: string;
 }
 
-function opened({ boxes, config }: AgentBoxOptions, spec: BoxSpec, { mine, held, gateway, launcher }: Room): OpenBox {
+function opened({ boxes, config }: AgentBoxOptions, spec: BoxSpec, room: Room): OpenBox {
+  const { mine, held, gateway, launcher, settings } = room;
   const searched = config.hostEnv["PATH"] ?? "";
   return {
     within: (argv) => {
@@ -197,12 +274,22 @@ function opened({ boxes, config }: AgentBoxOptions, spec: BoxSpec, { mine, held,
       const inside = boxes.holder.rlimits(gateway === null ? program : forwarding(program));
       return ["env", ...DEAF, ...held.outside(boxes.box.within(seen, inside))];
     },
-    env: (given, own) => withHome(gateway === null ? given : withoutNetwork(given), mine, own),
+    env: (given, own) => {
+      const known = configured(given, settings);
+      return withHome(gateway === null ? known : withoutNetwork(known), mine, own);
+    },
     launcher,
+    notes: spec.uid === undefined ? [] : keptFromOthers(spec.readable).map(unreadable),
     doorUrl: gateway === null ? null : URL_IN_BOX,
-    ...watching(held, mine, () => gateway?.close()),
+    ...watching(held, mine, () => {
+      gateway?.close();
+      rmSync(loginsOf(mine.root), { recursive: true, force: true });
+    }),
   };
 }
+
+const unreadable = (file: string): string =>
+  `${file} is shown in the box, but only its owner may read it, and the agent is a user of its own: let others read it (chmod o+rX)`;
 
 /** Ticktown is where the box's own loopback says; a proxy is nowhere. */
 function withoutNetwork(given: Readonly<Record<string, string>>): Record<string, string> {

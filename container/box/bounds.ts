@@ -37,7 +37,7 @@ export interface Held {
   /** Around the box. */
   readonly outside: (argv: readonly string[]) => readonly string[];
   /** @returns to be called when it is gone */
-  readonly watch: (watched: Omit<Watched, "bounds">) => () => void;
+  readonly watch: (watched: Omit<Watched, "bounds" | "isOurs">) => () => void;
   /** What it was kept from, in words. */
   readonly hits: () => string[];
   readonly close: () => Promise<void>;
@@ -50,18 +50,22 @@ export interface HolderOptions {
   /** Whether prlimit is there. */
   readonly hasPrlimit: boolean;
   readonly isRoot: boolean;
+  /** Whether its programs are users of their own, whose files are not this server's. */
+  readonly isLaunched?: boolean;
   /** What the names of this server's groups begin with. */
   readonly begin: string;
   readonly kernel?: string;
 }
 
 export function createHolder(options: HolderOptions): Holder {
-  const { bounds, hasPrlimit, isRoot, begin, kernel = release() } = options;
+  const { bounds, hasPrlimit, isRoot, begin, isLaunched = false, kernel = release() } = options;
   const places = usable(options.places ?? hierarchies(), begin, bounds);
   const by = heldBy({ bounds, places, hasPrlimit, isRoot, kernel });
   const prlimit = [
     ...(by.files === "rlimit" ? [`--nofile=${Math.min(bounds.files ?? Infinity, hardFiles())}`] : []),
     ...(by.pids === "rlimit" ? [`--nproc=${bounds.pids}`] : []),
+    // Of all its files a watcher counts; no single one gets so far before it is looked at.
+    ...(hasPrlimit && bounds.disk_bytes !== null ? [`--fsize=${bounds.disk_bytes}`] : []),
   ];
   const watched = {
     memory_bytes: by.memory === "watch" ? bounds.memory_bytes : null,
@@ -77,7 +81,7 @@ export function createHolder(options: HolderOptions): Holder {
       const group = places.length === 0 ? null : groupFor(places, `${begin}${name}`, bounds);
       return {
         outside: group === null ? (argv) => argv : group.enter,
-        watch: (one) => watchBox({ ...one, bounds: watched }),
+        watch: (one) => watchBox({ ...one, bounds: watched, isOurs: !isLaunched }),
         hits: () => group?.hits() ?? [],
         close: async () => group?.close(),
       };

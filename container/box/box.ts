@@ -3,7 +3,8 @@ import { accessSync, constants } from "node:fs";
 import path from "node:path";
 import { BOX_PROBE_TIMEOUT_MS } from "../limits.ts";
 import { exec } from "../processes/exec.ts";
-import { type BoxSpec, bwrapArgs } from "./bwrap.ts";
+import { type BoxSpec, bwrapArgs, dropping } from "./bwrap.ts";
+import { isRoot, nextUser } from "./users.ts";
 
 export type { BoxSpec } from "./bwrap.ts";
 
@@ -29,24 +30,31 @@ export interface BoxOptions {
 export async function openBox({ path: pathVariable, hidden, secret }: BoxOptions): Promise<{ box: Box; why: string }> {
   const program = findProgram("bwrap", pathVariable);
   if (program === null) return { box: NO_BOX, why: "bubblewrap (bwrap) is not installed" };
+  const closed = isRoot() ? [] : await withoutNamespaces(program, pathVariable);
   const box: Box = {
     kind: "bwrap",
-    within: (spec, argv) => [program, ...bwrapArgs(spec, hidden), "--", ...argv],
+    within: (spec, argv) => [program, ...closed, ...bwrapArgs(spec, hidden), "--", ...dropping(spec.uid, argv)],
   };
-  const script = 'test ! -e "$1" && test "$$" -lt 100 && ! true > /usr/ticktown-probe';
-  const [command = "", ...args] = box.within({ cwd: "/", writable: [], readable: [] }, [
-    "sh",
-    "-c",
-    `( ${script} ) 2> /dev/null`,
-    "sh",
-    secret,
-  ]);
+  // As it will be used: where this server is root, by somebody who is not.
+  const uid = nextUser();
+  const probed: BoxSpec = { cwd: "/", writable: [], readable: [], ...(uid === null ? {} : { uid }) };
+  const script = 'test ! -e "$1" && test "$$" -lt 100 && test "$(id -u)" -ne 0 && ! true > /usr/ticktown-probe';
+  const [command = "", ...args] = box.within(probed, ["sh", "-c", `( ${script} ) 2> /dev/null`, "sh", secret]);
   const tried = await exec(command, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
   if (tried.code === 0) return { box, why: "" };
   return {
     box: NO_BOX,
     why: `bubblewrap does not work here: ${lastLine(tried.stderr) || "it hides nothing"}`,
   };
+}
+
+const CLOSED = ["--unshare-user", "--disable-userns"];
+
+/** Where bubblewrap can, nobody in it makes a namespace, and so no folder in memory that has no bound. */
+async function withoutNamespaces(program: string, pathVariable: string): Promise<readonly string[]> {
+  const args = [...CLOSED, "--ro-bind", "/", "/", "--", "true"];
+  const tried = await exec(program, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
+  return tried.code === 0 ? CLOSED : [];
 }
 
 export const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";

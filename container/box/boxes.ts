@@ -1,10 +1,9 @@
 /** Which boxes this server has: one for checks and setups, one for agents; found out by trying, and said. */
 import { totalmem } from "node:os";
 import path from "node:path";
-import type { Place } from "../../src/wire/container.ts";
 import type { AgentDoor } from "../agents/door/door.ts";
 import type { Config } from "../config.ts";
-import { gitConfigFile } from "../git/user-config.ts";
+import { boxConfigFile } from "../git/user-config.ts";
 import type { Log } from "../log.ts";
 import { identityOf } from "../processes/marks.ts";
 import { whyNoSignals } from "./agent-box.ts";
@@ -12,6 +11,7 @@ import { type Bounds, type Holder, createHolder } from "./bounds.ts";
 import { type Box, NO_BOX, findProgram, openBox } from "./box.ts";
 import { realOf, toolsOn } from "./bwrap.ts";
 import { whyNoGateway } from "./forwarding.ts";
+import { isRoot } from "./users.ts";
 import { type Gateways, createGateways } from "./gateway.ts";
 
 export interface Boxes {
@@ -21,8 +21,8 @@ export interface Boxes {
   readonly agents: AgentBoxes;
   /** How git reads what an agent wrote; null: as this server, where agents have no box either. */
   readonly reading: Config["reading"];
-  /** The same for the receipts of a rig, whose settings may say more of its network. */
-  readonly lineFor: (place: Pick<Place, "box_network"> | undefined) => string;
+  /** What checks are in, for receipts. */
+  readonly checksIn: string;
   /** One line for people: what agents and checks are kept in. */
   readonly says: string;
 }
@@ -64,15 +64,18 @@ export async function openBoxes({ config, mark, door, log }: BoxesOptions): Prom
   const says = inWords(config, opened, checks?.box ?? NO_BOX);
   if (box.kind !== "none") log(says);
   const reading = box.kind === "none" ? null : readingIn(config, box);
-  const lineFor = lineOf(config, box, checks?.box ?? NO_BOX);
   const ofChecks = checks?.box ?? NO_BOX;
   const checksHolder = holderFor(config, ofChecks, `ticktown-${mark}-check-`);
-  return { checks: ofChecks, checksHolder, agents: opened, reading, lineFor, says };
+  return { checks: ofChecks, checksHolder, agents: opened, reading, checksIn: kindOf(ofChecks), says };
 }
 
 function readingIn({ workDir, hostEnv }: Config, box: Box): NonNullable<Config["reading"]> {
-  const always = [...toolsOn(hostEnv["PATH"] ?? ""), gitConfigFile(workDir)];
-  return (readable, argv) => box.within({ cwd: "/", writable: [], readable: [...always, ...readable] }, argv);
+  const settings = boxConfigFile(workDir);
+  const always = [...toolsOn(hostEnv["PATH"] ?? ""), settings];
+  // Nobody logs in anywhere by what is read.
+  const plain = ["env", "-u", "GIT_TOKEN", "-u", "GIT_USERNAME", `GIT_CONFIG_GLOBAL=${settings}`];
+  return ({ readable, writable = [], cwd = "/" }, argv) =>
+    box.within({ cwd, writable, readable: [...always, ...readable], readsAll: true }, [...plain, ...argv]);
 }
 
 function agentBoxes({ config, mark, door, log }: BoxesOptions, box: Box): AgentBoxes {
@@ -100,7 +103,9 @@ function holderFor(config: Config, { kind }: Box, begin: string): Holder {
     bounds: isBoxed ? bounds : ofUser,
     ...(isBoxed && config.agentCgroups === "auto" ? {} : { places: [] }),
     hasPrlimit: findProgram("prlimit", config.hostEnv["PATH"] ?? "") !== null,
-    isRoot: process.getuid?.() === 0,
+    // In a box nobody is root.
+    isRoot: !isBoxed && isRoot(),
+    isLaunched: config.launcher !== null,
     begin,
   });
 }
@@ -126,19 +131,12 @@ function inWords({ agentNetwork, launcher }: Config, { box, holder }: AgentBoxes
   if (box.kind === "none" && launcher === null) return `agents have NO BOX and no limits; ${ofChecks}`;
   if (box.kind === "none")
     return `agents have NO BOX, but each is a user of its own; at most ${holder.says}; ${ofChecks}`;
-  const users = launcher === null ? "" : ", a user of its own,";
+  const users = launcher === null && !isRoot() ? "" : ", a user of its own,";
   const network = agentNetwork === "open" ? "the machine's network" : "no network but Ticktown";
   return `each agent${users} is in a box (${box.kind}) with ${network}; at most ${holder.says}; ${ofChecks}`;
 }
 
-const kindOf = ({ kind }: Box): string => (kind === "none" ? "no box" : `a box (${kind})`);
-
-const lineOf =
-  ({ agentNetwork }: Config, agents: Box, checks: Box): Boxes["lineFor"] =>
-  (place) => {
-    const isClosed = agents.kind !== "none" && (place?.box_network === "gateway" || agentNetwork === "gateway");
-    return `agents in ${kindOf(agents)}${isClosed ? " without a network" : ""}, checks in ${kindOf(checks)}`;
-  };
+export const kindOf = ({ kind }: Pick<Box, "kind">): string => (kind === "none" ? "no box" : `a box (${kind})`);
 
 type Tried = Awaited<ReturnType<typeof openBox>>;
 

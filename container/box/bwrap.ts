@@ -13,6 +13,12 @@ export interface BoxSpec {
   readonly socket?: string;
   /** What its folders in memory may hold, each. */
   readonly memory_bytes?: number;
+  /** Where this server is root: who it becomes before its program begins. */
+  readonly uid?: number;
+  /** Where this server is root: it reads what is anybody's, as a program of ours has to that looks at an agent's files. */
+  readonly readsAll?: boolean;
+  /** Files that are seen in another one's place. */
+  readonly copies?: readonly { readonly from: string; readonly to: string }[];
 }
 
 /** Where the socket is inside. */
@@ -28,12 +34,41 @@ const ALONE = "--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --
   " ",
 );
 
+/** Of root's, what is left until its program begins: then it is somebody else, and has none. */
+function capabilities({ uid, readsAll = false }: BoxSpec): string[] {
+  if (process.getuid?.() !== 0) return [];
+  const kept = [...(uid === undefined ? [] : ["CAP_SETUID", "CAP_SETGID"]), ...(readsAll ? ["CAP_DAC_OVERRIDE"] : [])];
+  return kept.flatMap((name) => ["--cap-add", name]);
+}
+
+/** The program that a box begins with. */
+export function dropping(uid: number | undefined, argv: readonly string[]): readonly string[] {
+  if (uid === undefined) return argv;
+  return ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "--inh-caps=-all", "--", ...argv];
+}
+
+/** Folders that anybody may go through: bubblewrap keeps those that it has to make for root. */
+const entered = (folders: readonly string[]): string[] => folders.flatMap((dir) => ["--perms", "0755", "--dir", dir]);
+
+/** The folders that lie above these, from the outside to the inside, as far as they are not the system's. */
+function above(files: readonly string[], hidden: readonly string[]): string[] {
+  const all = files.flatMap((file) => {
+    const parts = path.dirname(path.normalize(file)).split(path.sep).filter(Boolean);
+    return parts.map((_, n) => `/${parts.slice(0, n + 1).join(path.sep)}`);
+  });
+  const isMade = (dir: string): boolean =>
+    !SYSTEM.some((root) => isIn(dir, root)) || hidden.some((secret) => dir !== secret && isIn(dir, secret));
+  return [...new Set(all)].filter((dir) => isMade(dir) && !IN_MEMORY.includes(dir) && dir !== "/dev").sort();
+}
+
 /** Folders of its own, in memory. `/dev` holds devices, and nothing is written beside them. */
 const IN_MEMORY = ["/tmp", "/var/tmp", "/dev/shm"];
 
 function ownFolders(bytes: number | undefined): string[] {
   const size = bytes === undefined ? [] : ["--size", String(bytes)];
-  return ["--dev", "/dev", ...IN_MEMORY.flatMap((dir) => [...size, "--tmpfs", dir]), "--dir", "/run"];
+  const anybodys = ["--perms", "1777"];
+  const folders = IN_MEMORY.flatMap((dir) => [...anybodys, ...size, "--tmpfs", dir]);
+  return ["--dev", "/dev", ...entered(["/var", "/run"]), ...folders];
 }
 
 const kindOf = (file: string): "link" | "folder" | "file" | null => {
@@ -55,13 +90,14 @@ export function realOf(file: string): string {
   }
 }
 
-const isIn = (file: string, folder: string): boolean =>
+export const isIn = (file: string, folder: string): boolean =>
   file === folder || file.startsWith(`${folder.replace(/\/$/, "")}/`);
 
 /** @param hidden what is not seen even where it lies in something that is, as a state folder in /opt */
 export function bwrapArgs(spec: BoxSpec, hidden: readonly string[]): string[] {
   const args = [
     ...ALONE,
+    ...capabilities(spec),
     ...SYSTEM.flatMap((dir) => {
       const kind = kindOf(dir);
       if (kind === "link") return ["--symlink", readlinkSync(dir), dir];
@@ -81,7 +117,12 @@ export function bwrapArgs(spec: BoxSpec, hidden: readonly string[]): string[] {
   const readable = [...new Set(spec.readable)].filter(
     (file) => path.isAbsolute(file) && !hidden.some((secret) => isIn(secret, realOf(file))),
   );
+  const sockets = spec.socket === undefined ? [] : [SOCKET_IN_BOX];
+  const there = readable.filter((file) => kindOf(file) !== null);
+  const shown = [...there, ...spec.writable, ...(spec.copies ?? []).map(({ to }) => to), ...sockets];
+  args.push(...entered(above(shown, hidden)));
   for (const file of readable) args.push("--ro-bind-try", file, file);
+  for (const { from, to } of spec.copies ?? []) args.push("--ro-bind", from, to);
   for (const dir of spec.writable) args.push("--bind", dir, dir);
   if (spec.socket !== undefined) args.push("--unshare-net", "--ro-bind", spec.socket, SOCKET_IN_BOX);
   // What lies between all these is in memory as well, and nobody's to write.

@@ -2,14 +2,14 @@
  * The other end of a box without a network: a unix socket of one dispatch, behind which are Ticktown's API and the agents' door, and
  * nothing else. Whatever a request says of where it wants to go is not looked at: its path alone decides which of the two it is.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { type IncomingMessage, type Server, type ServerResponse, createServer, request as overHttp } from "node:http";
 import { request as overHttps } from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pipeline } from "node:stream";
 import type { AgentDoor } from "../agents/door/door.ts";
-import { headersOfMessage } from "../agents/door/headers.ts";
+import { headersOfMessage, headersToApi } from "../agents/door/headers.ts";
 import { DOOR_HEADERS_TIMEOUT_MS, DOOR_IDLE_MS, DOOR_REQUEST_TIMEOUT_MS, GATEWAY_CONNECTIONS_MAX } from "../limits.ts";
 import { type Log, messageOf } from "../log.ts";
 import { makePrivateSocket } from "../http/socket.ts";
@@ -26,8 +26,8 @@ export interface Gateway {
 }
 
 export interface Gateways {
-  /** @param apiUrl where Ticktown's API is; null: this dispatch has none @throws Error when no socket can be made */
-  readonly open: (apiUrl: string | null) => Promise<Gateway>;
+  /** @param apiUrl where Ticktown's API is; null: this dispatch has none @param uid whose socket it is @throws Error when no socket can be made */
+  readonly open: (apiUrl: string | null, uid?: number | null) => Promise<Gateway>;
   readonly close: () => void;
 }
 
@@ -36,11 +36,12 @@ export function createGateways(door: Pick<AgentDoor, "answer">, log: Log): Gatew
   let counter = 0;
   const opened = new Set<Gateway>();
   return {
-    open: async (apiUrl) => {
+    open: async (apiUrl, uid = null) => {
       folder ??= mkdtempSync(path.join(tmpdir(), "ticktown-gateways-"));
       const socket = path.join(folder, `${++counter}.sock`);
       const server = serverFor(door, apiUrl === null ? null : new URL(apiUrl), log);
       await listening(server, socket);
+      if (uid !== null) chownSync(socket, uid, uid);
       const gateway: Gateway = {
         socket,
         close: () => {
@@ -79,11 +80,15 @@ function serverFor(door: Pick<AgentDoor, "answer">, api: URL | null, log: Log): 
   return server;
 }
 
-/** @param target of the request line; an address in place of a path leads nowhere */
+/** @param target of the request line; an address in place of a path leads nowhere, and neither does a path that somebody may read otherwise */
 export function destinationOf(target: string): "api" | "door" | null {
+  if (isAmbiguous(target.replace(/[?#].*$/s, ""))) return null;
   if (target === "/mcp" || target.startsWith("/model/")) return "door";
   return target.startsWith("/api/") ? "api" : null;
 }
+
+/** Steps upwards, and slashes and dots in disguise: whoever takes them for what they stand for is somewhere else. */
+const isAmbiguous = (path: string): boolean => /(^|\/)\.{1,2}(\/|$)|\/\/|\\|%(2e|2f|5c|25|00)/i.test(path);
 
 function passToApi(request: IncomingMessage, response: ServerResponse, api: URL): void {
   const send = api.protocol === "https:" ? overHttps : overHttp;
@@ -94,7 +99,7 @@ function passToApi(request: IncomingMessage, response: ServerResponse, api: URL)
       port: api.port,
       method: request.method,
       path: `${api.pathname.replace(/\/+$/, "")}${request.url}`,
-      headers: { ...headersOfMessage(request.headers), host: api.host },
+      headers: { ...headersToApi(request.headers), host: api.host },
     },
     (answer) => {
       response.writeHead(answer.statusCode ?? 502, headersOfMessage(answer.headers));

@@ -4,7 +4,7 @@
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { BOX_WATCH_MS, DISK_WATCH_MS, DISK_WATCH_SHARE } from "../limits.ts";
-import { bytesIn } from "../place/disk.ts";
+import { type Unlinked, diskOf, memoryOf, unlinkedOf } from "./usage.ts";
 
 /** null: that is held by somebody else, or by nobody. */
 export interface WatchBounds {
@@ -19,6 +19,8 @@ export interface Watched {
   /** What counts for its disk. */
   readonly folder: string;
   readonly bounds: WatchBounds;
+  /** Whether its folder is this server's to look into, all of it. */
+  readonly isOurs: boolean;
   /** Called once, with what it has too much of. */
   readonly onOver: (why: string) => void;
 }
@@ -30,8 +32,9 @@ export interface Process {
 }
 
 /** @returns to be called when it is gone */
-export function watchBox({ pid, folder, bounds, onOver }: Watched): () => void {
+export function watchBox({ pid, folder, bounds, isOurs, onOver }: Watched): () => void {
   let isOver = false;
+  let unlinked: Unlinked = { disk_bytes: 0, memory_bytes: 0 };
   const over = (why: string): void => {
     if (isOver) return;
     stop();
@@ -41,18 +44,21 @@ export function watchBox({ pid, folder, bounds, onOver }: Watched): () => void {
     bounds.memory_bytes === null && bounds.pids === null
       ? undefined
       : setInterval(() => {
-          const why = tooMuch(pid, bounds);
+          const why = tooMuch(pid, bounds, unlinked.memory_bytes);
           if (why !== null) over(why);
         }, BOX_WATCH_MS);
   let disk: NodeJS.Timeout | undefined;
-  const lookAtDisk = async (bound: number): Promise<void> => {
+  const lookAtDisk = async (bound: number | null): Promise<void> => {
     const began = Date.now();
-    const used = await bytesIn(folder);
-    if (used !== null && used > bound)
-      return over(`disk_exceeded: its clone and its home have ${mib(used)} of ${mib(bound)} MiB`);
-    if (!isOver) disk = setTimeout(() => void lookAtDisk(bound), pauseAfter(Date.now() - began));
+    const named = bound === null ? null : await diskOf(folder, isOurs);
+    if (isOver) return;
+    const pids = below(pid, processTable()).map((one) => one.pid);
+    unlinked = unlinkedOf(pids, folder);
+    const why = bound === null ? null : tooFull(named, unlinked.disk_bytes, bound);
+    if (why !== null) return over(why);
+    disk = setTimeout(() => void lookAtDisk(bound), pauseAfter(Date.now() - began));
   };
-  if (bounds.disk_bytes !== null) void lookAtDisk(bounds.disk_bytes);
+  if (bounds.disk_bytes !== null || bounds.memory_bytes !== null) void lookAtDisk(bounds.disk_bytes);
   const stop = (): void => {
     isOver = true;
     clearInterval(processes);
@@ -66,12 +72,25 @@ const pauseAfter = (took_ms: number): number => Math.max(DISK_WATCH_MS, took_ms 
 
 const mib = (bytes: number): number => Math.round(bytes / 1024 / 1024);
 
-function tooMuch(pid: number, { memory_bytes, pids }: WatchBounds): string | null {
+function tooFull(named: Awaited<ReturnType<typeof diskOf>>, unlinked: number, bound: number): string | null {
+  if (named === "hidden")
+    return "disk_exceeded: it has folders that nobody can look into, so what is in them is not counted";
+  if (named === null || named + unlinked <= bound) return null;
+  const deleted = unlinked === 0 ? "" : `, ${mib(unlinked)} of them in files that it has deleted and keeps open`;
+  return `disk_exceeded: its clone and its home have ${mib(named + unlinked)} of ${mib(bound)} MiB${deleted}`;
+}
+
+function tooMuch(pid: number, { memory_bytes, pids }: WatchBounds, unlinked: number): string | null {
   const all = below(pid, processTable());
   const threads = all.reduce((sum, one) => sum + one.threads, 0);
   if (pids !== null && threads > pids) return `pids_exceeded: it has ${threads} processes and threads of ${pids}`;
   if (memory_bytes === null) return null;
-  const used = all.reduce((sum, one) => sum + ownMemoryOf(one.pid), 0);
+  const used =
+    unlinked +
+    memoryOf(
+      all.map((one) => one.pid),
+      memory_bytes - unlinked,
+    );
   return used > memory_bytes ? `memory_exceeded: it has ${mib(used)} of ${mib(memory_bytes)} MiB` : null;
 }
 
@@ -96,16 +115,4 @@ function processTable(): Process[] {
       return []; // It ended while we looked.
     }
   });
-}
-
-const PAGE_BYTES = 4096;
-
-/** What it shares with no file: resident without shared, in bytes. */
-function ownMemoryOf(pid: number): number {
-  try {
-    const [, resident = 0, shared = 0] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ").map(Number);
-    return (resident - shared) * PAGE_BYTES;
-  } catch {
-    return 0;
-  }
 }

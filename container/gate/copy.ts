@@ -6,6 +6,7 @@ import { lastWords } from "../git/git.ts";
 import { copyIndex } from "../git/layout.ts";
 import { fetchLfs, filterLines } from "../git/lfs.ts";
 import { fetchContents } from "../git/modes.ts";
+import { ownFiles } from "../git/own-files.ts";
 import { copyOne, writeBareSkeleton } from "../git/reader.ts";
 import { lending } from "../git/store.ts";
 import { initSubmodules } from "../git/submodules.ts";
@@ -68,8 +69,9 @@ export async function makeCopy(context: TrainContext, gates: string, commit: str
 }
 
 /** No worktree of the store, whose refs and objects a check could write, and no clone that borrows from it. */
-async function checkOut({ git, folders, remote }: TrainContext, tree: string, commit: string): Promise<void> {
+async function checkOut({ git, folders, remote, request }: TrainContext, tree: string, commit: string): Promise<void> {
   const { store } = folders;
+  const target = `refs/heads/${request.targetBranch}`;
   const gitDir = path.join(tree, ".git");
   writeBareSkeleton(gitDir, []);
   mkdirSync(path.join(gitDir, "info"));
@@ -89,7 +91,8 @@ async function checkOut({ git, folders, remote }: TrainContext, tree: string, co
   if (result.code !== 0 && isPassing(result.stderr))
     throw whyFailed(result.stderr, "the tree could not be checked out", "internal");
   if (result.code !== 0) throw new NoFiles(`the tree cannot be checked out: ${lastWords(result)}`);
-  if (git.place.submodules === "init") await initSubmodules(git, tree, remote);
+  if (git.place.submodules === "init") await initSubmodules({ git, store, remote, target }, tree);
+  await ownFiles(gitDir);
 }
 
 const CONFIG = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n[gc]\n\tauto = 0\n";

@@ -1,8 +1,11 @@
 /** What setup and checks are given: no token and no secret of the rig, but what setup needs to fetch packages. */
 import { MODEL_VARIABLES } from "../agents/door/upstreams.ts";
 import type { SpawnOptions } from "../agents/supervisor.ts";
-import type { BoxSpec } from "../box/box.ts";
+import { inMemory } from "../box/agent-box.ts";
+import type { Holder } from "../box/bounds.ts";
+import type { Box, BoxSpec } from "../box/box.ts";
 import { CERTIFICATES, toolsOn } from "../box/bwrap.ts";
+import { nextUser } from "../box/users.ts";
 import type { Config } from "../config.ts";
 import { hostEnvForAgents } from "../processes/host-env.ts";
 import type { TrainContext } from "../train/context.ts";
@@ -47,15 +50,24 @@ export function setupEnvironment(config: Config, isBoxed: boolean, copy: Copy, c
 }
 
 /** Who runs what is checked, and its copy meanwhile, where there is somebody to start it. */
-export const launcherFor = ({ launcher }: Config, { root }: Copy): SpawnOptions["launcher"] =>
-  launcher === null ? null : { socket: launcher, owns: [root] };
+export function launcherFor(
+  { launcher }: Config,
+  { tree, home, root }: Copy,
+  { uid }: Pick<BoxSpec, "uid">,
+): NonNullable<SpawnOptions["launcher"]> | null {
+  if (launcher !== null) return { socket: launcher, owns: [root] };
+  return uid === undefined ? null : { uid, owns: [tree, home] };
+}
 
 /** What of this machine is in the box of a gate. */
-export function boxOf({ hostEnv, boxVisible }: Config, copy: Copy): BoxSpec {
+export function boxOf({ hostEnv, boxVisible, launcher }: Config, box: Box, holder: Holder, copy: Copy): BoxSpec {
+  const uid = box.kind === "none" || launcher !== null ? null : nextUser();
   const certificates = CERTIFICATES.flatMap((name) => hostEnv[name] ?? []);
   return {
     cwd: copy.tree,
     writable: [copy.tree, copy.home],
     readable: [...toolsOn(hostEnv["PATH"] ?? ""), ...certificates, ...boxVisible],
+    ...inMemory(holder),
+    ...(uid === null ? {} : { uid }),
   };
 }

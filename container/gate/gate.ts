@@ -144,7 +144,7 @@ async function runChecks(
 ): Promise<CheckRun[]> {
   const { config, mark, box, holder } = room;
   const env = checkEnvironment(config, box.kind !== "none", copy, context);
-  const spec = boxOf(config, copy);
+  const spec = boxOf(config, box, holder, copy);
   const checks: CheckRun[] = [];
   for (const check of rules.checks) {
     checkGoesOn(context);
@@ -158,7 +158,7 @@ async function runChecks(
       redact: context.redact,
       grace_ms: config.stopGrace_ms,
       within: (argv) => held.outside(box.within(spec, holder.rlimits(argv))),
-      launcher: launcherFor(config, copy),
+      launcher: launcherFor(config, copy, spec),
       watch: (pid, onOver) => held.watch({ pid, folder: copy.root, onOver }),
       signal: context.signal,
     }).finally(held.close);
@@ -245,6 +245,7 @@ async function prepare(
   checkGoesOn(context);
   context.say("runs the setup");
   const held = hold(holder);
+  const inside = boxOf(config, box, holder, copy);
   let stop: ((signal: NodeJS.Signals) => void) | null = null;
   const end = (): void => stop?.("SIGTERM");
   context.signal.addEventListener("abort", end);
@@ -261,8 +262,8 @@ async function prepare(
       // What a member brought along is given to nobody else.
       mayCache: isTarget,
       oneAtATime: setupMutex,
-      within: (argv) => held.outside(box.within(boxOf(config, copy), holder.rlimits(argv))),
-      launcher: launcherFor(config, copy),
+      within: (argv) => held.outside(box.within(inside, holder.rlimits(argv))),
+      launcher: launcherFor(config, copy, inside),
       onLine: () => {},
       say: () => {},
       onProcess: (stopping) => (stop = stopping),

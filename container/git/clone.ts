@@ -7,6 +7,7 @@ import { type AgentFolders, type RigFolders, copyIndex, discard, liesThere, move
 import { removeLocksOf } from "./locks.ts";
 import { filterLines, hasLfs } from "./lfs.ts";
 import { isPartial, partialLines } from "./modes.ts";
+import { ownFiles } from "./own-files.ts";
 import { copyInto, mustCopy, writeBareSkeleton } from "./reader.ts";
 import type { Remote } from "./remotes.ts";
 import { credentialLines, lending } from "./store.ts";
@@ -19,6 +20,8 @@ export interface ClonePlace {
   readonly folders: RigFolders;
   readonly mine: AgentFolders;
   readonly remote: Remote;
+  /** The branch that work is for, as the store has it. */
+  readonly target: string;
 }
 
 /**
@@ -26,7 +29,7 @@ export interface ClonePlace {
  * @throws GitFailure; Refusal 422 submodules_failed
  */
 export async function makeClone(place: ClonePlace, branch: string, start: string): Promise<void> {
-  const { git, folders, mine, remote } = place;
+  const { git, folders, mine } = place;
   const making = scratchName(folders, "clone");
   try {
     const gitDir = path.join(making, ".git");
@@ -39,7 +42,8 @@ export async function makeClone(place: ClonePlace, branch: string, start: string
     if (mustCopy(folders)) await copyInto(git, folders, making, start);
     else writeFileSync(path.join(gitDir, "packed-refs"), await remoteRefs(git, folders.store));
     await checkout(git, folders, making, branch, start);
-    if (git.place.submodules === "init") await initSubmodules(git, making, remote);
+    if (git.place.submodules === "init") await initSubmodules({ ...place, store: folders.store }, making);
+    await ownFiles(gitDir);
     discard(folders, mine.clone);
     moveTo(making, mine.clone);
   } finally {
@@ -131,7 +135,8 @@ export async function reuseClone(place: ClonePlace, branch: string, start: strin
   await mustGit(git, mine.clone, ["clean", "--quiet", "-d", "--force"], { timeout_ms: GIT_CHECKOUT_TIMEOUT_MS });
   const left = await mustGit(git, mine.clone, ["status", "--porcelain", "--untracked-files=normal"]);
   if (left !== "") throw new Error(`git could not tidy ${mine.clone}: ${left.split("\n")[0]}`);
-  if (git.place.submodules === "init") await initSubmodules(git, mine.clone, place.remote);
+  if (git.place.submodules === "init") await initSubmodules({ ...place, store: folders.store }, mine.clone);
+  await ownFiles(path.join(mine.clone, ".git"));
 }
 
 async function checkout(git: Git, folders: RigFolders, clone: string, branch: string, start: string): Promise<void> {

@@ -25,7 +25,7 @@ export async function collectBranch(
     const foreign = readClone(mine.clone);
     const tip = foreign?.heads.get(branch);
     if (foreign === null || tip === undefined) continue;
-    await fetchFrom(git, folders, folders.store, foreign.objects, new Map([[REFS.work(branch), tip]]));
+    await fetchFrom(git, folders, folders.store, foreign, new Map([[REFS.work(branch), tip]]));
     await keepLfs(git, folders, mine.clone, tip);
     return tip;
   }

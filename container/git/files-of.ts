@@ -1,10 +1,11 @@
 /** How the files of an agent's clone differ from a commit: seen with the store's git folder and an index of our own. */
-import { existsSync, lstatSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { readPlain } from "../files.ts";
 import { EXCLUDES_MAX_BYTES, GIT_CHECKOUT_TIMEOUT_MS, LEFTOVER_MAX_BYTES, NORMALISED_FILES_MAX } from "../limits.ts";
-import { type Git, GitFailure, mustGit } from "./git.ts";
+import { type Git, GitFailure, type GitOptions, mustGit } from "./git.ts";
 import { filterArgs } from "./lfs.ts";
+import { isPartial } from "./modes.ts";
 import { Untidy, waryGit } from "./untidy.ts";
 import { type RigFolders, copyIndex, isRealFolder, scratchName } from "./layout.ts";
 
@@ -35,8 +36,9 @@ export async function lookAt(
   { work, commit, index, exclude }: { work: string; commit: string; index: string | null; exclude: string },
 ): Promise<Onlooker> {
   if (!isRealFolder(work)) throw new Untidy(`${work} is not a folder`);
-  const mine = scratchName(folders, "index");
-  const excludes = scratchName(folders, "excludes");
+  const own = scratchName(folders, "look");
+  mkdirSync(own);
+  const [mine, excludes] = [path.join(own, "index"), path.join(own, "excludes")];
   if (index !== null && existsSync(index)) copyIndex(index, mine);
   writeFileSync(excludes, await ignoredNames(git, folders, exclude));
   const env = { GIT_DIR: folders.store, GIT_WORK_TREE: work, GIT_INDEX_FILE: mine };
@@ -49,20 +51,21 @@ export async function lookAt(
     "diff.ignoreSubmodules=dirty",
     ...filterArgs(git),
   ];
-  const run = (args: readonly string[], input?: string): ReturnType<Git> =>
-    waryGit(git, work)(work, [...settings, ...args], {
-      env,
-      timeout_ms: GIT_CHECKOUT_TIMEOUT_MS,
-      ...(input === undefined ? {} : { input }),
-    });
-  const must = async (args: readonly string[], input?: string): Promise<string> => {
-    const result = await run(args, input);
-    if (result.code !== 0) throw new GitFailure(`git ${args[0]} failed`, result);
-    return result.stdout;
-  };
-  const close = (): void => {
-    for (const file of [mine, `${mine}.lock`, excludes]) rmSync(file, { force: true });
-  };
+  const runIn =
+    (more: Pick<GitOptions, "seen">, extra: readonly string[] = []) =>
+    (args: readonly string[], input?: string): ReturnType<Git> =>
+      waryGit(git, work)(work, [...settings, ...extra, ...args], {
+        env,
+        timeout_ms: GIT_CHECKOUT_TIMEOUT_MS,
+        ...more,
+        ...(input === undefined ? {} : { input }),
+      });
+  const run = runIn({});
+  const must = mustBy(run);
+  // Its agent may be at work still, and exchange a folder for a link while it is gone through. What a blobless store has not is asked for.
+  const inBox = isPartial(folders.store) ? {} : { seen: { readable: [folders.store, work], writable: [own] } };
+  const mustSee = mustBy(runIn(inBox, ["-c", `lfs.storage=${path.join(own, "lfs")}`]));
+  const close = (): void => rmSync(own, { recursive: true, force: true });
   try {
     // Entries that are the same in commit and index keep the times of their files. -i: the files may be newer than both.
     await must(existsSync(mine) ? ["read-tree", "-i", "-m", commit] : ["read-tree", commit]);
@@ -73,9 +76,9 @@ export async function lookAt(
   let untouched: readonly Entry[] = [];
   return {
     files: async () => {
-      const said = await must(["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"]);
+      const said = await mustSee(["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal"]);
       const { changed, untracked } = filesIn(said);
-      untouched = await untouchedOf(work, changed, must);
+      untouched = await untouchedOf(work, changed, mustSee);
       const names = new Set(untouched.map(({ name }) => name));
       return { changed: changed.filter((name) => !names.has(name)), untracked };
     },
@@ -98,6 +101,16 @@ export async function lookAt(
     close,
   };
 }
+
+type Run = (args: readonly string[], input?: string) => ReturnType<Git>;
+
+const mustBy =
+  (run: Run) =>
+  async (args: readonly string[], input?: string): Promise<string> => {
+    const result = await run(args, input);
+    if (result.code !== 0) throw new GitFailure(`git ${args[0]} failed`, result);
+    return result.stdout;
+  };
 
 function filesIn(status: string): Files {
   const entries = status.split("\0").filter((entry) => entry !== "");

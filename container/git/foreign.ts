@@ -11,6 +11,8 @@ import { isRealFolder, liesThere } from "./layout.ts";
 export interface Foreign {
   /** Where its objects are. */
   readonly objects: string;
+  /** The folder with all of it that an agent in a box cannot exchange for another one: what lies in it, it can at any moment. */
+  readonly root: string;
   readonly head: {
     readonly branch: string | null;
     readonly commit: string | null;
@@ -44,7 +46,7 @@ export function readClone(clone: string): Foreign | null {
   const gitDir = path.join(clone, ".git");
   if (!isRealFolder(path.dirname(clone)) || !isRealFolder(clone) || !isRealFolder(gitDir)) return null;
   // With a commondir its configuration, objects and refs would be somewhere else.
-  return liesThere(path.join(gitDir, "commondir")) ? null : readGitDir(gitDir, gitDir);
+  return liesThere(path.join(gitDir, "commondir")) ? null : readGitDir(gitDir, gitDir, clone);
 }
 
 /** In words for its agent, what a clone that cannot be read has come to. */
@@ -57,13 +59,14 @@ export function faultOf(clone: string): string {
 }
 
 /** @param common where refs and objects are: another folder than gitDir for a linked worktree @returns null: not readable */
-export function readGitDir(gitDir: string, common: string): Foreign | null {
+export function readGitDir(gitDir: string, common: string, root = common): Foreign | null {
   const objects = path.join(common, "objects");
   if (!isRealFolder(gitDir) || !isRealFolder(objects)) return null;
   try {
     const refs = readRefs(common, "refs/heads/");
     return {
       objects,
+      root,
       head: readHead(gitDir, refs.found),
       heads: refs.found,
       operation: OPERATIONS.find(([file]) => liesThere(path.join(gitDir, file)))?.[1] ?? null,

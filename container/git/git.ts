@@ -1,6 +1,6 @@
 /** How this server runs git: no prompts, no hooks, no secret on a command line, a deadline on everything. */
 import { DEFAULT_PLACE, type Place } from "../../src/wire/container.ts";
-import type { Config } from "../config.ts";
+import type { Config, Seen } from "../config.ts";
 import { exec, type ExecResult } from "../processes/exec.ts";
 import { hostEnvForGit } from "../processes/host-env.ts";
 import { GIT_LOCK_WAIT_MS, GIT_TIMEOUT_MS } from "../limits.ts";
@@ -25,6 +25,8 @@ export interface GitOptions {
   readonly output?: string;
   readonly signal?: AbortSignal;
   readonly stdoutMax_bytes?: number;
+  /** Where there is a box for what reads, it runs there, and sees this. */
+  readonly seen?: Seen;
 }
 
 export interface GitIdentity {
@@ -107,11 +109,13 @@ export function createGit(
   const run = async (
     cwd: string,
     args: readonly string[],
-    { timeout_ms = GIT_TIMEOUT_MS, env: more = {}, ...rest }: GitOptions = {},
+    { timeout_ms = GIT_TIMEOUT_MS, env: more = {}, seen, ...rest }: GitOptions = {},
   ): Promise<ExecResult> => {
     await ensureGitConfig(config.workDir, config.hostEnv);
-    const once = (): Promise<ExecResult> =>
-      exec("git", withoutSubmodules(args), { cwd, env: { ...env, ...more }, timeout_ms, ...rest });
+    const plain = ["git", ...withoutSubmodules(args)];
+    const [program = "", ...argv] =
+      seen === undefined || config.reading === null ? plain : config.reading({ cwd, ...seen }, plain);
+    const once = (): Promise<ExecResult> => exec(program, argv, { cwd, env: { ...env, ...more }, timeout_ms, ...rest });
     const first = await once();
     const result = removeLockThatFailed(first, cwd, place, Date.now()) ? await once() : first;
     return { code: result.code, stdout: redact(result.stdout), stderr: redact(result.stderr) };

@@ -81,9 +81,26 @@ export async function inspect(
   });
   if (typeof verdict !== "string") return { ...verdict, sentence: clipped(verdict.sentence) };
   await keepLfs(context.git, folders, mine.clone, verdict);
+  await keepBox(context, request.beadId, verdict, state.box);
   const answer = await accepted(request, verdict, context);
   writeState(mine.state, { ...state, handedIn: { dispatchId: request.dispatchId, commit: verdict } });
   return answer;
+}
+
+/** Beside the commit that it was made in: its receipt may be written by a server that has another one. */
+async function keepBox({ git, folders: { store } }: InspectContext, bead: string, commit: string, box = UNKNOWN_BOX) {
+  const ref = REFS.handedInBox(bead, commit);
+  if ((await git(store, ["rev-parse", "--verify", "--quiet", ref])).code === 0) return;
+  const blob = await mustGit(git, store, ["hash-object", "-w", "--stdin"], { input: box });
+  await mustGit(git, store, ["update-ref", ref, blob]);
+}
+
+const UNKNOWN_BOX = "what nobody has kept";
+
+/** What the dispatch was kept in that handed a commit in, in words. */
+export async function boxOfHandIn(git: Git, store: string, bead: string, commit: string): Promise<string> {
+  const kept = await git(store, ["cat-file", "blob", REFS.handedInBox(bead, commit)]);
+  return kept.code === 0 ? kept.stdout : UNKNOWN_BOX;
 }
 
 /** It is there, and no git can work with it. */
@@ -112,7 +129,7 @@ async function see(
   const wanted = new Map<string, string>();
   if (named.tip !== null) wanted.set(REFS.seen(agentId, "tip"), named.tip);
   if (named.head !== null) wanted.set(REFS.seen(agentId, "head"), named.head);
-  await fetchFrom(git, folders, store, foreign.objects, wanted);
+  await fetchFrom(git, folders, store, foreign, wanted);
   // A branch may be made to name a tag, which is no parent of a merge.
   const tip = named.tip === null ? null : await revision(git, store, named.tip);
   const head = named.head === null ? null : await revision(git, store, named.head);
@@ -274,7 +291,7 @@ async function commitsElsewhere(
   const { store } = folders;
   const others = [...foreign.heads].filter(([name]) => name !== request.branch).slice(-HEADS_NAMED_MAX);
   for (const [branch, commit] of others) {
-    await fetchFrom(git, folders, store, foreign.objects, new Map([[REFS.seen(agentId, "other"), commit]]));
+    await fetchFrom(git, folders, store, foreign, new Map([[REFS.seen(agentId, "other"), commit]]));
     // Known to the remote, or the work of an earlier bead.
     const known = await mustGit(git, store, [
       "for-each-ref",
@@ -303,7 +320,7 @@ async function judgeAsIs(asIs: string, sight: Sight, { git, folders }: InspectCo
   if (!known.has(asIs)) {
     return refuse("unknown_branch", `${asIs.slice(0, 12)} is no tip of a branch in the clone of ${agentId} any more.`);
   }
-  await fetchFrom(git, folders, folders.store, foreign.objects, new Map([[REFS.seen(agentId, "other"), asIs]]));
+  await fetchFrom(git, folders, folders.store, foreign, new Map([[REFS.seen(agentId, "other"), asIs]]));
   if (await isAncestor(git, folders.store, asIs, target))
     return refuse("no_commits", `${request.targetBranch} contains ${asIs.slice(0, 12)} already.`);
   const related = await mergeBase(git, folders.store, target, asIs);

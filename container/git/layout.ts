@@ -95,6 +95,8 @@ export const REFS = {
   leftovers: (key: string): string => `${PREFIX}/leftovers/${refPart(key)}`,
   givenBack: (key: string): string => `${PREFIX}/given-back/${refPart(key)}`,
   handedIn: (beadId: string): string => `${PREFIX}/handed-in/${refPart(beadId)}`,
+  /** What it was made in: a text, and no commit. */
+  handedInBox: (beadId: string, commit: string): string => `${PREFIX}/handed-in/${refPart(beadId)}/box-${commit}`,
   /** At a remote that has to remember it for a disk that does not last. */
   pushes: (rigId: string): string => `${PREFIX}/pushes/${refPart(rigId)}`,
 } as const;

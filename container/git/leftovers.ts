@@ -83,7 +83,7 @@ export async function lookAtLeft(
   if (tip === null || head !== tip || (await revision(git, store, REFS.work(branch))) !== tip) {
     const held = `${REFS.pins(agentId)}/taken-out`;
     const wanted = new Map([...(tip === null ? [] : [[REFS.work(branch), tip] as const]), [held, head]]);
-    await fetchFrom(git, folders, store, foreign.objects, wanted);
+    await fetchFrom(git, folders, store, foreign, wanted);
     await keepLfs(git, folders, source.work, head);
     if (tip !== null && tip !== head) await keepLfs(git, folders, source.work, tip);
   }

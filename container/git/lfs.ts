@@ -3,14 +3,15 @@
  * contents of what was checked out and of what was handed in; a push uploads them first.
  */
 import { createHash } from "node:crypto";
-import { constants, createReadStream, existsSync, lstatSync } from "node:fs";
+import { closeSync, constants, createReadStream, existsSync } from "node:fs";
 import { copyFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
+import { openBeneath } from "../files.ts";
 import { GIT_COPY_TIMEOUT_MS, GIT_OBJECTS_MAX_BYTES, LFS_BATCH, LFS_POINTER_MAX_BYTES } from "../limits.ts";
 import { Refusal } from "../refusal.ts";
 import { type Git, lastWords, mustGit } from "./git.ts";
-import { type RigFolders, isRealFolder, moveTo, scratchName } from "./layout.ts";
+import { type RigFolders, moveTo, scratchName } from "./layout.ts";
 import { lineOf } from "./user-config.ts";
 
 /** Whether large files are looked after: the rig wants it, and git-lfs is installed. */
@@ -112,22 +113,26 @@ export async function keepLfs(git: Git, folders: RigFolders, clone: string, comm
     const to = placeOf(folders.store, id);
     if (existsSync(to)) continue;
     const from = placeOf(path.join(clone, ".git"), id);
-    if (!isPlainFile(clone, from)) continue;
+    const fd = openedIn(clone, from);
+    if (fd === null) continue;
     const copy = scratchName(folders, "lfs");
     try {
-      await copyFile(from, copy, constants.COPYFILE_FICLONE);
+      await copyFile(`/proc/self/fd/${fd}`, copy, constants.COPYFILE_FICLONE);
       if ((await digestOf(copy)) === id) moveTo(copy, to);
     } finally {
+      closeSync(fd);
       await rm(copy, { force: true });
     }
   }
 }
 
-/** Whether no part of the way is a link. */
-function isPlainFile(clone: string, file: string): boolean {
-  const parts = path.relative(clone, path.dirname(file)).split(path.sep);
-  const folders = parts.map((_, n) => path.join(clone, ...parts.slice(0, n + 1)));
-  return folders.every(isRealFolder) && (lstatSync(file, { throwIfNoEntry: false })?.isFile() ?? false);
+/** @returns null: it is not there, or the way to it leads elsewhere */
+function openedIn(clone: string, file: string): number | null {
+  try {
+    return openBeneath(clone, file);
+  } catch {
+    return null;
+  }
 }
 
 async function digestOf(file: string): Promise<string> {

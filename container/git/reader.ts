@@ -5,9 +5,10 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { GIT_COPY_TIMEOUT_MS, GIT_REFS_MAX_BYTES } from "../limits.ts";
-import type { ExecResult } from "../processes/exec.ts";
+import { type ExecResult, exec } from "../processes/exec.ts";
 import { type Git, GitFailure } from "./git.ts";
-import { type RigFolders, scratchName } from "./layout.ts";
+import type { Foreign } from "./foreign.ts";
+import { type RigFolders, isRealFolder, scratchName } from "./layout.ts";
 import { borrowedFrom, linkIn } from "./links.ts";
 import { isPartial, isShallow, shallowFileOf } from "./modes.ts";
 import { waryGit } from "./untidy.ts";
@@ -115,21 +116,37 @@ export async function fetchFrom(
   git: Git,
   folders: RigFolders,
   store: string,
-  objects: string,
+  from: Pick<Foreign, "objects" | "root">,
   wanted: ReadonlyMap<string, string>,
   checks: readonly string[] = checked(store),
 ): Promise<void> {
   if (wanted.size === 0) return;
-  refuseElsewhere(objects, store);
-  const refs = [...wanted].map(([to, sha], n) => ({ sha, from: `refs/wanted/${n}`, to }));
-  const shown = new Map(refs.map(({ from, sha }) => [from, sha]));
+  refuseElsewhere(from.objects, store);
+  const copy = await ownCopy(git, folders, store, from);
+  try {
+    await fetchObjects(git, folders, store, copy ?? from, wanted, checks);
+  } finally {
+    if (copy !== null) rmSync(copy.root, { recursive: true, force: true });
+  }
+}
+
+async function fetchObjects(
+  git: Git,
+  folders: RigFolders,
+  store: string,
+  { objects, root }: Pick<Foreign, "objects" | "root">,
+  wanted: ReadonlyMap<string, string>,
+  checks: readonly string[],
+): Promise<void> {
+  const refs = [...wanted].map(([to, sha], n) => ({ sha, at: `refs/wanted/${n}`, to }));
+  const shown = new Map(refs.map(({ at, sha }) => [at, sha]));
   const result = await withReader(folders, store, objects, shown, (reader) =>
     waryGit(git, path.dirname(objects))(
       store,
-      ["-c", "core.fsync=all", ...checks, ...FETCH, ...alone(git, store, [reader, objects]), "--stdin", reader],
+      ["-c", "core.fsync=all", ...checks, ...FETCH, ...alone(git, store, [reader, root]), "--stdin", reader],
       {
         timeout_ms: GIT_COPY_TIMEOUT_MS,
-        input: refs.map(({ from, to }) => `+${from}:${to}\n`).join(""),
+        input: refs.map(({ at, to }) => `+${at}:${to}\n`).join(""),
       },
     ),
   );
@@ -138,7 +155,7 @@ export async function fetchFrom(
 
 /**
  * What an agent links, or borrows, would be read as this server may read it. Looked at for what says why; what it changes meanwhile
- * leads nowhere in a box. @throws Unsound
+ * leads nowhere in a box, where the way to the objects is gone by git, and not by who makes the box. @throws Unsound
  */
 function refuseElsewhere(objects: string, store: string): void {
   const found = objects === path.join(store, "objects") ? null : (linkIn(objects) ?? borrowedFrom(objects, store));
@@ -146,11 +163,47 @@ function refuseElsewhere(objects: string, store: string): void {
     throw new Unsound("its objects lead elsewhere", { code: 1, stdout: "", stderr: `fatal: there is ${found}` });
 }
 
+/**
+ * Of a blobless store the reading end of a fetch is in no box. It reads what a box has copied, which no agent writes.
+ * @returns null: nothing is to be copied @throws Unsound
+ */
+async function ownCopy(
+  { reading }: Git,
+  folders: RigFolders,
+  store: string,
+  { objects, root }: Pick<Foreign, "objects" | "root">,
+): Promise<Pick<Foreign, "objects" | "root"> | null> {
+  if (reading === null || !isPartial(store)) return null;
+  const copy = { root: scratchName(folders, "objects"), objects: "" };
+  mkdirSync(copy.root);
+  copy.objects = path.join(copy.root, "objects");
+  const [program = "", ...args] = reading({ readable: [root], writable: [copy.root] }, [
+    "cp",
+    "--recursive",
+    "--no-dereference",
+    "--",
+    objects,
+    copy.objects,
+  ]);
+  const result = await exec(program, args, { cwd: "/", env: hostPath(), timeout_ms: GIT_COPY_TIMEOUT_MS });
+  try {
+    if (result.code !== 0 || !isRealFolder(copy.objects)) throw new Unsound("its objects cannot be copied", result);
+    refuseElsewhere(copy.objects, store);
+    return copy;
+  } catch (error) {
+    rmSync(copy.root, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+const hostPath = (): Record<string, string> => ({ PATH: process.env["PATH"] ?? "", LC_ALL: "C" });
+
 /** The reading end of a fetch sees these and the store's objects, and nothing else of this machine. */
 function alone(git: Git, store: string, readable: readonly string[]): string[] {
-  // What a blobless store has not is asked of the remote, which takes all that this server reaches it by.
+  // What a blobless store has not is asked of the remote, which takes all that this server reaches it by: of a copy.
   if (git.reading === null || isPartial(store)) return [];
-  const program = git.reading([...readable, path.join(store, "objects")], ["git", "upload-pack"]);
+  const seen = { readable: [...readable, path.join(store, "objects")] };
+  const program = git.reading(seen, ["git", "upload-pack"]);
   return [`--upload-pack=${program.map((part) => `'${part.replaceAll("'", `'\\''`)}'`).join(" ")}`];
 }
 

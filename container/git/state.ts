@@ -23,6 +23,8 @@ const CloneState = z.object({
   untracked: z.array(z.string()),
   /** The digest of the setup that was completed in it. */
   setup: z.string().optional(),
+  /** What its dispatch was kept in, in words. */
+  box: z.string().optional(),
   /** What was accepted last, so that the same question gets the same answer. */
   handedIn: z.object({ dispatchId: z.string(), commit: z.string() }).optional(),
 });

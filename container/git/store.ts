@@ -98,7 +98,7 @@ async function takeOldCommits(git: Git, folders: RigFolders, making: string): Pr
     ...heads.map(([name, sha]) => [REFS.work(name), sha] as const),
   ]);
   // All of its history comes with it, whatever is in there.
-  await fetchFrom(git, folders, making, path.join(repo, "objects"), wanted, []);
+  await fetchFrom(git, folders, making, { objects: path.join(repo, "objects"), root: repo }, wanted, []);
   return wanted.size > 0;
 }
 

@@ -1,33 +1,95 @@
-/** Submodules in an agent's clone. */
-import { lastWords, OVERRIDES, type Git } from "./git.ts";
+/** Submodules in an agent's clone, and in what is checked. */
+import path from "node:path";
+import { Refusal } from "../refusal.ts";
+import { type Git, OVERRIDES, lastWords } from "./git.ts";
+import { liesThere } from "./layout.ts";
 import type { Remote } from "./remotes.ts";
 import { credentialArgs } from "./store.ts";
-import { Refusal } from "../refusal.ts";
-import { liesThere } from "./layout.ts";
-import path from "node:path";
+
+export interface SubmodulePlace {
+  readonly git: Git;
+  readonly store: string;
+  readonly remote: Remote;
+  /** A commit of the target, or its branch as the store has it: what it names was taken by somebody. */
+  readonly target: string;
+}
 
 /**
- * Checks out all submodules of a clone whose git folder is new, or has been made so: nothing of it is an agent's.
+ * Checks out all submodules of a clone whose git folder is new, or has been made so: nothing of it is an agent's. Its `.gitmodules` may be:
+ * what the target does not name is asked for without what this server logs in with, where there is a box for it.
  * @throws Refusal 422 submodules_failed
  */
-export async function initSubmodules(git: Git, clone: string, remote: Remote): Promise<void> {
+export async function initSubmodules(place: SubmodulePlace, clone: string): Promise<void> {
+  const { git, store, remote, target } = place;
   if (!liesThere(path.join(clone, ".gitmodules"))) return;
-  const options = { timeout_ms: git.place.clone_timeout_ms };
-  for (const args of [
-    // Addresses that begin with ./ or ../ are meant from the remote, and the clone's `origin` is the store.
-    [...settings(remote), "-c", `remote.origin.url=${remote.url}`, "submodule", "--quiet", "init"],
-    [...settings(remote), "submodule", "--quiet", "update", "--init", "--recursive"],
-  ]) {
-    const result = await git(clone, args, options);
-    if (result.code === 0) continue;
-    throw new Refusal(422, "submodules_failed", `the submodules could not be checked out: ${lastWords(result)}`);
+  await must(place, clone, [...settings(remote), ...credentialArgs(remote), ...origin(remote), ...INIT]);
+  const known = new Set((await namedIn(git, store, ["--blob", `${target}:.gitmodules`])).map(({ url }) => url));
+  const named = await thereOf(git, clone, await namedIn(git, clone, ["--file", ".gitmodules"]));
+  const [ours, others] = [named.filter(({ url }) => known.has(url)), named.filter(({ url }) => !known.has(url))];
+  if (ours.length > 0 || git.reading === null) {
+    const paths = git.reading === null ? [] : ours.map((one) => one.path);
+    await must(place, clone, [...settings(remote), ...credentialArgs(remote), ...UPDATE, ...paths]);
   }
+  if (git.reading === null || others.length === 0) return;
+  const paths = others.map((one) => one.path);
+  await must(place, clone, [...settings(remote), ...UPDATE, ...paths], [clone]);
 }
 
 /** Says in a clone's configuration, which is written anew at each start, where its submodules come from. */
 export async function nameSubmodules(git: Git, clone: string, remote: Remote): Promise<void> {
   if (!liesThere(path.join(clone, ".gitmodules"))) return;
-  await git(clone, [...settings(remote), "-c", `remote.origin.url=${remote.url}`, "submodule", "--quiet", "init"]);
+  await git(clone, [...settings(remote), ...credentialArgs(remote), ...origin(remote), ...INIT]);
+}
+
+const INIT = ["submodule", "--quiet", "init"];
+const UPDATE = ["--literal-pathspecs", "submodule", "--quiet", "update", "--init", "--recursive", "--"];
+
+/** Addresses that begin with ./ or ../ are meant from the remote, and the clone's `origin` is the store. */
+const origin = (remote: Remote): string[] => ["-c", `remote.origin.url=${remote.url}`];
+
+/** @param inBox folders that it writes, in a box that sees nothing else of this machine; without them it is in none */
+async function must(
+  { git, store }: SubmodulePlace,
+  clone: string,
+  args: readonly string[],
+  inBox?: readonly string[],
+): Promise<void> {
+  const seen = inBox === undefined ? {} : { seen: { readable: [store], writable: inBox } };
+  const result = await git(clone, args, { timeout_ms: git.place.clone_timeout_ms, ...seen });
+  if (result.code === 0) return;
+  const without = inBox === undefined ? "" : ", asked for without a login since the target does not name them,";
+  throw new Refusal(
+    422,
+    "submodules_failed",
+    `the submodules${without} could not be checked out: ${lastWords(result)}`,
+  );
+}
+
+/** Those of which there is a commit in the clone. */
+async function thereOf(git: Git, clone: string, named: readonly Named[]): Promise<Named[]> {
+  if (named.length === 0) return [];
+  const args = ["--literal-pathspecs", "ls-files", "--stage", "-z", "--", ...named.map((one) => one.path)];
+  const listed = (await git(clone, args)).stdout.split("\0");
+  const there = new Set(listed.flatMap((line) => /^160000 \w+ 0\t(.+)$/s.exec(line)?.[1] ?? []));
+  return named.filter((one) => there.has(one.path));
+}
+
+interface Named {
+  readonly path: string;
+  readonly url: string;
+}
+
+/** As they are written there. */
+async function namedIn(git: Git, folder: string, from: readonly string[]): Promise<Named[]> {
+  const listed = await git(folder, ["config", ...from, "-z", "--get-regexp", "^submodule\\..*\\.(path|url)$"]);
+  const found = new Map<string, { path?: string; url?: string }>();
+  for (const entry of listed.stdout.split("\0")) {
+    const [, name, what = "", value = ""] = /^submodule\.(.*)\.(path|url)\n(.*)$/s.exec(entry) ?? [];
+    if (name !== undefined) found.set(name, { ...found.get(name), [what]: value });
+  }
+  return [...found.values()].flatMap(({ path: file, url }) =>
+    file === undefined || url === undefined ? [] : [{ path: file, url }],
+  );
 }
 
 /** On the command line, because git passes nothing else on to the git that it runs in a submodule. */
@@ -38,6 +100,5 @@ function settings(remote: Remote): string[] {
     // A repository on this machine may have submodules here; one from elsewhere may not.
     "-c",
     `protocol.file.allow=${isLocal ? "always" : "never"}`,
-    ...credentialArgs(remote),
   ];
 }

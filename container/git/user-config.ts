@@ -2,7 +2,7 @@
  * The git configuration that Ticktown and its agents run under. It is a file of our own; what lets git reach and log in to
  * a remote is taken over from the operator's files by name, and nothing else of them can stop a rig.
  */
-import { mkdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { exec } from "../processes/exec.ts";
 import { hostEnvForGit } from "../processes/host-env.ts";
@@ -47,6 +47,28 @@ interface Source {
 export function gitConfigFile(workDir: string): string {
   return path.join(workDir, "git", "config");
 }
+
+/** Where it is of who is in a box, or is a user of its own: it logs in nowhere. */
+export function boxConfigFile(workDir: string): string {
+  return path.join(workDir, "git", "box-config");
+}
+
+/** Of what was taken over, what is nobody's secret, nor leads to one. */
+const SHOWN: readonly RegExp[] = [
+  /^filter\.lfs\./,
+  /^lfs\./,
+  /^core\.excludesfile$/,
+  /^http\.(.*\.)?(sslcainfo|sslcapath|sslverify|proxy|version|postbuffer)$/,
+  /^url\..*\.(insteadof|pushinsteadof)$/,
+];
+/** A name or a password in an address. */
+const LOGIN = /:\/\/[^/?#]*@/;
+
+const isShown = ({ key, value }: Entry): boolean =>
+  SHOWN.some((one) => one.test(key)) && !LOGIN.test(`${key}\n${value ?? ""}`);
+
+/** The store that it fetches from is another user's, where it is one of its own; it sees no other repository. */
+const TRUSTING: Entry = { key: "safe.directory", value: "*" };
 
 const written = new Map<string, { readonly seen: string; readonly warnings: Promise<readonly string[]> }>();
 
@@ -100,14 +122,20 @@ async function write(file: string, sources: readonly Source[], host: HostEnv): P
   }
   if (entries.length > GIT_CONFIG_LINES_MAX)
     warnings.push(`of the git configuration only the last ${GIT_CONFIG_LINES_MAX} of ${entries.length} lines are used`);
-  const text = [...entries.slice(-GIT_CONFIG_LINES_MAX), ...OURS].map(lineOf).join("");
-  // Where agents are users of their own it is read by them.
-  const [folderMode, fileMode] = host["LAUNCHER_SOCKET"] ? [0o711, 0o644] : [0o700, 0o600];
-  mkdirSync(path.dirname(file), { recursive: true, mode: folderMode });
-  const draft = `${file}.${process.pid}.tmp`;
-  writeFileSync(draft, `# Written by Ticktown at each start; changes are lost.\n${text}`, { mode: fileMode });
-  renameSync(draft, file);
+  const used = entries.slice(-GIT_CONFIG_LINES_MAX);
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o711 });
+  replace(path.join(path.dirname(file), "box-config"), [...used.filter(isShown), TRUSTING, ...OURS], 0o644);
+  replace(file, [...used, ...OURS], 0o600);
   return warnings;
+}
+
+function replace(file: string, entries: readonly Entry[], mode: number): void {
+  const draft = `${file}.${process.pid}.tmp`;
+  const text = entries.map(lineOf).join("");
+  writeFileSync(draft, `# Written by Ticktown at each start; changes are lost.\n${text}`, { mode });
+  // Whatever the umask says: who reads it may be somebody else.
+  chmodSync(draft, mode);
+  renameSync(draft, file);
 }
 
 function parse(listed: string): Entry[] {

@@ -22,6 +22,7 @@ import { type Returned, giveBack, markGivenBack, takeOut } from "./leftovers.ts"
 import { fetchLfs } from "./lfs.ts";
 import { linkIn } from "./links.ts";
 import { fetchContents } from "./modes.ts";
+import { ownFiles } from "./own-files.ts";
 import { takeOldWorktrees } from "./old-layout.ts";
 import type { Remote } from "./remotes.ts";
 import { type CloneState, leftoverKeyOf, readState, writeState } from "./state.ts";
@@ -92,7 +93,8 @@ export async function prepareWorkspace(request: WorkspaceRequest): Promise<Prepa
   if (unopened) request.warn(unopened);
   const start = await startOf(request);
   await bringContents(request, start);
-  const place: ClonePlace = { git, folders, mine, remote: request.remote };
+  const target = `refs/heads/${request.defaultBranch}`;
+  const place: ClonePlace = { git, folders, mine, remote: request.remote, target };
   const state: Omit<CloneState, "phase"> = {
     version: 1,
     key,
@@ -110,6 +112,7 @@ export async function prepareWorkspace(request: WorkspaceRequest): Promise<Prepa
   keepIndex(mine);
   const keys = [...new Set([key, leftoverKeyOf(undefined, branch)])];
   const returned = await giveBack(git, folders, mine.clone, keys, start, request.warn);
+  if (returned !== null) await ownFiles(path.join(mine.clone, ".git"));
   const untracked = returned === null ? [] : await untrackedIn(mine, request, start);
   writeState(mine.state, { ...state, phase: "ready", gaveBack: returned?.ref ?? null, untracked });
   if (returned !== null) await markGivenBack(git, folders, returned.ref);
@@ -288,12 +291,13 @@ async function judge(mine: AgentFolders, request: WorkspaceRequest, setAside: Se
 
 /** The same bead again: everything stays as its last dispatch left it, half-finished merges and all. */
 async function resume(mine: AgentFolders, request: WorkspaceRequest): Promise<void> {
-  const { git, folders, remote, warn, agentId, branch, dispatchId } = request;
+  const { git, folders, remote, warn, agentId, branch, dispatchId, defaultBranch } = request;
   const state = readState(mine.state);
   const foreign = readClone(mine.clone);
   if (state === null || foreign === null) throw new Error(`the clone of ${agentId} was changed while it was looked at`);
   if (state.gaveBack !== null) await markGivenBack(git, folders, state.gaveBack);
-  const place: ClonePlace = { git: waryGit(git, mine.clone), folders, mine, remote };
+  const target = `refs/heads/${defaultBranch}`;
+  const place: ClonePlace = { git: waryGit(git, mine.clone), folders, mine, remote, target };
   configureClone(place);
   if (git.place.submodules === "init") await nameSubmodules(place.git, mine.clone, remote);
   ensureInbox(folders, mine);

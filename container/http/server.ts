@@ -73,7 +73,7 @@ export async function startControlServer(
   const agents = createAgents({ ...shared, agentBoxes: boxes.agents });
   const setupMutex = createKeyedMutex();
   const checker = createChecker({ config, mark, box: boxes.checks, holder: boxes.checksHolder, setupMutex, freeBytes });
-  const trains = createTrains({ config, callbacks, checker, log, boxOf: boxes.lineFor });
+  const trains = createTrains({ config, callbacks, checker, log, checksIn: boxes.checksIn });
   const places = createPlaces({ config, agents, trains, repoMutex, space, log, now });
   const merges = createMerges({ config, callbacks, log });
   const tickets = createTickets();

@@ -16,8 +16,8 @@ export interface TrainContext {
   readonly redact: Redact;
   /** This container's disk does not last. */
   readonly ephemeral: boolean;
-  /** What agents and checks of the rig are kept in, in one line. */
-  readonly box: string;
+  /** What checks are kept in, in words. */
+  readonly checksIn: string;
   /** Aborted when this server ends, or the rig is deleted. */
   readonly signal: AbortSignal;
   /** What it does now, for people. */

@@ -1,6 +1,8 @@
 /** One train, from the fetch to the push. Never throws: what stops it is a part of what it reports. */
 import type { GateRun, Left, Pushed, TrainReport } from "../../src/wire/train.ts";
 import { PUSH_ATTEMPTS_MAX, TRAIN_WORDS_MAX_CHARS, UNTOLD_PUSHES_MAX } from "../limits.ts";
+import { kindOf } from "../box/boxes.ts";
+import { boxOfHandIn } from "../git/inspect.ts";
 import { messageOf } from "../log.ts";
 import { whyFailed } from "./classify.ts";
 import { type Stop, Stopped, type TrainContext, checkGoesOn, passing } from "./context.ts";
@@ -95,6 +97,21 @@ async function wasDone(context: TrainContext, target: string, seen: Seen): Promi
   return isDone;
 }
 
+/** What each member's work was made in, and what this tree was checked in: in one line. */
+async function boxesOf(
+  { git, folders, checksIn }: TrainContext,
+  members: Stack["stacked"],
+  best: GateRun | null,
+): Promise<string> {
+  const known = members.map(({ member, handedIn }) => boxOfHandIn(git, folders.store, member.beadId, handedIn));
+  const made = [...new Set(await Promise.all(known))].sort().join(" and in ");
+  const checked = best === null ? checksIn : kindOf({ kind: best.boxed ? "bwrap" : "none" });
+  return `agents in ${made || "none"}, checks in ${checked}`.slice(0, BOX_MAX_CHARS);
+}
+
+/** What the wire takes. */
+const BOX_MAX_CHARS = 200;
+
 /** The longest prefix that is green; with nothing to check all of it. @returns false when the target moved */
 async function push(context: TrainContext, { tips, stacked }: Stack, isChecked: boolean, seen: Seen): Promise<boolean> {
   const { git, folders, request } = context;
@@ -115,7 +132,11 @@ async function push(context: TrainContext, { tips, stacked }: Stack, isChecked: 
       .map(({ member, handedIn, commit }) => ({ entryId: member.entryId, beadId: member.beadId, handedIn, commit })),
     checks: best?.checks ?? [],
     boxed: best?.boxed ?? false,
-    box: context.box,
+    box: await boxesOf(
+      context,
+      stacked.filter(({ member }) => entries.has(member.entryId)),
+      best,
+    ),
   };
   await writeDown(context, { ...reportOf(context, { ...seen, pushed }), pushed });
   if (!(await pushTarget(context, from, to))) return false;

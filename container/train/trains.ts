@@ -38,7 +38,7 @@ export interface TrainsOptions {
   readonly checker: Checker;
   readonly log: Log;
   /** What agents and checks of a rig with these settings are kept in, in one line. */
-  readonly boxOf: (place: TrainRequest["place"]) => string;
+  readonly checksIn: string;
 }
 
 interface Pending {
@@ -156,7 +156,7 @@ const stepOf = ({ step, since_ms }: Pending): string => `${step}, ${Math.floor((
 
 function contextOf(
   request: TrainRequest,
-  { config, boxOf }: Pick<TrainsOptions, "config" | "boxOf">,
+  { config, checksIn }: Pick<TrainsOptions, "config" | "checksIn">,
   signal: AbortSignal,
   say: (step: string) => void,
 ): TrainContext {
@@ -167,7 +167,7 @@ function contextOf(
   const folders = foldersOf(config.workDir, request.rigId);
   const git = createGit(config, who, redact, remote, request.place);
   const { ephemeral } = config;
-  return { request, git, who, remote, folders, redact, ephemeral, box: boxOf(request.place), signal, say };
+  return { request, git, who, remote, folders, redact, ephemeral, checksIn, signal, say };
 }
 
 /** @throws Refusal when the repository's address, a name, the environment or the way back to the rig are no good */

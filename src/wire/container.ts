@@ -291,6 +291,7 @@ const OF_PLACE: readonly string[] = [
   "submodules_failed",
   "remote_unreachable",
   "box_required",
+  "box_read_refused",
   "limits_failed",
   "default_branch_missing",
   "empty_repository",

@@ -1,13 +1,29 @@
 /** An agent in a box: what it sees, what it hears, and that its work is handed on as without one. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { programsIn } from "../../container/box/programs.ts";
+import { isRoot, nextUser, takeBack } from "../../container/box/users.ts";
+import { BOX_USERS, FIRST_BOX_UID } from "../../container/limits.ts";
 import { DEFAULT_PLACE } from "../../src/wire/container.ts";
 import {
   type Control,
   cleanUp,
+  commitFile,
+  createFakeRig,
   createOrigin,
   eventually,
   git,
@@ -18,6 +34,7 @@ import {
   tempDir,
   worktreeOf,
 } from "./world.ts";
+import { trainBody } from "./train-world.ts";
 import { processesOf } from "../support/processes.ts";
 
 const BOXED = { AGENT_BOX: "bwrap" };
@@ -169,4 +186,160 @@ test("what a command names by its whole path is found, in quotes and without, an
     one,
   ]);
   expect(programsIn("no-such-program x", "/usr/bin")).toEqual([]);
+});
+
+test("BOX-user nobody in a box is root where Ticktown is: not the agent, its setup or a check; what only root may read is not read, and no control group is written", async () => {
+  const secret = isRoot() ? mkdtempSync("/opt/ticktown-test-") : null;
+  if (secret !== null) cleanUp(() => rmSync(secret, { recursive: true, force: true }));
+  const file = path.join(secret ?? tempDir(), "secret");
+  writeFileSync(file, "of root's\n", { mode: 0o600 });
+  const looks = [
+    'test "$(id -u)" != 0 && test "$(id -g)" != 0',
+    `! cat '${file}'`,
+    "! cat /etc/shadow",
+    'test -z "$(find /sys/fs/cgroup -name cgroup.procs -writable 2> /dev/null | head -n 1)"',
+    "! cat /proc/1/environ | grep -q HOST_SECRET",
+    "test \"$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)\" = 0000000000000000",
+    "touch /tmp/x /dev/shm/x",
+    '! for f in /proc/$$/fd/*; do readlink "$f"; done | grep -v -e "^/dev/" -e "^$PWD/" | grep -q "^/"',
+    "echo x > written.txt && rm written.txt",
+  ].map((look, n) => `( ${look} ) 2> /dev/null || echo "look ${n}"`);
+  const script = [...looks, "echo done"].join("\n");
+  const control = await startControl(BOXED);
+  const { url } = createOrigin();
+  const setup = { command: `{ ${script}\n} > setup.txt`, cache_keys: [], cache_dirs: [], timeout_ms: 60_000 };
+  const work = "git add setup.txt && git commit -qm work && git fetch -q && git push -q origin HEAD";
+  const more = { place: { ...DEFAULT_PLACE, setup } };
+  expect(await ran(control, url, `${script}; cat setup.txt; ${work} && echo pushed`, more)).toEqual([
+    "done",
+    "done",
+    "pushed",
+  ]);
+  // What was given to it is this server's again.
+  const clone = worktreeOf(control.workDir);
+  expect(statSync(path.join(clone, ".git", "HEAD")).uid).toBe(process.getuid?.());
+  const again = await ran(control, url, "git log -1 --format=%s", { ...more, dispatchId: "a1:2" });
+  expect(again.at(-1)).toBe("work");
+});
+
+test("what a killed server had given to the user of a box is taken back before it is used, and nobody else's is", async () => {
+  const folder = path.join(tempDir(), "clone");
+  mkdirSync(folder);
+  const uid = (): number => statSync(folder).uid;
+  const mine = process.getuid?.();
+  await takeBack([folder, path.join(folder, "nowhere")]);
+  expect(uid()).toBe(mine);
+  if (!isRoot()) return;
+  for (const [owner, after] of [
+    [FIRST_BOX_UID, 0],
+    [FIRST_BOX_UID + BOX_USERS - 1, 0],
+    [FIRST_BOX_UID - 1, FIRST_BOX_UID - 1],
+    [FIRST_BOX_UID + BOX_USERS, FIRST_BOX_UID + BOX_USERS],
+  ] as const) {
+    chownSync(folder, owner, owner);
+    await takeBack([folder]);
+    expect(uid()).toBe(after);
+  }
+  expect([nextUser(), nextUser()].map((one) => one !== null && one >= FIRST_BOX_UID)).toEqual([true, true]);
+});
+
+test("BOX-settings git in a box knows what of the operator's settings logs in nowhere, and nothing else of them", async () => {
+  const home = tempDir();
+  const secret = "secret-of-the-operator";
+  const settings = {
+    "credential.helper": `!echo password=${secret}`,
+    "http.https://h.example/.extraHeader": `Authorization: ${secret}`,
+    "http.proxy": `http://me:${secret}@proxy.example`,
+    "http.sslVerify": "true",
+    [`url.https://me:${secret}@h.example/.insteadOf`]: "https://h.example/",
+    "url.https://mirror.example/.insteadOf": "https://far.example/",
+    "core.sshCommand": `ssh -i /${secret}`,
+    "filter.lfs.required": "true",
+    "core.excludesFile": "/home/me/ignored",
+  };
+  for (const [key, value] of Object.entries(settings)) git("/", "config", "--file", `${home}/.gitconfig`, key, value);
+  const control = await startControl({ ...BOXED, HOME: home });
+  const { url } = createOrigin();
+  const of = path.join(control.workDir, "git", "config");
+  const lines = await ran(
+    control,
+    url,
+    `cat "$GIT_CONFIG_GLOBAL"; test -e '${of}' && echo seen; git config http.sslVerify`,
+  );
+  expect(readFileSync(of, "utf8")).toContain(secret);
+  expect(lines.join("\n")).not.toMatch(/secret-of|^seen$/m);
+  for (const shown of ['insteadof = "https://far.example/"', "excludesfile", "required"])
+    expect(lines.join("\n")).toContain(shown);
+  expect(lines.at(-1)).toBe("true");
+});
+
+test("BOX-read what lies in a folder of Ticktown's own is shown to no box: a rig that asks for it is refused, by its name and through a link", async () => {
+  const stateDir = tempDir();
+  const control = await startControl({ ...BOXED, STATE_DIR: stateDir });
+  const { url } = createOrigin();
+  const link = path.join(tempDir(), "link");
+  symlinkSync(control.workDir, link);
+  for (const file of [
+    control.workDir,
+    path.join(control.workDir, "rigs"),
+    path.join(link, "pids"),
+    `${stateDir}/key`,
+  ]) {
+    const place = { ...DEFAULT_PLACE, box_read: ["/usr", file] };
+    const reply = await control.post("/agents/start", startBody(url, "true", { place }));
+    expect(reply).toMatchObject({
+      status: 422,
+      body: { code: "box_read_refused", error: expect.stringContaining(file) },
+    });
+  }
+});
+
+test("BOX-submodules what an agent's .gitmodules names is fetched with the operator's rights only where the target names it too", async () => {
+  const control = await startControl(BOXED);
+  const [{ url, clone }, library, secret] = [createOrigin(), createOrigin(), createOrigin()];
+  for (const [{ clone: at }, file] of [
+    [library, "lib.txt"],
+    [secret, "secret.txt"],
+  ] as const) {
+    commitFile(at, file, `in ${file}`);
+    git(at, "push", "--quiet", "origin", "main");
+  }
+  git(clone, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", path.relative(url, library.url), "lib");
+  git(clone, "commit", "--quiet", "-m", "a library");
+  git(clone, "push", "--quiet", "origin", "main");
+  const place = { ...DEFAULT_PLACE, submodules: "init" };
+  const commit = git(secret.clone, "rev-parse", "HEAD");
+  const names = `git config -f .gitmodules submodule.s.path s; git config -f .gitmodules submodule.s.url '${secret.url}'`;
+  const work = `${names}; git add .gitmodules; git update-index --add --cacheinfo 160000,${commit},s; git commit -qm work`;
+  expect(await ran(control, url, `cat lib/lib.txt; echo; ${work}`, { place })).toEqual(["in lib.txt"]);
+  const next = startBody(url, "true", { agentId: "a2", branch: "work/a1", place });
+  expect(await control.post("/agents/start", next)).toMatchObject({
+    status: 422,
+    body: { code: "submodules_failed", error: expect.stringContaining("since the target does not name them") },
+  });
+  expect(
+    readdirSync(control.workDir, { recursive: true }).filter((name) => String(name).endsWith("secret.txt")),
+  ).toEqual([]);
+});
+
+test("BOX-receipt a receipt says what the work was made in, and what it was checked in, whoever writes it", async () => {
+  const rig = await createFakeRig();
+  const boxed = await startControl({ ...BOXED, GASTOWN_API_URL: rig.url });
+  const { url } = createOrigin();
+  await ran(boxed, url, "echo x > x.txt; git add .; git commit -qm work", { dispatchId: "a1:1" });
+  const asked = { townId: "town1", gitUrl: url, branch: "work/a1", named: "work/a1", targetBranch: "main" };
+  const handIn = { dispatchId: "a1:1", rigId: "rig1", beadId: "b1", resolution: "work", asIs: null, maxDeletions: 9 };
+  const { body } = await boxed.post("/agents/a1/inspect", { ...asked, ...handIn });
+  expect(body).toMatchObject({ result: "accepted" });
+  boxed.server.killAll();
+  await boxed.server.drain();
+  const bare = await startControl({ WORK_DIR: boxed.workDir, GASTOWN_API_URL: rig.url, BOX: "none" });
+  const entry = { entryId: "e1", beadId: "b1", agentId: "a1", branch: "work/a1", commit: body.commit, title: "work" };
+  const order = trainBody(url, [{ ...entry, approvedTree: null }], { gate: { checks: null } });
+  expect((await bare.post("/git/train", order)).status).toBeLessThan(300);
+  const told = await eventually(
+    "it is reported",
+    async () => rig.requests.find(({ body: told }) => told["pushed"]) ?? null,
+  );
+  expect(told.body["pushed"]).toMatchObject({ boxed: false, box: "agents in a box (bwrap), checks in no box" });
 });

@@ -50,6 +50,22 @@ test("LIMIT-memory an agent that takes more memory than it may is ended, where n
   expect([small.reason, small.lines, lines.length < 2]).toEqual(["exit 0", ["works"], true]);
 });
 
+test("LIMIT-shared memory that processes share, files that nobody can find by a name, and folders in memory count", async () => {
+  const bound = { ...WATCHED, AGENT_MEMORY_BYTES: String(200 * MIB) };
+  const [mmap, read, memfd] = process.arch === "arm64" ? [222, 63, 279] : [9, 0, 319];
+  const map = (mib: number): string =>
+    `my $n=${mib}<<20; my $m=syscall(${mmap},0,$n,3,0x21,-1,0); open(Z,"/dev/zero"); for(my $o=0;$o<$n;){$o+=syscall(${read},fileno(Z),$m+$o,$n-$o)}`;
+  const shared = `exec perl -e '${map(300)} sleep 60'`;
+  const unnamed = `exec perl -e 'my $x="x"; open(F,">&=",syscall(${memfd},$x,0)); print F "x"x(1<<20) for 1..300; sleep 60'`;
+  const folders =
+    "for dir in /tmp /var/tmp /dev/shm; do head -c 45M /dev/zero > $dir/x; done; head -c 80M /dev/zero | tail -c 80M | sleep 60";
+  const ended = await Promise.all([shared, unnamed, folders].map((script) => ran(bound, script)));
+  for (const { reason } of ended) expect(reason).toMatch(/^memory_exceeded: it has \d+ of 200 MiB/);
+  // Who only forks has nothing twice.
+  const forks = `perl -e '${map(120)} fork; sleep 1'; echo whole`;
+  expect(await ran(bound, forks)).toMatchObject({ reason: "exit 0", lines: ["whole"] });
+});
+
 test("LIMIT-pids an agent that starts more processes than it may is ended, where nobody but a watcher counts them", async () => {
   const holder = createHolder({ bounds: BOUNDS, places: [], hasPrlimit: true, isRoot: true, begin: "x" });
   expect(holder.by.pids).toBe("watch");
@@ -71,6 +87,16 @@ test("LIMIT-disk an agent whose clone and home are larger than they may be is en
   const { reason, lines } = await ran({ ...BOXED, AGENT_DISK_BYTES: String(16 * MIB) }, script);
   expect(reason).toMatch(/^disk_exceeded: its clone and its home have \d+ of 16 MiB$/);
   expect(lines).toEqual([]);
+});
+
+test("LIMIT-hidden what an agent has deleted and keeps open, counts for its disk; no single file outgrows it", async () => {
+  const bound = { ...BOXED, AGENT_DISK_BYTES: String(16 * MIB) };
+  const half = "head -c 12M /dev/zero > big";
+  const deleted = `exec 3> gone; rm gone; head -c 12M /dev/zero >&3; ${half}; sleep 60`;
+  const one = "( head -c 17M /dev/zero > big ) 2> /dev/null; echo $(( $(stat -c %s big) <= 16777216 )); rm big";
+  const [unlinked, cut] = await Promise.all([deleted, one].map((script) => ran(bound, script)));
+  expect(unlinked?.reason).toMatch(/^disk_exceeded: .* 12 of them in files that it has deleted and keeps open$/);
+  expect([cut?.reason, cut?.lines.at(-1)]).toEqual(["exit 0", "1"]);
 });
 
 test("LIMIT-checks a check is held to what an agent is: it opens no more files, and is red when it takes more disk", async () => {

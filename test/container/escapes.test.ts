@@ -1,5 +1,5 @@
 /**
- * Twenty ways out of an agent's box, by name: each is refused, or comes to nothing. Tried where the control server is root's, if these
+ * More than twenty ways out of an agent's box, by name: each is refused, or comes to nothing. Tried where the control server is root's, if these
  * tests are, and where it is a plain user's.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -7,7 +7,18 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { borrowedFrom, linkIn } from "../../container/git/links.ts";
 import { requireBox } from "../../scripts/box.ts";
-import { type EscapeWorld, LEFT, WHO, gitOf, isRun, worldOf } from "./escapes-world.ts";
+import { processesOf } from "../support/processes.ts";
+import {
+  type EscapeWorld,
+  LEFT,
+  LEFT_UNBOXED,
+  UNBOXED,
+  WHO,
+  type Who,
+  gitOf,
+  isRun,
+  worldOf,
+} from "./escapes-world.ts";
 import { createOrigin, storeOf, worktreeOf } from "./world.ts";
 
 await requireBox();
@@ -75,6 +86,22 @@ test("ESC-fsmonitor a program that the clone's configuration names is run by nob
     expect(existsSync(path.join(world.marks, "fsmonitor"))).toBe(false);
   }));
 
+test("ESC-abstract a socket that is in no file system is not reached from a box without a network", () =>
+  refused("abstract"));
+
+test("ESC-root another process's files are not reached by way of its entry in /proc", () => refused("root"));
+
+test("without a box each of these ways leads out, so that none is refused in one for a reason of its own", async () => {
+  const { looks, victim } = await worldOf(UNBOXED);
+  const { looks: boxed } = await worldOf(WHO[0] as Who);
+  expect([...looks.keys()]).toEqual([...boxed.keys()]);
+  expect([...looks].filter(([, what]) => what !== "ESCAPED")).toEqual([]);
+  expect(victim.signalCode).toBe("SIGKILL");
+  const left = processesOf("sleep", LEFT_UNBOXED);
+  expect(left).toHaveLength(1);
+  for (const pid of left) process.kill(Number(pid), "SIGKILL");
+});
+
 const cameBy = new Map<EscapeWorld, Promise<unknown>>();
 /** The control server looks at what the first agent left, and makes its clone ready for another bead. */
 function comesBy(world: EscapeWorld): Promise<unknown> {
@@ -113,10 +140,17 @@ test("ESC-fork a fork bomb comes to its bound, and the control server goes on", 
     expect([up < 150, reason]).toEqual([true, expect.stringMatching(/^exit 0/)]);
   }));
 
-test("ESC-disk a clone that fills the disk ends its agent", () =>
+const FILL = "head -c 40M /dev/zero";
+const FILLS = [
+  "yes > big & sleep 60",
+  // Half in a file without a name, and half where nobody may look.
+  `exec 3> gone; rm gone; ${FILL} >&3; mkdir -p d/e; ${FILL} > d/e/x; chmod 0 d; sleep 60`,
+];
+
+test("ESC-disk a clone that fills the disk ends its agent, also by files that it has deleted, in folders that nobody may look into", () =>
   each(async ({ start }) => {
-    const { reason } = await start("a8", "yes > big & sleep 60");
-    expect(reason).toMatch(/^disk_exceeded/);
+    const ended = await Promise.all(FILLS.map((script, n) => start(`a8-${n}`, script)));
+    for (const { reason } of ended) expect(reason).toMatch(/^disk_exceeded/);
   }));
 
 test("ESC-network neither the metadata address nor a service on loopback is reached", () => refused("network"));

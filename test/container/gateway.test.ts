@@ -26,6 +26,16 @@ async function neighbour(): Promise<{ port: number; asked: string[] }> {
   return { port: (server.address() as AddressInfo).port, asked };
 }
 
+/** What a proxy says of who asks. */
+const PRETENDED = [
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "forwarded",
+  "x-real-ip",
+  "cf-connecting-ip",
+  "origin",
+  "cookie",
+];
 const CODE = "curl -s -m 20 -o /dev/null -w '%{http_code}\\n'";
 
 test("GATEWAY-alone an agent in a box without a network reaches Ticktown's API, and no other address: no loopback of the machine, no metadata, no tunnel", async () => {
@@ -34,7 +44,7 @@ test("GATEWAY-alone an agent in a box without a network reaches Ticktown's API, 
   const control = await startControl({ ...CLOSED, GASTOWN_API_URL: rig.url, HTTP_PROXY: `http://127.0.0.1:${port}` });
   const { url } = createOrigin();
   const reaches = [
-    `${CODE} -X POST -d '{"a":1}' "$GASTOWN_API_URL/api/rigs/rig1/mail"`,
+    `${CODE} -X POST -d '{"a":1}' ${PRETENDED.map((header) => `-H '${header}: 9.9.9.9'`).join(" ")} -H 'Connection: x-own' -H 'x-own: 1' "$GASTOWN_API_URL/api/rigs/rig1/mail"`,
     `${CODE} "$GASTOWN_API_URL/health"`,
     `${CODE} --path-as-is "$GASTOWN_API_URL//127.0.0.1:${port}/api/"`,
     `${CODE} -x "$GASTOWN_API_URL" http://127.0.0.1:${port}/api/x`,
@@ -47,6 +57,8 @@ test("GATEWAY-alone an agent in a box without a network reaches Ticktown's API, 
   await control.ended("a1");
   expect(await control.lines("a1")).toEqual(["200", "403", "403", "403", "000", "000", "000", "3 "]);
   expect(rig.to("/mail")).toMatchObject([{ method: "POST", body: { a: 1 } }]);
+  const passed = Object.keys(rig.to("/mail")[0]?.headers ?? {});
+  expect(passed.filter((name) => [...PRETENDED, "x-own"].includes(name))).toEqual([]);
   expect(rig.requests.filter(({ path: to }) => !to.startsWith("/api/rigs/rig1/"))).toEqual([]);
   expect(asked).toEqual([]);
   expect((await control.get("/health")).body.box).toContain("no network but Ticktown");
@@ -57,6 +69,11 @@ test("GATEWAY-path only a path decides where a request goes, and an address in i
   for (const target of ["/mcp", "/model/openai/v1/responses"]) expect(destinationOf(target)).toBe("door");
   for (const target of ["", "/", "/health", "/docs", "//h/api/", "http://h/api/x", "h:80", "*", "/mcp/x", "/API/x"])
     expect(destinationOf(target), target).toBeNull();
+  // What whoever stands behind it may take for another path.
+  for (const tricks of ["../x", "a/..", "./x", "%2e%2e/x", "a%2Fb", "a%5cb", "a\\b", "/x", "%252e", "..?x", "a%00"])
+    expect(destinationOf(`/api/${tricks}`), tricks).toBeNull();
+  for (const plain of ["a..b", "a.b/c", "x?to=../..&a=%2F", "x%20y", "...", "x#a//b"])
+    expect(destinationOf(`/api/${plain}`), plain).toBe("api");
 });
 
 /** Where Codex finds its tools: what it would do with them, a shell does here. */

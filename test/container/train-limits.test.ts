@@ -33,7 +33,7 @@ test("so many trains wait in one container, and one more is refused; so many tha
       close: () => {},
     },
     checker: NO_CHECKS,
-    boxOf: () => "no box",
+    checksIn: "no box",
     log: () => {},
   });
   const ask = (n: number): Promise<void> =>

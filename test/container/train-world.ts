@@ -182,7 +182,7 @@ export function contextOn(
     folders: { ...foldersOf(config.workDir, "rig1"), store: url },
     redact,
     ephemeral: false,
-    box: "no box",
+    checksIn: "no box",
     signal: new AbortController().signal,
     say: () => {},
   };

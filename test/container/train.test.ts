@@ -15,7 +15,7 @@ test("three reviews are stacked in their order and pushed at once, each as a mer
   const tip = git(w.url, "rev-parse", "main");
   expect(report).toMatchObject({ trainId: "rig1:1", target: before, left: [], runs: [], stopped: null });
   expect(report.pushed).toMatchObject({ from: before, to: tip, checks: [], boxed: false });
-  expect(report.pushed?.box).toBe("agents in no box, checks in a box (bwrap)");
+  expect(report.pushed?.box).toBe("agents in what nobody has kept, checks in a box (bwrap)");
   expect(report.pushed?.tree).toBe(git(w.url, "rev-parse", "main^{tree}"));
   expect(report.pushed?.members.map(({ beadId, handedIn }) => [beadId, handedIn])).toEqual(
     members.map(({ beadId, commit }) => [beadId, commit]),

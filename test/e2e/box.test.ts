@@ -88,7 +88,9 @@ test("a preset that was installed in the home, with its repository there: in the
   expect(JSON.parse(receipt ?? "{}")).toMatchObject({
     body: { boxed: true, box: "agents in a box (bwrap) without a network, checks in a box (bwrap)" },
   });
-  expect(started.stderr()).toMatch(/each agent is in a box \(bwrap\) with no network but Ticktown; at most memory \d+/);
+  expect(started.stderr()).toMatch(
+    /each agent(, a user of its own,)? is in a box \(bwrap\) with no network but Ticktown; at most memory \d+/,
+  );
   started.process.kill("SIGTERM");
   expect(await started.exited).toBe(0);
 });

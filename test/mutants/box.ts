@@ -9,6 +9,11 @@ const SHARED_TABLE = [
   edit(BWRAP, '"--unshare-pid --unshare-ipc', '"--unshare-ipc'),
   edit("container/box/box.ts", 'test "$$" -lt 100 &&', ""),
 ] as const;
+/** Where it is root's, it stays root: the probe that would notice is told to be content. */
+const ROOT_STAYS = [
+  edit(BWRAP, "if (uid === undefined) return argv;", "if (uid !== 0) return argv;"),
+  edit("container/box/box.ts", 'test "$(id -u)" -ne 0 &&', ""),
+] as const;
 const HIDDEN_SHOWN = edit(BWRAP, "!hidden.some((secret) => isIn(secret, realOf(file)))", "true");
 const STORE_WRITTEN = edit(
   BOX,
@@ -17,8 +22,8 @@ const STORE_WRITTEN = edit(
 );
 const RIG_SHOWN = edit(
   BOX,
-  "foldersOf(config.workDir, rigId).store, gitConfigFile",
-  "path.dirname(foldersOf(config.workDir, rigId).store), gitConfigFile",
+  "foldersOf(config.workDir, rigId).store, boxConfigFile",
+  "path.dirname(foldersOf(config.workDir, rigId).store), boxConfigFile",
 );
 
 /** One per way out of test/container/escapes.test.ts. */
@@ -31,6 +36,7 @@ const ESCAPES: readonly (readonly [name: string, rule: string, bug: string, ...e
     "all are, with root's rights",
     ...SHARED_TABLE,
     edit(BWRAP, "--die-with-parent --cap-drop ALL", "--die-with-parent"),
+    ...ROOT_STAYS,
   ],
   ["clone", "an agent sees nothing of its rig but its own folders and the store", "it sees all of the rig", RIG_SHOWN],
   ["proc", "a box has a process table of its own", "it has the machine's", ...SHARED_TABLE],
@@ -77,12 +83,30 @@ const ESCAPES: readonly (readonly [name: string, rule: string, bug: string, ...e
     "alternates",
     "an agent's commits are taken with its own objects and the store's, and no others",
     "what its clone borrows is read as well",
-    edit("container/git/reader.ts", "refuseElsewhere(objects, store);", ""),
+    edit("container/git/reader.ts", "refuseElsewhere(from.objects, store);", ""),
     edit(
       "container/git/reader.ts",
       "if (git.reading === null || isPartial(store)) return [];",
       "if (store) return [];",
     ),
+  ],
+  [
+    "exchange",
+    "an agent's objects are found by whoever reads them in a box, which shows its clone and the store",
+    "by whoever makes the box",
+    edit("container/git/reader.ts", "alone(git, store, [reader, root])", "alone(git, store, [reader, objects])"),
+  ],
+  [
+    "walk",
+    "what goes through an agent's files is in a box",
+    "it sees the whole machine",
+    edit("container/git/files-of.ts", "const inBox = isPartial(folders.store) ?", "const inBox = folders.store ?"),
+  ],
+  [
+    "linked",
+    "no file that an agent may write is the store's or the remote's too",
+    "git and git-lfs link what is on the same disk",
+    edit("container/git/clone.ts", "await ownFiles(gitDir);", ""),
   ],
   [
     "fork",
@@ -101,6 +125,19 @@ const ESCAPES: readonly (readonly [name: string, rule: string, bug: string, ...e
     "a box without a network has none",
     "it has the machine's",
     edit(BWRAP, 'args.push("--unshare-net", "--ro-bind"', 'args.push("--ro-bind"'),
+  ],
+  [
+    "abstract",
+    "a box without a network reaches no socket that is in no file system",
+    "it has the machine's network",
+    edit(BWRAP, 'args.push("--unshare-net", "--ro-bind"', 'args.push("--ro-bind"'),
+  ],
+  [
+    "root",
+    "a box has a process table of its own",
+    "it has the machine's, and is root's",
+    ...SHARED_TABLE,
+    ...ROOT_STAYS,
   ],
   [
     "key",
@@ -126,6 +163,12 @@ const ESCAPES: readonly (readonly [name: string, rule: string, bug: string, ...e
 ];
 
 export const BOX_MUTANTS: readonly Mutant[] = [
+  mutant(
+    "ESC-disk",
+    "files in folders that nobody may look into count as well",
+    "they do not",
+    edit("container/box/usage.ts", "isHidden: /Permission denied/.test(stderr)", "isHidden: false"),
+  ),
   mutant(
     "BOX-sees",
     "an agent in a box writes its clone, its inbox and its home, and nothing else",
@@ -168,7 +211,33 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     "BOX-setup",
     "the setup of a clone is in a box as its agent is",
     "it runs outside",
-    edit(BOX, "within: (argv) => box.within(setup, boxes.holder.rlimits(argv)),", "within: (argv) => argv,"),
+    edit(BOX, "within: (argv) => box.within(spec, holder.rlimits(argv)),", "within: (argv) => argv,"),
+  ),
+  mutant("BOX-user", "where Ticktown is root nobody in a box is", "its programs stay root", ...ROOT_STAYS),
+  mutant(
+    "BOX-settings",
+    "git in a box knows nothing that the operator logs in with",
+    "all that was taken over is shown",
+    edit("container/git/user-config.ts", "used.filter(isShown)", "used"),
+  ),
+  mutant(
+    "BOX-read",
+    "no rig is shown what lies in a folder of Ticktown's own",
+    "it is not looked where a path leads",
+    edit(BOX, "isIn(realOf(file), folder)", "file === folder"),
+  ),
+  mutant(
+    "BOX-submodules",
+    "what only an agent's .gitmodules names is fetched without the operator's rights",
+    "it is fetched with them",
+    edit("container/git/submodules.ts", "!known.has(url)", 'url === ""'),
+    edit("container/git/submodules.ts", "named.filter(({ url }) => known.has(url))", "named"),
+  ),
+  mutant(
+    "BOX-receipt",
+    "a receipt says what the work was made in",
+    "it says nothing of that",
+    edit("container/git/inspect.ts", "kept.code === 0 ? kept.stdout : UNKNOWN_BOX", "UNKNOWN_BOX"),
   ),
   mutant(
     "GATEWAY-alone",
@@ -181,6 +250,18 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     "what a box asks for goes to Ticktown's API or the agents' door by its path, and else nowhere",
     "whatever is no path of the door goes to the API's host",
     edit("container/box/gateway.ts", 'target.startsWith("/api/") ? "api" : null', '"api"'),
+  ),
+  mutant(
+    "GATEWAY-path",
+    "a path that may be read in two ways leads nowhere",
+    "it is passed on as it is",
+    edit("container/box/gateway.ts", 'if (isAmbiguous(target.replace(/[?#].*$/s, ""))) return null;', ""),
+  ),
+  mutant(
+    "GATEWAY-alone",
+    "what a box says in place of whoever passes it on is not passed on",
+    "it is",
+    edit("container/box/gateway.ts", "...headersToApi(request.headers)", "...headersOfMessage(request.headers)"),
   ),
   mutant(
     "GATEWAY-door",
@@ -205,6 +286,22 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     edit("container/box/watch.ts", "return used > memory_bytes ?", "return used < 0 ?"),
   ),
   mutant(
+    "LIMIT-shared",
+    "memory that an agent shares, or keeps in files without a name, counts where a watcher holds it",
+    "only what is its own alone does",
+    edit("container/box/usage.ts", 'kibIn(status, "RssAnon") + kibIn(status, "RssShmem")', 'kibIn(status, "RssAnon")'),
+  ),
+  mutant(
+    "LIMIT-hidden",
+    "files that an agent has deleted and keeps open count for its disk",
+    "only those that have a name do",
+    edit(
+      "container/box/usage.ts",
+      "if (stat.dev === disk) disk_bytes += bytes;",
+      "if (stat.dev === disk) disk_bytes += 0;",
+    ),
+  ),
+  mutant(
     "LIMIT-pids",
     "an agent that starts more processes than it may is ended where the system does not count them",
     "they are not compared",
@@ -220,7 +317,7 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     "LIMIT-disk",
     "an agent whose clone and home are larger than they may be is ended",
     "they are not compared",
-    edit("container/box/watch.ts", "used !== null && used > bound", "used !== null && used < 0"),
+    edit("container/box/watch.ts", "named + unlinked <= bound", "bound > 0"),
   ),
   mutant(
     "LIMIT-checks",
@@ -249,7 +346,7 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     "LAUNCH-checks",
     "in the image what is checked is run by a user of its own",
     "it is run by the control server's",
-    edit("container/gate/environment.ts", "launcher === null ? null :", 'launcher !== "" ? null :'),
+    edit("container/gate/environment.ts", "if (launcher !== null) return {", 'if (launcher === "") return {'),
   ),
   mutant(
     "LAUNCH-end",

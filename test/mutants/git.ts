@@ -221,8 +221,8 @@ export const GIT_MUTANTS: readonly Mutant[] = [
     "what is byte for byte as it was committed is no change",
     "git's attributes say what was changed",
     "git/files-of.ts",
-    "untouched = await untouchedOf(work, changed, must);",
-    "untouched = await untouchedOf(work, [], must);",
+    "untouched = await untouchedOf(work, changed, mustSee);",
+    "untouched = await untouchedOf(work, [], mustSee);",
   ),
   one(
     "F-213",

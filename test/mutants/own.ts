@@ -6,7 +6,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
     "OWN-submodule",
     "no git of ours goes down into a repository that an agent has put into its clone",
     "its configuration names a program, and we run it",
-    edit("container/git/git.ts", 'exec("git", withoutSubmodules(args), {', 'exec("git", args, {'),
+    edit("container/git/git.ts", '["git", ...withoutSubmodules(args)]', '["git", ...args]'),
   ),
   mutant(
     "OWN-home",

@@ -79,6 +79,22 @@ export function headersOfMessage(headers: IncomingHttpHeaders): OutgoingHttpHead
   return Object.fromEntries(passed);
 }
 
+/** What an agent says to Ticktown's API, without what would be believed of it in place of whoever passes it on. */
+export function headersToApi(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const said = Object.entries(headersOfMessage(headers));
+  return Object.fromEntries(said.filter(([name]) => !SAID_BY_PROXIES.has(name) && !NOT_THEIRS_BEGIN.test(name)));
+}
+
+const SAID_BY_PROXIES: ReadonlySet<string> = new Set([
+  "forwarded",
+  "via",
+  "x-real-ip",
+  "true-client-ip",
+  "cookie",
+  "origin",
+  "referer",
+]);
+
 /** Headers that a `connection` header calls its own. */
 const namedBy = (connection: string | undefined): ReadonlySet<string> =>
   new Set((connection ?? "").split(",").map((name) => name.trim().toLowerCase()));

@@ -29,6 +29,8 @@ export interface DrivenWorld {
 /** @param runtime `acp`, or a preset's name, whose program is ours */
 export async function drivenWorld(runtime: string, env: Record<string, string> = {}): Promise<DrivenWorld> {
   const bin = tempDir();
+  // Where these tests are root's, an agent in a box is somebody else.
+  chmodSync(bin, 0o755);
   for (const name of ["claude", "codex", "kilo"]) {
     const spoken = name === "kilo" ? "acp" : `${name} "$@"`;
     writeFileSync(path.join(bin, name), `#!/bin/sh\nexec "${process.execPath}" "${PROGRAM}" ${spoken}\n`);

@@ -109,16 +109,19 @@ export function createOutbox(): Outbox {
     nextAt(rig) {
       if (!hasRows(rig)) return null;
       // What is due now and waits only for a free place is taken by the drain that is under way: an alarm would not help it.
-      const after = isDraining ? rig.ports.now() : -1;
-      const rows = rig.ports.sql
-        .exec<{ key: string; next_at: number }>(
-          "SELECT key, next_at FROM outbox WHERE next_at > ? ORDER BY next_at LIMIT 8",
-          after,
-        )
-        .toArray();
-      return rows.find((row) => !flights.has(row.key) && !mustWait(rig, row.key))?.next_at ?? null;
+      return nextAfter(rig, isDraining ? rig.ports.now() : -1, flights);
     },
   };
+}
+
+function nextAfter(rig: Rig, after: number, inFlight: ReadonlyMap<string, unknown>): number | null {
+  const rows = rig.ports.sql
+    .exec<{ key: string; next_at: number }>(
+      "SELECT key, next_at FROM outbox WHERE next_at > ? ORDER BY next_at LIMIT 8",
+      after,
+    )
+    .toArray();
+  return rows.find((row) => !inFlight.has(row.key) && !mustWait(rig, row.key))?.next_at ?? null;
 }
 
 function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>): Row[] {
@@ -358,32 +361,36 @@ function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "ret
       return answer.kind === "unknown" && attempts < LIMITS.effect_attempts ? "retry" : trainFacts(effect, answer);
     case "container.stop":
     case "container.message":
-    case "notify": {
-      if (effect.kind === "container.message" && answer.kind === "accepted" && answer.isHeld === true)
-        return [messageRefused(effect, "it is kept until its turn is over")];
-      // 404 of a stop: there is nothing to stop.
-      if (
-        answer.kind === "accepted" ||
-        (effect.kind === "container.stop" && answer.kind === "refused" && answer.status === 404)
-      )
-        return [];
-      if (answer.kind === "unknown" && attempts < LIMITS.effect_attempts) return "retry";
-      const error = answer.kind === "refused" ? `HTTP ${answer.status}: ${answer.error}` : answer.error;
-      return [
-        {
-          type: "effect.failed",
-          key: effect.key,
-          kind: effect.kind,
-          agentId: effect.kind === "notify" ? null : effect.agentId,
-          error: clip(error),
-          attempts,
-        },
-        ...(effect.kind === "container.message" && isKnownUnheard(answer)
-          ? [messageRefused(effect, answer.error)]
-          : []),
-      ];
-    }
+    case "notify":
+      return saidFacts(effect, answer, attempts);
     default:
       return assertNever(effect);
   }
+}
+
+type Said = EffectOf<"container.stop"> | EffectOf<"container.message"> | EffectOf<"notify">;
+
+/** Of what was only said, nothing comes but that it could not be. */
+function saidFacts(effect: Said, answer: Answer, attempts: number): Fact[] | "retry" {
+  if (effect.kind === "container.message" && answer.kind === "accepted" && answer.isHeld === true)
+    return [messageRefused(effect, "it is kept until its turn is over")];
+  // 404 of a stop: there is nothing to stop.
+  if (
+    answer.kind === "accepted" ||
+    (effect.kind === "container.stop" && answer.kind === "refused" && answer.status === 404)
+  )
+    return [];
+  if (answer.kind === "unknown" && attempts < LIMITS.effect_attempts) return "retry";
+  const error = answer.kind === "refused" ? `HTTP ${answer.status}: ${answer.error}` : answer.error;
+  return [
+    {
+      type: "effect.failed",
+      key: effect.key,
+      kind: effect.kind,
+      agentId: effect.kind === "notify" ? null : effect.agentId,
+      error: clip(error),
+      attempts,
+    },
+    ...(effect.kind === "container.message" && isKnownUnheard(answer) ? [messageRefused(effect, answer.error)] : []),
+  ];
 }

@@ -150,7 +150,7 @@ async function inClone(git: Git, folders: RigFolders, agentId: string, branch: s
   if (state?.phase !== "ready" || state.branch !== branch || foreign === null) return null;
   const tip = foreign.heads.get(branch) ?? foreign.head.commit ?? state.base;
   try {
-    await fetchFrom(git, folders, folders.store, foreign.objects, new Map([[REFS.seen(agentId, "shown"), tip]]));
+    await fetchFrom(git, folders, folders.store, foreign, new Map([[REFS.seen(agentId, "shown"), tip]]));
     const isOnBranch = foreign.head.branch === branch && foreign.operation === null;
     const tree = isOnBranch ? await treeIn(git, folders, mine, state, tip).catch(() => null) : null;
     return { of: "clone", tip, before: null, tree };

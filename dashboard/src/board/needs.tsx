@@ -11,6 +11,8 @@ import { Need } from "./need.tsx";
 
 /** Needs that are shown before the reader asks for more. */
 const SHOWN = 40;
+/** As many of what may need somebody soon are not folded. */
+const OPEN = 3;
 
 export function Needs({ lists, see }: { lists: Lists; see: (beadIds: readonly string[]) => void }) {
   const { now, soon, know } = lists.needs;
@@ -28,7 +30,7 @@ export function Needs({ lists, see }: { lists: Lists; see: (beadIds: readonly st
       </div>
       {now.length === 0 && <Calm lists={lists} />}
       <List label="Needs you now" needs={now} see={see} />
-      <Group name="Soon" needs={soon} see={see} isOpen />
+      <Group name="Soon" needs={soon} see={see} isOpen={soon.length <= OPEN} />
       <Group name="Good to know" needs={know} see={see} />
     </section>
   );

@@ -304,7 +304,11 @@ export async function move(
   const { hook: beadId, name } = from.context;
   if (beadId === null) throw new Error(`${name} has no work that could be moved.`);
   await api("DELETE", agentPath(rigId, from.context.id, "/hook"));
-  await post(agentPath(rigId, to.id, "/hook"), { bead_id: beadId });
+  try {
+    await post(agentPath(rigId, to.id, "/hook"), { bead_id: beadId });
+  } catch (error) {
+    throw new Error(`${name} let go of it, but ${to.name} could not take it: ${messageOf(error)}`, { cause: error });
+  }
   return { title: `Moved “${title}” to ${to.name}`, text: `${name} is asked to stop; what it has committed stays.` };
 }
 

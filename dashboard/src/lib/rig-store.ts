@@ -96,6 +96,13 @@ function noted(fact: JournalEntry["fact"], { content, heard, prompts, mail }: Ke
       content.set(fact.beadId, { title, labels, createdBy, metadata, ...asked });
       return mail;
     }
+    case "bead.edited": {
+      const known = content.get(fact.beadId);
+      const { title = known?.title, labels = known?.labels } = fact.changes;
+      if (known !== undefined && title !== undefined && labels !== undefined)
+        content.set(fact.beadId, { ...known, title, labels });
+      return mail;
+    }
     case "permission.asked":
       prompts.set(fact.agentId, fact.prompt);
       heard.set(fact.agentId, fact.at);

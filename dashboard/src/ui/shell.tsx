@@ -85,9 +85,21 @@ export function TownShell({ route, live, children }: { route: Route; live?: Reac
         {live}
       </header>
       {children}
+      {live !== undefined && (
+        <nav className="dock" aria-label="Pages on a phone">
+          {TOWN_TABS.map(({ page, name, to }) => (
+            <Go key={page} to={to} aria-current={page === route.page ? "page" : undefined}>
+              <Icon name={TOWN_ICONS[page] ?? "board"} />
+              <span>{name}</span>
+            </Go>
+          ))}
+        </nav>
+      )}
     </>
   );
 }
+
+const TOWN_ICONS: Record<string, IconName> = { overview: "board", needs: "warn", settings: "bell" };
 
 const rigTabs = (rigId: string): readonly Tab[] => [
   { page: "rig", name: "Board", to: paths.rig(rigId) },

@@ -104,6 +104,8 @@ test("docs/dashboard.md: what is open is in the address, by these names and no o
     "actor",
     "agents",
     "by",
+    "from",
+    "lanes",
     "need",
     "part",
     "q",
@@ -111,6 +113,7 @@ test("docs/dashboard.md: what is open is in the address, by these names and no o
     "seq",
     "show",
     "sort",
+    "to",
     "work",
   ]);
   for (const name of names) expect(documented).toMatch(new RegExp(`[?&(\`]${name}=`));

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { type Diff, DiffRequest } from "../../../src/wire/diff.ts";
 
 /** A control server that runs nothing: it accepts what it is asked for and says so, so that a page can be tested at rest. */
 export interface QuietContainer {
@@ -8,6 +9,8 @@ export interface QuietContainer {
   readonly starts: { agentId: string; dispatchId: string; beadId: string }[];
   readonly merges: { entryId: string; beadId: string; dispatchId: string }[];
   readonly messages: { agentId: string; prompt: string }[];
+  /** How it answers when it is asked what work changes; null: as one that has no clone yet. */
+  diff: ((request: DiffRequest) => Promise<Diff>) | null;
   stop(): Promise<void>;
 }
 
@@ -53,6 +56,10 @@ export async function startQuietContainer(): Promise<QuietContainer> {
       return answer(200, { sent: true });
     }
     if (/^\/rigs\/[^/]+\/tidy$/.test(path)) return answer(200, { removed: 0, nextAt: null, disk: QUIET_DISK });
+    if (path === "/git/diff") {
+      const none: Diff = { result: "none", sentence: "This container has no clone of the repository yet." };
+      return answer(200, await (quiet.diff?.(DiffRequest.parse(body)) ?? none));
+    }
     if (path === "/git/merge") {
       merges.push({
         entryId: String(body["entryId"]),
@@ -64,17 +71,19 @@ export async function startQuietContainer(): Promise<QuietContainer> {
     return answer(404, { error: "not found" });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
+  const quiet: QuietContainer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     starts,
     merges,
     messages,
+    diff: null,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+  return quiet;
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {

@@ -30,6 +30,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function agentCommandOf(typed: string, from: string, env: Env, messages: boolean): AgentCommand {
   const preset = presetNamed(typed.trim());
   if (preset !== undefined) return ofPreset(preset, env);
+  if (/^(acp:)?$/.test(typed.trim())) throw new StackError(`--agent "${typed}" names no command`);
   const acp = acpCommandOf(typed.trim());
   const command = fromAnywhere(acp ?? typed, from, env);
   checkProgram(command, typed, env);

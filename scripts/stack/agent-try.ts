@@ -2,7 +2,7 @@
  * A command is tried once before anybody's work depends on it: in an empty repository, with nothing to do, no key of a model, no token, and
  * an empty standard input. What cannot even begin there (`sh nope.sh`) is refused in its own words; whatever else becomes of it says nothing.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -39,6 +39,7 @@ const WORDS_MAX_CHARS = 300;
 
 /** @throws StackError in plain words, with its own, when it cannot begin */
 export async function tryOnce(tried: Tried): Promise<void> {
+  checkSyntax(tried);
   const scratch = realpathSync(mkdtempSync(path.join(tmpdir(), "ticktown-try-")));
   try {
     const why = whyNot(tried, scratch, await runIn(scratch, tried));
@@ -47,6 +48,19 @@ export async function tryOnce(tried: Tried): Promise<void> {
     rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
   }
 }
+
+function checkSyntax({ command, typed, env }: Tried): void {
+  const read = spawnSync("sh", ["-n", "-c", command], { env, encoding: "utf8", timeout: TRY_MS });
+  if (read.status !== 0 && read.error === undefined)
+    throw new StackError(`--agent "${typed}": a shell cannot read it: ${plain(read.stderr)}`);
+}
+
+/** Words of others, for a terminal. */
+const plain = (text: string): string =>
+  text
+    .replaceAll(/[\s\p{Cc}]+/gu, " ")
+    .trim()
+    .slice(0, WORDS_MAX_CHARS);
 
 interface Outcome {
   /** null: it ran until it was ended. */
@@ -126,10 +140,8 @@ function whyNot({ command, from, env, hasFile, say }: Tried, scratch: string, { 
       : said.some((line) => line.includes(word)) && hasFile(word) !== "yes";
   const missing = wordsOf(command).find(isMissing);
   if (missing === undefined) return null;
-  const words = `tried in an empty folder it ended with ${code}: ${said
-    .find((line) => line.includes(missing))
-    ?.trim()
-    .slice(0, WORDS_MAX_CHARS)}`;
+  const line = plain(said.find((one) => one.includes(missing)) ?? "");
+  const words = `tried in an empty folder it ended with ${code}: ${line}`;
   if (hasFile(missing) === "unknown") {
     say(`the agent's command, ${words}. That is well if the repository has ${missing}`);
     return null;

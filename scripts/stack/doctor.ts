@@ -1,5 +1,4 @@
 /** What a machine has of what Ticktown needs, one line each: found by trying, never guessed. */
-import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import path from "node:path";
 import { MIN_FREE_BYTES } from "../../container/limits.ts";
@@ -132,7 +131,6 @@ async function agentOf(agent: string, from: string, env: Asked["env"]): Promise<
     const found = agentCommandOf(agent, from, env, false);
     if (preset !== undefined) return { ...presetOf(preset, env), what };
     const command = shellCommandOf(found) ?? "";
-    execFileSync("sh", ["-n", "-c", command], { stdio: ["ignore", "ignore", "pipe"] });
     await tryOnce({ command, typed: agent, from, env, hasFile: () => "no", say: () => {} });
     return { level: "ok", what, says: found.says[0] ?? command };
   } catch (error) {

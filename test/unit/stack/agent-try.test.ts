@@ -51,6 +51,7 @@ const said: string[] = [];
 script("agent.sh", "exit 0");
 script("mein Agent.sh", "exit 0");
 script("plain.sh", "exit 0");
+script("odd.sh", "printf '\\033[2Jnope.sh: No such file\\n' >&2");
 script("fails.sh", "cat TODO.md; ./gradlew; no-such-tool; exit 3");
 script("needs.sh", "./gradlew build");
 script("notes.sh", 'env > "$NOTES"; cat > "$NOTES.stdin"; pwd > "$NOTES.pwd"; setsid sleep 77 & sleep 60');
@@ -69,6 +70,19 @@ describe("what a command names and is not there is refused before anything is st
     if (words === null) return expect(why).toBeNull();
     expect(why).toContain(words);
     expect(why).toMatch(/tried in an empty folder it ended with \d+: .*Nothing was started/s);
+  });
+
+  test.each([
+    ["", "names no command"],
+    ["  ", "names no command"],
+    ["acp: ", "names no command"],
+    [`sh -c "exit`, "a shell cannot read it"],
+    ["'", "a shell cannot read it"],
+    ["sh ./odd.sh; sh nope.sh", "nope.sh"],
+  ])("%s: %s", async (typed, words) => {
+    const why = await against(typed);
+    expect(why).toContain(words);
+    expect(why).not.toMatch(/[\p{Cc}]/u);
   });
 
   test("with the way to name it, where it lies beside", async () => {

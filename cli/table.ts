@@ -6,6 +6,7 @@ import { AUDIT } from "./verbs/audit.ts";
 import { feedVerb } from "./verbs/feed.ts";
 import { mcpVerb } from "./verbs/mcp.ts";
 import { MONEY } from "./verbs/money.ts";
+import { notify } from "./verbs/notify.ts";
 import { PEOPLE } from "./verbs/people.ts";
 import { QUEUE } from "./verbs/queue.ts";
 import { RIG } from "./verbs/rig.ts";
@@ -22,7 +23,7 @@ export const FAMILIES: readonly Family[] = [
   { title: "A Ticktown", verbs: TOWN },
   { title: "Rigs", verbs: RIG },
   { title: "Work", verbs: [sling, ...WORK] },
-  { title: "People", verbs: [feedVerb, ...PEOPLE] },
+  { title: "People", verbs: [feedVerb, ...PEOPLE, notify] },
   { title: "Agents", verbs: AGENTS },
   { title: "The merge queue", verbs: QUEUE },
   { title: "Reports and money", verbs: MONEY },

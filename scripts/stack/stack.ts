@@ -138,7 +138,7 @@ function workerVariables(
   { environment, hosts = [] }: StackOptions,
   of: { readonly port: number; readonly url: string; readonly token: string; readonly controlToken: string | null },
 ): Record<string, string> {
-  const notify = ["NOTIFY_WEBHOOK_URL", "NOTIFY_FORMAT", "NOTIFY_LEAST"].flatMap((name) => {
+  const notify = ["NOTIFY_WEBHOOK_URL", "NOTIFY_FORMAT", "NOTIFY_LEAST", "NOTIFY_ALLOW_LOCAL"].flatMap((name) => {
     const value = environment[name];
     return value ? [[name, value] as const] : [];
   });

@@ -17,7 +17,7 @@ export interface Namespace<T> {
 /** What the Worker is given. Secrets come from the platform's secret store, never from wrangler.toml. */
 export interface Env {
   RIG: Namespace<Omit<RigDO, "fetch" | "alarm">>;
-  USER: Namespace<Omit<UserDO, "fetch">>;
+  USER: Namespace<Omit<UserDO, "fetch" | "alarm">>;
   TOWN_CONTAINER: DurableObjectNamespace;
   /** Signs and checks every agent's token (HS256). */
   GASTOWN_JWT_SECRET?: string;
@@ -44,4 +44,6 @@ export interface Env {
   /** `json`, `slack` or `ntfy`; and the least severity that is sent: `info`, `warning` or `critical`. */
   NOTIFY_FORMAT?: string;
   NOTIFY_LEAST?: string;
+  /** `1`: what users are told by may lie within the machine or its network. */
+  NOTIFY_ALLOW_LOCAL?: string;
 }

@@ -73,10 +73,47 @@ export function requestFor(
 }
 
 /** Where the board shows it. @param api where the API answers, which serves the board as well */
-export function linkTo(api: string | undefined, rigId: string, { beadId }: Alert): string | null {
+export function linkTo(api: string | undefined, rigId: string, { beadId }: Pick<Alert, "beadId">): string | null {
   const base = URL.parse(api ?? "");
   if (base === null || rigId === "") return null;
   const rig = `/rigs/${encodeURIComponent(rigId)}`;
   base.pathname = beadId === null ? rig : `${rig}/beads/${encodeURIComponent(beadId)}`;
   return base.href;
+}
+
+const WEBHOOK_MS = 10_000;
+
+/**
+ * What leads into the machine or the network that Ticktown runs in: loopback, private and link-local addresses, the clouds' metadata, and names that are
+ * no public ones. A URL has its host in one form already, whatever form of an address was typed.
+ */
+const LOCAL =
+  /^(localhost|.*\.(localhost|local|internal|home\.arpa)|[^.:]+|0\..*|10\..*|127\..*|169\.254\..*|192\.168\..*|172\.(1[6-9]|2\d|3[01])\..*|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\..*|\[.*\])\.?$/i;
+
+/** @returns why nothing may be sent there, or null */
+export function addressRefusal(url: string, mayBeLocal: boolean): string | null {
+  const { protocol, hostname, username, password } = new URL(url);
+  if (protocol !== "https:" && protocol !== "http:") return "the address must begin with https:// or http://";
+  if (username !== "" || password !== "") return "the address may hold no user and no password";
+  if (mayBeLocal) return null;
+  if (LOCAL.test(hostname)) return `${hostname} is within the machine or its network; NOTIFY_ALLOW_LOCAL=1 allows that`;
+  return protocol === "https:" ? null : "the address must begin with https://; NOTIFY_ALLOW_LOCAL=1 allows http://";
+}
+
+/**
+ * Follows no redirect: it could lead anywhere.
+ * @throws Error when the webhook does not say that it took it
+ */
+export async function callWebhook({ url, body }: ReturnType<typeof requestFor>): Promise<void> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    redirect: "manual",
+    signal: AbortSignal.timeout(WEBHOOK_MS),
+  });
+  await response.body?.cancel();
+  if (response.status >= 300 && response.status < 400)
+    throw new Error(`the webhook redirects (HTTP ${response.status}); name the address that it leads to`);
+  if (!response.ok) throw new Error(`the webhook answered HTTP ${response.status}`);
 }

@@ -2,14 +2,13 @@ import { sign } from "hono/jwt";
 import type { Env } from "./env.ts";
 import { isProtocolName } from "../wire/env-names.ts";
 import { containerGateway, type Fetcher } from "./gateway.ts";
-import { isSent, linkTo, requestFor } from "./notify.ts";
+import { callWebhook, isSent, linkTo, requestFor } from "./notify.ts";
 import type { RigPorts } from "./ports.ts";
 
 /** What a rig needs from the world outside, as Cloudflare gives it. */
 
 /** Agents' tokens are valid for this long (wire protocol: at most 24 h). */
 const TOKEN_S = 86_400;
-const WEBHOOK_MS = 10_000;
 const SEAL_KEY = "seal_key";
 
 /** The armed alarm as the object knows it, ms since epoch: the platform is asked once, when the object wakes. */
@@ -92,16 +91,4 @@ function sealKeyIn(sql: SqlStorage): string {
   const made = Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) => byte.toString(16).padStart(2, "0"));
   sql.exec("INSERT INTO meta VALUES (?, ?)", SEAL_KEY, made.join(""));
   return made.join("");
-}
-
-/** @throws Error when the webhook does not say that it took it. */
-async function callWebhook({ url, body }: ReturnType<typeof requestFor>): Promise<void> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(WEBHOOK_MS),
-  });
-  await response.body?.cancel();
-  if (!response.ok) throw new Error(`the webhook answered HTTP ${response.status}`);
 }

@@ -6,6 +6,9 @@ import { DOOR } from "../events/limits.ts";
 import * as answers from "./answers.ts";
 import * as operators from "./operators.ts";
 import { LINE_TABLES, OPERATOR_TABLES, type Operator, type OperatorToken, type Scope } from "./operators.ts";
+import { Notifier } from "./notifier.ts";
+import { forgetNotices, NOTICE_TABLES } from "./notices.ts";
+import type { NotifyEdit, NotifyShown } from "../wire/notify.ts";
 import { DIGEST_TABLES, dropDigest, keepDigest, readOverview, stepVersion, versionOf } from "./overview.ts";
 import { migrate } from "./schema.ts";
 import { iso } from "./shapes.ts";
@@ -48,6 +51,7 @@ const MIGRATIONS = [
   OPERATOR_TABLES,
   LINE_TABLES,
   DIGEST_TABLES,
+  NOTICE_TABLES,
 ];
 
 /** The name of the one registry that knows every rig of this Ticktown, so that the cron can poke them. */
@@ -63,9 +67,11 @@ const systemFor = (by: string) => ({ kind: "system", id: by, dispatchId: null })
 export class UserDO extends DurableObject<Env> {
   /** Those who wait for a newer overview. */
   readonly #readers = new Set<() => void>();
+  readonly #notifier: Notifier;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    this.#notifier = new Notifier(ctx, env);
     ctx.storage.transactionSync(() => migrate(ctx.storage.sql, MIGRATIONS, "this user's storage"));
   }
 
@@ -184,6 +190,7 @@ export class UserDO extends DurableObject<Env> {
     await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).strike(id);
     this.ctx.storage.sql.exec("DELETE FROM rigs WHERE id = ?", id);
     dropDigest(this.ctx.storage.sql, id);
+    forgetNotices(this.ctx.storage.sql, id);
     this.#overviewChanged();
     return true;
   }
@@ -200,7 +207,10 @@ export class UserDO extends DurableObject<Env> {
   /** @returns false for a rig that is not on the list: it is not kept */
   keepDigest(rigId: string, digest: RigDigest): boolean {
     const isKept = this.ctx.storage.transactionSync(() => keepDigest(this.ctx.storage.sql, rigId, digest));
-    if (isKept) this.#wakeReaders();
+    if (isKept) {
+      this.#notifier.hear(rigId, digest);
+      this.#wakeReaders();
+    }
     return isKept;
   }
 
@@ -224,6 +234,17 @@ export class UserDO extends DurableObject<Env> {
       this.#readers.delete(wake);
     }
     return { ok: true, value: readOverview(sql, townId, Date.now()) };
+  }
+
+  notifySettings(): NotifyShown {
+    return this.#notifier.shown();
+  }
+  setNotify(edit: NotifyEdit): Made<NotifyShown> {
+    const error = this.#notifier.set(edit);
+    return error === null ? { ok: true, value: this.#notifier.shown() } : { ok: false, status: 422, error };
+  }
+  override alarm(): Promise<void> {
+    return this.#notifier.ring();
   }
 
   #overviewChanged(): void {

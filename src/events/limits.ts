@@ -204,6 +204,13 @@ export const DOOR = {
   towns_and_rigs: 1_000,
   /** Needs of all rigs that an overview lists. */
   overview_needs: 500,
+  /** More notices than this at once are one message. */
+  notices_one_by_one: 5,
+  /** A need that comes and goes is no news for so long. */
+  notice_remembered_ms: 3_600_000,
+  /** Before a notice that did not arrive is tried again; twice as long each time. */
+  notice_backoff_ms: 1_000,
+  notice_backoff_max_ms: 60_000,
   /** Needs that one request does something about (400). */
   acts: 200,
   /** How long an overview waits for a change, seconds; and how many wait at once for one user (429). */

@@ -120,6 +120,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "GET /api/users/:userId/towns/:townId/events": isFor("read"),
   "GET /api/users/:userId/needs": isFor("read"),
   "POST /api/users/:userId/needs/act": isFor("operate"),
+  "GET /api/users/:userId/notify": isFor("read"),
+  "PUT /api/users/:userId/notify": isFor("admin"),
   "GET /api/users/:userId/report": isFor("read"),
   "GET /api/users/:userId/towns/:townId/report": isFor("read"),
   "GET /api/users/:userId/towns/:townId/needs": isFor("read"),

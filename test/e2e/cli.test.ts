@@ -1,10 +1,6 @@
 /** A day's work at the command line, on a whole Ticktown: no curl, no whole id, one command for one question. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { json as jsonOf } from "node:stream/consumers";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -18,6 +14,7 @@ import { PROJECT } from "../../scripts/stack/project.ts";
 import type { Report } from "../../src/wire/report.ts";
 import { DEMO_AGENT, type Stack, startStack } from "../../scripts/stack/stack.ts";
 import { nothingLeftIn, temporaryDir, ticktown, until } from "./support.ts";
+import { isTold, startStandIn } from "./told.ts";
 
 const dir = temporaryDir();
 const state = path.join(dir, ".ticktown");
@@ -25,17 +22,11 @@ const home = path.join(dir, "home");
 let stack: Stack;
 let repository: DemoRepository;
 
-/** What stands for ntfy: what it was told. */
-const told: { topic: string; title: string; click: string }[] = [];
-const ntfy = createServer(async (request, response) => {
-  told.push((await jsonOf(request)) as (typeof told)[number]);
-  response.end("{}");
-});
+let stand: Awaited<ReturnType<typeof startStandIn>>;
 
 beforeAll(async () => {
-  ntfy.listen(0, "127.0.0.1");
-  await once(ntfy, "listening");
-  const notify = `http://127.0.0.1:${(ntfy.address() as AddressInfo).port}/my-rigs`;
+  stand = await startStandIn();
+  const notify = `${stand.url}/my-rigs`;
   mkdirSync(home);
   repository = makeRepository(dir);
   stack = await startStack({
@@ -43,13 +34,19 @@ beforeAll(async () => {
     stateDir: state,
     containerUrl: null,
     agentCommand: DEMO_AGENT,
-    environment: { ...process.env, NOTIFY_WEBHOOK_URL: notify, NOTIFY_FORMAT: "ntfy", NOTIFY_LEAST: "warning" },
+    environment: {
+      ...process.env,
+      NOTIFY_WEBHOOK_URL: notify,
+      NOTIFY_FORMAT: "ntfy",
+      NOTIFY_LEAST: "warning",
+      NOTIFY_ALLOW_LOCAL: "1",
+    },
     say: () => {},
   });
 });
 afterAll(async () => {
   await stack.stop();
-  ntfy.close();
+  stand.close();
   expect(await nothingLeftIn(dir)).toEqual([]);
   rmSync(dir, { recursive: true, force: true });
 });
@@ -256,6 +253,7 @@ test("what failed for one cause is tried again with one command, of which there 
     (await json<Bead[]>("ls", "--all")).filter((bead) => bead.title.startsWith("Fail ") && bead.status === status);
   await until("both have failed", async () => (await find("failed")).length === 2);
   expect(await does("logs", "Fail a")).toContain("failing as asked");
+  const told = stand.ntfy;
   await until("somebody is told of both", () => told.filter(({ title }) => /Fail [ab]|failed/.test(title)).length >= 2);
   const [{ id = "" } = {}] = await json<{ id: string }[]>("rig", "ls");
   for (const { topic, click } of told)
@@ -268,6 +266,10 @@ test("what failed for one cause is tried again with one command, of which there 
   await does("retry", "--all", "--cause", "exit 1");
   await until("both are merged", async () => (await find("closed")).length === 2);
   await does("rig", "settings", "max_attempts=5");
+});
+
+test("whoever wants to is told of a need within seconds, once, with a link; his address is shown to nobody, and no redirect is followed", async () => {
+  await isTold(stand, { does, typed, asks }, stack.url);
 });
 
 test("the live view shows who is needed and who works, and its keys answer; where there is no terminal it is one page of text", async () => {

@@ -18,4 +18,22 @@ export const OVERVIEW_MUTANTS: readonly Mutant[] = [
     "an answer that comes late is taken for one to the next question",
     edit("src/do/acts.ts", "if (since !== (item.since === null ? null : Date.parse(item.since)))", "if (since === -1)"),
   ),
+  mutant(
+    "NOTIFY-once",
+    "a need is told once",
+    "with each thing that happens in a rig its open needs are told again",
+    edit("src/do/notices.ts", "!isNews(row, need)", '!isNews(row, need) && row.state === "gone"'),
+  ),
+  mutant(
+    "NOTIFY-quiet",
+    "quiet hours are those of the zone that was said",
+    "somebody in another zone is told in the middle of the night",
+    edit("src/events/quiet.ts", "timeZone: zone, hour", 'timeZone: "UTC", hour'),
+  ),
+  mutant(
+    "NOTIFY-local",
+    "an address within the machine or its network is refused",
+    "whoever sets the address has Ticktown ask the cloud's metadata",
+    edit("src/do/notify.ts", "if (LOCAL.test(hostname))", 'if (hostname === "localhost")'),
+  ),
 ];

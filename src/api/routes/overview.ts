@@ -4,6 +4,7 @@ import { type ActItem, type ActResult, ActResults, NeedsAct } from "../../wire/a
 import { Overview, OverviewQuery, waitOf } from "../../wire/overview.ts";
 import { HttpError } from "../errors.ts";
 import { sumOf } from "../../core/reports.ts";
+import { NotifyEdit, NotifyShown } from "../../wire/notify.ts";
 import { ReportQuery, Reports } from "../../wire/report.ts";
 import { found, spanOf } from "../respond.ts";
 import { route, type Call, type Route } from "../route.ts";
@@ -90,6 +91,31 @@ const reportSummary = (whose: string): string =>
   `What all rigs of a ${whose} came to between two moments, and each of them: merged, failed by cause, asked, stuck, spent, and places held in each hour. Asks each rig, so it wakes those that sleep`;
 
 export const overviewRoutes: Route[] = [
+  route({
+    method: "GET",
+    path: "/api/users/:userId/notify",
+    summary: "Of which needs a user is told, and when; of the address only the host",
+    tag,
+    access,
+    answer: NotifyShown,
+    handle: ({ env, params }) => env.USER.get(env.USER.idFromName(params.userId)).notifySettings(),
+  }),
+  route({
+    method: "PUT",
+    path: "/api/users/:userId/notify",
+    summary:
+      "Have a user told of needs by a webhook (Slack, ntfy, or JSON): each once, of the kinds that are wanted, and not in quiet hours, whose needs are told in one message at their end. What is not named stays",
+    tag,
+    access,
+    scope: "admin",
+    body: NotifyEdit,
+    answer: NotifyShown,
+    handle: async ({ env, params, body }) => {
+      const made = await env.USER.get(env.USER.idFromName(params.userId)).setNotify(body);
+      if (!made.ok) throw new HttpError(made.status, made.error);
+      return made.value;
+    },
+  }),
   route({
     method: "GET",
     path: "/api/users/:userId/report",

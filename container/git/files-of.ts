@@ -3,6 +3,7 @@ import { existsSync, lstatSync, mkdirSync, realpathSync, rmSync, writeFileSync }
 import path from "node:path";
 import { readPlain } from "../files.ts";
 import { EXCLUDES_MAX_BYTES, GIT_CHECKOUT_TIMEOUT_MS, LEFTOVER_MAX_BYTES, NORMALISED_FILES_MAX } from "../limits.ts";
+import { bringInto } from "./bring.ts";
 import { type Git, GitFailure, type GitOptions, mustGit } from "./git.ts";
 import { filterArgs } from "./lfs.ts";
 import { isPartial } from "./modes.ts";
@@ -37,7 +38,7 @@ export async function lookAt(
 ): Promise<Onlooker> {
   if (!isRealFolder(work)) throw new Untidy(`${work} is not a folder`);
   const own = scratchName(folders, "look");
-  mkdirSync(own);
+  mkdirSync(path.join(own, "objects"), { recursive: true });
   const [mine, excludes] = [path.join(own, "index"), path.join(own, "excludes")];
   if (index !== null && existsSync(index)) copyIndex(index, mine);
   writeFileSync(excludes, await ignoredNames(git, folders, exclude));
@@ -51,20 +52,26 @@ export async function lookAt(
     "diff.ignoreSubmodules=dirty",
     ...filterArgs(git),
   ];
+  const apart = besides(folders, own);
   const runIn =
     (more: Pick<GitOptions, "seen">, extra: readonly string[] = []) =>
     (args: readonly string[], input?: string): ReturnType<Git> =>
       waryGit(git, work)(work, [...settings, ...extra, ...args], {
-        env,
+        env: { ...env, ...(more.seen === undefined ? {} : apart) },
         timeout_ms: GIT_CHECKOUT_TIMEOUT_MS,
         ...more,
         ...(input === undefined ? {} : { input }),
       });
-  const run = runIn({});
-  const must = mustBy(run);
+  const must = mustBy(runIn({}));
   // Its agent may be at work still, and exchange a folder for a link while it is gone through. What a blobless store has not is asked for.
-  const inBox = isPartial(folders.store) ? {} : { seen: { readable: [folders.store, work], writable: [own] } };
-  const mustSee = mustBy(runIn(inBox, ["-c", `lfs.storage=${path.join(own, "lfs")}`]));
+  const isApart = git.reading !== null && !isPartial(folders.store);
+  const see = isApart
+    ? runIn({ seen: { readable: [folders.store, work], writable: [own] } }, [
+        "-c",
+        `lfs.storage=${path.join(own, "lfs")}`,
+      ])
+    : runIn({});
+  const mustSee = mustBy(see);
   const close = (): void => rmSync(own, { recursive: true, force: true });
   try {
     // Entries that are the same in commit and index keep the times of their files. -i: the files may be newer than both.
@@ -83,7 +90,7 @@ export async function lookAt(
       return { changed: changed.filter((name) => !names.has(name)), untracked };
     },
     snapshot: async () => {
-      const listed = await run(["ls-files", "--others", "--exclude-standard", "-z"]);
+      const listed = await see(["ls-files", "--others", "--exclude-standard", "-z"]);
       if (listed.code === null) throw new Untidy("has more untracked files than can be kept");
       if (listed.code !== 0) throw new GitFailure("git ls-files failed", listed);
       const untracked = listed.stdout.split("\0").filter((name) => name !== "");
@@ -91,16 +98,24 @@ export async function lookAt(
       const nested = untracked.filter((name) => name.endsWith("/"));
       const files = untracked.filter((name) => !name.endsWith("/"));
       checkSize(work, files);
-      await must(["add", "--update", "."]);
+      await mustSee(["add", "--update", "."]);
       const entries = untouched.map(({ mode, id, name }) => `${mode} ${id}\t${name}\0`);
-      if (entries.length > 0) await must(["update-index", "-z", "--index-info"], entries.join(""));
+      if (entries.length > 0) await mustSee(["update-index", "-z", "--index-info"], entries.join(""));
       if (files.length > 0)
-        await must(["update-index", "--add", "-z", "--stdin"], files.map((name) => `${name}\0`).join(""));
-      return { tree: (await must(["write-tree"])).trim(), nested };
+        await mustSee(["update-index", "--add", "-z", "--stdin"], files.map((name) => `${name}\0`).join(""));
+      const tree = (await mustSee(["write-tree"])).trim();
+      if (isApart) bringInto(folders.store, own);
+      return { tree, nested };
     },
     close,
   };
 }
+
+/** The store is only read in a box; what is written beside it is brought into it. */
+const besides = ({ store }: RigFolders, own: string): Record<string, string> => ({
+  GIT_OBJECT_DIRECTORY: path.join(own, "objects"),
+  GIT_ALTERNATE_OBJECT_DIRECTORIES: path.join(store, "objects"),
+});
 
 type Run = (args: readonly string[], input?: string) => ReturnType<Git>;
 

@@ -94,10 +94,13 @@ test("ESC-walk what goes through an agent's files while it is at work sees its c
   const hidden = path.join(control.workDir, "identity.json");
   before(
     "git",
-    `case " $* " in *" status "*) test -e '${hidden}' && echo outside >> '${marks}/status'; echo "$@" >> '${marks}/all' ;; esac`,
+    `case " $* " in *" status "* | *" add "* | *" update-index "*) test -e '${hidden}' && echo outside >> '${marks}/status'; echo "$@" >> '${marks}/all' ;; esac`,
   );
   const { body } = await handIn(control, url);
   expect(body).toMatchObject({ result: "refused", code: "dirty", sentence: expect.stringContaining("two.txt") });
+  const asked = { rigId: "rig1", beadId: "b1", agentId: "a1", branch: "work/a1", targetBranch: "main", gitUrl: url };
+  const shown = await control.post("/git/diff", { ...asked, commit: null, merged: null });
+  expect(JSON.stringify(shown.body)).toContain("two.txt");
   expect([existsSync(path.join(marks, "status")), existsSync(path.join(marks, "all"))]).toEqual([false, false]);
   rmSync(path.join(marks, "git"));
 });

@@ -271,35 +271,6 @@ function withLfs({ url, clone }: Pick<World, "url" | "clone">): void {
 }
 const lfs = (repo: string, ...args: string[]): string => git(repo, "lfs", ...args);
 
-/** Every file below a folder, with what is in it. */
-const contentsOf = (folder: string): string =>
-  execFileSync("sh", ["-c", "find objects lfs -type f -exec sha256sum {} + | sort"], { cwd: folder, encoding: "utf8" });
-
-test("ESC-linked what an agent writes in its clone is written nowhere else: not in the store, the remote or a submodule's repository, which lie on the same disk", async () => {
-  const there = await world({ submodules: "init", lfs: "auto" }, { AGENT_BOX: "bwrap" });
-  withLfs(there);
-  const library = withSubmodule(there);
-  execFileSync("mkdir", ["-p", path.join(library, "lfs")]);
-  const store = storeOf(there.control.workDir);
-  const before = [there.url, library].map(contentsOf);
-  const poison =
-    "find .git/lfs .git/modules -type f -size +0 | while read -r f; do chmod u+w $f; echo poison > $f; done";
-  expect(await there.work(`wc -c < first.bin; cat lib/lib.txt; ${poison}; git status > /dev/null 2>&1; true`)).toEqual([
-    String(LARGE.length),
-    "library",
-  ]);
-  expect([there.url, library].map(contentsOf)).toEqual(before);
-  expect(
-    contentsOf(store)
-      .split("\n")
-      .filter((line) => line.includes("lfs/")),
-  ).toEqual(
-    contentsOf(there.url)
-      .split("\n")
-      .filter((line) => line.includes("lfs/")),
-  );
-});
-
 /** What somebody else gets who clones the target. */
 function elsewhere(url: string, file: string): string {
   const dir = path.join(tempDir(), "elsewhere");

@@ -100,7 +100,11 @@ const ESCAPES: readonly (readonly [name: string, rule: string, bug: string, ...e
     "walk",
     "what goes through an agent's files is in a box",
     "it sees the whole machine",
-    edit("container/git/files-of.ts", "const inBox = isPartial(folders.store) ?", "const inBox = folders.store ?"),
+    edit(
+      "container/git/files-of.ts",
+      "const isApart = git.reading !== null &&",
+      "const isApart = git.reading === null &&",
+    ),
   ],
   [
     "linked",

@@ -68,6 +68,7 @@ export function contextOf(globals: Globals, world: World): Context {
   };
   const api: ApiClient = {
     call: (method, path, body) => patiently((api) => api.call(method, path, body)),
+    send: (path, file, key) => patiently((api) => api.send(path, file, key)),
     rigFor: (repository) => patiently((api) => api.rigFor(repository)),
     lines: async function* (path) {
       try {

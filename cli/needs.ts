@@ -80,6 +80,7 @@ export function commandsFor({ need }: Needed): string[] {
     case "no_trains":
     case "queue_waits":
       return ["queue resume"];
+    case "restored":
     case "paused":
     case "draining":
       return ["resume"];

@@ -3,6 +3,7 @@ import { messageOf } from "../src/events/message-of.ts";
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { sealChecked } from "./verify/sealed.ts";
 import { replayFile } from "../src/core/journal-file.ts";
 
 const { values, positionals } = parseArgs({
@@ -17,7 +18,7 @@ if (file === undefined) {
 try {
   const started = performance.now();
   const { header, facts, effects, divergence } = await replayFile(
-    createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY }),
+    sealChecked(createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })),
     { trusted: values.trusted },
   );
   const seconds = (performance.now() - started) / 1000;

@@ -5,6 +5,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { command } from "../../scripts/verify/command.ts";
 import { messageOf } from "../../scripts/stack/errors.ts";
+import { sealChecked } from "../../scripts/verify/sealed.ts";
 import { replayFile } from "../../src/core/journal-file.ts";
 import { Failure } from "../exits.ts";
 import { rigPath } from "../find.ts";
@@ -80,9 +81,10 @@ export const replay = verb({
     }
     try {
       const input = createReadStream(path.resolve(cwd, file));
-      const { header, ...folded } = await replayFile(createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }), {
-        trusted,
-      });
+      const { header, ...folded } = await replayFile(
+        sealChecked(createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })),
+        { trusted },
+      );
       return said(`rig ${header.rig ?? "(unnamed)"}`, folded);
     } catch (error) {
       throw new Failure("misuse", messageOf(error));

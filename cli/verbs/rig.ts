@@ -1,10 +1,12 @@
 /** Verbs about rigs: repositories and what is set for them. */
-import { createWriteStream } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { createWriteStream, openAsBlob } from "node:fs";
 import path from "node:path";
 import { once } from "node:events";
 import { inspectRepository } from "../../scripts/stack/repository.ts";
 import type { RigInfo } from "../../scripts/stack/api-client.ts";
 import { Settings } from "../../src/events/settings.ts";
+import { isSealLine } from "../../src/core/journal-file.ts";
 import { Place } from "../../src/events/place.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../exits.ts";
@@ -142,7 +144,7 @@ async function secretValue(name: string, context: Context): Promise<string> {
 
 export const rigExport = verb({
   name: "rig export",
-  about: "the journal and the stored actors as one file, which `ticktown replay` and `ticktown verify` read",
+  about: "the journal and the stored actors as one file, which `ticktown replay`, `verify` and `rig import` read",
   effect: "reads",
   atTerminal: "it is a file, which may be long",
   args: {},
@@ -155,12 +157,45 @@ export const rigExport = verb({
   },
 });
 
+export const rigImport = verb({
+  name: "rig import",
+  about: "bring a rig back from the file of `rig export`: the same ids and the same journal, held until it is resumed",
+  more: "Nothing of before is believed: no dispatch, token or merge. Secrets are in no file; the answer names those to set. A rig that exists is left as it is. Archived segments go in front, in the order of their names, where the archive itself is lost.",
+  effect: "changes",
+  atTerminal: "what a file says is run: checks, setups and agents",
+  examples: ["rig import rig.journal.ndjson", "rig import segments/*.ndjson rig.journal.ndjson"],
+  args: { files: { about: "of `rig export`, after archived segments if there are any", many: true } },
+  options: {},
+  run: async ({ files }, { api, cwd, userPath }) => {
+    const parts = await Promise.all(
+      files.map((file) => openAsBlob(path.resolve(cwd, file)).catch(() => notThere(file))),
+    );
+    const whole = new Blob(parts);
+    const rig = await api.send<RigInfo & { facts: number; missing_secrets: string[] }>(
+      userPath("/rigs/import"),
+      whole,
+      randomUUID(),
+    );
+    const secrets = rig.missing_secrets.map((name) => `\n  ticktown rig secrets ${name} --rig ${rig.id}`).join("");
+    return {
+      data: rig,
+      text: `${rig.name} is back with ${rig.facts} facts, and held: nothing is started or merged before you resume it.${secrets === "" ? "" : ` Set its secrets first:${secrets}`}\n  ticktown resume --rig ${rig.id}`,
+    };
+  },
+});
+
+function notThere(file: string): never {
+  throw new Failure("misuse", `${oneLine(file)} is no file that can be read`);
+}
+
 /** @param file null: stdout @returns how many lines */
 export async function exportTo(rig: RigInfo, file: string | null, { api, out }: Context): Promise<number> {
   const stream = file === null ? null : createWriteStream(file, { mode: 0o600 });
   let lines = 0;
+  let isWhole = false;
   for await (const line of api.lines(rigPath(rig, "/export"))) {
     lines++;
+    isWhole = isSealLine(line);
     if (stream === null) out(line);
     else if (!stream.write(`${line}\n`)) await once(stream, "drain");
   }
@@ -168,6 +203,7 @@ export async function exportTo(rig: RigInfo, file: string | null, { api, out }: 
     stream.end();
     await once(stream, "finish");
   }
+  if (!isWhole) throw new Failure("refused", "the export broke off before its end: what there is of it is no backup");
   return lines;
 }
 
@@ -213,6 +249,7 @@ export const RIG = [
   rigSettings,
   rigSecrets,
   rigExport,
+  rigImport,
   rigRemove,
   life("pause", "dispatch nothing new; what runs goes on", "dispatches nothing new"),
   life("resume", "dispatch again", "dispatches again"),

@@ -11,6 +11,8 @@ export interface ApiClient {
   readonly call: <T>(method: Method, path: string, body?: unknown) => Promise<T>;
   /** What is answered as text, line by line. @throws ApiError */
   readonly lines: (path: string) => AsyncIterable<string>;
+  /** Sends a file of lines as it is read. @throws ApiError */
+  readonly send: <T>(path: string, file: Blob, key: string) => Promise<T>;
   /** The rig for a repository: the one that is there, or a new one. */
   readonly rigFor: (repository: {
     readonly name: string;
@@ -24,6 +26,14 @@ export interface ApiClient {
 export const USER = "local";
 export const TOWN = "local";
 const TIMEOUT_MS = 30_000;
+/** A file is folded as it comes. */
+const FILE_TIMEOUT_MS = 3_600_000;
+
+interface Asked {
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Blob;
+  readonly signal: AbortSignal;
+}
 
 function refusal(request: string, response: Response, reason = "no reason given"): ApiError {
   const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
@@ -32,15 +42,24 @@ function refusal(request: string, response: Response, reason = "no reason given"
 }
 
 export function createApiClient(url: string, operatorToken: string, user = USER): ApiClient {
-  async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const call = <T>(method: string, path: string, body?: unknown): Promise<T> =>
+    ask<T>(method, path, {
+      ...(body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+
+  const send = <T>(path: string, file: Blob, key: string): Promise<T> =>
+    ask<T>("POST", path, {
+      headers: { "content-type": "application/x-ndjson", "idempotency-key": key },
+      body: file,
+      signal: AbortSignal.timeout(FILE_TIMEOUT_MS),
+    });
+
+  async function ask<T>(method: string, path: string, { headers = {}, ...init }: Asked): Promise<T> {
     const response = await fetch(`${url}${path}`, {
       method,
-      headers: {
-        authorization: `Bearer ${operatorToken}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: { authorization: `Bearer ${operatorToken}`, ...headers },
+      ...init,
     });
     const answer = (await response.json().catch(() => ({}))) as { success?: boolean; data?: T; error?: string };
     if (!response.ok || answer.success !== true) throw refusal(`${method} ${path}`, response, answer.error);
@@ -65,6 +84,7 @@ export function createApiClient(url: string, operatorToken: string, user = USER)
   return {
     call,
     lines,
+    send,
     rigFor: async ({ name, gitUrl, defaultBranch, secrets = {} }) => {
       const towns = await call<Town[]>("GET", `/api/users/${user}/towns`);
       const town =

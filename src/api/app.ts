@@ -40,7 +40,9 @@ for (const entry of ROUTES) {
     const caller = await admitted(principal, entry, params, c.env);
     const { text, bytes } = entry.body === undefined ? { text: "", bytes: 0 } : await readBody(c.req.raw);
     takeBytes(principal, params["rigId"], bytes, Date.now());
-    const key = await keyOf(c.req.raw, entry, principal, text);
+    // A file is not read before it is known that it is wanted; of two with one key their length is compared.
+    const said = entry.file === undefined ? text : (c.req.header("content-length") ?? "");
+    const key = await keyOf(c.req.raw, entry, principal, said);
     const rig = () => c.env.RIG.get(c.env.RIG.idFromName(params["rigId"] ?? ""));
     const call: Call<unknown, unknown> = {
       env: c.env,

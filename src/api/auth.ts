@@ -34,6 +34,8 @@ export type Principal =
       readonly trainId: string | null;
       /** Past its end: it counts while its dispatch is the live one. */
       readonly isExpired: boolean;
+      /** ms; of one that does not say it, the earliest that it can be. */
+      readonly madeAt: number;
     };
 export type AgentPrincipal = Extract<Principal, { kind: "agent" }>;
 
@@ -121,7 +123,8 @@ async function agent(token: string, env: Env): Promise<Principal> {
   const now = Date.now() / 1_000;
   const { agentId, rigId, townId, userId, dispatchId, role, exp, iat } = claims.data;
   if (exp - now > MAX_AGE_S + 60) throw new HttpError(401, "the token is valid for more than 24 hours");
-  const age_s = now - (iat ?? exp - MAX_AGE_S);
+  const made_s = iat ?? exp - MAX_AGE_S;
+  const age_s = now - made_s;
   const isExpired = exp <= now || (iat !== undefined && age_s > MAX_AGE_S);
   // The rig says whether the dispatch is the live one.
   if (isExpired && age_s * 1_000 > DOOR.live_token_ms) throw new HttpError(401, "the token has expired");
@@ -136,6 +139,7 @@ async function agent(token: string, env: Env): Promise<Principal> {
     reviewId: claims.data.trainId == null ? (claims.data.reviewId ?? claimedReview(agentId, dispatchId)) : null,
     trainId: claims.data.trainId ?? null,
     isExpired,
+    madeAt: Math.floor(made_s) * 1_000,
   };
 }
 
@@ -249,11 +253,11 @@ export function callerOf(principal: Principal, agentId?: string): Caller {
     return { kind: "operator", id, dispatchId: null, scope: principal.scope };
   }
   if (principal.kind === "anonymous") return { kind: "operator", id: "anonymous", dispatchId: null, scope: "read" };
-  const { dispatchId, townId, role, reviewId, trainId, isExpired } = principal;
+  const { dispatchId, townId, role, reviewId, trainId, isExpired, madeAt } = principal;
   if (trainId !== null)
     return { kind: "container", id: "container", dispatchId: dispatchId ?? "", reviewId: "", trainId };
   if (reviewId !== null) return { kind: "container", id: "container", dispatchId: dispatchId ?? "", reviewId };
-  return { kind: "agent", id: principal.agentId, dispatchId, role, townId, isAtHome: true, isExpired };
+  return { kind: "agent", id: principal.agentId, dispatchId, role, townId, isAtHome: true, isExpired, madeAt };
 }
 
 /** What of a name is kept beside an agent's id, so that both are within the length of an id in the journal. */

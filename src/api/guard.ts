@@ -37,7 +37,7 @@ export function guard(request: Request, env: Names): HttpError | null {
 
   // A form and a beacon of another page cannot say that they send JSON without asking first.
   const hasBody = request.body !== null && headers.get("content-length") !== "0";
-  if (hasBody && !/^application\/json *(;|$)/i.test(headers.get("content-type") ?? ""))
+  if (hasBody && !/^application\/(json|x-ndjson) *(;|$)/i.test(headers.get("content-type") ?? ""))
     return new HttpError(NOT_JSON, `a ${method} with a body must say \`content-type: application/json\``);
   return null;
 }

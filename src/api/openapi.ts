@@ -82,6 +82,7 @@ function operation(entry: Route): Json {
           ]
         : []),
     ],
+    ...(entry.file === undefined ? {} : { requestBody: { required: true, content: { [entry.file]: {} } } }),
     ...(entry.body === undefined
       ? {}
       : {

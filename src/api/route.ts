@@ -59,6 +59,8 @@ export interface Route<Body = unknown, Query = unknown, Path extends string = st
   /** The call that the handler makes to the rig asks whether the agent's token is good; without this one more call does. */
   readonly isCheckedByRig?: true;
   readonly body?: ZodType<Body>;
+  /** The body is a file of this content type, and the handler reads it as it comes. */
+  readonly file?: "application/x-ndjson";
   /** What is done with texts that hold control characters; `written`, unless said. */
   readonly text?: TextRule;
   readonly query?: ZodType<Query>;

@@ -7,17 +7,50 @@ import { finish, replayer, type Replayed } from "./replay.ts";
 import type { Kind } from "./step.ts";
 
 /**
- * The journal as a file: a header line, one line per fact, and perhaps the stored actors behind them. NDJSON, so that it
+ * The journal as a file: a header line, one line per fact, perhaps the stored actors behind them, and a seal. NDJSON, so that it
  * can be written, cut and read as a stream.
  */
 export interface JournalHeader {
   readonly ticktown: "journal";
   readonly schema: 1;
   readonly rig: string | null;
+  /** What is in no fact, for whoever brings the rig back: the town's name, and the names of the secrets. */
+  readonly town?: string;
+  readonly secrets?: readonly string[];
 }
 
-export const headerLine = (rig: string | null): string =>
-  JSON.stringify({ ticktown: "journal", schema: 1, rig } satisfies JournalHeader);
+export const headerLine = (rig: string | null, more: Pick<JournalHeader, "town" | "secrets"> = {}): string =>
+  JSON.stringify({ ticktown: "journal", schema: 1, rig, ...more } satisfies JournalHeader);
+
+/** The last line of an export: what comes before it, down to its header, is whole and unchanged. Who means to change a file can seal it again. */
+export interface Seal {
+  readonly facts: number;
+  readonly actors: number;
+  /** Nothing was committed while the actors were written: they are those of the last fact. */
+  readonly still: boolean;
+  /** SHA-256 of all lines before this one, each with its line feed. */
+  readonly sha256: string;
+}
+
+export const sealLine = (seal: Seal): string => JSON.stringify({ ticktown: "end", ...seal });
+
+export const isSealLine = (line: string): boolean => line.startsWith('{"ticktown":"end"');
+
+/** The seal that a line is, or null. */
+export function sealOf(line: string): Seal | null {
+  if (!isSealLine(line)) return null;
+  const { facts, actors, still, sha256 } = JSON.parse(line) as Partial<Seal>;
+  if (
+    typeof facts !== "number" ||
+    typeof actors !== "number" ||
+    typeof still !== "boolean" ||
+    !/^[0-9a-f]{64}$/.test(sha256 ?? "")
+  )
+    throw new Error("its last line is no seal that can be read");
+  return { facts, actors, still, sha256: sha256 as string };
+}
+
+export const isHeaderLine = (line: string): boolean => line.startsWith('{"ticktown":"journal"');
 
 export function entryLine({ fact, effects, missing, batch }: JournalEntry): string {
   const { seq, at, type, cause, ...body } = fact;
@@ -124,10 +157,18 @@ export async function replayFile(
   let header: JournalHeader | null = null;
   const run = replayer();
   const rows: StoredActor[] = [];
+  let isStill = true;
   for await (const line of lines) {
     if (line.trim() === "") continue;
     if (header === null) {
       header = readHeader(line);
+      continue;
+    }
+    // Behind the segments of an archive.
+    if (isHeaderLine(line)) continue;
+    const seal = sealOf(line);
+    if (seal !== null) {
+      isStill = seal.still;
       continue;
     }
     const read = readLine(line, options);
@@ -135,5 +176,5 @@ export async function replayFile(
     else if (run.divergence === null) run.push(read);
   }
   if (header === null) throw new Error("this is no journal file: it is empty");
-  return { header, ...finish(run, rows) };
+  return { header, ...finish(run, isStill ? rows : []) };
 }

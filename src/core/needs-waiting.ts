@@ -1,4 +1,5 @@
 import type { Level, NeedCode } from "../events/needs.ts";
+import { isHeldBack } from "../machines/rig.ts";
 import { heldFor } from "./held.ts";
 import type { Draft } from "./needs.ts";
 import { isDeferred } from "./schedule.ts";
@@ -24,6 +25,8 @@ const HOLDS: Partial<Record<Reason, { key: string; code: NeedCode; level: Level 
   at_capacity: { key: "at_capacity", code: "at_capacity", level: "know" },
 };
 
+const RESTORED = { key: "restored", code: "restored", level: "now" } as const;
+
 /** Ready work that is not running, with what holds it back. */
 export function ofWaiting(world: World, now: number, drafts: DraftsOfWaiting): void {
   const ids = new Set(world.index.ready);
@@ -43,7 +46,7 @@ export function ofWaiting(world: World, now: number, drafts: DraftsOfWaiting): v
     // What holds one unassigned bead back holds all of them back: asked once, however many there are.
     const isFree = bead.context.assignee === null && bead.context.blockedBy.length === 0;
     const reason: Reason = isFree ? (first ??= whyBead(world, bead).reason) : whyBead(world, bead).reason;
-    const hold = HOLDS[reason];
+    const hold = reason === "paused" && isHeldBack(world.rig) ? RESTORED : HOLDS[reason];
     if (hold === undefined) continue;
     const need = drafts.of(hold.key, hold.code, hold.level);
     need.waiting.add(id);

@@ -7,11 +7,12 @@ import { isEndingAlike } from "../machines/agent/ends.ts";
 import { takenAsIs } from "../machines/agent/says.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import type { ReviewSnapshot } from "../machines/review.ts";
-import { cooldownEnd, rigDeadline } from "../machines/rig.ts";
+import { cooldownEnd, isHeldBack, rigDeadline } from "../machines/rig.ts";
 import { causeOf, failureOf } from "./causes.ts";
 import { behind } from "./chain.ts";
 import { ofMoney, tellsOf } from "./needs-money.ts";
 import { ofQueue } from "./needs-queue.ts";
+import { ofRestored } from "./needs-restored.ts";
 import { ofWaiting } from "./needs-waiting.ts";
 import { get, type World } from "./world.ts";
 
@@ -71,6 +72,8 @@ export interface Known {
   readonly ended: Iterable<BeadSnapshot>;
   /** ms. */
   readonly now: number;
+  /** Names of the secrets that are set; left out: none is known. */
+  readonly secrets?: readonly string[];
 }
 
 export type Draft = { -readonly [K in keyof Need]: Need[K] extends readonly string[] ? Set<string> : Need[K] };
@@ -118,6 +121,7 @@ export function needsOf(world: World, known: Known): Need[] {
   if (world.rig.matches({ life: "destroyed" })) drafts.of("destroyed", "destroyed", "know");
   else {
     ofRig(world, drafts);
+    ofRestored(world, known, (...need) => drafts.of(...need));
     ofMoney(world, (...need) => drafts.of(...need));
     ofDamaged(world, drafts);
     for (const agent of world.agents.values()) ofAgent(world, agent, drafts);
@@ -176,7 +180,7 @@ function ofRig({ rig }: World, drafts: Drafts): void {
       error: context.containerError ?? "it does not answer",
     };
   if (rig.matches({ life: "draining" })) drafts.of("draining", "draining", "know");
-  if (rig.matches({ life: { alive: "paused" } })) drafts.of("paused", "paused", "know");
+  if (rig.matches({ life: { alive: "paused" } }) && !isHeldBack(rig)) drafts.of("paused", "paused", "know");
 }
 
 function ofDamaged(world: World, drafts: Drafts): void {

@@ -1,6 +1,6 @@
 import { messageOf } from "../events/message-of.ts";
 import type { Fact } from "../events/facts.ts";
-import { fold, type Entry } from "./fold.ts";
+import { fold, type Entry, type Folded } from "./fold.ts";
 import { actors, cut, held, stored, type Cut, type StoredActor } from "./cut.ts";
 import type { JournalEntry } from "./journal.ts";
 import { initial, store } from "./step.ts";
@@ -39,8 +39,15 @@ export interface Replayer {
   readonly divergence: Divergence | null;
 }
 
+/** What is done around each commit that is folded again, for whoever keeps what comes of it. */
+export interface Keeper {
+  begin(): void;
+  /** It came out as recorded. */
+  keep(recorded: readonly JournalEntry[], changed: Folded["changed"]): void;
+}
+
 /** Folds lines as they come. After a divergence nothing more is folded: what follows from a difference says nothing new. */
-export function replayer(world: World = createWorld()): Replayer {
+export function replayer(world: World = createWorld(), keeper?: Keeper): Replayer {
   let batch: JournalEntry[] = [];
   let facts = 0;
   let effects = 0;
@@ -61,9 +68,10 @@ export function replayer(world: World = createWorld()): Replayer {
     }
     const roots: Fact[] = [];
     for (const { fact } of recorded) if (fact.cause === null) roots.push(fact);
-    let entries: readonly Entry[];
+    let folded: Folded;
     try {
-      entries = fold(world, roots, first.fact.at).entries;
+      keeper?.begin();
+      folded = fold(world, roots, first.fact.at);
     } catch (error) {
       divergence = {
         seq: first.fact.seq,
@@ -72,6 +80,7 @@ export function replayer(world: World = createWorld()): Replayer {
       };
       return;
     }
+    const { entries } = folded;
     for (let i = 0; i < Math.max(entries.length, recorded.length); i++) {
       const was = recorded[i];
       const is = entries[i];
@@ -82,6 +91,7 @@ export function replayer(world: World = createWorld()): Replayer {
       facts++;
       effects += is.effects.length;
     }
+    keeper?.keep(recorded, folded.changed);
   };
 
   return {
@@ -174,7 +184,7 @@ export function finish(run: Replayer, rows: Iterable<StoredActor>): Replayed {
 }
 
 /** Byte for byte; or the same, where only the order differs in which optional fields came and went: a row that was read back has none of those that had gone. */
-const isSameRow = (is: StoredActor, row: StoredActor): boolean =>
+export const isSameRow = (is: StoredActor, row: StoredActor): boolean =>
   is.v === row.v &&
   is.value === row.value &&
   (is.context === row.context || sameJson(JSON.parse(is.context), JSON.parse(row.context)));

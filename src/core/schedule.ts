@@ -2,7 +2,7 @@ import { dispatchId } from "../events/dispatch-id.ts";
 import type { Fact } from "../events/facts.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
-import { gateOf as findGate, type Gate, type RigSnapshot } from "../machines/rig.ts";
+import { gateOf as findGate, isHeldBack, type Gate, type RigSnapshot } from "../machines/rig.ts";
 import { isBeadCapped } from "../machines/spend.ts";
 import { heldFor } from "./held.ts";
 import { rank } from "./rank.ts";
@@ -165,19 +165,22 @@ export const polecatName = (world: World, made = 0): string => `polecat-${world.
 
 /** A new worker identity, named after the fact that made it necessary. */
 export function newPolecat(world: World, tag: string, made: number): Extract<Fact, { type: "agent.registered" }> {
-  const { rigId = "rig", name = "rig" } = world.rig.context.config ?? {};
+  const { config, imported } = world.rig.context;
+  const { rigId = "rig", name = "rig" } = config ?? {};
+  // What came after the file that a rig was brought back from is lost, and may have had the same seq.
+  const own = imported === undefined ? tag : `${tag}-${Math.floor(imported.at / 1_000)}`;
   return {
     type: "agent.registered",
-    agentId: `polecat-${rigId}-${tag}`,
+    agentId: `polecat-${rigId}-${own}`,
     role: "polecat",
     name: polecatName(world, made),
-    identity: `${name}/polecats/${tag}`,
+    identity: `${name}/polecats/${own}`,
   };
 }
 
-/** Reviews on their way: by train where the container runs any, or where they may go in no other way. Goes on while dispatch is paused, but not while draining. */
+/** Reviews on their way: by train where the container runs any, or where they may go in no other way. Goes on while dispatch is paused, but not while draining, nor before a rig that was brought back is resumed. */
 function merges(world: World): Fact[] {
-  if (gateOf(world.rig) === "draining") return [];
+  if (gateOf(world.rig) === "draining" || isHeldBack(world.rig)) return [];
   const isByTrain = canTrain(world) || needsTrain(world) || world.queue?.context.trouble?.class === "container";
   return isByTrain ? departures(world) : singleMerge(world);
 }

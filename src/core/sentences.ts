@@ -142,6 +142,10 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
     title: "{agent} rests",
     text: "It gave up several beads in a row and is suspected itself. Unblock it to end that now.",
   },
+  restored: {
+    title: "The rig was brought back from a file",
+    text: "By {by}. No dispatch of before counts, and nothing is started or merged until it is resumed. Secrets to set first: {secrets}.",
+  },
   paused: { title: "The rig is paused", text: "What runs goes on; nothing new is dispatched until it is resumed." },
   draining: {
     title: "The rig is draining",
@@ -187,6 +191,7 @@ export function say(need: Need, names: Names): { readonly title: string; readonl
   const question = need.escalations[0];
   const parts: Record<string, string | number> = {
     ...need.values,
+    secrets: need.values["secrets"] === "" ? "none" : (need.values["secrets"] ?? "none"),
     failure: FAILURE_WORDS[String(need.values["failure"])] ?? "It failed",
     count,
     actor: need.actors[0] ?? "an actor",

@@ -1,5 +1,5 @@
 /** What a rig's journal says that a commit of the target can be held against: receipts, hand-ins, pushes that may have happened. */
-import { readHeader } from "./journal-file.ts";
+import { isHeaderLine, isSealLine, readHeader } from "./journal-file.ts";
 
 /** The receipt of one push (`review.checked`): what got onto the target, and what was run on exactly this tree before. */
 export interface Receipt {
@@ -104,11 +104,12 @@ export function journalReader(): JournalReader {
     push(line) {
       n++;
       if (line.trim() === "") return;
-      if (!header) {
+      if (!header || isHeaderLine(line)) {
         readHeader(line);
         header = true;
         return;
       }
+      if (isSealLine(line)) return;
       if (cut !== null) throw new Error(`line ${cut} of the journal is not JSON`);
       const json = parsed(line);
       if (json === null) {

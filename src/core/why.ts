@@ -5,7 +5,7 @@ import { isStoppedForMoney } from "../machines/agent/ends.ts";
 import { isUndecided } from "../machines/agent/context.ts";
 import { guppWasSent } from "../machines/agent/says.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
-import { cooldownEnd, gateOf, rigDeadline } from "../machines/rig.ts";
+import { cooldownEnd, gateOf, isHeldBack, rigDeadline } from "../machines/rig.ts";
 import { NOTHING_SPENT, spentText } from "../events/budget.ts";
 import { budgetDeadline, dayCaps } from "../machines/budget.ts";
 import { beadCaps } from "../machines/spend.ts";
@@ -36,6 +36,7 @@ function whyTheRigWaits(world: World): Why | null {
     case "draining":
       return why("draining", "The rig is draining: work is handed back and nothing is dispatched until it is resumed.");
     case "paused":
+      if (isHeldBack(world.rig)) return whyHeldBack(world);
       return why("paused", "The rig is paused: what runs goes on, nothing new is dispatched until it is resumed.");
     case "breaker_open":
       return why(
@@ -71,6 +72,13 @@ function whyTheRigWaits(world: World): Why | null {
           });
   }
 }
+
+const whyHeldBack = ({ rig: { context } }: World): Why =>
+  why(
+    "paused",
+    `The rig was brought back from a file by ${context.imported?.by ?? ""}: nothing is started or merged until it is resumed.`,
+    { imported_at: context.imported?.at ?? null, imported_by: context.imported?.by ?? null },
+  );
 
 /** Its program's key was not taken when somebody else was started with it. */
 function whyHeld(world: World, bead: BeadSnapshot, agent: AgentSnapshot | null): Why | null {

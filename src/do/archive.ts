@@ -44,7 +44,7 @@ const KEEP_FACTS = 100_000;
 const SEGMENT_FACTS = 10_000;
 
 const number = (n: number): string => String(n).padStart(15, "0");
-const folderOf = (rigId: string): string => `${rigId}/journal/`;
+export const folderOf = (rigId: string): string => `${rigId}/journal/`;
 
 export const archivedThrough = (sql: Sql): number =>
   Number(

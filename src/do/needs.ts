@@ -12,6 +12,7 @@ import { attemptsOf } from "./attempts.ts";
 import type { Sql } from "./ports.ts";
 import * as queries from "./queries.ts";
 import type { Rig } from "./rig.ts";
+import { secretNames } from "./secrets.ts";
 import { isoOrNull, type BeadContent } from "./shapes.ts";
 import { readContent } from "./store.ts";
 
@@ -69,7 +70,12 @@ export function needsFirst(rig: Rig, limit: number): { all: readonly Need[]; lis
     if (!contents.has(id)) contents.set(id, readContent<BeadContent>(ports.sql, "bead", id));
     return contents.get(id);
   };
-  const all = needsOf(world, { about: (id) => aboutOf(content(id)), ended: ended(rig), now: ports.now() });
+  const all = needsOf(world, {
+    about: (id) => aboutOf(content(id)),
+    ended: ended(rig),
+    now: ports.now(),
+    secrets: secretNames(rig),
+  });
   const redact = redactor(ports.sql);
   return { all, listed: all.slice(0, limit).map((need) => wireNeed(rig, need, content, redact)) };
 }

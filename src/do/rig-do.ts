@@ -6,27 +6,21 @@ import type { Fact, Role } from "../events/facts.ts";
 import type { Settings } from "../events/settings.ts";
 import type { Kind } from "../core/step.ts";
 import type { Why } from "../core/why.ts";
-import {
-  admit,
-  type AgentCaller,
-  type Caller,
-  type Command,
-  type LeftBehind,
-  type Refusal,
-} from "../core/decide/index.ts";
+import { admit, type AgentCaller, type Caller, type Command, type Refusal } from "../core/decide/index.ts";
 import type { World } from "../core/world.ts";
 import type { Env } from "./env.ts";
 import { health, type Health } from "./health.ts";
 import { once, type IdempotencyKey } from "./idempotency.ts";
 import { tooMuch } from "./growth.ts";
 import type { JsonValue } from "../events/json.ts";
-import { outcomeOf } from "./patrol.ts";
+import { exitedBy, type Completion } from "./completed.ts";
 import { board, pending } from "./board.ts";
 import { possible, whatIf, type Possibility, type WhatIf } from "../core/explain.ts";
 import { actOnNeeds } from "./acts.ts";
 import { announce } from "./announce.ts";
 import { createAudience, type Audience } from "./audience.ts";
-import { exportPage, type ExportCursor, type ExportPage } from "./export.ts";
+import { exportHead, exportPage, type ExportCursor, type ExportPage } from "./export.ts";
+import { bringBack, takeBack, wasInterrupted, type ImportAnswer } from "./import-rig.ts";
 import { rigPorts, type AlarmSlot } from "./platform.ts";
 import { beadEvents } from "./bead-events.ts";
 import { readMail } from "./read-mail.ts";
@@ -57,7 +51,6 @@ import type { Seen } from "./ports.ts";
 import { tellLastUsage } from "./sightings.ts";
 import { whyOfAgent, whyOfBead } from "./why.ts";
 import { secretNames, secretsNamed, setSecrets } from "./secrets.ts";
-import type { Ending } from "../events/ending.ts";
 import type { Replayed } from "../core/replay.ts";
 import { resume, type Cut } from "../core/cut.ts";
 import { readJournal } from "./store.ts";
@@ -84,6 +77,7 @@ export class RigDO extends DurableObject<Env> {
     super(ctx, env);
     this.#audience = createAudience(ctx);
     void ctx.blockConcurrencyWhile(async () => {
+      if (wasInterrupted(ctx)) await takeBack(ctx);
       if (ctx.storage.kv.get("destroyed") === true) return;
       this.#alarm.at = await ctx.storage.getAlarm();
       const rig = this.#opened();
@@ -193,41 +187,10 @@ export class RigDO extends DurableObject<Env> {
     return heartbeat(rig, agentId, dispatchId, caller, seen) ?? { ok: true, budget: budgetOrder(rig, agentId) ?? null };
   }
 
-  completed(
-    agentId: string,
-    report: {
-      status: "completed" | "failed";
-      reason: string | null;
-      resetAt: number | null;
-      dispatchId: string | null;
-      beadId?: string | null;
-      tail?: string | null;
-      setAside?: LeftBehind[];
-      ending?: Ending | undefined;
-      runtime?: string | undefined;
-    },
-    caller: Caller,
-    key: IdempotencyKey | null = null,
-  ): Reply {
-    const { ending, runtime } = report;
-    const { outcome, resetAt } = outcomeOf(report.status, report.reason, report.resetAt, ending);
-    const dispatchId = report.dispatchId ?? caller.dispatchId;
+  completed(agentId: string, report: Completion, caller: Caller, key: IdempotencyKey | null = null): Reply {
     tellLastUsage(this.#open, agentId, caller);
-    const reply = this.execute(
-      {
-        type: "exited",
-        agentId,
-        dispatchId: report.dispatchId,
-        outcome,
-        reason: report.reason ?? report.status,
-        resetAt,
-        ending,
-        runtime,
-        setAside: report.setAside ?? [],
-      },
-      caller,
-      key,
-    );
+    const reply = this.execute(exitedBy(agentId, report), caller, key);
+    const dispatchId = report.dispatchId ?? caller.dispatchId;
     if (reply.ok) keepAttempt(this.#open, { ...report, dispatchId, agentId });
     return reply;
   }
@@ -305,7 +268,22 @@ export class RigDO extends DurableObject<Env> {
     return readJournal(this.#open.ports.sql, after, limit);
   }
   exportPage(from: ExportCursor): ExportPage {
-    return exportPage(this.#open, this.ctx.id.name ?? null, from);
+    return exportPage(this.#open, from);
+  }
+  exportHead(): ReturnType<typeof exportHead> {
+    return exportHead(this.#open);
+  }
+
+  /** Brings a rig back from the file of an export, or leaves nothing. @param by who asked for it */
+  async importJournal(file: ReadableStream<Uint8Array>, userId: string, by: string): Promise<ImportAnswer> {
+    const { ctx, env } = this;
+    const become = (rig: Rig | null, closed: () => Unavailable) => {
+      this.#closed = closed;
+      if (rig !== null) this.#audience.follow(rig);
+      this.rig = rig;
+    };
+    const ports = () => rigPorts(ctx, env, this.#alarm);
+    return bringBack({ ctx, archive: env.ARCHIVE, rig: this.rig, ports, become }, { file, userId, by });
   }
   /** Folds the whole journal again and compares it with what was recorded and with the rows of now. */
   replay(): Replayed {

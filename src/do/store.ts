@@ -99,13 +99,16 @@ function checkNewest(sql: Sql): void {
 const isLive = (kind: Kind, snapshot: AnySnapshot): boolean =>
   kind === "rig" || kind === "agent" || !(snapshot as Snapshots["bead"]).hasTag("terminal");
 
-/** Writes one commit: its journal rows, the actors it changed, what it asked for. Inside the caller's transaction. */
-export function writeCommit(sql: Sql, world: World, folded: Folded): void {
+/**
+ * Writes one commit: its journal rows, the actors it changed, what it asked for. Inside the caller's transaction.
+ * @param isPast it happened before, and elsewhere: what it asked for is asked of nobody.
+ */
+export function writeCommit(sql: Sql, world: World, folded: Folded, isPast = false): void {
   const batch = folded.entries[0]?.fact.seq ?? 0;
   for (const entry of folded.entries) {
     writeEntry(sql, entry, batch);
     project(sql, entry.fact);
-    for (const effect of entry.effects) {
+    for (const effect of isPast ? [] : entry.effects) {
       sql.exec(
         "INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, 0, 0, NULL)",
         effect.key,

@@ -4,6 +4,7 @@ import type { Env } from "./env.ts";
 import type { Caller, Refusal } from "../core/decide/index.ts";
 import { DOOR } from "../events/limits.ts";
 import * as answers from "./answers.ts";
+import type { Imported } from "./import.ts";
 import * as operators from "./operators.ts";
 import { LINE_TABLES, OPERATOR_TABLES, type Operator, type OperatorToken, type Scope } from "./operators.ts";
 import { Notifier } from "./notifier.ts";
@@ -182,6 +183,23 @@ export class UserDO extends DurableObject<Env> {
     this.#overviewChanged();
     await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).enlist(id, known.town_id, name);
     return { ok: true, value: this.rig(id) as RigInfo };
+  }
+
+  /** Takes a rig in that was brought back from a file, and its town where that is not known any more. Twice is once. */
+  async adoptRig(rig: Omit<Imported, "facts" | "seq" | "secrets">): Promise<RigInfo> {
+    const { sql } = this.ctx.storage;
+    sql.exec("INSERT OR IGNORE INTO towns VALUES (?, ?, ?)", rig.townId, rig.townName ?? rig.townId, Date.now());
+    sql.exec(
+      "INSERT OR REPLACE INTO rigs VALUES (?, ?, ?, ?, ?, ?)",
+      rig.rigId,
+      rig.townId,
+      rig.name,
+      rig.gitUrl,
+      rig.defaultBranch,
+      rig.createdAt,
+    );
+    await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).enlist(rig.rigId, rig.townId, rig.name);
+    return this.rig(rig.rigId) as RigInfo;
   }
 
   async deleteRig(id: string, by: string): Promise<boolean> {

@@ -31,6 +31,13 @@ export const LIMITS = {
   /** Rows of the ledger: one for each day, dispatch, conversation and model. The oldest day goes. */
   spend_rows: 50_000,
   spend_rows_shown: 1_000,
+  /** Names of secrets that an export tells of, so that whoever brings the rig back is told which to set. */
+  secrets_named: 200,
+  /** One file that a rig is brought back from, with its archived segments (413), and one of its lines: a row and what it asked for. */
+  import_bytes: 1_073_741_824,
+  import_line_bytes: 4_194_304,
+  /** So much of it is folded and written at a time. */
+  import_page_bytes: 524_288,
   /** Facts that one report reads, causes that it tells apart, and ids that each of its lists holds. */
   report_facts: 100_000,
   report_causes: 50,

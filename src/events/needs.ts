@@ -2,6 +2,7 @@
 export const NEED_CODES = [
   // In this order they are shown, within a level.
   "no_config",
+  "restored",
   "actor_damaged",
   "question",
   "hand_in_refused",

@@ -150,6 +150,7 @@ export const RIG_FACTS = [
       to: ["rig"],
       arms: true,
       example: { by: BY },
+      ignored: { rig: "Only one that was brought back from a file is held back in its merges as well." },
       command: { rig: { command: "resume", already: ["rig.life.alive.open"], judge: "rig.life" } },
     },
   ),
@@ -177,6 +178,19 @@ export const RIG_FACTS = [
         agent: "Only a process is stopped. Nothing else of a deleted rig matters any more.",
         rig: "Destroyed is for ever.",
       },
+    },
+  ),
+  /**
+   * It was brought back from a file, and what came after that file is lost. No dispatch, claim or token of before counts; nothing is started or
+   * merged before somebody resumes it. `secrets`: those that it had, which no file holds.
+   */
+  fact(
+    "rig.imported",
+    { by: id, secrets: z.array(z.string().max(LIMITS.id_chars)).max(LIMITS.secrets_named) },
+    {
+      to: ["rig", "every agent", "every open review", "queue"],
+      stopsAs: "evicted",
+      example: { by: BY, secrets: ["GIT_TOKEN"] },
     },
   ),
   fact(

@@ -8,6 +8,7 @@ import {
   blocksOnAsk,
   blocksOnHelp,
   blocksOnPermission,
+  broughtBack,
   exits,
   handInEnds,
   handsIn,
@@ -55,6 +56,7 @@ export const agentMachine = agentSetup.createMachine({
   on: {
     "charge.forgiven": { guard: and(["isItsHook", "isCharged"]), actions: ["forgiveCharge"] },
     "clock.jumped": { guard: "hasClocks", actions: ["moveClocks"] },
+    "rig.imported": { actions: ["fenceBefore"] },
     "agent.status_said": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberStatus"] },
     "agent.session": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberSession"] },
     "agent.usage": [
@@ -157,6 +159,7 @@ export const agentMachine = agentSetup.createMachine({
               { guard: and(["isCurrentDispatch", "isItsHook"]), actions: ["askAtNextTick"] },
             ],
             "agent.exited": { guard: "isCurrentDispatch", actions: ["rememberExit"] },
+            "rig.imported": broughtBack,
             TICK: [{ guard: "askIsDue", actions: ["inspectWork", "askLater"] }, {}],
           },
         },
@@ -226,6 +229,7 @@ export const agentMachine = agentSetup.createMachine({
             "agent.asked_help": blocksOnHelp,
             "permission.asked": blocksOnPermission,
             "agent.asked": [...blocksOnAsk],
+            "rig.imported": broughtBack,
             "rig.draining": {
               target: "#agent.working.process.draining",
               actions: ["stopContainer", "waitForStop", "becauseEvicted"],

@@ -3,6 +3,7 @@ import type { Effect } from "../events/effects.ts";
 import { clip, type Fact } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { NOTHING_KNOWN, type Boarded, type Knowledge, type StopClass } from "../events/train.ts";
+import { numberAfterImport } from "./imported.ts";
 import { expect, exponential, type MachineEvent } from "./event.ts";
 import { isOver, leasesMovedBy, movedBy, moves } from "./time.ts";
 
@@ -155,6 +156,7 @@ const queueSetup = setup({
         trouble: trouble && { ...trouble, ...movedBy(trouble, ["since", "retryAt"], by) },
       };
     }),
+    fenceBefore: assign(({ context, event }) => ({ train: numberAfterImport(context.train, event) })),
     renewLease: assign(({ event }) => ({ until: event.at + event.settings.review_lease_ms })),
     resendLater: assign(({ event }) => ({ resendAt: event.at + LIMITS.train_resend_ms })),
     arrive: assign(({ event }) => ({
@@ -247,7 +249,10 @@ export const queueMachine = queueSetup.createMachine({
     };
   },
   initial: "waiting",
-  on: { "clock.jumped": { guard: "hasClocks", actions: ["moveClocks"] } },
+  on: {
+    "clock.jumped": { guard: "hasClocks", actions: ["moveClocks"] },
+    "rig.imported": { actions: ["fenceBefore"] },
+  },
   states: {
     waiting: {
       description: "No train runs; the next one leaves with the next review, or when a pause is over.",
@@ -286,6 +291,8 @@ export const queueMachine = queueSetup.createMachine({
         "train.lost": { guard: and(["isCurrentTrain", "resendIsDue"]), actions: ["resendLater", "runTrain"] },
         // What it was given died with the one before. If not, it knows the number and does nothing twice.
         "container.instance_changed": { actions: ["resendLater", "runTrain"] },
+        // Who was on it is in the line again.
+        "rig.imported": { target: "waiting", actions: ["arrive", "fenceBefore"] },
         TICK: [...comesToNothing("leaseIsOver")],
       },
     },

@@ -6,6 +6,7 @@ import { LIMITS } from "../events/limits.ts";
 import { rulesAtLeast } from "../events/rules.ts";
 import type { Settings } from "../events/settings.ts";
 import { expect, exponential, type MachineEvent } from "./event.ts";
+import { numberAfterImport } from "./imported.ts";
 import { errorOf, type ReviewContext } from "./review/context.ts";
 import { earliest, isOver, leasesMovedBy, movedBy, moves } from "./time.ts";
 
@@ -81,6 +82,7 @@ const reviewSetup = setup({
       updatedAt: event.at,
     })),
     resendLater: assign(({ event }) => ({ resendAt: event.at + LIMITS.merge_resend_ms })),
+    fenceBefore: assign(({ context, event }) => ({ claim: numberAfterImport(context.claim, event) })),
     release: assign(({ event }) => ({ claimUntil: null, resendAt: null, updatedAt: event.at })),
     rememberVerdict: assign(({ event }) => {
       const { message, commitSha } = expect(event, "review.completed");
@@ -162,6 +164,11 @@ const endsCancelled = (guard: "isCancelAsked" | "claimIsOver" | "isCurrentClaim"
     actions: ["release", "rememberError", "reportCancelled"],
   }) as const;
 const asksCancel = { actions: ["rememberCancel"] } as const;
+/** The rig was brought back from a file: it goes again. If it was merged meanwhile, the next try finds that. */
+const broughtBack = [
+  { guard: "isCancelAsked", target: "failed", actions: ["release", "reportCancelled"] },
+  { target: "pending", actions: ["release", "fenceBefore"] },
+] as const;
 const cancels = { target: "failed", actions: ["release", "rememberError"] } as const;
 const givesUp = { target: "failed", actions: ["release", "rememberError", "reportFailure", "escalate"] } as const;
 
@@ -193,7 +200,10 @@ export const reviewMachine = reviewSetup.createMachine({
     };
   },
   initial: "pending",
-  on: { "clock.jumped": { guard: "hasClocks", actions: ["moveClocks"] } },
+  on: {
+    "clock.jumped": { guard: "hasClocks", actions: ["moveClocks"] },
+    "rig.imported": { actions: ["fenceBefore"] },
+  },
   states: {
     pending: {
       description: "In the queue.",
@@ -266,6 +276,7 @@ export const reviewMachine = reviewSetup.createMachine({
           { guard: "isCurrentClaim", target: "pending", actions: ["release", "rememberError", "waitUncharged"] },
         ],
         "bead.cancel_asked": asksCancel,
+        "rig.imported": [...broughtBack],
         // What it was asked for died with the one before. If not, it knows the claim and does nothing twice.
         "container.instance_changed": { actions: ["resendLater", "merge"] },
         "review.cancelled": { target: "failed", actions: ["release", "rememberError"] },
@@ -319,6 +330,7 @@ export const reviewMachine = reviewSetup.createMachine({
           { guard: "isCurrentClaim", target: "handed_over", actions: ["release", "lookLater"] },
         ],
         "bead.cancel_asked": asksCancel,
+        "rig.imported": [...broughtBack],
         "review.cancelled": cancels,
       },
     },

@@ -1,19 +1,19 @@
 import { and, assign, not, setup, stateIn, type SnapshotFrom } from "xstate";
 import { dispatchNumber } from "../events/dispatch-id.ts";
 import type { Effect } from "../events/effects.ts";
-import { clip, type Fact } from "../events/facts.ts";
-import { LIMITS } from "../events/limits.ts";
+import type { Fact } from "../events/facts.ts";
 import { DEFAULT_PLACE } from "../events/place.ts";
 import { rulesAtLeast, rulesOf, type Ruled } from "../events/rules.ts";
 import { DEFAULT_SETTINGS } from "../events/settings.ts";
 import { expect, type MachineEvent } from "./event.ts";
-import { recentFailures, type RigContext } from "./rig/context.ts";
+import { containerMet, importedBy, recentFailures, type RigContext } from "./rig/context.ts";
 import {
   begun,
   forgiven,
   goesOn,
   isCommon,
   NOBODYS_FAULT,
+  outageAlert,
   outageDeadline,
   outageMovedBy,
   probeSurvives,
@@ -88,6 +88,7 @@ const rigSetup = setup({
       Object.keys(expect(event, "rig.settings_changed").changes).some((name) => name in DEFAULT_PLACE),
     hadPlaceTrouble: ({ context }) => (context.place ?? null) !== null,
     isContainerGone: stateIn({ container: "unreachable" }),
+    isHeld: ({ context }) => context.imported?.isHeld === true,
   },
   actions: {
     configure: assign(({ context, event }) => {
@@ -106,18 +107,9 @@ const rigSetup = setup({
       config: context.config && { ...context.config, ...expect(event, "rig.edited").changes },
     })),
     upgrade: assign(({ context, event }) => ruled(context, expect(event, "rig.upgraded").rules)),
-    rememberContainer: assign(({ event }) => {
-      const { inspects, ephemeral, trains, dispatchIds, runtime } = expect(event, "container.met");
-      return {
-        container: {
-          inspects,
-          ephemeral,
-          ...(trains === undefined ? {} : { trains }),
-          ...(dispatchIds === undefined ? {} : { dispatchIds }),
-          ...(runtime === undefined ? {} : { runtime }),
-        },
-      };
-    }),
+    rememberContainer: assign(({ event }) => ({ container: containerMet(event) })),
+    rememberImport: assign(({ context, event }) => importedBy(context, event)),
+    letGo: assign(({ context }) => ({ imported: context.imported && { ...context.imported, isHeld: false } })),
     changeSettings: assign(({ context, event }) => ({
       settings: { ...context.settings, ...expect(event, "rig.settings_changed").changes },
     })),
@@ -133,16 +125,7 @@ const rigSetup = setup({
     endOutage: assign({ outage: undefined, charges: [], failures: [], probe: null }),
     forgive: ({ context, event }): Fact[] =>
       forgiven(context, event).map((one) => ({ ...one, type: "charge.forgiven" }) as Fact),
-    alertOutage: ({ context, event }): Effect => ({
-      kind: "notify",
-      key: `${context.config?.rigId ?? "rig"}:outage:${event.seq}`,
-      severity: "critical",
-      title: "agents fail for a reason that is not their work's",
-      text: clip(
-        `${context.outage?.agents ?? 0} agents failed within ${LIMITS.outage_window_ms / 1_000} s, the last: ${expect(event, "dispatch.failed").reason}. Nobody is charged for it; one at a time is tried until one makes progress.`,
-      ),
-      beadId: null,
-    }),
+    alertOutage: ({ context, event }): Effect => ({ kind: "notify", ...outageAlert(context, event) }),
     openBreaker: assign(({ event }) => ({ openedAt: event.at, probe: null })),
     rememberProbe: assign(({ event }) => ({ probe: expect(event, "dispatch.granted").dispatchId })),
     forgetProbe: assign({ probe: null }),
@@ -235,6 +218,10 @@ export const rigMachine = rigSetup.createMachine({
     gate: {
       description: "The rig's circuit breaker: failures, not attempts.",
       initial: "open",
+      on: {
+        "rig.imported": { actions: ["rememberImport"] },
+        "rig.resumed": { guard: "isHeld", actions: ["letGo"] },
+      },
       states: {
         open: {
           description: "Dispatches are granted.",
@@ -344,7 +331,11 @@ export const rigMachine = rigSetup.createMachine({
       states: {
         alive: {
           initial: "open",
-          on: { "rig.draining": { target: "draining" }, "rig.destroyed": { target: "destroyed" } },
+          on: {
+            "rig.draining": { target: "draining" },
+            "rig.destroyed": { target: "destroyed" },
+            "rig.imported": { target: ".paused" },
+          },
           states: {
             open: { description: "Work is dispatched.", on: { "rig.paused": { target: "paused" } } },
             paused: {
@@ -355,7 +346,11 @@ export const rigMachine = rigSetup.createMachine({
         },
         draining: {
           description: "Work is handed back; nothing is dispatched.",
-          on: { "rig.resumed": { target: "alive" }, "rig.destroyed": { target: "destroyed" } },
+          on: {
+            "rig.resumed": { target: "alive" },
+            "rig.destroyed": { target: "destroyed" },
+            "rig.imported": { target: "#rig.life.alive.paused" },
+          },
         },
         destroyed: { description: "No alarm, no effect, never again." },
       },
@@ -372,6 +367,9 @@ export type RigSnapshot = SnapshotFrom<typeof rigMachine>;
 export type Fence = "dispatch" | "agent";
 export const fenceOf = ({ context: { container } }: RigSnapshot): Fence =>
   container?.dispatchIds === false ? "agent" : "dispatch";
+
+/** It was brought back from a file, and nobody has resumed it yet. */
+export const isHeldBack = ({ context }: RigSnapshot): boolean => context.imported?.isHeld === true;
 
 /** When the breaker's cool-down ends, or the next probe of an outage is due, or null. */
 export function rigDeadline(snapshot: RigSnapshot): number | null {

@@ -113,6 +113,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "GET /api/users/:userId/towns/:townId": isFor("read"),
   "DELETE /api/users/:userId/towns/:townId": isFor("admin"),
   "POST /api/users/:userId/rigs": isFor("operate"),
+  "POST /api/users/:userId/rigs/import": isFor("admin"),
   "GET /api/users/:userId/rigs/:rigId": isFor("read"),
   "PATCH /api/users/:userId/rigs/:rigId": isFor("operate"),
   "DELETE /api/users/:userId/rigs/:rigId": isFor("admin"),

@@ -11,6 +11,7 @@ import { CLOCK_MUTANTS } from "./clocks.ts";
 import { CLOUD_MUTANTS } from "./cloud.ts";
 import { DOOR_MUTANTS } from "./door.ts";
 import { ENDS_MUTANTS } from "./ends.ts";
+import { RESTORE_MUTANTS } from "./restore.ts";
 import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
@@ -243,6 +244,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...DOOR_MUTANTS,
   ...ENDS_MUTANTS,
+  ...RESTORE_MUTANTS,
   ...GIT_MUTANTS,
   ...HAND_IN_MUTANTS,
   ...QUEUE_MUTANTS,

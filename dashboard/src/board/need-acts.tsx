@@ -110,6 +110,7 @@ function ofRigAndAgents({ need }: Props, act: MakeAct): ReactNode {
           <Open need={need} says="Open it" />
         </>
       );
+    case "restored":
     case "paused":
     case "draining":
       return act("Resume", (id) => actions.setLife(id, "resume"));

@@ -45,6 +45,7 @@ export const NEED_KINDS: Record<NeedCode, NeedKind> = {
   busy: kind("Busy, no progress", "clock", "plain"),
   wrong_role: kind("Wrong role", "warn", "warn"),
   agent_rests: kind("Rests", "pause", "warn"),
+  restored: kind("Brought back", "pause", "plain"),
   paused: kind("Paused", "pause", "plain"),
   draining: kind("Draining", "clock", "busy"),
   at_capacity: kind("All slots taken", "chain", "plain"),

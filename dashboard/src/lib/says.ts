@@ -107,6 +107,11 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
     ),
   "rig.paused": (fact) => said("warn", `${fact.by} paused the rig`),
   "rig.resumed": (fact) => said("good", `${fact.by} resumed the rig`),
+  "rig.imported": (fact) =>
+    said(
+      "warn",
+      `${fact.by} brought the rig back from a file: nothing is started before it is resumed${fact.secrets.length === 0 ? "" : `; its secrets were ${fact.secrets.join(", ")}`}`,
+    ),
   "rig.draining": (fact) => said("warn", `${fact.by} drains the rig: work is handed back`),
   "rig.destroyed": (fact) => said("bad", `${fact.by} deleted the rig`),
   "rig.activity_changed": (fact) =>

@@ -3,6 +3,7 @@ import { agentRoutes } from "./agents.ts";
 import { beadRoutes } from "./beads.ts";
 import { containerRoutes } from "./container.ts";
 import { debugRoutes } from "./debug.ts";
+import { fileRoutes } from "./files.ts";
 import { lookRoutes } from "./looks.ts";
 import { mayorRoutes } from "./mayor.ts";
 import { operatorRoutes } from "./operators.ts";
@@ -19,6 +20,7 @@ export const ROUTES: readonly Route[] = [
   ...agentRoutes,
   ...reviewRoutes,
   ...rigRoutes,
+  ...fileRoutes,
   ...lookRoutes,
   ...debugRoutes,
   ...userRoutes,

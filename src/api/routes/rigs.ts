@@ -1,6 +1,5 @@
 import * as z from "zod";
 import { asItIs } from "../../events/json.ts";
-import type { ExportCursor } from "../../do/export.ts";
 import { Place } from "../../events/place.ts";
 import { allSettings, SettingsPatch, Settings } from "../../events/settings.ts";
 import { inTheNameOfCaller, streamHolderOf } from "../caller.ts";
@@ -243,27 +242,6 @@ export const rigRoutes: Route[] = [
       divergence: z.object({ seq: z.int(), expected: z.string(), actual: z.string() }).nullable(),
     }),
     handle: ({ rig }) => rig().replay(),
-  }),
-  route({
-    method: "GET",
-    path: "/api/rigs/:rigId/export",
-    summary: "The journal and the stored actors as one file that `npm run replay` reads",
-    tag,
-    access,
-    handle: async ({ rig, params }) => {
-      const stub = rig();
-      let next: ExportCursor | null = { part: "facts", after: 0 };
-      const response = await ndjson(async () => {
-        while (next !== null) {
-          const page: { lines: string[]; next: ExportCursor | null } = await stub.exportPage(next);
-          next = page.next;
-          if (page.lines.length > 0) return page.lines;
-        }
-        return [];
-      });
-      response.headers.set("content-disposition", `attachment; filename="${params.rigId}.journal.ndjson"`);
-      return response;
-    },
   }),
   route({
     method: "GET",

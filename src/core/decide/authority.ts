@@ -98,7 +98,9 @@ export function fenced(world: World, who: Caller): Caller {
 export function admit(world: World, speaker: Caller): Refusal | null {
   const who = fenced(world, speaker);
   if (who.kind !== "agent") return null;
-  const { config } = world.rig.context;
+  const { config, imported } = world.rig.context;
+  if (who.isAtHome && imported !== undefined && (who.madeAt ?? 0) < Math.floor(imported.at / 1_000) * 1_000)
+    return refuse(401, "the token is of before this rig was brought back from a file; its dispatch has ended");
   if (!who.isAtHome)
     return who.role === "mayor" && config?.townId === who.townId
       ? null

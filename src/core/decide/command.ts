@@ -48,6 +48,8 @@ export interface AgentCaller extends Speaker {
   readonly isAtHome: boolean;
   /** The token is past its end; it counts while the dispatch is the live one. */
   readonly isExpired: boolean;
+  /** When it was made, ms; not known of every token. */
+  readonly madeAt?: number;
 }
 /** A container with the credential of one claim of one review, which comes with the order to merge. */
 export interface ContainerCaller extends Speaker {
@@ -82,6 +84,8 @@ export type Command =
   | { type: "resume" }
   | { type: "drain" }
   | { type: "destroy" }
+  /** It has just been brought back from a file, which names the secrets that it had. */
+  | { type: "restore"; by: string; secrets: string[] }
   | { type: "repair"; kind: Kind; id: string }
   | { type: "create_bead"; bead: BeadInput; assignTo: string | null }
   | { type: "sling"; bead: BeadInput }

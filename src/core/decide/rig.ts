@@ -19,7 +19,7 @@ const setters: Rule<CommandOf<"set_settings">> = {
 
 /** Commands to the rig itself. */
 export const RIG: Rows<
-  "configure" | "set_settings" | "edit_rig" | "pause" | "resume" | "drain" | "destroy" | "repair"
+  "configure" | "set_settings" | "edit_rig" | "pause" | "resume" | "drain" | "destroy" | "restore" | "repair"
 > = {
   configure: { may: anyOf(system, operators), run: configure },
   set_settings: { may: setters, run: setSettings },
@@ -53,6 +53,7 @@ export const RIG: Rows<
     may: anyOf(system, operators),
     run: (_, __, around) => accept([{ type: "rig.destroyed", by: around.caller.id }]),
   },
+  restore: { may: system, run: (_, { by, secrets }) => accept([{ type: "rig.imported", by, secrets }]) },
   repair: { may: operators, run: (world, { kind, id }, around) => repair(world, kind, id, around) },
 };
 

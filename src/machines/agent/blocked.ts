@@ -4,6 +4,7 @@ import {
   asksStill,
   asksMore,
   blocksOnHelp,
+  broughtBack,
   exits,
   handsIn,
   handsInGone,
@@ -56,6 +57,8 @@ export const blocked = agentSetup.createStateConfig({
             ],
             "agent.exited": { guard: "isCurrentDispatch", target: "parked", actions: ["rememberExit"] },
             "rig.draining": { target: "parked", actions: ["stopContainer"] },
+            // Its question still waits for its answer, which starts it again.
+            "rig.imported": { target: "parked", actions: ["stopContainer", "rememberExit", "fenceBefore"] },
             "hand_in.settled": isSettledAlive,
             "agent.done": isDoneAlive,
             "work.handed_in": handsIn,
@@ -104,6 +107,7 @@ export const blocked = agentSetup.createStateConfig({
         "agent.unhooked": loseHookAlive,
         "agent.deleted": leaveAlive,
         "rig.destroyed": leaveAlive,
+        "rig.imported": broughtBack,
         "rig.draining": {
           target: "#agent.working.process.draining",
           actions: ["stopContainer", "waitForStop", "becauseEvicted"],

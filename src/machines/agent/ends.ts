@@ -22,6 +22,7 @@ function exitOf(
   event: MachineEvent,
 ): NonNullable<AgentContext["exit"]> {
   const { at } = event;
+  if (event.type === "rig.imported") return { outcome: "evicted", reason: "the rig was brought back from a file", at };
   const money = STOPPED_FOR_MONEY[stopReason ?? ""];
   if (money !== undefined) return { outcome: "over_budget", reason: money, at };
   if (event.type === "agent.exited" && event.outcome === "gone" && failedStart !== undefined && !heard)

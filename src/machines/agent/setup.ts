@@ -3,6 +3,7 @@ import type { Effect } from "../../events/effects.ts";
 import { clip, type Fact } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
+import { numberAfterImport } from "../imported.ts";
 import { expect, type MachineEvent } from "../event.ts";
 import {
   alertBusy,
@@ -164,6 +165,7 @@ export const agentSetup = setup({
     /** Until the time that was named with the end. */
     waitForReset: assign(({ context, event }) => untilReset(context, event)),
     waitForNothing: assign({ backoffUntil: null }),
+    fenceBefore: assign(({ context, event }) => ({ dispatchN: numberAfterImport(context.dispatchN, event) })),
     giveUpBead: assign(({ context }) => ({ ...forgotten, exhausted: context.exhausted + 1 })),
     quarantine: assign(({ event }) => ({
       quarantinedUntil: event.at + event.settings.backoff_max_ms,

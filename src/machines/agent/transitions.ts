@@ -117,6 +117,12 @@ export const runsSaved = {
   actions: ["markHeard", "rememberCheckpoint", "startProgressClock", "resetAttempts", "clearCharges"],
 } as const;
 
+/** The rig was brought back from a file. Who may have had a process then begins again, at nobody's cost; the old one is asked to stop, wherever it is. */
+export const broughtBack = {
+  target: "#agent.exited.evicted",
+  actions: ["stopContainer", "rememberExit", "waitForNothing", "endHandIn", "fenceBefore"],
+} as const;
+
 /** A start: its answer is accepted, refused or unknown (design rule 2). Unknown stays here until heard from, observed, or over. */
 export const starting = {
   "start.accepted": {

@@ -5,6 +5,7 @@ import {
   blocksOnAsk,
   blocksOnHelp,
   blocksOnPermission,
+  broughtBack,
   exits,
   handInEnds,
   handsIn,
@@ -36,6 +37,7 @@ export const working = agentSetup.createStateConfig({
     "agent.asked_help": blocksOnHelp,
     "permission.asked": blocksOnPermission,
     "agent.asked": [...blocksOnAsk],
+    "rig.imported": broughtBack,
   },
   states: {
     process: {

@@ -1,5 +1,6 @@
 import type { Settings } from "../../events/settings.ts";
-import type { MachineEvent } from "../event.ts";
+import { expect, type MachineEvent } from "../event.ts";
+import type { Imported } from "../imported.ts";
 import type { Charge, Outage } from "./outage.ts";
 
 /** What a rig remembers. */
@@ -25,6 +26,8 @@ export interface RigContext {
   readonly outage?: Outage | undefined;
   /** Until when nothing is started, because the container had no room, and its words. */
   readonly full?: { readonly until: number; readonly words: string } | undefined;
+  /** It was brought back from a file; absent: never. */
+  readonly imported?: Imported | undefined;
   readonly containerError: string | null;
   /** The control server that answered last, by the id that it gave itself. Absent until one gave any. */
   readonly instance?: string;
@@ -51,3 +54,25 @@ export const recentFailures = (context: RigContext, event: MachineEvent): number
   [...context.failures.filter((at) => at > event.at - context.settings.breaker_window_ms), event.at].slice(
     -context.settings.breaker_failures,
   );
+
+/** What a container says that it can do. */
+export function containerMet(event: MachineEvent): NonNullable<RigContext["container"]> {
+  const { inspects, ephemeral, trains, dispatchIds, runtime } = expect(event, "container.met");
+  return {
+    inspects,
+    ephemeral,
+    ...(trains === undefined ? {} : { trains }),
+    ...(dispatchIds === undefined ? {} : { dispatchIds }),
+    ...(runtime === undefined ? {} : { runtime }),
+  };
+}
+
+/** Who was a probe is none any more; the first to be started after it is. */
+export function importedBy({ outage }: RigContext, event: MachineEvent): Partial<RigContext> {
+  const { at, by, secrets } = expect(event, "rig.imported");
+  return {
+    imported: { at, by, secrets, isHeld: true },
+    probe: null,
+    ...(outage === undefined ? {} : { outage: { ...outage, nextAt: null, probeAt: null } }),
+  };
+}

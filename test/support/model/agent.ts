@@ -246,6 +246,7 @@ export function movesOf(world: World, agent: AgentSnapshot, by: "anybody" | "dri
     ...handInMoves(agent, current, other).map((fact) => move(at, fact)),
     move(at, registered),
     move(at, { type: "rig.draining", by: "operator" }),
+    move(at, { type: "rig.imported", by: "operator", secrets: [] }),
     move(at, { type: "place.changed" }),
     ...[BEAD, "another"].map((beadId) => move(at, { type: "charge.forgiven", agentId: ID, beadId })),
     move(at, { type: "clock.jumped", by: 1 }),

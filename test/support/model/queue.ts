@@ -90,6 +90,7 @@ function movesOf({ at }: World, queue: QueueSnapshot): Move[] {
     ...ofTrain(train),
     ...ofTrain(NEVER),
     { type: "container.instance_changed", instance: `at ${at}` },
+    { type: "rig.imported", by: "operator", secrets: [] },
   ];
   const later = aroundDeadlines(at, [until, resendAt, trouble?.retryAt ?? null, toldAt(queue)]);
   const timed: Fact[] = [

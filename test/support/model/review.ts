@@ -93,6 +93,7 @@ function movesOf({ at }: World, { context }: ReviewSnapshot): Move[] {
     ...[claim, claim === 0 ? 7 : claim - 1].flatMap(ofClaim).map((fact) => move(at, fact)),
     move(at, { type: "container.instance_changed", instance: `at ${at}` }),
     move(at, { type: "clock.jumped", by: 1 }),
+    move(at, { type: "rig.imported", by: "operator", secrets: [] }),
     move(at, { type: "bead.cancel_asked", reviewId: ID, beadId: "b", by: "operator" }),
     move(at, { type: "review.cancelled", reviewId: ID, reason: "the bead is closed" }),
     move(at, opened),

@@ -34,6 +34,7 @@ export function keyOf({ at, rig }: World): string {
     side(at, cooldownEnd(context)),
     context.probe,
     context.container ?? null,
+    context.imported?.isHeld ?? null,
   ]);
 }
 
@@ -61,6 +62,7 @@ function movesOf({ at, rig }: World): Move[] {
     { type: "rig.resumed", by: "operator" },
     { type: "rig.draining", by: "operator" },
     { type: "rig.destroyed", by: "operator" },
+    { type: "rig.imported", by: "operator", secrets: [] },
     { type: "rig.activity_changed", active: true },
     { type: "rig.activity_changed", active: false },
     { type: "container.unreachable", error: "no route" },
@@ -176,6 +178,7 @@ export const outageModel: Model = {
     move(at, { ...notFit, outcome: "full" } as Fact),
     move(at, { type: "rig.draining", by: "operator" }),
     move(at, { type: "rig.resumed", by: "operator" }),
+    move(at, { type: "rig.imported", by: "operator", secrets: [] }),
     ...["p", "q"].flatMap((agentId) => [
       move(at, { type: "agent.unhooked", agentId, beadId: "b", reason: "unhooked" }),
       move(at, { type: "agent.deleted", agentId }),

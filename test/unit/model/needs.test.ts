@@ -88,7 +88,7 @@ const STATES: Record<string, Rule> = {
   "rig container.reachable": { silent: "it answers" },
   "rig container.unreachable": { need: "container_unreachable" },
   "rig life.alive.open": { silent: "it works" },
-  "rig life.alive.paused": { need: "paused" },
+  "rig life.alive.paused": { need: ["paused", "restored"] },
   "rig life.draining": { need: "draining" },
   "rig life.destroyed": { need: "destroyed" },
 };

@@ -2,6 +2,8 @@ import type { Command } from "../../../../src/core/decide/index.ts";
 import { configure, slung } from "../../incidents/words.ts";
 import { type Case } from "./case.ts";
 
+const TICKTOWN = { kind: "system", id: "import", dispatchId: null } as const;
+
 /** The cases of what an operator asks of the rig as a whole. */
 export const RIG = {
   configure: {
@@ -108,6 +110,24 @@ export const RIG = {
     ],
     again: "nothing",
     refuses: [],
+  },
+  restore: {
+    accepts: [
+      [
+        "a rig that was just written from a file",
+        () => ({ command: { type: "restore", by: "ann", secrets: ["GIT_TOKEN"] }, caller: TICKTOWN }),
+        ["rig.imported"],
+      ],
+    ],
+    again: "is recorded again",
+    refuses: [
+      [
+        "by an operator, who asks for an import instead",
+        () => ({ command: { type: "restore", by: "ann", secrets: [] } }),
+        403,
+        /it is for: Ticktown itself/,
+      ],
+    ],
   },
   repair: {
     accepts: [

@@ -1,0 +1,24 @@
+import type { Command, LeftBehind } from "../core/decide/index.ts";
+import type { Ending } from "../events/ending.ts";
+import { outcomeOf } from "./patrol.ts";
+
+/** What a container reports of the end of a process. */
+export interface Completion {
+  readonly status: "completed" | "failed";
+  readonly reason: string | null;
+  readonly resetAt: number | null;
+  readonly dispatchId: string | null;
+  readonly beadId?: string | null;
+  readonly tail?: string | null;
+  readonly setAside?: LeftBehind[];
+  readonly ending?: Ending | undefined;
+  readonly runtime?: string | undefined;
+}
+
+/** The command that it is. */
+export function exitedBy(agentId: string, report: Completion): Command {
+  const { dispatchId, ending, runtime, setAside = [] } = report;
+  const { outcome, resetAt } = outcomeOf(report.status, report.reason, report.resetAt, ending);
+  const reason = report.reason ?? report.status;
+  return { type: "exited", agentId, dispatchId, outcome, reason, resetAt, ending, runtime, setAside };
+}

@@ -326,6 +326,20 @@ test("with a sentence that says what is wrong", async () => {
   expect(await refusal(credential)).not.toContain("secret@");
 });
 
+test("a line is refused that is longer than any row, and of the names of secrets so many are kept", async () => {
+  const rig = town();
+  const [head = "", ...rest] = linesOf(rig);
+  const long = `{"seq":1,"at":1,"x":"${"x".repeat(LIMITS.import_line_bytes)}"}`;
+  expect(await refusal(`${head}\n${long}\n`)).toBe(
+    `a line of a journal file may have ${LIMITS.import_line_bytes} bytes`,
+  );
+  const names = (n: number) => Array.from({ length: n }, (_, i) => `KEY_${i}`);
+  for (const n of [LIMITS.secrets_named, LIMITS.secrets_named + 1]) {
+    const back = await brought(sealed([headerLine("rig1", { secrets: names(n) }), ...rest]));
+    expect(back.rig.world.rig.context.imported?.secrets).toEqual(names(LIMITS.secrets_named));
+  }
+});
+
 test("where it is too large, or a line of it is, and not where it is just as large as it may be", async () => {
   const rig = town();
   const file = sealed(linesOf(rig));

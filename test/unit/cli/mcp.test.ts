@@ -43,6 +43,7 @@ test("MCP-table the listing of tools equals the table of verbs, but for those th
     "token add",
     "rig secrets",
     "rig export",
+    "rig import",
     "feed",
     "mcp",
     "completion",

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { DESK, PHONE, type Pages } from "./pages.ts";
+import { DESK, PHONE, soon, type Pages } from "./pages.ts";
 
 /** For everybody: axe finds nothing serious, in light and dark, on a desk and on a phone. */
 export function accessTests(pages: Pages): void {
@@ -40,6 +40,15 @@ export function accessTests(pages: Pages): void {
       ["dark", "desk", "/debug"],
       ["dark", "phone", "/debug"],
     ] as const)("in %s on a %s, %s has no serious violation of accessibility", async (colorScheme, device, path) => {
+      if (path === "/") {
+        const { agent } = await pages.world.sling("Look at it");
+        await pages.world.rig("POST", "/beads", { type: "issue", title: "And at that", labels: ["pottery"] });
+        await soon(async () => (await pages.world.rig<{ status: string }>("GET", `/agents/${agent.id}`)).status).toBe(
+          "working",
+        );
+        const metadata = { agent_id: agent.id, options: ["Round", "Square"] };
+        await pages.world.rig("POST", "/escalations", { title: "Which form?", body: "Both would do.", metadata });
+      }
       const page = await visit(path, { ...(device === "desk" ? DESK : PHONE), colorScheme });
       await page
         .locator(path === "/" ? ".rows-row" : path === "/debug" ? ".box.leaf.lit" : ".panel, .empty")

@@ -59,6 +59,10 @@ export function gitOf(env: Asked["env"]): Finding {
       };
 }
 
+/** What takes something away from agents here, whichever they are: said at each start. */
+export const lackingFor = (env: Asked["env"]): string[] =>
+  [gitOf(env), homeOf(env)].filter(({ level }) => level !== "ok").map(({ what, says }) => `${what}: ${says}`);
+
 function lfsOf(env: Asked["env"]): Finding {
   const said = versionOf("git-lfs", env);
   return said === null

@@ -6,6 +6,7 @@ import { type HasFile } from "./agent-try.ts";
 import { stackAgentOf } from "./agent-command.ts";
 import { BOXES, type BoxWanted, NETWORKS, type NetworkWanted, inBox } from "./agents-box.ts";
 import { kindOf } from "./container-kind.ts";
+import { lackingFor } from "./doctor.ts";
 import { withLogins } from "./login.ts";
 import { messageOf, StackError } from "./errors.ts";
 import { guessedCache } from "./guessed-cache.ts";
@@ -156,6 +157,7 @@ async function agentOf(
   { agent, messages, asks, from, stateDir, containerUrl }: ServeOptions,
   repository: Repository | null,
 ): Promise<Pick<StackOptions, "agentCommand" | "environment">> {
+  if (containerUrl === null) for (const line of lackingFor(process.env)) say(line);
   if (agent === null || containerUrl !== null) return { agentCommand: DEMO_AGENT, environment: process.env };
   const hasFile: HasFile = (file) => (repository === null ? "no" : hasFileOf(repository, file));
   return stackAgentOf(agent, from, withLogins(process.env, stateDir), { messages, asks, say, hasFile });

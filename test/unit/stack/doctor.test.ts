@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { examine, gitOf, lineOf } from "../../../scripts/stack/doctor.ts";
+import { examine, gitOf, lackingFor, lineOf } from "../../../scripts/stack/doctor.ts";
 
 const dir = mkdtempSync(path.join(tmpdir(), "ticktown-doctor-test-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -79,4 +79,12 @@ test("a control server that runs already is asked what it is: one that knows no 
   });
   expect(await of("wrong")).toMatchObject({ level: "missing" });
   server.close();
+});
+
+test("what every agent lacks here is said at a start as well: an old git, a home that cannot be written", () => {
+  const home = mkdtempSync(path.join(dir, "home-"));
+  const env = { PATH: process.env["PATH"], HOME: home };
+  expect(lackingFor(env)).toEqual([]);
+  expect(lackingFor({ ...env, HOME: path.join(home, "none") })).toEqual([expect.stringContaining("cannot be written")]);
+  expect(lackingFor({ ...env, PATH: home })).toEqual([expect.stringMatching(/^git: /)]);
 });

@@ -29,8 +29,9 @@ export function looksTests(pages: Pages): void {
       await diff.getByText("const sum = lines.reduce((s, l) => s + l.qty * l.price, 0);").waitFor();
       // From its beginning to its end, a screenful at a time.
       const lines = diff.getByRole("region", { name: "Lines" });
-      await lines.evaluate("(box) => { box.scrollTop = 0; }");
-      await lines.evaluate(`(box) => { box.scrollTop = ${LINES * 9}; }`);
+      await lines.evaluate((box, top) => {
+        (box as unknown as { scrollTop: number }).scrollTop = top;
+      }, LINES * 9);
       await diff
         .getByText(/^order-2[45]\d\d,/)
         .first()

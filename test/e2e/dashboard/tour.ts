@@ -134,7 +134,11 @@ export function tourPages({ rigId }: Pick<DashboardWorld, "rigId">, tour: Tour):
   };
   return [
     { name: "overview", path: "/", ready: (page) => page.getByText("pottery").first().waitFor() },
-    { name: "needs", path: "/needs", ready: (page) => page.getByText("Which rounding is the rule").first().waitFor() },
+    {
+      name: "needs",
+      path: "/needs",
+      ready: (page) => page.getByText("Finance’s sheet rounds half-even per line").first().waitFor(),
+    },
     { name: "settings", path: "/settings", ready: (page) => page.getByRole("heading", { level: 1 }).waitFor() },
     {
       name: "rig-settings",

@@ -1,3 +1,5 @@
+import type { ValueName } from "./why-because.ts";
+
 /** What an answer to "why" is made of. */
 
 /** Why something is not running. The set is closed: whatever waits has one of these (design rule 10). */
@@ -23,11 +25,15 @@ export const REASONS = [
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
+type Value = string | number | boolean | null | string[];
+/** A name without a row of its own does not compile. */
+export type Values = { readonly [N in ValueName]?: Value };
+
 export interface Why {
   readonly reason: Reason;
   readonly sentence: string;
-  /** The values that decide. */
-  readonly values: Record<string, string | number | boolean | null | string[]>;
+  /** The values that decide; where each comes from is in why-because.ts. */
+  readonly values: Values;
   /** When it is looked at next, ms, or null when only somebody's act can change it. */
   readonly until: number | null;
 }

@@ -5,7 +5,6 @@ import { handInOf } from "./hand-in.ts";
 import type { Fact, Role } from "../events/facts.ts";
 import type { Settings } from "../events/settings.ts";
 import type { Kind } from "../core/step.ts";
-import type { Why } from "../core/why.ts";
 import { admit, type AgentCaller, type Caller, type Command, type Refusal } from "../core/decide/index.ts";
 import type { World } from "../core/world.ts";
 import type { Env } from "./env.ts";
@@ -49,7 +48,7 @@ import { forget } from "./tidy.ts";
 import { execute, heartbeat, openRig, showsProgress, type Heard, type Rig } from "./rig.ts";
 import type { Seen } from "./ports.ts";
 import { tellLastUsage } from "./sightings.ts";
-import { whyOfAgent, whyOfBead } from "./why.ts";
+import { whyOfAgent, whyOfBead, type WhyBecause } from "./why.ts";
 import { secretNames, secretsNamed, setSecrets } from "./secrets.ts";
 import type { Replayed } from "../core/replay.ts";
 import { resume, type Cut } from "../core/cut.ts";
@@ -331,10 +330,10 @@ export class RigDO extends DurableObject<Env> {
   actOnNeeds(items: ActItem[], order: Omit<NeedsAct, "items">, caller: Caller): ActResult[] {
     return actOnNeeds(this.#open, items, order, caller);
   }
-  whyBead(id: string): Why | null {
+  whyBead(id: string): WhyBecause | null {
     return whyOfBead(this.#open, id);
   }
-  whyAgent(id: string): Why | null {
+  whyAgent(id: string): WhyBecause | null {
     return whyOfAgent(this.#open, id);
   }
 

@@ -29,6 +29,10 @@ const Why = z.object({
   sentence: z.string(),
   values: z.record(z.string(), z.unknown()),
   until: z.number().nullable(),
+  /** Where each value comes from: the seq of a fact, or a deadline. */
+  because: z.array(
+    z.object({ name: z.string(), value: z.unknown(), seq: z.int().nullable(), deadline: z.number().nullable() }),
+  ),
 });
 
 const AllSettings = z.object({ ...Settings.shape, ...Place.shape });

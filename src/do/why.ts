@@ -92,7 +92,7 @@ function titled(rig: Rig, { beadId }: About, { sentence, values }: Why): string 
   const listed = [values.blocked_by, values.stuck_by, values.failed].flatMap((ids) => (Array.isArray(ids) ? ids : []));
   const redact = redactor(rig.ports.sql);
   let words = sentence;
-  for (const id of [...new Set([...listed, ...(beadId === null ? [] : [beadId])])]) {
+  for (const id of new Set([...listed, ...(beadId === null ? [] : [beadId])])) {
     const title = words.includes(id) ? readContent<BeadContent>(rig.ports.sql, "bead", id)?.title : undefined;
     // A whole id, and not the first part of a longer one.
     if (title !== undefined)

@@ -22,6 +22,11 @@ export const KNOWN_AGENTS_MAX = 500;
 export const START_ANSWER_MS = 50 * SECOND_MS;
 /** How long a group may take to disappear after SIGKILL (a process in an uninterruptible wait). */
 export const KILL_WAIT_MS = 5 * SECOND_MS;
+/** Of a stop of everything: what runs gets this long to end by itself, and the stop so long in all. */
+export const HALT_GRACE_MS = 1 * SECOND_MS;
+export const HALT_MS = 4 * SECOND_MS;
+/** A start that was on its way when the stop came is over the line after so long. */
+export const HALT_LEAST_MS = 500;
 /** How often a vanishing process group is looked at. */
 export const GROUP_POLL_MS = 25;
 /** After the group is gone its pipes close at once, unless a process left the group and kept them. */

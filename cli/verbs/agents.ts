@@ -1,13 +1,17 @@
 /** Verbs about agents and what they print. */
+import { existsSync } from "node:fs";
+import path from "node:path";
 import type { Agent, RigInfo } from "../../scripts/stack/api-client.ts";
+import { stopEverything } from "../../scripts/stack/stop.ts";
 import type { Attempt } from "../../src/wire/attempts.ts";
 import type { AgentEvents, StreamTicket } from "../../src/wire/container.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../exits.ts";
 import { follow, lineOf, type Printed } from "../follow.ts";
 import { rigPath } from "../find.ts";
-import { ago, columns, oneLine, printable } from "../text.ts";
-import { verb } from "../verb.ts";
+import { ago, columns, oneLine, plural, printable } from "../text.ts";
+import { type Answer, verb } from "../verb.ts";
+import { stateFolder } from "../where.ts";
 
 const AGENT = { about: "its name, the title of its bead, or the beginning of an id" } as const;
 
@@ -137,14 +141,56 @@ export const message = verb({
   },
 });
 
+/** What `POST /api/stop` answers. */
+interface AllStopped {
+  readonly rigs: number;
+  readonly failed: number;
+  readonly unreachable: number;
+  readonly left: number;
+}
+
+async function stopAll(context: Context): Promise<Answer> {
+  const { env, cwd, globals, api } = context;
+  const dir = stateFolder(globals.state, cwd);
+  const isElsewhere = globals.url !== undefined || (globals.state === undefined && Boolean(env["TICKTOWN_URL"]));
+  if (isElsewhere || !existsSync(path.join(dir, "container"))) {
+    const done = await api.call<AllStopped>("POST", "/api/stop");
+    const { rigs, failed, unreachable, left } = done;
+    const trouble = failed + unreachable + left > 0;
+    const text = trouble
+      ? `${plural(rigs, "rig")} told: ${failed} did not answer, ${unreachable} have a container that does not, ${left} processes left`
+      : `${plural(rigs, "rig")} stopped, and nothing of them runs`;
+    return { data: done, text, exit: trouble ? 1 : 0 };
+  }
+  const done = await stopEverything(dir, env);
+  const told =
+    done.rigs === null
+      ? "no Worker answers: the next one starts nothing before it is resumed"
+      : `${plural(done.rigs, "rig")} told`;
+  return {
+    data: done,
+    text: `stopped within ${done.ms} ms, ${done.left} processes left; ${told}. It goes on with \`ticktown resume --all\``,
+    exit: done.left > 0 ? 1 : 0,
+  };
+}
+
 export const stop = verb({
   name: "stop",
   about: "take the bead away from an agent: its process is stopped, and the bead waits for another try",
-  more: "With --hold the rig is paused first, so that nobody begins on it at once.",
+  more: `With --hold the rig is paused first, so that nobody begins on it at once. With --all everything of all rigs is stopped instead: within 5 s
+no process of any rig is left and none is started, also where the Worker or the control server does not answer; nobody is charged for it. It goes on with
+\`ticktown resume --all\`.`,
   effect: "changes",
-  args: { what: AGENT },
-  options: { hold: { type: "flag", about: "pause the rig first" } },
-  run: async ({ what, hold }, { find, api }) => {
+  args: { what: { ...AGENT, optional: true } },
+  options: {
+    hold: { type: "flag", about: "pause the rig first" },
+    all: { type: "flag", about: "everything of every rig, at once", short: "a", atTerminal: true },
+  },
+  examples: ["stop polecat-1 --hold", "stop --all"],
+  run: async ({ what, hold, all }, context) => {
+    const { find, api } = context;
+    if (all) return stopAll(context);
+    if (what === undefined) throw new Failure("misuse", "name an agent, or stop everything with --all");
     const { rig, it } = await find.agentOf(what);
     if (hold) await api.call("POST", rigPath(rig, "/pause"));
     const done = await api.call("DELETE", rigPath(rig, `/agents/${encodeURIComponent(it.id)}/hook`));

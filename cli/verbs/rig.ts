@@ -227,7 +227,7 @@ export const rigRemove = verb({
   },
 });
 
-const life = (name: "pause" | "resume" | "drain", about: string, done: string) =>
+const life = (name: "pause" | "resume", about: string, done: string) =>
   verb({
     name,
     about,
@@ -242,6 +242,24 @@ const life = (name: "pause" | "resume" | "drain", about: string, done: string) =
     },
   });
 
+const drain = verb({
+  name: "drain",
+  about: "dispatch nothing, and hand running work back",
+  effect: "changes",
+  args: {},
+  options: {
+    all: { type: "flag", about: "every rig", short: "a" },
+    now: { type: "flag", about: "end everything of it within seconds, and wait for nobody" },
+  },
+  run: async ({ all, now }, { api, find }) => {
+    const rigs = all ? await find.rigs() : [await find.rig()];
+    const answers: unknown[] = [];
+    for (const rig of rigs) answers.push(await api.call("POST", rigPath(rig, now ? "/stop" : "/drain")));
+    const names = rigs.map(({ name }) => name).join(", ");
+    return { data: answers, text: `${names} ${now ? "is stopped" : "hands its work back"}` };
+  },
+});
+
 export const RIG = [
   rigAdd,
   rigLs,
@@ -253,5 +271,5 @@ export const RIG = [
   rigRemove,
   life("pause", "dispatch nothing new; what runs goes on", "dispatches nothing new"),
   life("resume", "dispatch again", "dispatches again"),
-  life("drain", "dispatch nothing, and hand running work back", "hands its work back"),
+  drain,
 ];

@@ -10,6 +10,7 @@ import type {
 } from "../../src/wire/container.ts";
 import type { AgentBoxes } from "../box/boxes.ts";
 import type { Config } from "../config.ts";
+import type { Halting } from "../halt.ts";
 import { LAST_TURN_MS } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { KeyedMutex } from "../mutex.ts";
@@ -18,11 +19,11 @@ import { Refusal } from "../refusal.ts";
 import type { Callbacks } from "../reports/callbacks.ts";
 import { judgeStart } from "./dispatch.ts";
 import type { AgentDoor } from "./door/door.ts";
-import { createEndRun, createReportEnd } from "./ending.ts";
+import { type ReportEnd, createEndRun, createReportEnd } from "./ending.ts";
 import { createLaunch } from "./launch.ts";
 import type { EventRing } from "./output.ts";
-import { type KnownAgent, createRoster } from "./roster.ts";
-import { LOST_REASON, isLive, lostRun, statusOf } from "./run.ts";
+import { type KnownAgent, type Roster, createRoster } from "./roster.ts";
+import { LOST_REASON, type Run, isLive, lostRun, statusOf } from "./run.ts";
 import { type StartResult, createStarts } from "./start.ts";
 
 export interface Agents {
@@ -48,6 +49,10 @@ export interface Agents {
   readonly evictAll: () => Promise<void>;
   /** Ends all agents of a rig that is no more; resolves when their processes are gone. */
   readonly endRig: (rigId: string) => Promise<void>;
+  /** Signals whatever runs of a rig, or of all; what is asked to end does not get the whole grace: who asks comes again with SIGKILL. */
+  readonly halt: (rigId: string | null, signal: "SIGTERM" | "SIGKILL") => void;
+  /** Agents of a rig, or of all, that have a process or are being started. */
+  readonly liveOf: (rigId: string | null) => number;
   /** The last resort on the way out: no grace, no report. */
   readonly killAll: () => void;
 }
@@ -68,6 +73,8 @@ export interface AgentsOptions {
   readonly freeBytes: () => number;
   /** Where agents reach their models and Ticktown's tools. */
   readonly door: AgentDoor;
+  /** Whether everything is being stopped. */
+  readonly halting: Halting;
 }
 
 /** Whose work a process was that its server has lost; records of earlier versions do not say. */
@@ -79,13 +86,13 @@ export function createAgents(options: AgentsOptions): Agents {
   const endRun = createEndRun(roster, config.stopGrace_ms);
   const report = createReportEnd(callbacks, log);
   let draining = false;
-  const refuseWhileDraining = (): void => {
+  const refuseWhileDraining = (rigId: string): void => {
+    options.halting.refuse(rigId);
     if (draining)
       throw new Refusal(503, "draining", "this container is shutting down; start the agent in the next one");
   };
   const launch = createLaunch({ ...options, roster, endRun, report, refuseWhileDraining });
   const starts = createStarts({ ...options, roster, launch, endRun, report, refuseWhileDraining });
-
   return {
     start: starts.start,
     stop: (agentId, { signal = "SIGTERM", dispatchId, evict = false, lingerMs = 0 }) => {
@@ -116,16 +123,11 @@ export function createAgents(options: AgentsOptions): Agents {
     statuses: () => roster.runs().map(statusOf),
     events: (agentId, after) => roster.get(agentId)?.ring.since(after) ?? [],
     ring: (agentId) => roster.get(agentId)?.ring ?? null,
-    counts: () => {
-      const live = roster.live();
-      return { live: live.length, processes: live.filter((run) => run.process !== null).length };
-    },
+    counts: () => countsOf(roster.live()),
     recover: async () => {
       const records = await pidFiles.reap();
       for (const record of records) {
-        const run = lostRun(record);
-        roster.remember(run).ring.append("agent_exited", { reason: run.exitReason, code: null, signal: null });
-        report(run, { status: "failed", reason: LOST_REASON, ...workOf(record) });
+        tellLost(record, { ...options, roster, report });
         pidFiles.remove(record.agentId);
       }
       return records.length;
@@ -139,10 +141,17 @@ export function createAgents(options: AgentsOptions): Agents {
       await Promise.allSettled([...all, ...roster.live()].map((run) => run.gone));
     },
     endRig: async (rigId) => {
-      const all = roster.live().filter((run) => run.rigId === rigId);
+      const all = ofRig(roster.live(), rigId);
       for (const run of all) endRun(run, { reason: "its rig was deleted", evict: false }, "SIGTERM");
       await Promise.allSettled(all.map((run) => run.gone));
     },
+    halt: (rigId, signal) => {
+      for (const run of ofRig(roster.live(), rigId)) {
+        endRun(run, { reason: "evicted", evict: true }, signal);
+        if (signal === "SIGKILL") run.process?.stop(signal, 0);
+      }
+    },
+    liveOf: (rigId) => ofRig(roster.live(), rigId).length,
     killAll: () => {
       for (const run of roster.live()) {
         run.stopSetup?.("SIGKILL");
@@ -151,6 +160,25 @@ export function createAgents(options: AgentsOptions): Agents {
     },
   };
 }
+
+function tellLost(
+  record: ProcessRecord,
+  { roster, report, halting }: { readonly roster: Roster; readonly report: ReportEnd; readonly halting: Halting },
+): void {
+  const run = lostRun(record);
+  roster.remember(run).ring.append("agent_exited", { reason: run.exitReason, code: null, signal: null });
+  const reason = halting.isHalted(record.rigId) ? "evicted" : LOST_REASON;
+  report(run, { status: "failed", reason, ...workOf(record) });
+}
+
+const countsOf = (live: readonly Run[]): ReturnType<Agents["counts"]> => ({
+  live: live.length,
+  processes: live.filter((run) => run.process !== null).length,
+});
+
+/** @param rigId null: of all rigs */
+const ofRig = (runs: readonly Run[], rigId: string | null): Run[] =>
+  runs.filter((run) => rigId === null || run.rigId === rigId);
 
 function sendMessage({ run, ring }: KnownAgent, { prompt }: MessageRequest): boolean {
   const { agentId } = run;

@@ -20,6 +20,7 @@ import type { Runtime } from "./runtimes/runtime.ts";
 import { type EndRun, type ReportEnd, askedToEnd } from "./ending.ts";
 import { withSetAside } from "./environment.ts";
 import { handInFor } from "./hand-in-for.ts";
+import type { Halting } from "../halt.ts";
 import { startHeartbeat } from "./heartbeats.ts";
 import type { EventRing } from "./output.ts";
 import type { Roster } from "./roster.ts";
@@ -42,8 +43,9 @@ export interface LaunchOptions {
   readonly roster: Roster;
   readonly endRun: EndRun;
   readonly report: ReportEnd;
+  readonly halting: Halting;
   /** @throws Refusal 503 when this container takes no more work */
-  readonly refuseWhileDraining: () => void;
+  readonly refuseWhileDraining: (rigId: string) => void;
 }
 
 /** Makes the worktree and starts the agent in it. @throws Refusal, git's failure or the system's: then nothing runs */
@@ -59,7 +61,7 @@ export function createLaunch(options: LaunchOptions): Launch {
     const warn = (message: string): void => ring.append("git_warning", { message });
     const prepared = await prepare(request, workspace, config, repoMutex, (id) => isLive(roster.get(id)?.run), warn);
     run.setAside = prepared.setAside;
-    refuseWhileDraining();
+    refuseWhileDraining(request.rigId);
     const newMark = await freshMarks(mark, run, ring);
     await prepareSetup(request, workspace, config, {
       mark: newMark(),
@@ -73,7 +75,7 @@ export function createLaunch(options: LaunchOptions): Launch {
       onProcess: (stop) => (run.stopSetup = stop),
       isStopped: () => askedToEnd(run) !== null,
     });
-    refuseWhileDraining();
+    refuseWhileDraining(request.rigId);
     if (askedToEnd(run)) throw new Refusal(409, "stopped", `${run.agentId} was stopped before its process was started`);
 
     const room = await workspace.box.open(randomUUID(), run.apiUrl);
@@ -237,7 +239,7 @@ interface Launched {
 }
 
 async function untilReported(
-  { config, pidFiles, report }: LaunchOptions,
+  { config, pidFiles, report, halting }: LaunchOptions,
   launched: Launched,
   running: Promise<Gone>,
 ): Promise<void> {
@@ -250,6 +252,8 @@ async function untilReported(
   });
   beat.soon = heartbeat.soon;
   const { exit, end } = await running;
+  // Ended by whoever stops everything, and nobody asked here.
+  if (halting.isHalted(run.rigId)) run.ending ??= { reason: "evicted", evict: true };
   await heartbeat.last();
   run.ownHead = null; // From here on the clone may be another dispatch's.
   // Once its work is taken, nothing that comes after says anything of it: not a limit in its last words, nor that it was stopped.

@@ -31,7 +31,7 @@ export interface StartOptions {
   readonly report: ReportEnd;
   /** What agents are kept in. */
   readonly agentBoxes: AgentBoxes;
-  readonly refuseWhileDraining: () => void;
+  readonly refuseWhileDraining: (rigId: string) => void;
   /** How long a start may keep its caller waiting. */
   readonly startAnswer_ms: number;
   readonly freeBytes: () => number;
@@ -56,7 +56,7 @@ export function createStarts(options: StartOptions): Starts {
 
   return {
     start: async (request) => {
-      refuseWhileDraining();
+      refuseWhileDraining(request.rigId);
       const answered: Answered = { late: false };
       const work = perAgent(request.agentId, () => startInTurn(options, request, answered));
       underWay.add(work);

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Check, CheckRun, RedWhy } from "../../src/wire/train.ts";
 import { type Exit, type SpawnOptions, interrupt, spawnAgent } from "../agents/supervisor.ts";
+import { graceOf } from "../halt.ts";
 import { CHECK_LINES_KEPT, CHECK_WORDS_MAX_BYTES, SECRET_MAX_CHARS } from "../limits.ts";
 import { messageOf } from "../log.ts";
 import { markOf } from "../processes/marks.ts";
@@ -66,7 +67,7 @@ export async function runCheck(job: CheckJob): Promise<CheckRun> {
     over = why;
     program.stop("SIGKILL", 0);
   });
-  const end = (): void => interrupt(program, "SIGTERM", job.grace_ms);
+  const end = (): void => interrupt(program, "SIGTERM", graceOf(signal, job.grace_ms));
   signal.addEventListener("abort", end);
   if (signal.aborted) end();
   program.endInput();

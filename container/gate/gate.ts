@@ -6,6 +6,7 @@ import type { CheckRun, GateRun, RedWhy } from "../../src/wire/train.ts";
 import type { Held, Holder } from "../box/bounds.ts";
 import type { Box } from "../box/box.ts";
 import type { Config } from "../config.ts";
+import { HALTED } from "../halt.ts";
 import { GitFailure } from "../git/git.ts";
 import { Untidy } from "../git/untidy.ts";
 import { messageOf } from "../log.ts";
@@ -247,7 +248,7 @@ async function prepare(
   const held = hold(holder);
   const inside = boxOf(config, box, holder, copy);
   let stop: ((signal: NodeJS.Signals) => void) | null = null;
-  const end = (): void => stop?.("SIGTERM");
+  const end = (): void => stop?.(context.signal.reason === HALTED ? "SIGKILL" : "SIGTERM");
   context.signal.addEventListener("abort", end);
   try {
     await setUp({

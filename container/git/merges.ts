@@ -6,6 +6,7 @@ import type { Callbacks } from "../reports/callbacks.ts";
 import type { Config } from "../config.ts";
 import { TICKTOWN_IDENTITY, createGit } from "./git.ts";
 import { MERGES_PENDING_MAX, MERGES_REMEMBERED_MAX } from "../limits.ts";
+import type { Halting } from "../halt.ts";
 import { foldersOf } from "./layout.ts";
 import { type Log, messageOf } from "../log.ts";
 import { merge } from "./merge.ts";
@@ -29,9 +30,11 @@ export interface MergesOptions {
   readonly config: Config;
   readonly callbacks: Callbacks;
   readonly log: Log;
+  /** Whether everything is being stopped. */
+  readonly halting: Halting;
 }
 
-export function createMerges({ config, callbacks, log }: MergesOptions): Merges {
+export function createMerges({ config, callbacks, log, halting }: MergesOptions): Merges {
   const oneAtATime = createKeyedMutex();
   const pending = new Map<string, Promise<void>>();
   const finished = new Map<string, MergeReport>();
@@ -48,7 +51,7 @@ export function createMerges({ config, callbacks, log }: MergesOptions): Merges 
 
   async function run(request: MergeRequest): Promise<void> {
     // Left to the rig's lease: saying `failed` would be a verdict on work that nobody has looked at.
-    if (draining) return;
+    if (draining || halting.isHalted(request.rigId)) return;
     const envVars = request.envVars ?? {};
     const remote = parseRemote(request.gitUrl, envVars);
     const redact = redactorOf(secretsIn(envVars, remote.credentials ? [remote.credentials.token] : []));
@@ -58,6 +61,7 @@ export function createMerges({ config, callbacks, log }: MergesOptions): Merges 
       remote,
       folders,
     });
+    if (halting.isHalted(request.rigId)) return;
     const body: MergeReport = {
       ...result,
       message: redact(result.message),
@@ -86,6 +90,7 @@ export function createMerges({ config, callbacks, log }: MergesOptions): Merges 
     accept: async (request) => {
       await checkRequest(request, config);
       if (draining) throw new Refusal(503, "draining", "this container is shutting down and begins no merge");
+      halting.refuse(request.rigId);
       const result = finished.get(keyOf(request));
       if (result !== undefined) return report(request, result);
       if (pending.has(keyOf(request))) return;

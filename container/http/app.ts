@@ -24,6 +24,7 @@ import { DiffRequest } from "../../src/wire/diff.ts";
 import { TrainRequest } from "../../src/wire/train.ts";
 import type { Agents } from "../agents/agents.ts";
 import { isAuthorized } from "./auth.ts";
+import type { Halt } from "../halt.ts";
 import { BODY_MAX_BYTES } from "../limits.ts";
 import { type Log, messageOf } from "../log.ts";
 import type { Diffs } from "../git/diff.ts";
@@ -43,6 +44,7 @@ export interface AppOptions {
   readonly diffs: Diffs;
   readonly capabilities: Capabilities;
   readonly places: Places;
+  readonly halt: Halt;
   readonly repositories: Repositories;
   readonly tickets: Tickets;
   readonly health: () => Health;
@@ -53,7 +55,7 @@ export interface AppOptions {
 }
 
 export function createApp(options: AppOptions): Hono {
-  const { agents, places, repositories, tickets, health, instance, controlToken, log } = options;
+  const { agents, repositories, tickets, health, instance, controlToken, log } = options;
   const app = new Hono();
 
   app.use(keptByNobody);
@@ -112,7 +114,7 @@ export function createApp(options: AppOptions): Hono {
 
   routeGit(app, options);
   routeHandIns(app, options);
-  routePlaces(app, places);
+  routePlaces(app, options);
   routeRepositories(app, repositories);
 
   app.notFound((c) => c.json({ error: "Not found" }, 404));
@@ -159,7 +161,9 @@ function routeHandIns(app: Hono, { agents, handIns, capabilities }: AppOptions):
   });
 }
 
-function routePlaces(app: Hono, places: Places): void {
+function routePlaces(app: Hono, { places, halt }: AppOptions): void {
+  app.post("/halt", async (c) => c.json(await halt(null)));
+  app.post("/rigs/:id/halt", async (c) => c.json(await halt(idOf("rig", c.req.param("id")))));
   app.post("/rigs/:id/tidy", async (c) =>
     c.json(await places.tidy(idOf("rig", c.req.param("id")), await read(c, TidyRequest))),
   );

@@ -12,6 +12,7 @@ import { createApp } from "./app.ts";
 import { type Callbacks, createCallbacks } from "../reports/callbacks.ts";
 import type { Config } from "../config.ts";
 import { drain } from "../drain.ts";
+import { createHalt, createHalting } from "../halt.ts";
 import { FLUSH_MS, START_ANSWER_MS } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { signalLaunched } from "../launcher/client.ts";
@@ -69,13 +70,14 @@ export async function startControlServer(
   const pidFiles = createPidFiles(pidsOf(config.workDir), mark, log);
   const repoMutex = createKeyedMutex();
   const freeBytes = (): number => space(config.workDir).free_bytes;
-  const shared = { config, mark, callbacks, pidFiles, repoMutex, log, startAnswer_ms, freeBytes, door };
+  const halting = createHalting(config.workDir);
+  const shared = { config, mark, halting, callbacks, pidFiles, repoMutex, log, startAnswer_ms, freeBytes, door };
   const agents = createAgents({ ...shared, agentBoxes: boxes.agents });
   const setupMutex = createKeyedMutex();
   const checker = createChecker({ config, mark, box: boxes.checks, holder: boxes.checksHolder, setupMutex, freeBytes });
-  const trains = createTrains({ config, callbacks, checker, log, checksIn: boxes.checksIn });
+  const trains = createTrains({ config, callbacks, checker, log, halting, checksIn: boxes.checksIn });
   const places = createPlaces({ config, agents, trains, repoMutex, space, log, now });
-  const merges = createMerges({ config, callbacks, log });
+  const merges = createMerges({ config, callbacks, log, halting });
   const tickets = createTickets();
 
   const draining = (): boolean => drained !== null;
@@ -92,6 +94,7 @@ export async function startControlServer(
     diffs: createDiffs(config),
     capabilities: capabilitiesOf(config, boxes),
     places,
+    halt: createHalt({ workDir: config.workDir, mark, halting, agents, trains, log }),
     repositories: createRepositories(config),
     tickets,
     health,

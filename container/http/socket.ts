@@ -31,7 +31,7 @@ const HASH_CHARS = 16;
  * `$XDG_RUNTIME_DIR/ticktown-<hash>/control.sock` where that folder is the user's own, else `/tmp/ticktown-<uid>-<hash>/control.sock`.
  * @throws Error when the state folder is not there
  */
-function controlSocketOf(stateDir: string, env: Readonly<Record<string, string | undefined>>): string {
+export function controlSocketOf(stateDir: string, env: Readonly<Record<string, string | undefined>>): string {
   const hash = createHash("sha256").update(realpathSync(stateDir)).digest("hex").slice(0, HASH_CHARS);
   const runtime = env["XDG_RUNTIME_DIR"];
   if (runtime !== undefined && path.isAbsolute(runtime) && isOwn(runtime)) {

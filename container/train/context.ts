@@ -42,9 +42,13 @@ export const ofPlace = (code: z.infer<typeof PlaceCode>, words: string): Stopped
 export const passing = (code: z.infer<typeof PassingCode>, words: string): Stopped =>
   new Stopped({ class: "passing", code, words });
 
+/** It was ended from outside. */
+export const interrupted = (): Stopped =>
+  passing("interrupted", "the container was shut down meanwhile, everything was stopped, or the rig deleted");
+
 /** @throws Stopped when nothing new may begin */
 export function checkGoesOn({ signal }: Pick<TrainContext, "signal">): void {
-  if (signal.aborted) throw passing("interrupted", "the container was shut down meanwhile, or the rig deleted");
+  if (signal.aborted) throw interrupted();
 }
 
 /** A member that leaves, with no more files named than a request to the rig can carry. */

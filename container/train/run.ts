@@ -5,7 +5,7 @@ import { kindOf } from "../box/boxes.ts";
 import { boxOfHandIn } from "../git/inspect.ts";
 import { messageOf } from "../log.ts";
 import { whyFailed } from "./classify.ts";
-import { type Stop, Stopped, type TrainContext, checkGoesOn, passing } from "./context.ts";
+import { type Stop, Stopped, type TrainContext, checkGoesOn, interrupted, passing } from "./context.ts";
 import { treeOf } from "./landed.ts";
 import { handOver, pushTarget, targetOf } from "./push.ts";
 import { untold, writeDown } from "./pushes.ts";
@@ -45,6 +45,7 @@ export async function runTrain(context: TrainContext, checker: Checker): Promise
     throw passing("target_moves", `${targetBranch} moved during each of ${PUSH_ATTEMPTS_MAX} attempts to push`);
   } catch (error) {
     if (error instanceof Stopped) return report(error.stop);
+    if (context.signal.aborted) return report(interrupted().stop);
     return report(whyFailed(messageOf(error), "Ticktown could not run the train", "internal").stop);
   }
 }

@@ -7,6 +7,7 @@ import { TICKTOWN_IDENTITY, createGit } from "../git/git.ts";
 import { foldersOf } from "../git/layout.ts";
 import { parseRemote } from "../git/remotes.ts";
 import { checkBranchName } from "../git/workspaces.ts";
+import { HALTED, type Halting } from "../halt.ts";
 import { TRAINS_PENDING_MAX, TRAINS_REMEMBERED_MAX } from "../limits.ts";
 import { type Log, messageOf } from "../log.ts";
 import { createKeyedMutex } from "../mutex.ts";
@@ -27,6 +28,10 @@ export interface Trains {
   readonly running: () => number;
   /** No train begins from now on, and no check goes on; a push that is under way does. What was seen is reported. */
   readonly interrupt: () => void;
+  /** What runs of a rig, or of all, goes no further; the next one begins. */
+  readonly abort: (rigId: string | null) => void;
+  /** Trains of a rig, or of all, that have not ended. */
+  readonly liveOf: (rigId: string | null) => number;
   /** The same for one rig, until nothing of it runs any more. */
   readonly endRig: (rigId: string) => Promise<void>;
   readonly whenIdle: () => Promise<void>;
@@ -37,6 +42,8 @@ export interface TrainsOptions {
   readonly callbacks: Callbacks;
   readonly checker: Checker;
   readonly log: Log;
+  /** Whether everything is being stopped. */
+  readonly halting: Halting;
   /** What agents and checks of a rig with these settings are kept in, in one line. */
   readonly checksIn: string;
 }
@@ -84,6 +91,7 @@ export function createTrains(options: TrainsOptions): Trains {
     accept: async (request) => {
       await checkRequest(request, options.config);
       if (draining) throw new Refusal(503, "draining", "this container is shutting down and begins no train");
+      options.halting.refuse(request.rigId);
       const { trainId } = request;
       const result = finished.get(trainId);
       if (result !== undefined) return report(options, request, result);
@@ -106,6 +114,10 @@ export function createTrains(options: TrainsOptions): Trains {
       draining = true;
       for (const { end } of pending.values()) end.abort();
     },
+    abort: (rigId) => {
+      for (const { request, end } of pending.values()) if (rigId === null || request.rigId === rigId) end.abort(HALTED);
+    },
+    liveOf: (rigId) => [...pending.values()].filter(({ request }) => rigId === null || request.rigId === rigId).length,
     endRig: async (rigId) => {
       for (const { request, end } of pending.values()) if (request.rigId === rigId) end.abort();
       // Those before it in the queue are over when its turn comes.

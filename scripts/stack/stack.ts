@@ -2,7 +2,8 @@
 import { type ApiClient, createApiClient } from "./api-client.ts";
 import { endLeftovers } from "./children.ts";
 import { type Control, killAgents, startControl } from "./control.ts";
-import { StackError } from "./errors.ts";
+import { isKeptStopped, letGo } from "../../container/processes/stopped.ts";
+import { messageOf, StackError } from "./errors.ts";
 import { freePort, isFree, LOOPBACK } from "./ports.ts";
 import { programFile } from "./project.ts";
 import { quoted } from "./quoted.ts";
@@ -45,6 +46,8 @@ export interface Stack {
 
 /** What the cron trigger does on Cloudflare, and as often (wrangler.toml): a rig that lost its alarm needs somebody to wake it. */
 const POKE_MS = 5 * 60_000;
+/** How soon a Worker that came back is told that everything was stopped meanwhile. */
+const TELL_MS = 1_000;
 /** The Worker is everything: one that does not come up for so long is not waited for. */
 const MOST_WORKER_FAILURES = 6;
 const WORKER_STOP_MS = 5_000;
@@ -105,6 +108,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const poke = setInterval(() => void api.call("POST", "/api/maintenance/poke").catch(() => {}), POKE_MS);
     poke.unref();
     undo.push(async () => clearInterval(poke));
+    undo.push(await tellStops(state, api, say));
     state.announce(url);
 
     return {
@@ -124,6 +128,23 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await stop();
     throw error;
   }
+}
+
+/** Tells the rigs where somebody stopped everything while no Worker was there to hear of it. @returns ends that */
+async function tellStops(
+  { container }: State,
+  api: ApiClient,
+  say: (line: string) => void,
+): Promise<() => Promise<void>> {
+  const tell = async (): Promise<void> => {
+    if (!isKeptStopped(container)) return;
+    const { failed } = await api.call<{ failed: number }>("POST", "/api/stop");
+    if (failed === 0) letGo(container);
+  };
+  await tell().catch((error: unknown) => say(`everything stays stopped: ${messageOf(error)}`));
+  const look = setInterval(() => void tell().catch(() => {}), TELL_MS);
+  look.unref();
+  return async () => clearInterval(look);
 }
 
 async function portFor(wanted: number): Promise<number> {

@@ -150,6 +150,10 @@ export function runningOn(dir: string): { readonly url: string; readonly token: 
   return { url: holder.url, token: readFileSync(tokenFileOf(dir), "utf8").trim() };
 }
 
+/** What its control server is spoken to with. */
+export const controlTokenOf = (dir: string): string =>
+  (readJson(path.join(dir, "secrets.json")) as Partial<Secrets> | null)?.CONTROL_TOKEN ?? "";
+
 /** Writes the token where it is looked for, whoever made it. */
 export function keepToken(state: State, token: string): void {
   state.writePrivate(TOKEN, `${token}\n`);

@@ -8,6 +8,7 @@ import {
   AgentStatus,
   AgentStatusList,
   Capabilities,
+  HaltAnswer,
   InspectAnswer,
   Instance,
   SetAside,
@@ -109,9 +110,9 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
       answered(call, `/agents/${encodeURIComponent(agentId)}/sync`, order, timeout_ms, SyncAnswer),
     diff: (order, timeout_ms) => answered(call, "/git/diff", order, timeout_ms, Diff),
 
-    async forget(rigId, timeout_ms) {
-      const response = await call(`/rigs/${encodeURIComponent(rigId)}/forget`, timeout_ms, {});
-      await response.body?.cancel();
+    halt: (rigId, timeout_ms) => halt(call, rigId, timeout_ms),
+    forget: async (rigId, timeout_ms) => {
+      await (await call(`/rigs/${encodeURIComponent(rigId)}/forget`, timeout_ms, {})).body?.cancel();
     },
 
     health: (timeout_ms) => health(call, timeout_ms),
@@ -186,6 +187,15 @@ async function answered<T>(
   } catch (thrown) {
     return { kind: "unknown", error: causeOf(thrown, timeout_ms) };
   }
+}
+
+/** Null where the control server has no such route. */
+async function halt(call: Call, rigId: string, timeout_ms: number): Promise<number | null> {
+  const response = await call(`/rigs/${encodeURIComponent(rigId)}/halt`, timeout_ms, {});
+  if (response.ok) return HaltAnswer.parse(await response.json()).left;
+  if (response.status !== 404) throw new Error(`HTTP ${response.status}: ${await errorOf(response)}`);
+  await response.body?.cancel();
+  return null;
 }
 
 /** Null for a train that it does not know, such as after a restart. */

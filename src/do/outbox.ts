@@ -11,6 +11,7 @@ import { isOfPlace } from "../wire/container.ts";
 import { commit } from "./commit.ts";
 import { keepRefusedStart } from "./attempts.ts";
 import { answerFacts, messageRefused, NOBODY_WAITS, startAccepted, startUnknown } from "./driver.ts";
+import { isStopped } from "./halt.ts";
 import { inspected, isAwaited, setAsideBy } from "./hand-in.ts";
 import type { Rig } from "./rig.ts";
 import { start } from "./start.ts";
@@ -137,9 +138,11 @@ function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>): Row[] {
 
 /**
  * A stop that names no dispatch would stop the next one, and a start of who still runs starts nothing: of a container that knows no
- * dispatch ids the start of an agent waits until its stop is settled.
+ * dispatch ids the start of an agent waits until its stop is settled. While everything is stopped nothing begins at all.
  */
-function mustWait({ world, ports }: Rig, key: string): boolean {
+function mustWait(rig: Rig, key: string): boolean {
+  const { world, ports } = rig;
+  if (isStopped(rig) && /:(container\.start|git\.merge|git\.train)$/.test(key)) return true;
   if (fenceOf(world.rig) !== "agent" || !key.endsWith(":container.start")) return false;
   const agentId = key.replace(/:\d+:container\.start$/, "");
   const stops = ports.sql.exec(
@@ -168,7 +171,8 @@ async function run(rig: Rig, row: Row): Promise<void> {
   const effect = JSON.parse(row.body) as Effect;
   if (isDestroyed(rig) && effect.kind !== "container.stop") return remove(rig, row.key);
   if (effect.kind === "work.inspect") {
-    const facts = isAwaited(rig, effect) ? await inspected(rig, effect) : [];
+    // Asked again with a later TICK.
+    const facts = isAwaited(rig, effect) && !isStopped(rig) ? await inspected(rig, effect) : [];
     commit(rig, facts, () => remove(rig, row.key));
     return;
   }

@@ -170,6 +170,8 @@ export interface ContainerPort {
   ): Promise<SyncAnswer | Exclude<Answer, { kind: "accepted" }>>;
   /** What a bead's work changes. Not there, or refused with 404: an old container. */
   diff?(order: DiffRequest, timeout_ms: number): Promise<Diff | Exclude<Answer, { kind: "accepted" }>>;
+  /** Ends everything of the rig within seconds. @returns processes that are left, or null from a container that knows no such thing @throws when it does not answer */
+  halt?(rigId: string, timeout_ms: number): Promise<number | null>;
   /** The rig is no more: its disk is given back. @throws when the container does not answer */
   forget?(rigId: string, timeout_ms: number): Promise<void>;
   /** @throws when the container does not answer. */

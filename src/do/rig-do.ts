@@ -1,6 +1,7 @@
 import type { Board, Pending, TickReport } from "../wire/schemas.ts";
 import { DurableObject } from "cloudflare:workers";
 import type * as z from "zod";
+import { halt, type Halted } from "./halt.ts";
 import { handInOf } from "./hand-in.ts";
 import type { Fact, Role } from "../events/facts.ts";
 import type { Settings } from "../events/settings.ts";
@@ -178,6 +179,11 @@ export class RigDO extends DurableObject<Env> {
   /** What came of an agent's newest hand-in, waited for. */
   handIn(agentId: string, wait_ms: number): Promise<HandInAnswer> {
     return handInOf(this.#open, agentId, wait_ms);
+  }
+
+  /** Ends what runs now, without waiting for its own stop. */
+  halt(): Promise<Halted> {
+    return halt(this.#open);
   }
 
   /** @returns what the agent may spend yet, where anything is capped */

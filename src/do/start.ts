@@ -4,6 +4,7 @@ import { placeOfOrder } from "../events/settings.ts";
 import { fenceOf } from "../machines/rig.ts";
 import { cleanText } from "../wire/text.ts";
 import { hasNamedDispatch, meet } from "./contact.ts";
+import { isStopped } from "./halt.ts";
 import { programOf } from "./driver.ts";
 import type { Answer } from "./ports.ts";
 import { promptFor, SYSTEM_PROMPT } from "./prompt.ts";
@@ -37,6 +38,8 @@ export async function start(rig: Rig, effect: EffectOf<"container.start">): Prom
     dispatchId: fenceOf(world.rig) === "agent" ? null : effect.dispatchId,
     role: agent.context.role,
   });
+  // It was stopped while the order was written.
+  if (isStopped(rig)) return { kind: "unknown", status: 503, error: "everything of this rig was stopped" };
   const budget = budgetOrder(rig, effect.agentId);
   const answer = await ports.container(config.townId).start(
     {

@@ -4,6 +4,7 @@ import { placeOf } from "../events/settings.ts";
 import { branchOf } from "../core/schedule.ts";
 import type { TidyRequest } from "../wire/container.ts";
 import { reasonOf } from "./alarm.ts";
+import { isStopped } from "./halt.ts";
 import type { Sql } from "./ports.ts";
 import type { Rig } from "./rig.ts";
 
@@ -39,6 +40,7 @@ const isActive = (rig: Rig): boolean => rig.world.rig.matches({ cadence: "active
 
 export function isTidyDue(rig: Rig): boolean {
   const { tidying, world, ports } = rig;
+  if (isStopped(rig)) return false;
   if (tidying.running || world.rig.context.config === null || world.rig.matches({ life: "destroyed" })) return false;
   // Beads end while there is work: it is asked once more after the last of it.
   return tidying.next === null ? isActive(rig) : ports.now() >= tidying.next;

@@ -156,6 +156,8 @@ export const LIMITS = {
   /** How often the container is asked to give disk back, and how long it may take: it may have to remove many files. */
   tidy_ms: 3_600_000,
   tidy_timeout_ms: 120_000,
+  /** How long a container may take to say that everything of a rig has ended: it ends what is left after a second. */
+  halt_timeout_ms: 4_500,
   /** Facts one root fact may cause, per actor of the rig: a cycle of derived facts is a bug, not a load. */
   derived_facts_per_actor: 16,
   /** Needs that are listed: who has more does not read them one by one. */

@@ -150,17 +150,19 @@ export const RIG_FACTS = [
       to: ["rig"],
       arms: true,
       example: { by: BY },
-      ignored: { rig: "Only one that was brought back from a file is held back in its merges as well." },
+      ignored: { rig: "What was not held back, and whose container has room, has nothing to go on with." },
       command: { rig: { command: "resume", already: ["rig.life.alive.open"], judge: "rig.life" } },
     },
   ),
+  /** `atOnce`: everything of the rig was ended within seconds, and nobody was waited for. */
   fact(
     "rig.draining",
-    { by: id },
+    { by: id, atOnce: z.literal(true).optional() },
     {
       to: ["rig", "every agent"],
       stopsAs: "evicted",
       example: { by: BY },
+      variants: [{ name: "" }, { name: "at once", of: "rig", fields: { atOnce: true } }],
       ignored: {
         agent:
           "Only a process is stopped. Without one there is nothing to hand back; the rig grants nothing while it drains.",

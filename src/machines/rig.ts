@@ -22,6 +22,7 @@ import {
 import { earliest, isOver, movedBy, plus, type Time } from "./time.ts";
 
 export type { RigContext } from "./rig/context.ts";
+export { type Fence, fenceOf, type Gate, gateOf, isHeldBack } from "./rig/gate.ts";
 
 /** Version of the rig's stored snapshot. */
 export const RIG_VERSION = 1;
@@ -55,6 +56,9 @@ const rigSetup = setup({
     isSameInput: ({ event }) => expect(event, "dispatch.failed").sameInput === true,
     /** Any other exit is reported as a dispatch.failed, and decides. */
     isNobodysFault: ({ event }) => event.type === "agent.exited" && NOBODYS_FAULT.has(event.outcome),
+    isAtOnce: ({ event }) => expect(event, "rig.draining").atOnce === true,
+    isStopped: ({ context }) => context.stopped === true,
+    hasNoRoom: ({ context }) => context.full !== undefined,
     isFull: ({ event }) => expect(event, "agent.exited").outcome === "full",
     fullIsOver: ({ context, event }) => isOver(context.full?.until ?? null, event.at),
     wasPutBack: ({ event }) => expect(event, "clock.jumped").by < 0,
@@ -139,6 +143,8 @@ const rigSetup = setup({
       full: { until: event.at + event.settings.cadence_active_ms, words: expect(event, "agent.exited").reason },
     })),
     forgetFull: assign({ full: undefined }),
+    rememberStop: assign({ stopped: true as const }),
+    forgetStop: assign({ stopped: undefined }),
     alertClock: ({ context, event }): Effect => ({
       kind: "notify",
       key: `${context.config?.rigId ?? "rig"}:clock:${event.seq}`,
@@ -306,6 +312,8 @@ export const rigMachine = rigSetup.createMachine({
           { guard: "isFull", actions: ["rememberFull"] },
         ],
         TICK: { guard: "fullIsOver", actions: ["forgetFull"] },
+        // What found no room while everything was being stopped says nothing of now.
+        "rig.resumed": { guard: "hasNoRoom", actions: ["forgetFull"] },
         "agent.heard": { guard: "hadPlaceTrouble", actions: ["forgetPlace"] },
         "agent.done": { guard: "hadPlaceTrouble", actions: ["forgetPlace"] },
       },
@@ -332,7 +340,10 @@ export const rigMachine = rigSetup.createMachine({
         alive: {
           initial: "open",
           on: {
-            "rig.draining": { target: "draining" },
+            "rig.draining": [
+              { guard: "isAtOnce", target: "draining", actions: ["rememberStop"] },
+              { target: "draining" },
+            ],
             "rig.destroyed": { target: "destroyed" },
             "rig.imported": { target: ".paused" },
           },
@@ -347,9 +358,13 @@ export const rigMachine = rigSetup.createMachine({
         draining: {
           description: "Work is handed back; nothing is dispatched.",
           on: {
-            "rig.resumed": { target: "alive" },
+            "rig.draining": { guard: and(["isAtOnce", not("isStopped")]), actions: ["rememberStop"] },
+            "rig.resumed": [{ guard: "isStopped", target: "alive", actions: ["forgetStop"] }, { target: "alive" }],
             "rig.destroyed": { target: "destroyed" },
-            "rig.imported": { target: "#rig.life.alive.paused" },
+            "rig.imported": [
+              { guard: "isStopped", target: "#rig.life.alive.paused", actions: ["forgetStop"] },
+              { target: "#rig.life.alive.paused" },
+            ],
           },
         },
         destroyed: { description: "No alarm, no effect, never again." },
@@ -360,17 +375,6 @@ export const rigMachine = rigSetup.createMachine({
 
 export type RigSnapshot = SnapshotFrom<typeof rigMachine>;
 
-/**
- * By what its container lets an agent's reports be told apart: by the dispatch that each names; or, of a container that was found to know
- * no dispatch ids and that keeps a process with its first token from one dispatch to the next, by the agent and its hook alone.
- */
-export type Fence = "dispatch" | "agent";
-export const fenceOf = ({ context: { container } }: RigSnapshot): Fence =>
-  container?.dispatchIds === false ? "agent" : "dispatch";
-
-/** It was brought back from a file, and nobody has resumed it yet. */
-export const isHeldBack = ({ context }: RigSnapshot): boolean => context.imported?.isHeld === true;
-
 /** When the breaker's cool-down ends, or the next probe of an outage is due, or null. */
 export function rigDeadline(snapshot: RigSnapshot): number | null {
   const { outage, settings, full } = snapshot.context;
@@ -379,19 +383,4 @@ export function rigDeadline(snapshot: RigSnapshot): number | null {
     outage === undefined ? null : outageDeadline(outage, settings.gupp_check_ms),
     snapshot.matches({ gate: "suspended" }) ? cooldownEnd(snapshot.context) : null,
   ]);
-}
-
-export type Gate = "open" | "probe" | "no_config" | "paused" | "draining" | "breaker_open" | "outage" | "destroyed";
-
-/** Whether the rig grants dispatches now: freely, one probe, or not at all and why. */
-export function gateOf(snapshot: RigSnapshot): Gate {
-  if (snapshot.matches({ life: "destroyed" })) return "destroyed";
-  if (snapshot.context.config === null) return "no_config";
-  if (snapshot.matches({ life: "draining" })) return "draining";
-  if (snapshot.matches({ life: { alive: "paused" } })) return "paused";
-  if (snapshot.matches({ gate: "suspended" })) return "breaker_open";
-  const { outage, probe } = snapshot.context;
-  if (outage !== undefined) return probe === null && outage.nextAt === null ? "probe" : "outage";
-  if (snapshot.matches({ gate: "halfOpen" })) return snapshot.context.probe === null ? "probe" : "breaker_open";
-  return "open";
 }

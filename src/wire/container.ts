@@ -251,6 +251,10 @@ export const TidyAnswer = z.object({
 });
 export type TidyAnswer = z.infer<typeof TidyAnswer>;
 
+/** Ticktown: POST /rigs/:id/halt, and POST /halt for all rigs: everything of it is ended within seconds. `left`: processes that are not. */
+export const HaltAnswer = z.object({ halted: z.literal(true), left: z.int().min(0) });
+export type HaltAnswer = z.infer<typeof HaltAnswer>;
+
 /** Ticktown: the container's disk, and what all rigs had of it when that was measured last. */
 export const DiskUse = z.object({
   free_bytes: z.number(),

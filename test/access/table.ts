@@ -88,6 +88,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "POST /api/rigs/:rigId/pause": isFor("operate"),
   "POST /api/rigs/:rigId/resume": isFor("operate"),
   "POST /api/rigs/:rigId/drain": isFor("operate"),
+  "POST /api/rigs/:rigId/stop": isFor("operate"),
   "GET /api/rigs/:rigId/needs": isFor("read"),
   "GET /api/rigs/:rigId/spend": isFor("read"),
   "GET /api/rigs/:rigId/report": isFor("read"),
@@ -145,4 +146,5 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "POST /api/operators/codes": isFor("read"),
   "POST /api/session": isFor("public"),
   "POST /api/maintenance/poke": isFor("admin"),
+  "POST /api/stop": isFor("operate"),
 };

@@ -10,6 +10,7 @@ import { checkSize } from "../../container/git/files-of.ts";
 import { readGitDir } from "../../container/git/foreign.ts";
 import { agentFoldersOf, foldersOf } from "../../container/git/layout.ts";
 import { locksBelow } from "../../container/git/locks.ts";
+import { createHalting } from "../../container/halt.ts";
 import { createMerges } from "../../container/git/merges.ts";
 import { ensureGitConfig, gitConfigFile } from "../../container/git/user-config.ts";
 import {
@@ -128,7 +129,7 @@ test("MERGES_PENDING_MAX: so many merges wait in one container, and one more is 
     flush: async () => true,
     close: () => {},
   };
-  const merges = createMerges({ config, callbacks, log: () => {} });
+  const merges = createMerges({ config, callbacks, log: () => {}, halting: createHalting("/nowhere") });
   const ask = (n: number) =>
     merges.accept(MergeRequest.parse(mergeBody("/nowhere.git", "b", { entryId: `e${n}`, dispatchId: `e${n}:1` })));
   for (let n = 1; n <= MERGES_PENDING_MAX; n++) await ask(n);

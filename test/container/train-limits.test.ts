@@ -8,6 +8,7 @@ import { leaves } from "../../container/train/context.ts";
 import { fitting } from "../../container/train/fit.ts";
 import { firstWith, landingsOn } from "../../container/train/landed.ts";
 import { runTrain } from "../../container/train/run.ts";
+import { createHalting } from "../../container/halt.ts";
 import { createTrains } from "../../container/train/trains.ts";
 import { LIMITS as OF_RIG } from "../../src/events/limits.ts";
 import { type GateRun, TrainMember, TrainReport, TrainRequest } from "../../src/wire/train.ts";
@@ -34,6 +35,7 @@ test("so many trains wait in one container, and one more is refused; so many tha
     },
     checker: NO_CHECKS,
     checksIn: "no box",
+    halting: createHalting("/nowhere"),
     log: () => {},
   });
   const ask = (n: number): Promise<void> =>

@@ -164,7 +164,7 @@ export const CLOUD_MUTANTS: readonly Mutant[] = [
     "KC-3880",
     "a rig without a repository does nothing and says so",
     "nobody asks for the configuration",
-    edit(RIG, '  if (snapshot.context.config === null) return "no_config";\n', ""),
+    edit("src/machines/rig/gate.ts", '  if (snapshot.context.config === null) return "no_config";\n', ""),
     edit(
       SCHEDULE,
       'gateOf(world.rig) !== "destroyed" && world.rig.context.config !== null',

@@ -122,4 +122,28 @@ export const ENDS_MUTANTS: readonly Mutant[] = [
     "a missing target branch is charged to whoever is started",
     edit("src/wire/container.ts", '  "default_branch_missing",\n', ""),
   ),
+  mutant(
+    "STOP-rig",
+    "everything of a rig ends within seconds, also who hears nothing",
+    "what is asked to end is waited for",
+    edit("container/halt.ts", "if (elapsed_ms >= HALT_GRACE_MS)", "if (false)"),
+  ),
+  mutant(
+    "STOP-rig",
+    "what is kept stopped starts nothing",
+    "only who was there to hear of the stop keeps to it",
+    edit("container/halt.ts", " || isKeptStopped(workDir)", ""),
+  ),
+  mutant(
+    "STOP-begin",
+    "while everything is stopped nothing begins that was on its way",
+    "a start that is being written is sent",
+    edit("src/do/start.ts", "if (isStopped(rig))", "if (false)"),
+  ),
+  mutant(
+    "STOP-begin",
+    "and nothing that is tried again",
+    "a train that was not taken is asked for again",
+    edit("src/do/outbox.ts", "if (isStopped(rig) && ", "if (false && "),
+  ),
 ];

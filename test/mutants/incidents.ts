@@ -119,7 +119,11 @@ export const MUTANTS: readonly Mutant[] = [
     "GT-4462",
     "half open means one",
     "a half-open breaker lets everything through",
-    edit(RIG, 'return snapshot.context.probe === null ? "probe" : "breaker_open";', 'return "open";'),
+    edit(
+      "src/machines/rig/gate.ts",
+      'return snapshot.context.probe === null ? "probe" : "breaker_open";',
+      'return "open";',
+    ),
   ),
   mutant(
     "GT-1378",

@@ -112,7 +112,8 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
       "warn",
       `${fact.by} brought the rig back from a file: nothing is started before it is resumed${fact.secrets.length === 0 ? "" : `; its secrets were ${fact.secrets.join(", ")}`}`,
     ),
-  "rig.draining": (fact) => said("warn", `${fact.by} drains the rig: work is handed back`),
+  "rig.draining": (fact) =>
+    said("warn", fact.atOnce ? `${fact.by} stopped everything` : `${fact.by} drains the rig: work is handed back`),
   "rig.destroyed": (fact) => said("bad", `${fact.by} deleted the rig`),
   "rig.activity_changed": (fact) =>
     said(

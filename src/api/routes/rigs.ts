@@ -136,6 +136,18 @@ export const rigRoutes: Route[] = [
   command("drain", "Dispatch nothing and hand running work back"),
   route({
     method: "POST",
+    path: "/api/rigs/:rigId/stop",
+    summary: "Stop everything of the rig at once: nothing of it runs within seconds, until it is resumed",
+    tag,
+    access,
+    answer: z.object({ container: z.enum(["stopped", "unreachable", "unknown"]), left: z.int().nullable() }),
+    handle: async ({ execute, rig }) => {
+      accepted(await execute({ type: "stop" }));
+      return rig().halt();
+    },
+  }),
+  route({
+    method: "POST",
     path: "/api/rigs/:rigId/actors/:kind/:id/repair",
     summary:
       "Take an actor back that was set aside: in the state that the journal tells, and agreed with those it deals with",

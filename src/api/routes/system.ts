@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { metricsOfAll, pokeRigs } from "../../do/poke.ts";
+import { metricsOfAll, pokeRigs, stopRigs } from "../../do/poke.ts";
 import { docsPage, openApi } from "../openapi.ts";
 import { route, type Route } from "../route.ts";
 
@@ -62,5 +62,16 @@ export const systemRoutes = (routes: () => readonly Route[]): Route[] => [
     scope: "admin",
     answer: z.object({ rigs: z.number().int(), failed: z.number().int() }),
     handle: ({ env }) => pokeRigs(env),
+  }),
+  route({
+    method: "POST",
+    path: "/api/stop",
+    summary:
+      "Stop everything: nothing of any rig runs or is started within seconds, and until each rig is resumed; charged to nobody",
+    tag: "system",
+    access: ["operator"],
+    once: "nowhere",
+    answer: z.object({ rigs: z.int(), failed: z.int(), unreachable: z.int(), left: z.int() }),
+    handle: ({ env, caller }) => stopRigs(env, caller),
   }),
 ];

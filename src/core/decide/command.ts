@@ -83,6 +83,8 @@ export type Command =
   | { type: "pause" }
   | { type: "resume" }
   | { type: "drain" }
+  /** All that runs is ended within seconds. */
+  | { type: "stop" }
   | { type: "destroy" }
   /** It has just been brought back from a file, which names the secrets that it had. */
   | { type: "restore"; by: string; secrets: string[] }

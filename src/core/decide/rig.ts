@@ -19,7 +19,7 @@ const setters: Rule<CommandOf<"set_settings">> = {
 
 /** Commands to the rig itself. */
 export const RIG: Rows<
-  "configure" | "set_settings" | "edit_rig" | "pause" | "resume" | "drain" | "destroy" | "restore" | "repair"
+  "configure" | "set_settings" | "edit_rig" | "pause" | "resume" | "drain" | "stop" | "destroy" | "restore" | "repair"
 > = {
   configure: { may: anyOf(system, operators), run: configure },
   set_settings: { may: setters, run: setSettings },
@@ -48,6 +48,16 @@ export const RIG: Rows<
     may: operators,
     run: (world, _, around) =>
       ofRig(world, around, { type: "rig.draining", by: around.caller.id }, world.rig.matches({ life: "draining" })),
+  },
+  stop: {
+    may: operators,
+    run: (world, _, around) =>
+      ofRig(
+        world,
+        around,
+        { type: "rig.draining", by: around.caller.id, atOnce: true },
+        world.rig.context.stopped === true,
+      ),
   },
   destroy: {
     may: anyOf(system, operators),

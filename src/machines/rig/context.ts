@@ -28,6 +28,8 @@ export interface RigContext {
   readonly full?: { readonly until: number; readonly words: string } | undefined;
   /** It was brought back from a file; absent: never. */
   readonly imported?: Imported | undefined;
+  /** It drains because everything was stopped at once. */
+  readonly stopped?: true | undefined;
   readonly containerError: string | null;
   /** The control server that answered last, by the id that it gave itself. Absent until one gave any. */
   readonly instance?: string;

@@ -61,6 +61,7 @@ function movesOf({ at, rig }: World): Move[] {
     { type: "rig.paused", by: "operator" },
     { type: "rig.resumed", by: "operator" },
     { type: "rig.draining", by: "operator" },
+    { type: "rig.draining", by: "operator", atOnce: true },
     { type: "rig.destroyed", by: "operator" },
     { type: "rig.imported", by: "operator", secrets: [] },
     { type: "rig.activity_changed", active: true },

@@ -128,6 +128,20 @@ export const RIG = {
         /it is for: Ticktown itself/,
       ],
     ],
+  stop: {
+    accepts: [
+      ["a rig that dispatches", () => ({ command: { type: "stop" } }), ["rig.draining"]],
+      [
+        "a rig that drains already",
+        (rig) => {
+          rig.run({ type: "drain" });
+          return { command: { type: "stop" } };
+        },
+        ["rig.draining"],
+      ],
+    ],
+    again: "nothing",
+    refuses: [],
   },
   repair: {
     accepts: [

@@ -4,8 +4,9 @@ import type { IdempotencyKey } from "../do/idempotency.ts";
 import { UNAVAILABLE_STATUS, unavailableCode } from "../do/unavailable.ts";
 import { admitted, afterTheEnd, authenticate, callerOf, type Principal } from "./auth.ts";
 import { bodyOf, queryOf, readBody } from "./body.ts";
-import { HttpError, TooMuch, WrongKey } from "./errors.ts";
+import { HttpError, MovedAway, TooMuch, WrongKey } from "./errors.ts";
 import { guard, isEmpty, NOT_JSON } from "./guard.ts";
+import { isPassing, patiently, waitOf } from "../do/moving.ts";
 import type { Call, Route } from "./route.ts";
 import { onceInRegistry } from "./once.ts";
 import { addressOf, countWrongKey, keyHolderOf, takeBytes, takeTurn } from "./rate-limit.ts";
@@ -34,10 +35,10 @@ app.use("*", async (c, next) => {
 for (const entry of ROUTES) {
   app.on(entry.method, entry.path, async (c) => {
     const isOpen = entry.access.includes("public") || entry.access.includes("ticket");
-    const principal = isOpen ? ANONYMOUS : await authenticate(c.req.raw, c.env);
+    const principal = isOpen ? ANONYMOUS : await patiently(() => authenticate(c.req.raw, c.env));
     const params = checkedParams(c.req.param() as Record<string, string>);
     takeTurn(principal, Date.now());
-    const caller = await admitted(principal, entry, params, c.env);
+    const caller = await patiently(() => admitted(principal, entry, params, c.env));
     const { text, bytes } = entry.body === undefined ? { text: "", bytes: 0 } : await readBody(c.req.raw);
     takeBytes(principal, params["rigId"], bytes, Date.now());
     // A file is not read before it is known that it is wanted; of two with one key their length is compared.
@@ -57,14 +58,18 @@ for (const entry of ROUTES) {
       context: c,
     };
     const answer = async () => {
-      const data = await entry.handle(call).catch(async (error: unknown) => {
-        throw await afterTheEnd(principal, c.env, error);
+      const handle = async () => entry.handle(call);
+      const data = await (onlyReads(entry) ? patiently(handle) : handle()).catch(async (error: unknown) => {
+        throw isPassing(error) ? error : await afterTheEnd(principal, c.env, error);
       });
       return data instanceof Response ? data : c.json({ success: true, data }, entry.status ?? 200);
     };
     return key !== null && entry.once === "registry" ? onceInRegistry(c.env, key, answer) : answer();
   });
 }
+
+/** Nothing is done twice where it is asked for twice. */
+const onlyReads = ({ method, once }: Route): boolean => method === "GET" || once === "nowhere";
 
 /** What is no route may be a page, where no platform serves the pages. */
 app.notFound((c) =>
@@ -83,13 +88,16 @@ function slowedDown(error: WrongKey, request: Request): HttpError {
   }
 }
 
+const movedAway = (error: unknown): MovedAway | null => (isPassing(error) ? new MovedAway(waitOf(error)) : null);
+
 app.onError((thrown, c) => {
   const error = thrown instanceof WrongKey ? slowedDown(thrown, c.req.raw) : thrown;
   const code = unavailableCode(error);
   const ofRig = code === null ? null : new HttpError(UNAVAILABLE_STATUS[code], error.message, { code });
-  const known = error instanceof HttpError ? error : ofRig;
+  const known = error instanceof HttpError ? error : (ofRig ?? movedAway(error));
   if (known !== null) {
     if (known.status === 429) c.header("retry-after", String(known instanceof TooMuch ? known.wait_s : 1));
+    if (known instanceof MovedAway) c.header("retry-after", String(known.wait_s));
     return c.json({ success: false, error: known.message, ...known.extra }, known.status as 400);
   }
   console.error(

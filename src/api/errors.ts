@@ -16,6 +16,19 @@ export class WrongKey extends HttpError {
   }
 }
 
+/** 503 of an object that was not there for a moment, and when it is worth to try again. */
+export class MovedAway extends HttpError {
+  readonly wait_s: number;
+  constructor(wait_s: number) {
+    super(
+      503,
+      "what answers this was moved, started anew, or has too much to do. Nothing may have come of the request, or all of it: repeat it, with the same Idempotency-Key where it has one",
+      { code: "moved" },
+    );
+    this.wait_s = wait_s;
+  }
+}
+
 /** 429, and when it is worth to try again. */
 export class TooMuch extends HttpError {
   readonly wait_s: number;

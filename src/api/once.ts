@@ -1,5 +1,6 @@
 import type { Env } from "../do/env.ts";
 import type { IdempotencyKey } from "../do/idempotency.ts";
+import { patiently } from "../do/moving.ts";
 import { DIRECTORY } from "../do/user-do.ts";
 import { HttpError } from "./errors.ts";
 
@@ -14,8 +15,15 @@ export async function onceInRegistry(
   { key: name, fingerprint }: IdempotencyKey,
   answer: () => Promise<Response>,
 ): Promise<Response> {
-  const registry = env.USER.get(env.USER.idFromName(DIRECTORY));
-  const known = await registry.takeKey(name, fingerprint);
+  const registry = () => env.USER.get(env.USER.idFromName(DIRECTORY));
+  const dropKey = () => patiently(() => registry().dropKey(name));
+  const known = await registry()
+    .takeKey(name, fingerprint)
+    .catch(async (error: unknown) => {
+      // It may have been taken, and nobody would answer it.
+      await dropKey();
+      throw error;
+    });
   if (known !== null && known.fingerprint !== fingerprint)
     throw new HttpError(422, "this Idempotency-Key was used for another request; use a new key for a new request");
   if (known !== null && known.status === 0)
@@ -32,11 +40,12 @@ export async function onceInRegistry(
     return new Response(known.body, { status: known.status, headers: { "content-type": "application/json" } });
   try {
     const response = await answer();
-    await registry.keepAnswer(name, response.status, await response.clone().text());
+    const body = await response.clone().text();
+    await patiently(() => registry().keepAnswer(name, response.status, body));
     return response;
   } catch (error) {
-    // What was refused or failed changed nothing: the same key may try again.
-    await registry.dropKey(name);
+    // What was refused or failed changed nothing, or is gone on with by whoever asks again: the same key may try again.
+    await dropKey();
     throw error;
   }
 }

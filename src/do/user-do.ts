@@ -1,3 +1,4 @@
+import { isPassing } from "./moving.ts";
 import { messageOf } from "../events/message-of.ts";
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "./env.ts";
@@ -64,6 +65,12 @@ export type Made<T> = { ok: true; value: T } | Refused;
 /** What is done for somebody who asked for it; the journal says who. */
 const systemFor = (by: string) => ({ kind: "system", id: by, dispatchId: null }) as const;
 
+/** The id of what is to be made; with `isAskedAgain` a repeated request comes with the same one. */
+export interface NewId {
+  readonly id: string;
+  readonly isAskedAgain: boolean;
+}
+
 /** A user's towns and rigs: who owns what. The rigs themselves are objects of their own. */
 export class UserDO extends DurableObject<Env> {
   /** Those who wait for a newer overview. */
@@ -80,10 +87,12 @@ export class UserDO extends DurableObject<Env> {
     return this.ctx.id.name ?? "";
   }
 
-  createTown(name: string): Made<TownInfo> {
+  /** @param id asked for again by it, it is the same town */
+  createTown(name: string, id: string): Made<TownInfo> {
+    const known = this.#town(id);
+    if (known !== null) return { ok: true, value: known };
     if (this.towns().length >= DOOR.towns_and_rigs)
       return { ok: false, status: 429, error: `a user may have ${DOOR.towns_and_rigs} towns` };
-    const id = `town-${crypto.randomUUID()}`;
     this.ctx.storage.sql.exec("INSERT INTO towns VALUES (?, ?, ?)", id, name, Date.now());
     return { ok: true, value: this.#town(id) as TownInfo };
   }
@@ -115,12 +124,13 @@ export class UserDO extends DurableObject<Env> {
     return this.rigs().find((rig) => rig.id === id) ?? null;
   }
 
-  /** Creates and configures a rig, or leaves nothing behind. */
-  async createRig(input: NewRig, by: string): Promise<Made<RigInfo>> {
+  /** Creates and configures a rig, or leaves nothing behind. Asked for again by its id, it is the same one. */
+  async createRig(input: NewRig, { id, isAskedAgain }: NewId, by: string): Promise<Made<RigInfo>> {
+    const known = this.rig(id);
+    if (known !== null) return { ok: true, value: known };
     if (this.#town(input.townId) === null) return { ok: false, status: 404, error: `no town ${input.townId}` };
     if (this.rigs().length >= DOOR.towns_and_rigs)
       return { ok: false, status: 429, error: `a user may have ${DOOR.towns_and_rigs} rigs` };
-    const id = `rig-${crypto.randomUUID()}`;
     const rig = this.env.RIG.get(this.env.RIG.idFromName(id));
     try {
       await rig.setSecrets(input.secrets);
@@ -139,7 +149,12 @@ export class UserDO extends DurableObject<Env> {
       if (!reply.ok) throw new Error(reply.error);
       await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).enlist(id, input.townId, input.name);
     } catch (error) {
-      await rig.destroy(systemFor(by)).catch(() => {});
+      // Whoever asks for it again goes on with it.
+      if (isPassing(error) && isAskedAgain) throw error;
+      await this.env.RIG.get(this.env.RIG.idFromName(id))
+        .destroy(systemFor(by))
+        .catch(() => {});
+      if (isPassing(error)) throw error;
       return {
         ok: false,
         status: 502,

@@ -146,4 +146,16 @@ export const ENDS_MUTANTS: readonly Mutant[] = [
     "a train that was not taken is asked for again",
     edit("src/do/outbox.ts", "if (isStopped(rig) && ", "if (false && "),
   ),
+  mutant(
+    "MOVE-objects",
+    "an object that is started anew is no fault",
+    "its callers are told that Ticktown failed",
+    edit("src/api/app.ts", "(ofRig ?? movedAway(error))", "ofRig"),
+  ),
+  mutant(
+    "MOVE-objects",
+    "who asks again with the same key goes on with what was begun",
+    "each try makes another one",
+    edit("src/api/routes/users.ts", "if (key === null)", "if (true)"),
+  ),
 ];

@@ -1,5 +1,7 @@
 import { unavailableCode } from "../../do/unavailable.ts";
 import * as z from "zod";
+import type { IdempotencyKey } from "../../do/idempotency.ts";
+import type { NewId } from "../../do/user-do.ts";
 import type { Env } from "../../do/env.ts";
 import { LookWarning } from "../../wire/container.ts";
 import { splitCredentials } from "../../wire/git-url.ts";
@@ -43,6 +45,16 @@ const value = <T>(made: { ok: true; value: T } | { ok: false; status: number; er
   return made.value;
 };
 
+/** Of a request with an Idempotency-Key the same each time: whoever asks again goes on with what was begun. */
+async function newId(kind: "town" | "rig", key: IdempotencyKey | null): Promise<NewId> {
+  if (key === null) return { id: `${kind}-${crypto.randomUUID()}`, isAskedAgain: false };
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${key.key}\n${key.fingerprint}`));
+  const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { id: `${kind}-${hex.slice(0, ID_CHARS)}`, isAskedAgain: true };
+}
+
+const ID_CHARS = 32;
+
 export const userRoutes: Route[] = [
   route({
     method: "POST",
@@ -54,7 +66,8 @@ export const userRoutes: Route[] = [
     body: TownCreate,
     answer: Town,
     status: 201,
-    handle: async ({ env, params, body }) => value(await user(env, params).createTown(body.name)),
+    handle: async ({ env, params, body, key }) =>
+      value(await user(env, params).createTown(body.name, (await newId("town", key)).id)),
   }),
   route({
     method: "GET",
@@ -100,7 +113,7 @@ export const userRoutes: Route[] = [
     answer: RigInfo,
     beside: { warnings: z.array(LookWarning) },
     status: 201,
-    handle: async ({ env, params, body, caller, context }) => {
+    handle: async ({ env, params, body, caller, context, key }) => {
       // What its processes get in their environment decides what they run, as with PUT secrets.
       if (Object.keys(body.secrets ?? {}).length > 0 && caller.kind === "operator" && caller.scope !== "admin")
         throw new HttpError(403, "a rig with `secrets` is made with an operator's token of scope admin");
@@ -127,6 +140,7 @@ export const userRoutes: Route[] = [
             defaultBranch: body.default_branch,
             secrets,
           },
+          await newId("rig", key),
           caller.id,
         ),
       );

@@ -28,13 +28,10 @@ import { metrics } from "./metrics.ts";
 import { needs } from "./needs.ts";
 import type { Sample } from "../wire/metrics.ts";
 import { budgetOrder, spend, type SpendBy } from "./spend.ts";
-import type { Spend } from "../wire/spend.ts";
 import { report } from "./report.ts";
-import type { Report } from "../wire/report.ts";
 import * as looks from "./looks.ts";
 import * as queries from "./queries.ts";
 import { reviewQueue } from "./review-queue.ts";
-import type { ReviewQueue } from "../wire/queue.ts";
 import { append } from "./append.ts";
 import { attemptsOf, keepAttempt } from "./attempts.ts";
 import type { Attempt } from "../wire/attempts.ts";
@@ -248,7 +245,7 @@ export class RigDO extends DurableObject<Env> {
   agents(filter: { role?: Role; status?: WireAgent["status"] }): WireAgent[] {
     return queries.agents(this.#open, filter);
   }
-  reviewQueue(): z.infer<typeof ReviewQueue> {
+  reviewQueue() {
     return reviewQueue(this.#open);
   }
   prime(agentId: string): queries.Prime | null {
@@ -292,8 +289,7 @@ export class RigDO extends DurableObject<Env> {
   }
   /** Folds the whole journal again and compares it with what was recorded and with the rows of now. */
   replay(): Replayed {
-    const rig = this.#open;
-    return replayFromArchive(rig);
+    return replayFromArchive(this.#open);
   }
   /** Every actor's state as of a seq, by replay; without one, as it is stored now. */
   state(seq: number | null): Cut | null {
@@ -324,10 +320,10 @@ export class RigDO extends DurableObject<Env> {
   metrics(): Sample[] {
     return metrics(this.#open);
   }
-  spend(by: SpendBy, from: number | null, to: number | null): z.infer<typeof Spend> {
+  spend(by: SpendBy, from: number | null, to: number | null) {
     return spend(this.#open, by, from, to);
   }
-  report(from: number, to: number): z.infer<typeof Report> {
+  report(from: number, to: number) {
     return report(this.#open, from, to);
   }
   needs(): z.infer<typeof Needs> {

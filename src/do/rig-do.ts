@@ -1,6 +1,5 @@
-import type { Board, Pending, TickReport } from "../wire/schemas.ts";
+import type { Board, HandInAnswer, Pending, TickReport } from "../wire/schemas.ts";
 import { DurableObject } from "cloudflare:workers";
-import type * as z from "zod";
 import { halt, type Halted } from "./halt.ts";
 import { handInOf } from "./hand-in.ts";
 import type { Fact, Role } from "../events/facts.ts";
@@ -36,7 +35,6 @@ import { append } from "./append.ts";
 import { attemptsOf, keepAttempt } from "./attempts.ts";
 import type { Attempt } from "../wire/attempts.ts";
 import type { ActItem, ActResult, NeedsAct } from "../wire/acts.ts";
-import type { HandInAnswer, Needs } from "../wire/schemas.ts";
 import { isDestroyed, reasonOf, wake } from "./alarm.ts";
 import { archive, eraseArchive, replayFromArchive, stateAsOf, storedState } from "./archive.ts";
 import { deleted, newer, type Unavailable } from "./unavailable.ts";
@@ -326,7 +324,7 @@ export class RigDO extends DurableObject<Env> {
   report(from: number, to: number) {
     return report(this.#open, from, to);
   }
-  needs(): z.infer<typeof Needs> {
+  needs() {
     return needs(this.#open);
   }
   actOnNeeds(items: ActItem[], order: Omit<NeedsAct, "items">, caller: Caller): ActResult[] {

@@ -94,7 +94,11 @@ export const CLOUD_MUTANTS: readonly Mutant[] = [
     "KC-1932",
     "a breaker heals by itself",
     "no probe is granted after the cool-down",
-    edit(RIG, 'return snapshot.context.probe === null ? "probe" : "breaker_open";', 'return "breaker_open";'),
+    edit(
+      "src/machines/rig/gate.ts",
+      'return snapshot.context.probe === null ? "probe" : "breaker_open";',
+      'return "breaker_open";',
+    ),
   ),
   mutant(
     "KC-4557",

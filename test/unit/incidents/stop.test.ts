@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { halt } from "../../../src/do/halt.ts";
+import { LIMITS } from "../../../src/events/limits.ts";
 import { bead } from "../../support/node-rig.ts";
 import { order, trainTown } from "./train-words.ts";
 import { agentOf, beadOf, facts, HOUR, MINUTE, slung, submitted, town } from "./words.ts";
@@ -51,7 +52,7 @@ test("STOP-begin a stop says what became of the processes, also where the contai
   const rig = town();
   const port = rig.ports.container("town");
   expect(await halt(rig.rig)).toEqual({ container: "unknown", left: null });
-  port.halt = async () => 3;
+  port.halt = async (_, timeout_ms) => (timeout_ms === LIMITS.halt_timeout_ms ? 3 : 0);
   expect(await halt(rig.rig)).toEqual({ container: "stopped", left: 3 });
   port.halt = async () => {
     throw new Error("no route");

@@ -84,8 +84,9 @@ test("STOP-all no process of any rig and no new start within 5 s, also where nei
   const allRun = (): boolean => agentProcesses(path.join(state, "container")).length === BEADS;
   await until("all agents run", allRun);
 
-  expect(await stopAll()).toMatchObject({ rigs: 1, left: 0 });
-  expect(await life()).toBe("draining");
+  expect((await stopAll()).left).toBe(0);
+  // A Worker that is slow to answer is told a moment later.
+  await until("the rig is told", async () => (await life()) === "draining");
   await call("POST", "/tick");
   expect(running()).toEqual([]);
   expect(await stops()).toEqual([expect.objectContaining({ by: "operator", atOnce: true })]);

@@ -66,10 +66,7 @@ export type Made<T> = { ok: true; value: T } | Refused;
 const systemFor = (by: string) => ({ kind: "system", id: by, dispatchId: null }) as const;
 
 /** The id of what is to be made; with `isAskedAgain` a repeated request comes with the same one. */
-export interface NewId {
-  readonly id: string;
-  readonly isAskedAgain: boolean;
-}
+export type NewId = { readonly id: string; readonly isAskedAgain: boolean };
 
 /** A user's towns and rigs: who owns what. The rigs themselves are objects of their own. */
 export class UserDO extends DurableObject<Env> {

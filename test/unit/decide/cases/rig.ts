@@ -128,6 +128,7 @@ export const RIG = {
         /it is for: Ticktown itself/,
       ],
     ],
+  },
   stop: {
     accepts: [
       ["a rig that dispatches", () => ({ command: { type: "stop" } }), ["rig.draining"]],

@@ -13,11 +13,7 @@ export const RESTORE_MUTANTS: readonly Mutant[] = [
     "RESTORE-held",
     "an import pauses its rig, whatever it was",
     "a rig that drained goes on when it is brought back",
-    edit(
-      "src/machines/rig.ts",
-      '"rig.imported": { target: "#rig.life.alive.paused" }',
-      '"rig.imported": { target: "alive" }',
-    ),
+    edit("src/machines/rig.ts", '{ target: "#rig.life.alive.paused" }', '{ target: "alive" }'),
   ),
   mutant(
     "RESTORE-held",

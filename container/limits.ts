@@ -304,6 +304,8 @@ export const MODEL_READ_MAX_BYTES = 8 * MIB;
 /** What an error says is read this far, and told in so many characters. */
 export const MODEL_ERROR_MAX_BYTES = 64 * KIB;
 export const MODEL_WORDS_MAX_CHARS = 300;
+/** Credentials whose limits are remembered; the one limited longest ago is forgotten. */
+export const ACCOUNTS_REMEMBERED_MAX = 200;
 /** Models that one dispatch's use is told of one by one; the others are one row. */
 export const MODELS_PER_DISPATCH_MAX = 50;
 export const MODEL_NAME_MAX_CHARS = 200;

@@ -48,7 +48,7 @@ export const RULES: readonly Rule[] = [
   {
     folder: "src/wire/agent-reports.ts",
     what: "its part about agents and what they say, in the image as well",
-    may: ["src/events/ending.ts"],
+    may: ["src/events/account.ts", "src/events/ending.ts"],
     packages: ["zod"],
   },
   {

@@ -77,6 +77,7 @@ function heartbeatOf(run: Run): HeartbeatReport {
     ...(status.head === undefined ? {} : { head: status.head }),
     ...(status.session === undefined ? {} : { session: status.session }),
     ...(status.usage === undefined ? {} : { usage: status.usage }),
+    ...(status.limited === undefined ? {} : { limited: status.limited }),
     ...(status.waiting === undefined ? {} : { waiting: status.waiting }),
   };
 }

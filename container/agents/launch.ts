@@ -277,6 +277,7 @@ async function untilReported(
     ...(setAside.length === 0 ? {} : { set_aside: setAside }),
     ...(run.ended && run.ending === null ? { ending: run.ended.kind } : {}),
     ...(run.runtime === null ? {} : { runtime: run.runtime }),
+    ...(run.limited === null || run.ending !== null ? {} : { limited: run.limited }),
   });
   // Only now: a crash in between reports twice, the other order would not report at all.
   pidFiles.remove(run.agentId);

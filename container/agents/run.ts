@@ -1,7 +1,13 @@
 /** What is known of one dispatch of an agent, while it runs and after. */
 import type { DispatchBudget } from "./door/budget.ts";
 import { timeOf } from "../../src/wire/agent-reports.ts";
-import type { AgentProcessStatus, AgentStatus, SetAside, StartAgentRequest } from "../../src/wire/container.ts";
+import type {
+  AgentProcessStatus,
+  AgentStatus,
+  Limited,
+  SetAside,
+  StartAgentRequest,
+} from "../../src/wire/container.ts";
 import type { Config } from "../config.ts";
 import { ACTIVE_TOOLS_MAX, REASON_MAX_CHARS } from "../limits.ts";
 import { type EventRing, type Line, parseAgentLine } from "./output.ts";
@@ -42,6 +48,8 @@ export interface Run {
   handedIn: boolean;
   /** Questions that it has put to a person by one of our tools, and that nobody has answered; and what the answer comes as. */
   readonly questions: Map<string, "answer" | "message">;
+  /** The account whose limit it was answered last; null: none, or it has been answered since. */
+  limited: Limited | null;
   /** How its conversation ended; null: its work is handed in; undefined: there was none, or it has not ended. */
   ended: ConversationEnd | null | undefined;
   /** What its start found in the way and kept, or gave back. */
@@ -79,6 +87,7 @@ const nothingYet = () => ({
   runtime: null,
   handedIn: false,
   questions: new Map<string, "answer" | "message">(),
+  limited: null,
   ended: undefined,
   setAside: [],
   ending: null,
@@ -146,6 +155,7 @@ export function statusOf(run: Run): AgentStatus {
     ...(run.dispatchId === null ? {} : { dispatchId: run.dispatchId }),
     ...(run.setAside.length === 0 ? {} : { setAside: [...run.setAside] }),
     ...(head === null ? {} : { head }),
+    ...(run.limited === null ? {} : { limited: run.limited }),
     ...(run.talk === null ? {} : saidByTalk(run.talk)),
   };
 }

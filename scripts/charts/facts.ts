@@ -14,6 +14,7 @@ const RECEIVED_BY: Record<Receiver, Kind> = {
   "every open review": "review",
   queue: "queue",
   budget: "budget",
+  accounts: "accounts",
 };
 
 const byKind = <T>(of: (kind: Kind) => T): Record<Kind, T> =>

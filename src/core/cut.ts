@@ -44,6 +44,7 @@ export function held(world: World, kind: Kind, id: string): AnySnapshot | undefi
       return world.reviews.get(id);
     case "queue":
     case "budget":
+    case "accounts":
       return world[kind];
   }
 }

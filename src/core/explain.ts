@@ -180,6 +180,7 @@ const TO_ALL: Partial<Record<Kind, ReadonlySet<FactType>>> = {
   agent: factsThat(({ to }) => to.includes("every agent")),
   queue: factsThat(({ to }) => to.includes("queue")),
   budget: factsThat(({ to }) => to.includes("budget")),
+  accounts: factsThat(({ to }) => to.includes("accounts")),
 };
 
 /**

@@ -1,6 +1,6 @@
 import type { Level, NeedCode } from "../events/needs.ts";
 import { isHeldBack } from "../machines/rig.ts";
-import { heldFor } from "./held.ts";
+import { keylessFor } from "./held.ts";
 import type { Draft } from "./needs.ts";
 import { isDeferred } from "./schedule.ts";
 import { whyBead, type Reason } from "./why.ts";
@@ -38,7 +38,7 @@ export function ofWaiting(world: World, now: number, drafts: DraftsOfWaiting): v
   for (const id of ids) {
     const bead = world.beads.get(id);
     if (bead === undefined || isDeferred(bead, now)) continue;
-    const keyless = heldFor(world, bead, world.agents.get(bead.context.assignee ?? "") ?? null);
+    const keyless = keylessFor(world, bead, world.agents.get(bead.context.assignee ?? "") ?? null);
     if (keyless !== null) {
       drafts.ofKeyless(keyless.context.id)?.waiting.add(id);
       continue;

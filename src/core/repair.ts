@@ -48,7 +48,7 @@ export function missed(world: World, kind: Kind, id: string): Fact[] {
       ? leftBehind(world, (reviewId) => reviewId === id)
       : [{ type: "review.cancelled", reviewId: id, reason: `nobody waits for it any more` }];
   if (kind === "queue") return leftBehind(world, () => true);
-  if (kind === "rig" || kind === "budget") return [];
+  if (kind === "rig" || kind === "budget" || kind === "accounts") return [];
   const bead = world.beads.get(id);
   return [
     ...disagreements(

@@ -37,6 +37,7 @@ function receive(world: World, fact: Ids, receiver: Receiver, makes: Kind | unde
       return;
     case "queue":
     case "budget":
+    case "accounts":
       // Old journals have none, and nobody misses it there.
       if (world[receiver] !== undefined || makes === receiver) targets.push(to(receiver, receiver, false));
       return;

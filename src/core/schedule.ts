@@ -4,6 +4,7 @@ import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { gateOf as findGate, isHeldBack, type Gate, type RigSnapshot } from "../machines/rig.ts";
 import { isBeadCapped } from "../machines/spend.ts";
+import { programFor, type Program } from "./accounts.ts";
 import { heldFor } from "./held.ts";
 import { rank } from "./rank.ts";
 import { canTrain, departures, needsTrain } from "./train/depart.ts";
@@ -58,6 +59,15 @@ interface Candidate {
   readonly agent: AgentSnapshot | null;
 }
 
+/** What is dispatched is always a polecat's. */
+const ROLE = "polecat";
+
+/** Whether there is a program to run it with: one whose account is not limited, and whose key was not refused. */
+function hasProgram(world: World, { bead, agent }: Candidate): boolean {
+  const program = programFor(world, bead, ROLE);
+  return program.held === null && heldFor(world, program.choice.runtime, agent) === null;
+}
+
 function candidates(world: World): Candidate[] {
   const found: Candidate[] = [];
   for (const id of world.index.due) {
@@ -67,12 +77,12 @@ function candidates(world: World): Candidate[] {
     const bead = get(world, "bead", agent.context.hook);
     if (!bead || !mayRun(bead, world.at) || isCapped(world, bead) || world.broken.has(`bead:${bead.context.id}`))
       continue;
-    if (heldFor(world, bead, agent) === null) found.push({ bead, agent });
+    if (hasProgram(world, { bead, agent })) found.push({ bead, agent });
   }
   for (const id of world.index.ready) {
     const bead = world.beads.get(id);
     if (!bead || isDeferred(bead, world.at) || isCapped(world, bead) || world.broken.has(`bead:${id}`)) continue;
-    if (heldFor(world, bead, null) === null) found.push({ bead, agent: null });
+    if (hasProgram(world, { bead, agent: null })) found.push({ bead, agent: null });
   }
   return found
     .map((candidate) => ({ candidate, rank: rank(world, candidate.bead) }))
@@ -84,7 +94,7 @@ function candidates(world: World): Candidate[] {
 export const branchOf = (bead: BeadSnapshot): string =>
   bead.context.branch ?? `ticktown/${bead.context.id.replace(/[^A-Za-z0-9_-]/g, "-")}`;
 
-const grant = (bead: BeadSnapshot, agentId: string, n: number, probe: boolean): Fact => ({
+const grant = (bead: BeadSnapshot, agentId: string, n: number, probe: boolean, program: Started): Fact => ({
   type: "dispatch.granted",
   agentId,
   beadId: bead.context.id,
@@ -93,6 +103,16 @@ const grant = (bead: BeadSnapshot, agentId: string, n: number, probe: boolean): 
   rework: bead.context.reworks > 0,
   probe,
   ...(bead.context.expectMs === undefined ? {} : { expectMs: bead.context.expectMs }),
+  ...namedProgram(program),
+});
+
+type Started = Extract<Program, { held: null }>;
+
+/** What is named with a start: a program where there are several, and the account that it finds out about. */
+const namedProgram = ({ choice: { isListed, runtime, model }, probes }: Started) => ({
+  ...(isListed && runtime !== undefined ? { runtime } : {}),
+  ...(isListed && model !== undefined ? { model } : {}),
+  ...(probes === undefined ? {} : { account: probes }),
 });
 
 export const hook = (bead: BeadSnapshot, agentId: string): Fact => ({
@@ -134,22 +154,29 @@ function dispatches(world: World, causeSeq: number): Fact[] {
   const probe = gateOf(world.rig) === "probe";
   let free: AgentSnapshot[] | null = null;
   let made = 0;
+  const probed = new Set<string>();
   for (const { bead, agent } of candidates(world)) {
     if (left === 0) break;
+    const program = programFor(world, bead, ROLE, probed);
+    if (program.held !== null) continue;
+    if (program.probes !== undefined) probed.add(program.probes);
     left--;
     if (agent) {
-      facts.push(grant(bead, agent.context.id, agent.context.dispatchN + 1, probe));
+      facts.push(grant(bead, agent.context.id, agent.context.dispatchN + 1, probe, program));
       continue;
     }
     free ??= freePolecats(world);
     const polecat = free.shift();
     if (polecat) {
-      facts.push(hook(bead, polecat.context.id), grant(bead, polecat.context.id, polecat.context.dispatchN + 1, probe));
+      facts.push(
+        hook(bead, polecat.context.id),
+        grant(bead, polecat.context.id, polecat.context.dispatchN + 1, probe, program),
+      );
       continue;
     }
     const registered = newPolecat(world, `${causeSeq}${made === 0 ? "" : `-${made}`}`, made);
     made++;
-    facts.push(registered, hook(bead, registered.agentId), grant(bead, registered.agentId, 1, probe));
+    facts.push(registered, hook(bead, registered.agentId), grant(bead, registered.agentId, 1, probe, program));
   }
   return facts;
 }

@@ -17,6 +17,7 @@ import {
   type Machine,
   type Taken,
 } from "../machines/xstate.ts";
+import { ACCOUNTS_VERSION, accountsMachine, type AccountsSnapshot } from "../machines/accounts.ts";
 import { BUDGET_VERSION, budgetMachine, type BudgetSnapshot } from "../machines/budget.ts";
 import { QUEUE_VERSION, queueMachine, type QueueSnapshot } from "../machines/queue.ts";
 import { REVIEW_VERSION, reviewMachine, type ReviewSnapshot } from "../machines/review.ts";
@@ -30,6 +31,7 @@ export interface Snapshots {
   rig: RigSnapshot;
   queue: QueueSnapshot;
   budget: BudgetSnapshot;
+  accounts: AccountsSnapshot;
 }
 export type { Kind };
 export type AnySnapshot = Snapshots[Kind];
@@ -41,6 +43,7 @@ export const MACHINES = {
   rig: rigMachine,
   queue: queueMachine,
   budget: budgetMachine,
+  accounts: accountsMachine,
 } as const;
 export const VERSIONS: Record<Kind, number> = {
   agent: AGENT_VERSION,
@@ -49,6 +52,7 @@ export const VERSIONS: Record<Kind, number> = {
   rig: RIG_VERSION,
   queue: QUEUE_VERSION,
   budget: BUDGET_VERSION,
+  accounts: ACCOUNTS_VERSION,
 };
 
 /** What a transition said: effects to run, facts to derive. In the order of the chart's actions. */

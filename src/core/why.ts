@@ -9,10 +9,11 @@ import { cooldownEnd, gateOf, isHeldBack, rigDeadline } from "../machines/rig.ts
 import { NOTHING_SPENT, spentText } from "../events/budget.ts";
 import { budgetDeadline, dayCaps } from "../machines/budget.ts";
 import { beadCaps } from "../machines/spend.ts";
-import { heldFor } from "./held.ts";
+import { keylessFor } from "./held.ts";
 import { allowance, freeSlots, isCapped, isDeferred, mayRun } from "./schedule.ts";
 import { tellsMore, whyReview } from "./why-review.ts";
 import { get, type World } from "./world.ts";
+import { insteadOf, whyLimited } from "./why-account.ts";
 import { sentenceOf, why, type Why } from "./why-what.ts";
 
 export { REASONS, type Reason, type Why } from "./why-what.ts";
@@ -82,7 +83,7 @@ const whyHeldBack = ({ rig: { context } }: World): Why =>
 
 /** Its program's key was not taken when somebody else was started with it. */
 function whyHeld(world: World, bead: BeadSnapshot, agent: AgentSnapshot | null): Why | null {
-  const keyless = heldFor(world, bead, agent)?.context;
+  const keyless = keylessFor(world, bead, agent)?.context;
   if (keyless === undefined) return null;
   return why(
     "waiting_for_person",
@@ -129,6 +130,7 @@ export function whyBead(world: World, bead: BeadSnapshot): Why {
   if (agent !== undefined) return whyAgent(world, agent);
   return (
     whyHeld(world, bead, null) ??
+    whyLimited(world, bead) ??
     whyTheRigWaits(world) ??
     why("running", "It is ready and is dispatched with the next commit.")
   );
@@ -271,7 +273,7 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
   if (agent.matches("working") || agent.matches({ restarting: "starting" }))
     return why(
       "running",
-      doing(world, agent),
+      `${doing(world, agent)}${insteadOf(world, agent)}`,
       {
         dispatch: context.dispatchN,
         progress_at: context.hasProgressed === true || !tellsMore(world) ? context.progressAt : null,
@@ -317,6 +319,7 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
   if (!mayRun(bead, world.at)) return whyBead(world, bead);
   return (
     whyHeld(world, bead, agent) ??
+    whyLimited(world, bead) ??
     whyTheRigWaits(world) ??
     why("running", "It is due and is dispatched with the next commit.")
   );

@@ -1,6 +1,7 @@
 import { SINGLES, type Single } from "../events/row.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
+import { accountsDeadline, type AccountsSnapshot } from "../machines/accounts.ts";
 import { budgetDeadline, type BudgetSnapshot } from "../machines/budget.ts";
 import { queueDeadline, type QueueSnapshot } from "../machines/queue.ts";
 import type { ReviewSnapshot } from "../machines/review.ts";
@@ -25,6 +26,8 @@ export interface World {
   queue: QueueSnapshot | undefined;
   /** What is spent; undefined before anything was. */
   budget: BudgetSnapshot | undefined;
+  /** Credentials that are limited; undefined before any was. */
+  accounts: AccountsSnapshot | undefined;
   /** Actors that cannot be stepped, and why. They get no facts until they are repaired. */
   readonly broken: Map<string, string>;
   readonly index: {
@@ -72,6 +75,7 @@ export function createWorld(recall: Recall = () => undefined): World {
     reviews: new Map(),
     queue: undefined,
     budget: undefined,
+    accounts: undefined,
     broken: new Map(),
     keyless: new Set(),
     index: {
@@ -106,6 +110,7 @@ export function get(world: World, kind: Kind, id: string): AnySnapshot | undefin
       return world.rig;
     case "queue":
     case "budget":
+    case "accounts":
       return world[kind];
   }
 }
@@ -126,7 +131,8 @@ export function put(world: World, kind: Kind, id: string, snapshot: AnySnapshot 
       return;
     }
     case "queue":
-    case "budget": {
+    case "budget":
+    case "accounts": {
       const before = world[kind];
       world.undo?.push(() => setSingle(world, kind, before));
       return setSingle(world, kind, snapshot as Snapshots[Single] | undefined);
@@ -161,6 +167,8 @@ export function singleDeadline(world: World, kind: Single): number | null {
       return world.queue === undefined ? null : queueDeadline(world.queue);
     case "budget":
       return world.budget === undefined ? null : budgetDeadline(world.budget);
+    case "accounts":
+      return world.accounts === undefined ? null : accountsDeadline(world.accounts, world.rig.context.settings);
   }
 }
 

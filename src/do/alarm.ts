@@ -93,6 +93,7 @@ export function deadlineOf(world: World, kind: Kind, id: string, now: number): n
     }
     case "queue":
     case "budget":
+    case "accounts":
       return singleDeadline(world, kind);
     case "rig":
       return rigDeadline(world.rig);

@@ -158,6 +158,7 @@ function has(world: World, kind: Kind, id: string): boolean {
       return true;
     case "queue":
     case "budget":
+    case "accounts":
       return world[kind] !== undefined;
     case "agent":
       return world.agents.has(id);

@@ -1,3 +1,4 @@
+import type { SeenLimit } from "./ports.ts";
 import type { Command, LeftBehind } from "../core/decide/index.ts";
 import type { Ending } from "../events/ending.ts";
 import { outcomeOf } from "./patrol.ts";
@@ -13,12 +14,14 @@ export interface Completion {
   readonly setAside?: LeftBehind[];
   readonly ending?: Ending | undefined;
   readonly runtime?: string | undefined;
+  /** The account whose limit ended it. */
+  readonly limited?: SeenLimit | undefined;
 }
 
 /** The command that it is. */
 export function exitedBy(agentId: string, report: Completion): Command {
-  const { dispatchId, ending, runtime, setAside = [] } = report;
+  const { dispatchId, ending, runtime, limited, setAside = [] } = report;
   const { outcome, resetAt } = outcomeOf(report.status, report.reason, report.resetAt, ending);
   const reason = report.reason ?? report.status;
-  return { type: "exited", agentId, dispatchId, outcome, reason, resetAt, ending, runtime, setAside };
+  return { type: "exited", agentId, dispatchId, outcome, reason, resetAt, ending, runtime, limited, setAside };
 }

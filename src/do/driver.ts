@@ -14,11 +14,13 @@ export function programOf(
   role: Role,
   bead: { readonly runtime?: string; readonly model?: string },
   { metadata }: BeadContent,
+  granted: Pick<EffectOf<"container.start">, "runtime" | "model"> = {},
 ): { model: string; runtime?: string } {
   const ofRole = settings.programs?.[role];
-  const runtime = runtimeFor(settings, role, bead);
+  const runtime = granted.runtime ?? runtimeFor(settings, role, bead);
   const named = typeof metadata["model"] === "string" ? metadata["model"] : undefined;
-  const model = bead.model ?? named ?? ofRole?.model ?? settings.model ?? "default";
+  const usual = granted.runtime === undefined ? (ofRole?.model ?? settings.model) : granted.model;
+  const model = bead.model ?? named ?? usual ?? "default";
   return { model: cleanText(model), ...(runtime === undefined ? {} : { runtime }) };
 }
 

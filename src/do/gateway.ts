@@ -11,6 +11,7 @@ import {
   HaltAnswer,
   InspectAnswer,
   Instance,
+  type Limited,
   SetAside,
   SyncAnswer,
   type AnswerRequest,
@@ -275,6 +276,7 @@ const observed = (status: AgentStatus): Observed => ({
   usage: status.usage,
   head: status.head,
   waiting: waitOf(status.waiting),
+  limited: limitIn(status.limited),
 });
 
 /** ms of a time that the container says; undefined for what is none. */
@@ -282,6 +284,10 @@ export const timeOf = (text: string | null | undefined): number | undefined => {
   const at = Date.parse(text ?? "");
   return Number.isNaN(at) ? undefined : at;
 };
+
+/** A limit of an account as the rig keeps it. */
+export const limitIn = (limited: Limited | null | undefined): Observed["limited"] =>
+  limited == null ? undefined : { account: limited.account, until: Date.parse(limited.until) };
 
 /** A wait for the model as the rig keeps it. */
 export const waitOf = (waiting: Waiting | null | undefined): Observed["waiting"] =>

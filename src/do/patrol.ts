@@ -142,6 +142,7 @@ function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Obse
         outcome,
         reason: current.exitReason ?? `observed ${current.status}`,
         resetAt,
+        limited: current.limited,
       });
     } else if (current.status === "running") {
       see(rig, agent, current);

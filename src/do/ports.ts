@@ -61,6 +61,8 @@ export interface StartOrder {
   /** The rig wants what is left uncommitted to outlive a container. */
   readonly sealKey?: string;
   readonly budget?: BudgetOrder;
+  /** A credential that is limited is tried all the same. */
+  readonly holdAccounts?: false;
 }
 
 export interface MergeOrder {
@@ -117,6 +119,13 @@ export interface Seen {
   readonly head?: string | undefined;
   /** Null: it waits for nothing. Undefined: not said. */
   readonly waiting?: { readonly since: number; readonly until: number | null } | null | undefined;
+  readonly limited?: SeenLimit | undefined;
+}
+
+/** A credential that is limited, by a digest, and until when, ms. */
+export interface SeenLimit {
+  readonly account: string;
+  readonly until: number;
 }
 
 /** What the container says of one agent's process. */

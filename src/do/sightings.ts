@@ -5,6 +5,7 @@ import { isAnythingCapped, watchOf } from "../events/settings.ts";
 import { dispatchId } from "../events/dispatch-id.ts";
 import { agentDeadline, type AgentSnapshot } from "../machines/agent.ts";
 import type { Session, Usage } from "../wire/agent-reports.ts";
+import { isLimitKnown, isProbe, limitOf } from "../core/accounts.ts";
 import { forbidden, type Caller } from "../core/decide/index.ts";
 import { commit } from "./commit.ts";
 import type { Seen } from "./ports.ts";
@@ -33,6 +34,8 @@ export interface Sighting {
   readonly usage: Usage | undefined;
   /** The newest commit of its own. */
   readonly head: string | undefined;
+  /** Of its account, as long as nothing has answered it since. */
+  readonly limited: Seen["limited"];
 }
 export type Sightings = Map<string, Sighting>;
 
@@ -67,6 +70,7 @@ export function see(rig: Rig, agent: AgentSnapshot, seen: Seen): void {
     session: seen.session ?? before?.session,
     usage: seen.usage ?? before?.usage,
     head: seen.head ?? before?.head,
+    limited: seen.limited,
   });
 }
 
@@ -158,9 +162,22 @@ export function headOf(rig: Rig, agentId: string): string | undefined {
 /** What its driver tells that is news and is worth a fact now. Asked at each heartbeat and at each TICK. */
 export const newsOfDriver = (rig: Rig, agent: AgentSnapshot): Fact[] => [
   ...newsOfSession(rig, agent),
-  ...newsOfUsage(rig, agent, isAnythingCapped(rig.world.rig.context.settings) ? 0 : LIMITS.usage_granularity_ms),
+  ...newsOfUsage(rig, agent, isUseAwaited(rig, agent) ? 0 : LIMITS.usage_granularity_ms),
+  ...newsOfLimit(rig, agent),
   ...newsOfWaiting(rig, agent),
 ];
+
+/** Something is decided by what it uses: a cap, or whether its account is free. */
+const isUseAwaited = ({ world }: Rig, agent: AgentSnapshot): boolean =>
+  isAnythingCapped(world.rig.context.settings) || isProbe(world, dispatchOf(agent).dispatchId);
+
+/** Its account is limited, and the rig does not know it. */
+function newsOfLimit(rig: Rig, agent: AgentSnapshot): Fact[] {
+  const limited = sightingOf(rig, agent)?.limited;
+  if (limited === undefined) return [];
+  const limit = limitOf(rig.world, agent.context.id, limited, rig.ports.now());
+  return limit === null || isLimitKnown(rig.world, limit) ? [] : [limit];
+}
 
 /** What a dispatch has used that was replaced, or whose work is in: it counts in the ledger, and nowhere else. */
 export function newsOfOlder(rig: Rig, agentId: string, dispatchId: string, used: Usage): Fact[] {

@@ -1,5 +1,6 @@
 import type { EffectOf } from "../events/effects.ts";
 import type { JsonValue } from "../events/json.ts";
+import { holdsAccounts } from "../events/programs.ts";
 import { placeOfOrder } from "../events/settings.ts";
 import { fenceOf } from "../machines/rig.ts";
 import { cleanText } from "../wire/text.ts";
@@ -56,7 +57,8 @@ export async function start(rig: Rig, effect: EffectOf<"container.start">): Prom
         promptFor(bead, content, effect.branch, effect.resume, undeliveredMail(ports.sql, effect.agentId)),
       ),
       systemPrompt: SYSTEM_PROMPT,
-      ...programOf(settings, agent.context.role, bead.context, content),
+      ...programOf(settings, agent.context.role, bead.context, content, effect),
+      ...(holdsAccounts(settings) ? {} : { holdAccounts: false as const }),
       ...(effect.session === undefined ? {} : { session: effect.session }),
       gitUrl: config.gitUrl,
       branch: effect.branch,

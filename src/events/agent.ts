@@ -15,13 +15,14 @@ export const AGENT_FACTS = [
     },
   ),
   fact("agent.deleted", ofAgent, {
-    to: ["agent", "bead on its hook?", "rig"],
+    to: ["agent", "bead on its hook?", "accounts", "rig"],
     removes: "agent",
     kept: true,
     example: { agentId: AN.agentId },
     ignored: {
       agent: "Where there is neither hook nor process, nothing is to be done first; the agent is removed all the same.",
       bead: "The agent of another bead; or the bead has left its agent's hands.",
+      accounts: "Of interest only of the start that finds out whether an account is free.",
       rig: "Of interest only as the end of the probe.",
     },
   }),
@@ -48,12 +49,13 @@ export const AGENT_FACTS = [
     "agent.unhooked",
     { ...ofAgent, ...ofBead, reason },
     {
-      to: ["agent", "bead?", "rig"],
+      to: ["agent", "bead?", "accounts", "rig"],
       timeline: (unhooked) => told("unhooked", unhooked.agentId, unhooked.agentId, null, { reason: unhooked.reason }),
       example: { agentId: AN.agentId, beadId: AN.beadId, reason: TEXT },
       ignored: {
         agent: "Is about a bead that is no longer on this hook: an unhook and a done that crossed.",
         bead: "The agent of another bead; or the bead has left its agent's hands.",
+        accounts: "Of interest only of the start that finds out whether an account is free.",
         rig: "Of interest only as the end of the probe.",
       },
     },

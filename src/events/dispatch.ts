@@ -14,11 +14,13 @@ import {
   reason,
   TEXT,
 } from "./fields.ts";
+import { AccountId } from "./account.ts";
 import { Ending } from "./ending.ts";
 import { LIMITS } from "./limits.ts";
 import { fact, told } from "./row.ts";
 
 const DISPATCH = { agentId: AN.agentId, dispatchId: AN.dispatchId };
+const OF_AN_ACCOUNTS = "Of interest only of the start that finds out whether an account is free.";
 const OF_THE_PROBE = "Of interest only as a sign of life of the probe.";
 
 /** Facts about a dispatch: one attempt to run an agent on its bead. */
@@ -33,9 +35,14 @@ export const DISPATCH_FACTS = [
       probe: z.boolean(),
       /** The bead's own limit for being busy without progress. */
       expectMs: ms.optional(),
+      /** Which of the rig's programs, where there are several to choose from. */
+      runtime: z.string().max(LIMITS.runtime_chars).optional(),
+      model: z.string().max(LIMITS.model_chars).optional(),
+      /** It finds out whether this account is free again. */
+      account: AccountId.optional(),
     },
     {
-      to: ["agent", "bead", "rig"],
+      to: ["agent", "bead", "accounts", "rig"],
       timeline: (grant) =>
         told("agent_spawned", grant.agentId, null, grant.dispatchId, { branch: grant.branch, rework: grant.rework }),
       example: { ...DISPATCH, beadId: AN.beadId, branch: "ticktown/example", rework: false, probe: false },
@@ -44,6 +51,7 @@ export const DISPATCH_FACTS = [
         agent:
           "A grant is taken only by an agent that waits for it, for the bead on its hook, and with the next number. Any other is a repetition.",
         bead: "Grants to an agent that it is not assigned to; or the bead has left its agent's hands.",
+        accounts: OF_AN_ACCOUNTS,
         rig: "Of interest only as the probe of a half-open breaker.",
       },
     },
@@ -62,7 +70,7 @@ export const DISPATCH_FACTS = [
       input: z.literal(true).optional(),
     },
     {
-      to: ["bead", "rig"],
+      to: ["bead", "accounts", "rig"],
       timeline: (failed) =>
         told("agent_exited", failed.agentId, failed.dispatchId, null, {
           reason: failed.reason,
@@ -76,6 +84,7 @@ export const DISPATCH_FACTS = [
       ],
       ignored: {
         bead: "A charge counts only for the agent that works on it, and only while work goes on.",
+        accounts: OF_AN_ACCOUNTS,
         rig: "What one input causes opens no breaker. A breaker that is open already counts no further; a half-open one looks at its probe alone.",
       },
     },
@@ -158,11 +167,12 @@ export const DISPATCH_FACTS = [
     "agent.progressed",
     { ...ofDispatch, what: reason },
     {
-      to: ["agent", "rig"],
+      to: ["agent", "accounts", "rig"],
       isSignOfLife: true,
       example: { ...DISPATCH, what: TEXT },
       ignored: {
         agent: "An older dispatch has no say, and one that is known to be gone makes no progress.",
+        accounts: OF_AN_ACCOUNTS,
         rig: OF_THE_PROBE,
       },
     },
@@ -223,13 +233,14 @@ export const DISPATCH_FACTS = [
       head: z.string().max(64).optional(),
     },
     {
-      to: ["agent", "rig"],
+      to: ["agent", "accounts", "rig"],
       kept: true,
       isSignOfLife: true,
       example: { ...DISPATCH, beadId: AN.beadId, digest: "0", data: {} },
       ignored: {
         agent:
           "Without a hook there is nothing to resume; an older dispatch may not overwrite the checkpoint of a newer one.",
+        accounts: OF_AN_ACCOUNTS,
         rig: OF_THE_PROBE,
       },
     },
@@ -254,15 +265,18 @@ export const DISPATCH_FACTS = [
       /** What kind of end it was, where its driver knows, and what ran. */
       ending: Ending.optional(),
       runtime: z.string().max(LIMITS.runtime_chars).optional(),
+      /** Whose limit it was, where that is known: the rig holds what would use it, so that this one need not wait. */
+      account: AccountId.optional(),
     },
     {
-      to: ["agent", "rig"],
+      to: ["agent", "accounts", "rig"],
       arms: true,
       example: { ...DISPATCH, outcome: "failed", reason: TEXT, resetAt: null },
       variants: Outcome.options.map((outcome) => ({ name: outcome, fields: { outcome } })),
       ignored: {
         agent:
           "Of an older dispatch; or told twice; or 'gone' before its start can have been heard of: the container may not have begun yet.",
+        accounts: OF_AN_ACCOUNTS,
         rig: "Of interest only as the end of the probe by nobody's fault; any other end is a dispatch.failed.",
       },
     },
@@ -325,12 +339,12 @@ export const DISPATCH_FACTS = [
       unseen: z.literal(true).optional(),
     },
     {
-      to: ["agent", "rig"],
+      to: ["agent", "accounts", "rig"],
       arms: true,
       stopsAs: "done",
       kept: true,
       example: { ...DISPATCH, beadId: AN.beadId, ...HANDED_IN },
-      ignored: { rig: OF_THE_PROBE },
+      ignored: { accounts: OF_AN_ACCOUNTS, rig: OF_THE_PROBE },
       // A second done of a dispatch finds the hook cleared, and nothing left to do.
       command: { agent: { command: "done", already: ["agent.idle.empty"] } },
     },

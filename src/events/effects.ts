@@ -31,6 +31,9 @@ export const Effect = z.discriminatedUnion("kind", [
     resume: z.boolean(),
     /** The conversation to go on with. */
     session: z.object({ driver: z.string(), id }).optional(),
+    /** Which of the rig's programs, where there are several to choose from. */
+    runtime: z.string().max(LIMITS.runtime_chars).optional(),
+    model: z.string().max(LIMITS.model_chars).optional(),
   }),
   effect("container.stop", { agentId: id, dispatchId: id, reason: z.string().max(LIMITS.reason_chars) }),
   effect("container.message", { agentId: id, dispatchId: id, prompt: z.string().max(LIMITS.mail_body_chars) }),

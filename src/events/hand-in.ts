@@ -28,7 +28,7 @@ export const HAND_IN_FACTS = [
     "work.handed_in",
     { ...ofDispatch, ...ofBead, ...handedIn, resolution: Resolution, note },
     {
-      to: ["agent", "rig"],
+      to: ["agent", "accounts", "rig"],
       arms: true,
       isSignOfLife: true,
       timeline: ({ agentId, branch: named }) =>
@@ -36,6 +36,7 @@ export const HAND_IN_FACTS = [
       example: { ...ABOUT, ...HANDED_IN, resolution: "work", note: null },
       ignored: {
         agent: "Said twice while it is looked at; or without a dispatch, where there is nothing to look at.",
+        accounts: "Of interest only of the start that finds out whether an account is free.",
         rig: "Of interest only as a sign of life of the probe.",
       },
       command: { agent: { command: "done", already: ["agent.idle.empty", "agent.working.handing_in"] } },

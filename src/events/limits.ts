@@ -51,6 +51,8 @@ export const LIMITS = {
   usage_granularity_ms: 300_000,
   /** A checkpoint without a new commit resets the attempts of a bead this often. */
   note_resets: 2,
+  /** Programs that a rig may choose from, in their order. */
+  runtimes: 16,
   /** Names of an agent program and of a model. */
   runtime_chars: 64,
   model_chars: 200,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { AccountId } from "./account.ts";
 import { AN, BY, id, ms, ofBead, ofDispatch } from "./fields.ts";
 import { LIMITS } from "./limits.ts";
 import { fact } from "./row.ts";
@@ -7,6 +8,7 @@ import { fact } from "./row.ts";
 
 const spent = { tokens: ms, microdollars: ms };
 const caps = { tokens: ms.nullable(), microdollars: ms.nullable() };
+const OF_THE_PROBE = "Of interest only from the start that finds out whether an account is free.";
 const SPENT = { tokens: 1_000, microdollars: 0 } as const;
 const CAPS = { tokens: 1_000, microdollars: null } as const;
 
@@ -39,7 +41,7 @@ export const MONEY_FACTS = [
       estimated: z.boolean(),
     },
     {
-      to: ["bead?", "budget"],
+      to: ["bead?", "budget", "accounts"],
       kept: true,
       example: {
         agentId: AN.agentId,
@@ -54,7 +56,33 @@ export const MONEY_FACTS = [
         costMicrodollars: null,
         estimated: false,
       },
-      ignored: { bead: "What has ended is counted by its rig, and stopped by nobody." },
+      ignored: {
+        bead: "What has ended is counted by its rig, and stopped by nobody.",
+        accounts: OF_THE_PROBE,
+      },
+    },
+  ),
+  /** A provider has limited a credential until then, whoever else uses it; `runtime`: what ran with it, null for the container's own command. */
+  fact(
+    "account.limited",
+    {
+      ...ofDispatch,
+      account: AccountId,
+      runtime: z.string().max(LIMITS.runtime_chars).nullable(),
+      until: ms,
+    },
+    {
+      to: ["accounts"],
+      makes: "accounts",
+      arms: true,
+      example: {
+        agentId: AN.agentId,
+        dispatchId: AN.dispatchId,
+        account: "anthropic:0123456789abcdef",
+        runtime: "claude",
+        until: 1_000,
+      },
+      ignored: { accounts: "It is known, or over by now." },
     },
   ),
   /** A bead has spent what it may. */

@@ -16,7 +16,7 @@ export const RIG_FACTS = [
       container: z.enum(["reachable", "unreachable", "unasked"]),
     },
     {
-      to: ["every agent", "every open review", "queue", "budget", "rig"],
+      to: ["every agent", "every open review", "queue", "budget", "accounts", "rig"],
       example: { container: "reachable" },
       variants: [
         { name: "", of: "agent" },
@@ -29,6 +29,7 @@ export const RIG_FACTS = [
           "Goes to every review that is queued or being merged. It moves only what has a deadline that has passed.",
         queue: "Only a train has a lease, and only what went wrong is tried again at a time.",
         budget: "Only a budget that is spent, or nearly, waits for the next day.",
+        accounts: "Only a limit ends at a time.",
         rig: "Only an open breaker waits for time, and only for its cool-down.",
       },
     },
@@ -107,9 +108,12 @@ export const RIG_FACTS = [
     "rig.settings_changed",
     { changes: SettingsPatch },
     {
-      to: ["rig", "budget"],
+      to: ["rig", "budget", "accounts"],
       example: { changes: {} },
-      ignored: { budget: "No cap is reached by it, or left." },
+      ignored: {
+        budget: "No cap is reached by it, or left.",
+        accounts: "Only that nothing is held any more ends what is.",
+      },
     },
   ),
   /** What clones are made by was changed: who waits for a place that was not fit has nothing left to wait for. */
@@ -128,10 +132,10 @@ export const RIG_FACTS = [
     "secrets.changed",
     {},
     {
-      to: ["every agent"],
+      to: ["every agent", "accounts"],
       arms: true,
       example: {},
-      ignored: { agent: "Its key was taken, or was never asked for." },
+      ignored: { agent: "Its key was taken, or was never asked for.", accounts: "None is limited." },
     },
   ),
   fact(

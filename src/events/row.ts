@@ -4,7 +4,7 @@ import type { JsonValue } from "./json.ts";
 /** What a row of the facts' table says, and how one is written. */
 
 /** Kinds of which a rig has one actor at most, by the name of the kind. */
-export const SINGLES = ["queue", "budget"] as const;
+export const SINGLES = ["queue", "budget", "accounts"] as const;
 export type Single = (typeof SINGLES)[number];
 
 /** The kinds of actor. */

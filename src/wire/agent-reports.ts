@@ -3,6 +3,7 @@
  * Whatever only a driver of the agent can know is optional: a process without one says none of it.
  */
 import * as z from "zod";
+import { AccountId } from "../events/account.ts";
 import { Ending } from "../events/ending.ts";
 
 export { Ending } from "../events/ending.ts";
@@ -96,6 +97,10 @@ export const Waiting = z.object({
 });
 export type Waiting = z.infer<typeof Waiting>;
 
+/** Ticktown: the credential that its model's provider has limited, by a digest, and when that ends. */
+export const Limited = z.object({ account: AccountId, until: z.iso.datetime({ offset: true }) });
+export type Limited = z.infer<typeof Limited>;
+
 /** Ticktown: what an agent had left that is on no branch, and where it is now. */
 export const SetAside = z.object({
   beadId: z.string(),
@@ -133,6 +138,7 @@ export const AgentStatus = z.object({
   session: Session.optional(),
   usage: Usage.optional(),
   waiting: Waiting.nullable().optional(),
+  limited: Limited.optional(),
 });
 export type AgentStatus = z.infer<typeof AgentStatus>;
 
@@ -150,6 +156,7 @@ export const CompletedReport = z.object({
   ending: Ending.optional(),
   /** What ran. */
   runtime: RuntimeName.optional(),
+  limited: Limited.optional(),
 });
 export type CompletedReport = z.infer<typeof CompletedReport>;
 
@@ -167,6 +174,7 @@ export const HeartbeatReport = z.object({
   usage: Usage.optional(),
   /** Null: it waits for nothing, or goes on. */
   waiting: Waiting.nullable().optional(),
+  limited: Limited.optional(),
 });
 export type HeartbeatReport = z.infer<typeof HeartbeatReport>;
 

@@ -18,6 +18,7 @@ export {
   Ending,
   HeartbeatAnswer,
   HeartbeatReport,
+  Limited,
   RuntimeName,
   SAID,
   Session,
@@ -105,6 +106,8 @@ export const StartAgentRequest = z.object({
   /** Ticktown: which agent program; absent: the container's own. */
   runtime: RuntimeName.optional(),
   budget: BudgetOrder.optional(),
+  /** Ticktown: false: a credential that is limited is tried all the same. */
+  holdAccounts: z.boolean().optional(),
 });
 export type StartAgentRequest = z.infer<typeof StartAgentRequest>;
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { LIMITS } from "../events/limits.ts";
-import { AskedReport, Ending, Head, RuntimeName, SAID, Session, Usage, Waiting } from "./agent-reports.ts";
+import { AskedReport, Ending, Head, Limited, RuntimeName, SAID, Session, Usage, Waiting } from "./agent-reports.ts";
 
 /** What containers and agents report to a rig of what runs, as the rig takes it, and what it is answered. */
 
@@ -25,6 +25,8 @@ export const Completed = z.object({
   /** Ticktown: what kind of end it was, and what ran. One that this version does not know counts as not said: the end counts. */
   ending: Ending.nullish().catch(null),
   runtime: RuntimeName.nullish().catch(null),
+  /** Ticktown: the account whose limit ended it, by a digest. */
+  limited: Limited.nullish().catch(null),
 });
 
 /** A sign of life counts whatever else it says: what cannot be read of it is as if it were not there. */
@@ -38,6 +40,7 @@ export const Heartbeat = z.looseObject({
   session: Session.nullish().catch(null),
   usage: Usage.nullish().catch(null),
   waiting: Waiting.nullish().catch(null),
+  limited: Limited.nullish().catch(null),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 

@@ -15,6 +15,7 @@ import { RESTORE_MUTANTS } from "./restore.ts";
 import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
+import { ACCOUNT_MUTANTS } from "./accounts.ts";
 import { MONEY_MUTANTS } from "./money.ts";
 import { OWN_MUTANTS } from "./own.ts";
 import { OVERVIEW_MUTANTS } from "./overview.ts";
@@ -45,6 +46,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CLOUD_MUTANTS,
   ...OLD_CONTAINER_MUTANTS,
   ...MONEY_MUTANTS,
+  ...ACCOUNT_MUTANTS,
   ...OWN_MUTANTS,
   mutant(
     "GT-1971",

@@ -11,6 +11,7 @@ import { decide, type Decision } from "../../src/core/decide/index.ts";
 import type { MachineEvent } from "../../src/machines/event.ts";
 import { fold } from "../../src/core/fold.ts";
 import { glance, nearestDeadline, transitionViolations, violations } from "../../src/core/invariants.ts";
+import { accountsDeadline } from "../../src/machines/accounts.ts";
 import { budgetDeadline } from "../../src/machines/budget.ts";
 import { queueDeadline } from "../../src/machines/queue.ts";
 import { reviewDeadline } from "../../src/machines/review.ts";
@@ -158,6 +159,7 @@ function aroundDeadlines(world: World): unknown {
       rig: () => rigDeadline(snapshot as never),
       queue: () => queueDeadline(snapshot as never),
       budget: () => budgetDeadline(snapshot as never),
+      accounts: () => accountsDeadline(snapshot as never, settings),
     }[kind]();
     const ticks = kind === "bead" || deadline === null ? [world.at + 1] : [deadline - 1, deadline, deadline + 1];
     return [

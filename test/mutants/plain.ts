@@ -80,7 +80,7 @@ export const PLAIN_MUTANTS: readonly Mutant[] = [
     "HOLD-key",
     "what asks for another program goes on",
     "all work stands still",
-    edit("src/core/held.ts", "programOf(keyless.context.role, its.context) === asked", "asked !== null"),
+    edit("src/core/held.ts", "named(programOfDispatch(world, id)) === asked", "asked !== null"),
   ),
   mutant(
     "HOLD-own",

@@ -2,6 +2,7 @@ import { moneyModel } from "./model/money.ts";
 import { agentModel, driverModel } from "./model/agent.ts";
 import { beadModel } from "./model/bead.ts";
 import { explore, type Explored, type Model } from "./model/explore.ts";
+import { accountsModel } from "./model/accounts.ts";
 import { budgetModel } from "./model/budget.ts";
 import { queueModel } from "./model/queue.ts";
 import { reviewModel } from "./model/review.ts";
@@ -26,6 +27,7 @@ export const MODELS: readonly Model[] = [
   outageModel,
   queueModel,
   budgetModel,
+  accountsModel,
 ];
 
 const explored = new Map<Model, Explored>();

@@ -69,6 +69,7 @@ describe("every fact's row", () => {
       "review.opened",
       "queue.opened",
       "budget.opened",
+      "account.limited",
     ]);
     expect([...factsThat(({ removes }) => removes !== undefined)]).toEqual(["agent.deleted", "bead.deleted"]);
   });
@@ -120,6 +121,7 @@ describe("every fact's row", () => {
 
   test("arms the alarm where somebody waits for what comes next", () => {
     expect([...factsThat(({ arms }) => arms === true)].sort()).toEqual([
+      "account.limited",
       "agent.done",
       "agent.exited",
       "agent.hooked",

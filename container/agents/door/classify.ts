@@ -11,6 +11,8 @@ export type Trouble =
       readonly kind: "rate" | "quota";
       readonly status: number;
       readonly until: number | null;
+      /** Whose limit it is: a digest of the credential. */
+      readonly account?: string;
     }
   /** `key` is the name of the variable whose value was refused, or that is missing; never the value. */
   | { readonly type: "unauthorized"; readonly status: number; readonly key: string }

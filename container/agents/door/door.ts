@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { DOOR_CONNECTIONS_MAX, DOOR_HEADERS_TIMEOUT_MS, DOOR_IDLE_MS, DOOR_REQUEST_TIMEOUT_MS } from "../../limits.ts";
 import { type Log, messageOf } from "../../log.ts";
 import { Refusal } from "../../refusal.ts";
+import { type Accounts, createAccounts } from "./accounts.ts";
 import { type Budgets, createBudgets } from "./budget.ts";
 import { type Agents, forward, refuseModel } from "./forward.ts";
 import { serveTools } from "./mcp.ts";
@@ -60,6 +61,8 @@ export interface DoorOptions {
   readonly log: Log;
   readonly now?: () => number;
   readonly limits?: Partial<DoorLimits>;
+  /** What is known of the credentials that it sends; tests look at them. */
+  readonly accounts?: Accounts;
   /** HTTP_PROXY, HTTPS_PROXY and NO_PROXY, by which providers are reached. */
   readonly proxyEnv?: NodeJS.ProcessEnv;
   /** From a connection's first moment to the end of a request's headers, and of its body. */
@@ -130,7 +133,8 @@ function agentsFor(proxyEnv: NodeJS.ProcessEnv | undefined): Agents {
 /** Answers whoever shows the token of a dispatch. */
 type Serve = (request: IncomingMessage, response: ServerResponse) => void;
 
-function createServe({ log, now = Date.now, limits: shorter }: DoorOptions, passes: PassList, agents: Agents): Serve {
+function createServe(options: DoorOptions, passes: PassList, agents: Agents): Serve {
+  const { log, now = Date.now, limits: shorter, accounts = createAccounts() } = options;
   const limits: DoorLimits = { ...DOOR_LIMITS, ...shorter };
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -150,7 +154,7 @@ function createServe({ log, now = Date.now, limits: shorter }: DoorOptions, pass
     const route = modelRouteOf(request.method ?? "", target);
     if (route === null)
       return refuseModel(response, { api: apiOfTarget(target) }, 404, "this is nothing that is passed on to a model");
-    return forward(request, response, pass, route, { agents, limits, now });
+    return forward(request, response, pass, route, { agents, limits, accounts, now });
   }
   return (request, response) => {
     response.on("error", () => {});

@@ -5,14 +5,16 @@ import type { Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { MODEL_ERROR_MAX_BYTES, MODEL_HEAD_MAX_BYTES, MODEL_NAME_MAX_CHARS } from "../../limits.ts";
 import { messageOf } from "../../log.ts";
+import { type Accounts, type Asking, type Came, accountOf } from "./accounts.ts";
 import { type AnswerReader, createAnswerReader, outermostString } from "./answer.ts";
-import { troubleInStream, troubleOf } from "./classify.ts";
+import { type Trouble, troubleInStream, troubleOf } from "./classify.ts";
 import { errorBody } from "./errors.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import type { DoorLimits, Pass } from "./pass.ts";
 import type { ModelRoute } from "./routes.ts";
 import type { Upstream } from "./upstreams.ts";
 import { createVeil, veiled } from "./veil.ts";
+import { type Watch, watchOver } from "./watch.ts";
 
 export interface Agents {
   readonly http: import("node:http").Agent;
@@ -22,6 +24,7 @@ export interface Agents {
 export interface ForwardOptions {
   readonly agents: Agents;
   readonly limits: DoorLimits;
+  readonly accounts: Accounts;
   readonly now: () => number;
 }
 
@@ -31,6 +34,9 @@ interface Exchange extends ForwardOptions {
   readonly pass: Pass;
   readonly route: ModelRoute;
   readonly upstream: Upstream & { readonly key: string };
+  readonly account: string;
+  /** What came of it, for the account. The first word counts. */
+  readonly came: (what: Came) => void;
 }
 
 /** Resolves when it is over, however. Never throws. */
@@ -57,7 +63,8 @@ export async function forward(
     return refuseModel(response, route, 413, tooLarge(limits));
   pass.counts.models += 1;
   try {
-    await exchange({ ...options, request, response, pass, route, upstream });
+    const account = accountOf(route.provider, upstream.key);
+    await exchange({ ...options, request, response, pass, route, upstream, account, came: () => {} });
   } finally {
     pass.counts.models -= 1;
   }
@@ -72,6 +79,7 @@ export function refuseModel(
   { api }: Pick<ModelRoute, "api">,
   status: number,
   message: string,
+  after_ms = 1000,
 ): void {
   if (response.headersSent) return void response.destroy();
   const body = errorBody(api, { status, message });
@@ -79,7 +87,9 @@ export function refuseModel(
     "content-type": "application/json",
     "content-length": Buffer.byteLength(body),
     // What both makers' own clients look at first.
-    ...(status === 429 ? { "retry-after": "1" } : { "x-should-retry": "false" }),
+    ...(status === 429
+      ? { "retry-after": String(Math.max(1, Math.ceil(after_ms / 1000))) }
+      : { "x-should-retry": "false" }),
     // What is left of a body that nobody reads would be taken for the next request.
     connection: "close",
   });
@@ -90,6 +100,8 @@ interface Refused {
   readonly status: number;
   readonly message: string;
   readonly limits: DoorLimits;
+  /** When it may be tried again. */
+  readonly after_ms?: number;
 }
 
 /** Hears the request out first: a client that is still speaking when its connection is closed never reads why. */
@@ -97,7 +109,7 @@ async function refuseWhole(
   request: IncomingMessage,
   response: ServerResponse,
   route: ModelRoute,
-  { status, message, limits }: Refused,
+  { status, message, limits, after_ms }: Refused,
 ): Promise<void> {
   let size = 0;
   if (!request.readableEnded)
@@ -106,7 +118,7 @@ async function refuseWhole(
       request.once("end", resolve).once("close", resolve);
       request.resume();
     });
-  refuseModel(response, route, status, message);
+  refuseModel(response, route, status, message, after_ms);
 }
 
 async function exchange(given: Exchange): Promise<void> {
@@ -121,9 +133,33 @@ async function exchange(given: Exchange): Promise<void> {
     pass.tell({ type: "over_budget", message: refusal.says, until: refusal.until });
     return refuseWhole(request, response, route, { status: 400, message: refusal.says, limits });
   }
-  await new Promise<void>((resolve) =>
-    sendOn(given, head, (model ?? "unknown").slice(0, MODEL_NAME_MAX_CHARS), resolve),
-  );
+  const { until, came } = askAccount(given);
+  if (until !== null) return refuseLimited(given, until);
+  const name = (model ?? "unknown").slice(0, MODEL_NAME_MAX_CHARS);
+  await new Promise<void>((resolve) => sendOn({ ...given, came }, head, name, resolve));
+  came({ kind: "unknown" });
+}
+
+function askAccount({ accounts, account, pass, now }: Exchange): Asking {
+  if (pass.dispatch.holdsAccounts === false) return { until: null, came: () => {} };
+  const { until, came } = accounts.ask(account, now());
+  let isSaid = false;
+  const once = (what: Came): void => {
+    if (!isSaid) came(what);
+    isSaid = true;
+  };
+  return { until, came: once };
+}
+
+/** The credential is limited: what its provider would say is said here, and nothing is sent. */
+function refuseLimited(
+  { request, response, pass, route, limits, account, now }: Exchange,
+  until: number,
+): Promise<void> {
+  pass.tell({ type: "limited", kind: "rate", status: 429, until, account });
+  pass.tell({ type: "waiting", since: now(), until });
+  const message = `this account is limited until ${new Date(until).toISOString()}`;
+  return refuseWhole(request, response, route, { status: 429, message, limits, after_ms: until - now() });
 }
 
 /** The beginning of the body, or all of it. @returns null when it was cut off */
@@ -217,64 +253,6 @@ function sendBody(
   request.resume();
 }
 
-interface Watch {
-  readonly waitFrom: (since: number) => void;
-  /** A byte of the answer is here. */
-  readonly heard: () => void;
-  /** The answer is an error, which is over soon. */
-  readonly isError: () => void;
-  readonly onLate: (late: (what: string) => void) => void;
-  readonly onEnd: (end: () => void) => void;
-  readonly end: () => void;
-}
-
-/** Every wait has an end, and a long one is told. */
-function watchOver({ pass, limits }: Exchange): Watch {
-  let late: (what: string) => void = () => {};
-  let atEnd: () => void = () => {};
-  const after = (ms: number, what: string): NodeJS.Timeout => setTimeout(() => late(what), ms);
-  const whole = after(limits.answer_ms, `the answer took longer than ${limits.answer_ms} ms`);
-  let silence = after(limits.firstByte_ms, `nothing came for ${limits.firstByte_ms} ms`);
-  let told: NodeJS.Timeout | undefined;
-  let waits: { readonly since: number } | null = null;
-  let state: "waiting" | "answering" | "error" = "waiting";
-  const endWait = (): void => {
-    clearTimeout(told);
-    if (waits !== null) pass.waiting.delete(waits);
-    waits = null;
-  };
-  return {
-    waitFrom: (since) => {
-      waits = { since };
-      pass.waiting.add(waits);
-      told = setTimeout(() => pass.tell({ type: "waiting", since, until: null }), limits.waiting_ms);
-    },
-    heard: () => {
-      if (state === "answering") silence.refresh();
-      if (state !== "waiting") return;
-      state = "answering";
-      if (waits !== null) pass.tell({ type: "answering" });
-      endWait();
-      clearTimeout(silence);
-      silence = after(limits.silence_ms, `nothing came for ${limits.silence_ms} ms in the middle of the answer`);
-    },
-    isError: () => {
-      state = "error";
-      endWait();
-      clearTimeout(silence);
-      silence = after(limits.error_ms, `an error did not end within ${limits.error_ms} ms`);
-    },
-    onLate: (to) => (late = to),
-    onEnd: (to) => (atEnd = to),
-    end: () => {
-      endWait();
-      clearTimeout(silence);
-      clearTimeout(whole);
-      atEnd();
-    },
-  };
-}
-
 interface Sent {
   /** As it was asked for. */
   readonly model: string;
@@ -290,6 +268,7 @@ function passBack(given: Exchange, answer: IncomingMessage, { model, watch, fini
   const source = plain(answer);
   if (source === null) return finish(`its answer is ${answer.headers["content-encoding"]}, which cannot be read`);
   const isError = status >= 400;
+  if (!isError && route.generates) given.came({ kind: "answered" });
   if (isError) watch.isError();
   const isStream = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
   const reader = createAnswerReader(route.api, isStream && !isError);
@@ -357,27 +336,28 @@ interface Answered {
 }
 
 /** What an answer has cost, and what it means for the dispatch. */
-function noteAnswer({ pass, route, upstream, now }: Exchange, { status, answer, reader, model }: Answered): void {
+function noteAnswer(given: Exchange, { status, answer, reader, model }: Answered): void {
+  const { pass, route, upstream, now } = given;
   const read = reader.end();
   if (status < 400) {
     if (route.generates) pass.note(route.provider, read.model ?? model, read.tokens);
     const trouble = read.error === null ? null : troubleInStream(read.error, upstream, now());
-    if (trouble !== null) tellTrouble(pass, trouble, upstream.key, now());
+    if (trouble !== null) tellTrouble(given, trouble);
     return;
   }
   const trouble = troubleOf(status, answer.headers, read.error, upstream, now());
-  if (trouble !== null) tellTrouble(pass, trouble, upstream.key, now());
+  if (trouble !== null) tellTrouble(given, trouble);
 }
 
-function tellTrouble(
-  pass: Pass,
-  trouble: NonNullable<ReturnType<typeof troubleOf>>,
-  key: string,
-  now_ms: number,
-): void {
+function tellTrouble({ pass, upstream, account, came, now }: Exchange, trouble: Trouble): void {
   const { redact } = pass.dispatch;
-  pass.tell("message" in trouble ? { ...trouble, message: redact(veiled(trouble.message, key)) } : trouble);
+  if (trouble.type === "limited") {
+    if (trouble.until !== null) came({ kind: "limited", until: trouble.until });
+    pass.tell({ ...trouble, account });
+  } else {
+    pass.tell("message" in trouble ? { ...trouble, message: redact(veiled(trouble.message, upstream.key)) } : trouble);
+  }
   // The CLI tries again by itself, and says nothing meanwhile.
   if (trouble.type === "limited" || trouble.type === "provider_failed")
-    pass.tell({ type: "waiting", since: now_ms, until: trouble.type === "limited" ? trouble.until : null });
+    pass.tell({ type: "waiting", since: now(), until: trouble.type === "limited" ? trouble.until : null });
 }

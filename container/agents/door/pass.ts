@@ -77,6 +77,8 @@ export interface DoorDispatch {
   readonly mayAnswer?: (asked: AskedModel) => Refused | null;
   /** How many requests it may have with models at once, where that is less than the door's own limit. */
   readonly inFlight?: () => number;
+  /** False: also a credential that is limited is tried. */
+  readonly holdsAccounts?: boolean;
   readonly on?: (event: DoorEvent) => void;
 }
 

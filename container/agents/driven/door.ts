@@ -1,5 +1,5 @@
 /** The door of one dispatch, as its driver uses it: models and tools for the agent, and what is seen of both. */
-import type { StartAgentRequest } from "../../../src/wire/container.ts";
+import type { Limited, StartAgentRequest } from "../../../src/wire/container.ts";
 import type { Used } from "../door/budget.ts";
 import type { AgentDoor, DoorPass } from "../door/door.ts";
 import type { DoorEvent, ModelUsage } from "../door/pass.ts";
@@ -54,8 +54,13 @@ export async function openDoor(host: DoorHost): Promise<OpenDoor> {
     ...(host.reachedAt === null ? {} : { reachedAt: host.reachedAt }),
     mayAnswer: () => budget.refusal(),
     inFlight: budget.inFlight,
+    ...(request.holdAccounts === undefined ? {} : { holdsAccounts: request.holdAccounts }),
     on: (event) => {
-      if (event.type === "answering") trouble = null;
+      if (event.type === "answering") {
+        trouble = null;
+        run.limited = null;
+      }
+      if (event.type === "limited") run.limited = limitIn(event);
       const end = endIn(event);
       if (end !== null) trouble = end;
       seen(host, event, end);
@@ -101,6 +106,10 @@ function seen({ run, tell }: DoorHost, event: DoorEvent, end: ConversationEnd | 
       if (end !== null && isForGood(event)) talk?.end(end);
   }
 }
+
+/** Whose limit it is, and its end; null: nobody says when that is. */
+const limitIn = ({ account, until }: Extract<DoorEvent, { type: "limited" }>): Limited | null =>
+  account === undefined || until === null ? null : { account, until: new Date(until).toISOString() };
 
 /** What a program that gives up now has given up for; null: it says nothing of the dispatch. */
 function endIn(event: DoorEvent): ConversationEnd | null {

@@ -41,6 +41,8 @@ export function actorName(world: World, content: ReadonlyMap<string, BoardConten
       return "the merge queue";
     case "budget":
       return "the budget";
+    case "accounts":
+      return "the accounts";
     case "agent":
       return agentName(world, id);
     case "bead":

@@ -4,7 +4,7 @@ import { VirtualList } from "../ui/virtual-list.tsx";
 import { actorName, leaf, refText, type ActorRef } from "./actor.ts";
 import type { Bench } from "./bench.ts";
 
-const ORDER = { rig: 0, agent: 1, queue: 2, budget: 3, review: 4, bead: 5 } as const;
+const ORDER = { rig: 0, agent: 1, queue: 2, budget: 3, accounts: 4, review: 5, bead: 6 } as const;
 
 /** Every actor of the world that is shown. */
 export function Actors({ bench, pick }: { bench: Bench; pick: (actor: ActorRef) => void }) {

@@ -25,6 +25,7 @@ const LAYOUTS: Record<Kind, () => Promise<{ default: unknown }>> = {
   rig: () => import("../../../docs/statecharts/layout/rig.json"),
   queue: () => import("../../../docs/statecharts/layout/queue.json"),
   budget: () => import("../../../docs/statecharts/layout/budget.json"),
+  accounts: () => import("../../../docs/statecharts/layout/accounts.json"),
 };
 
 export function useLayout(kind: Kind): Layout | null {

@@ -163,6 +163,11 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
   "agent.session": (fact, { agent }) => said("quiet", `${agent(fact.agentId)} has a conversation (${fact.driver})`),
   "agent.usage": (fact, { agent }) =>
     said("quiet", `${agent(fact.agentId)} has used ${fact.inputTokens} tokens in and ${fact.outputTokens} out`),
+  "account.limited": (fact, { agent }) =>
+    said(
+      "warn",
+      `${agent(fact.agentId)} has met the limit of the account ${fact.account}, which ends at ${new Date(fact.until).toISOString()}: nothing is started with it until then`,
+    ),
   "budget.opened": () => said("quiet", "What is spent is counted from now on"),
   "spend.counted": (fact, { agent }) =>
     said("quiet", `${agent(fact.agentId)}: ${fact.inputTokens + fact.outputTokens} tokens more are counted`),

@@ -3,6 +3,7 @@ import type { BoardActor } from "../../../src/wire/schemas.ts";
 import type { Recorded } from "../../../src/events/facts.ts";
 import { agentDeadline } from "../../../src/machines/agent.ts";
 import { beadDeadline } from "../../../src/machines/bead.ts";
+import { accountsDeadline } from "../../../src/machines/accounts.ts";
 import { budgetDeadline } from "../../../src/machines/budget.ts";
 import { queueDeadline } from "../../../src/machines/queue.ts";
 import { reviewDeadline } from "../../../src/machines/review.ts";
@@ -59,6 +60,8 @@ export function deadlineOf(world: World, kind: Kind, snapshot: AnySnapshot, now:
       return queueDeadline(snapshot as never);
     case "budget":
       return budgetDeadline(snapshot as never);
+    case "accounts":
+      return accountsDeadline(snapshot as never, settings);
     case "rig":
       return rigDeadline(snapshot as never);
   }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { JsonValue } from "../../events/json.ts";
 import { HeartbeatAnswer } from "../../wire/container.ts";
-import { timeOf, waitOf } from "../../do/gateway.ts";
+import { limitIn, timeOf, waitOf } from "../../do/gateway.ts";
 import type { Seen } from "../../do/ports.ts";
 import { speaksFor } from "../auth.ts";
 import { HttpError } from "../errors.ts";
@@ -43,6 +43,7 @@ const seenIn = (body: z.infer<typeof Heartbeat>): Seen => ({
   usage: body.usage ?? undefined,
   head: body.head ?? undefined,
   waiting: body.waiting === undefined ? undefined : waitOf(body.waiting),
+  limited: limitIn(body.limited),
 });
 
 export const agentRoutes: Route[] = [
@@ -207,6 +208,7 @@ export const agentRoutes: Route[] = [
         setAside: body.set_aside ?? [],
         ending: body.ending ?? undefined,
         runtime: body.runtime ?? undefined,
+        limited: limitIn(body.limited),
       };
       accepted(await rig().completed(params.agentId, report, caller, key));
       return { completed: true };

@@ -133,6 +133,8 @@ export type Command =
       resetAt: number | null;
       ending?: Ending | undefined;
       runtime?: string | undefined;
+      /** The credential that was limited, by a digest, and until when, ms. */
+      limited?: { readonly account: string; readonly until: number } | undefined;
       /** What was left in a container whose disk does not last, and what became of it. */
       setAside?: readonly LeftBehind[];
     }

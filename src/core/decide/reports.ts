@@ -5,6 +5,7 @@ import { isHandingIn, statusLine, type AgentSnapshot } from "../../machines/agen
 import { isUndecided } from "../../machines/agent/context.ts";
 import { takenAsIs } from "../../machines/agent/says.ts";
 import { fenceOf } from "../../machines/rig.ts";
+import { isProbe, limitOf } from "../accounts.ts";
 import type { World } from "../world.ts";
 import { anyOf, itself, operators, system } from "./authority.ts";
 import type { CommandOf, Decision, Json, Rows, Surroundings } from "./command.ts";
@@ -54,7 +55,7 @@ export const REPORTS: Rows<
     may: ofItself,
     run: (world, { agentId, what }, around) =>
       report(world, agentId, around.caller.dispatchId, "progress", around, (dispatch, agent) =>
-        isFreshEnough(agent, around.at)
+        isFreshEnough(agent, around.at) && !isProbe(world, dispatch)
           ? null
           : { type: "agent.progressed", agentId, dispatchId: dispatch, what: clip(what) },
       ),
@@ -116,6 +117,10 @@ function asked(world: World, { agentId, dispatchId: named, ask }: CommandOf<"ask
 
 function exited(world: World, command: CommandOf<"exited">, around: Surroundings): Decision {
   const { agentId, dispatchId: named, outcome, reason, resetAt, ending, runtime, setAside = [] } = command;
+  const limit =
+    outcome === "rate_limited" && command.limited !== undefined
+      ? limitOf(world, agentId, command.limited, around.at)
+      : null;
   const agent = world.agents.get(agentId);
   if (agent !== undefined && isOfTheOneBefore(world, agent, around))
     return asStale(world, agentId, around.caller.dispatchId, "completed", agent.context.hook);
@@ -128,15 +133,17 @@ function exited(world: World, command: CommandOf<"exited">, around: Surroundings
     resetAt,
     ...(ending === undefined ? {} : { ending }),
     ...(runtime === undefined ? {} : { runtime }),
+    ...(limit === null ? {} : { account: limit.account }),
   }));
   const beadId = agent?.context.hook ?? null;
   const isNews = decision.ok && decision.facts.some(({ type }) => type === "agent.exited");
-  if (!isNews || beadId === null) return decision;
+  const first = isNews && limit !== null ? [limit] : [];
+  if (!isNews || beadId === null) return decision.ok ? { ...decision, facts: [...first, ...decision.facts] } : decision;
   const told = setAside.map(({ ref, files, sentence }): Fact => {
     const why = clip(sentence) || "no reason was given";
     return { type: "work.set_aside", agentId, beadId, ref, files, givenBack: false, why };
   });
-  return { ...decision, facts: [...decision.facts, ...told] };
+  return { ...decision, facts: [...first, ...decision.facts, ...told] };
 }
 
 /** A report of a dispatch: stale ones are recorded, news becomes a fact, anything else is nothing new. */

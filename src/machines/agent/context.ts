@@ -114,6 +114,8 @@ export interface AgentContext {
   readonly takesNoMessages?: true | undefined;
   /** How often in a row its dispatches on its bead ended in the same way before they had anything to show. From rules 2 on. */
   readonly ends?: { readonly reason: string; readonly count: number; readonly dispatchN: number } | undefined;
+  /** What its newest dispatch was given to run, where its rig has several to choose from. */
+  readonly program?: string | undefined;
   /** Absent until something is handed in. */
   readonly handIn?: HandIn | undefined;
 }

@@ -19,6 +19,8 @@ export function untilReset(context: AgentContext, event: MachineEvent): Partial<
   if (event.type !== "agent.exited" || event.outcome !== "rate_limited")
     return { backoffUntil: Math.min(wanted, latest) };
   const limited = (context.limited ?? 0) + 1;
+  // The rig knows whose limit it is, and holds what would use it: this one may well be run by another program meanwhile.
+  if (event.account !== undefined) return { limited, backoffUntil: null };
   const { backoff_base_ms, backoff_max_ms } = event.settings;
   const soonest = event.at + exponential(limited, backoff_base_ms, backoff_max_ms);
   return { limited, backoffUntil: Math.min(Math.max(wanted, soonest), latest) };

@@ -84,6 +84,7 @@ export const agentSetup = setup({
         ...noClocks(context),
         ...("asked" in context ? { asks: undefined, asked: undefined } : {}),
         ...(grant.expectMs === undefined && !("expectMs" in context) ? {} : { expectMs: grant.expectMs }),
+        ...(grant.runtime === undefined && !("program" in context) ? {} : { program: grant.runtime }),
         branch: grant.branch,
       };
     }),
@@ -223,6 +224,8 @@ export const agentSetup = setup({
         rework: grant.rework,
         resume: context.checkpoint !== null && context.checkpoint.beadId === grant.beadId,
         ...(session?.beadId === grant.beadId ? { session: { driver: session.driver, id: session.id } } : {}),
+        ...(grant.runtime === undefined ? {} : { runtime: grant.runtime }),
+        ...(grant.model === undefined ? {} : { model: grant.model }),
       };
     },
     stopContainer: ({ context, event }): Effect => ({

@@ -31,6 +31,7 @@ export const CHARTS: Record<Kind, Chart> = {
   rig: chartOf(MACHINES.rig as never),
   queue: chartOf(MACHINES.queue as never),
   budget: chartOf(MACHINES.budget as never),
+  accounts: chartOf(MACHINES.accounts as never),
 };
 
 interface Microstep {

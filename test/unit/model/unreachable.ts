@@ -42,4 +42,5 @@ export const UNREACHABLE: Readonly<
     },
   },
   budget: {},
+  accounts: {},
 };

@@ -1,6 +1,6 @@
 import type { NeedCode } from "../events/needs.ts";
-import { spentText } from "../events/budget.ts";
-import { budgetDeadline, dayCaps } from "../machines/budget.ts";
+import { dayOf, spentText } from "../events/budget.ts";
+import { budgetDeadline, capsOn, leaseOf } from "../machines/budget.ts";
 import { beadCaps } from "../machines/spend.ts";
 import type { Of } from "./needs-queue.ts";
 import { isCapped } from "./schedule.ts";
@@ -10,10 +10,12 @@ import type { World } from "./world.ts";
 export function ofMoney(world: World, of: Of): void {
   const { budget, rig } = world;
   const { settings } = rig.context;
-  if (budget?.value === "capped") {
+  // Who has not asked its town for anything yet wants nothing.
+  const hasLease = leaseOf(settings, {}, 0) === null || (budget?.context.leases ?? []).length > 0;
+  if (budget?.value === "capped" && hasLease) {
     const need = of("day_budget", "day_budget", "now", budget.context.updatedAt);
-    need.until = budgetDeadline(budget);
-    need.values = { spent: spentText(budget.context.today, dayCaps(settings)) };
+    need.until = budgetDeadline(budget, settings);
+    need.values = { spent: spentText(budget.context.today, capsOn(settings, budget.context, dayOf(world.at))) };
   }
   for (const bead of world.beads.values()) {
     if (bead.context.spent === undefined || bead.hasTag("terminal") || bead.value === "in_review") continue;

@@ -6,8 +6,8 @@ import { isUndecided } from "../machines/agent/context.ts";
 import { guppWasSent } from "../machines/agent/says.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { cooldownEnd, gateOf, isHeldBack, rigDeadline } from "../machines/rig.ts";
-import { NOTHING_SPENT, spentText } from "../events/budget.ts";
-import { budgetDeadline, dayCaps } from "../machines/budget.ts";
+import { dayOf, NOTHING_SPENT, reaches, spentText } from "../events/budget.ts";
+import { budgetDeadline, capsOn, dayCaps } from "../machines/budget.ts";
 import { beadCaps } from "../machines/spend.ts";
 import { keylessFor } from "./held.ts";
 import { allowance, freeSlots, isCapped, isDeferred, mayRun } from "./schedule.ts";
@@ -22,12 +22,23 @@ export { REASONS, type Reason, type Why } from "./why-what.ts";
 function whyTheRigWaits(world: World): Why | null {
   const { context } = world.rig;
   const { budget } = world;
+  if (
+    budget?.value === "capped" &&
+    gateOf(world.rig) === "open" &&
+    !reaches(budget.context.today, dayCaps(context.settings))
+  )
+    return why(
+      "over_budget",
+      `What the rig has leased of its town's day is spent (${spentText(budget.context.today, capsOn(context.settings, budget.context, dayOf(world.at)))}): it goes on when the town leases it more, with the next day of UTC at the latest, or when the town's budget is raised.`,
+      { scope: "town", tokens: budget.context.today.tokens, microdollars: budget.context.today.microdollars },
+      budgetDeadline(budget, context.settings),
+    );
   if (budget?.value === "capped" && gateOf(world.rig) === "open")
     return why(
       "over_budget",
       `The day's budget is spent (${spentText(budget.context.today, dayCaps(context.settings))}): nothing is started until the next day of UTC, or until it is raised.`,
       { scope: "day", tokens: budget.context.today.tokens, microdollars: budget.context.today.microdollars },
-      budgetDeadline(budget),
+      budgetDeadline(budget, context.settings),
     );
   switch (gateOf(world.rig)) {
     case "destroyed":

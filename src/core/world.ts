@@ -166,7 +166,7 @@ export function singleDeadline(world: World, kind: Single): number | null {
     case "queue":
       return world.queue === undefined ? null : queueDeadline(world.queue);
     case "budget":
-      return world.budget === undefined ? null : budgetDeadline(world.budget);
+      return world.budget === undefined ? null : budgetDeadline(world.budget, world.rig.context.settings);
     case "accounts":
       return world.accounts === undefined ? null : accountsDeadline(world.accounts, world.rig.context.settings);
   }

@@ -4,6 +4,7 @@ import { isProtocolName } from "../wire/env-names.ts";
 import { containerGateway, type Fetcher } from "./gateway.ts";
 import { callWebhook, isSent, linkTo, requestFor } from "./notify.ts";
 import type { RigPorts } from "./ports.ts";
+import { townObject } from "./town-money.ts";
 
 /** What a rig needs from the world outside, as Cloudflare gives it. */
 
@@ -36,6 +37,7 @@ export function rigPorts(ctx: DurableObjectState, env: Env, alarm: AlarmSlot): R
     },
     container: (townId) =>
       containerGateway(env.TOWN_CONTAINER.get(env.TOWN_CONTAINER.idFromName(townId)) as unknown as Fetcher),
+    town: (townId) => env.USER.get(env.USER.idFromName(townObject(townId))),
     agentEnvironment: (agent) => agentEnvironment(ctx.storage.sql, env, agent),
     sealKey: () => sealKeyIn(ctx.storage.sql),
     notify: async (effect) => {

@@ -10,6 +10,7 @@ import type {
   BudgetOrder,
 } from "../wire/container.ts";
 import type { Session, Usage } from "../wire/agent-reports.ts";
+import type { LeaseAnswer, LeaseAsk } from "./town-money.ts";
 import type { EffectOf } from "../events/effects.ts";
 import type { Role } from "../events/facts.ts";
 import type { JsonValue } from "../events/json.ts";
@@ -187,6 +188,12 @@ export interface ContainerPort {
   health(timeout_ms: number): Promise<Answered>;
 }
 
+/** The town, as a rig sees it. */
+export interface TownPort {
+  /** @throws when the town's object does not answer. */
+  lease(ask: LeaseAsk): Promise<LeaseAnswer>;
+}
+
 export interface RigPorts {
   readonly sql: Sql;
   /** Runs a synchronous function in one storage transaction; what it throws rolls everything back. */
@@ -200,6 +207,8 @@ export interface RigPorts {
   setAlarm(at: number): void;
   deleteAlarm(): void;
   container(townId: string): ContainerPort;
+  /** The town's own object. Not there: no town is capped. */
+  town?(townId: string): TownPort;
   /** The token and the address that an agent's process calls back with. */
   agentEnvironment(agent: {
     agentId: string;

@@ -23,6 +23,7 @@ import { stateBefore } from "./archive.ts";
 import { newClock, type Clock } from "./missed.ts";
 import { commit } from "./commit.ts";
 import { cannotInspect, type Contact } from "./contact.ts";
+import { leaseMore, newLeasing, wantedDay, type Leasing } from "./lease.ts";
 import { newMeter, type Meter } from "./metrics.ts";
 import { openBeadsBy } from "./makers.ts";
 import type { HandInAnswer } from "../wire/schemas.ts";
@@ -62,6 +63,8 @@ export interface Rig {
   isNewContainer: boolean;
   /** What is counted for whoever watches from outside; in memory only. */
   readonly meter: Meter;
+  /** What it asks its town for. */
+  readonly leasing: Leasing;
   /** What the train that runs was seen doing last, for people; in memory only. */
   trainStep: { readonly train: number; readonly step: string; readonly at: number } | null;
   /** Of the listeners, the dones that wait for what comes of them. */
@@ -93,6 +96,7 @@ export function openRig(ports: RigPorts): Rig {
     isNewContainer: false,
     trainStep: null,
     meter: newMeter(),
+    leasing: newLeasing(),
     handIns: new Map(),
     waiters: new Set(),
   };
@@ -102,6 +106,9 @@ export function openRig(ports: RigPorts): Rig {
     ...upgrade(world, news),
   ];
   if (facts.length > 0) commit(rig, facts);
+  rig.listeners.add(() => {
+    if (wantedDay(rig) !== null) ports.background(leaseMore(rig));
+  });
   wake(rig);
   return rig;
 }

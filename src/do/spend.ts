@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { dayOf, leftOf, NOTHING_SPENT, startOfDay } from "../events/budget.ts";
 import type { RecordedOf } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
-import { dayCaps } from "../machines/budget.ts";
+import { capsOn, leaseOf } from "../machines/budget.ts";
 import { beadCaps, type BeadMoney } from "../machines/spend.ts";
 import { budgetOf, isAnythingCapped } from "../events/settings.ts";
 import type { BudgetOrder } from "../wire/container.ts";
@@ -105,7 +105,8 @@ export function spend(rig: Rig, by: SpendBy, from: number | null, to: number | n
 export function today(rig: Rig, now: number): z.infer<typeof Spend>["today"] {
   const { budget } = rig.world;
   const isOfToday = budget?.context.day === dayOf(now);
-  const caps = dayCaps(rig.world.rig.context.settings);
+  const { settings } = rig.world.rig.context;
+  const caps = capsOn(settings, budget?.context ?? {}, dayOf(now));
   const spent = isOfToday ? budget.context.today : NOTHING_SPENT;
   return {
     ...spent,
@@ -175,6 +176,8 @@ export function budgetOrder(rig: Rig, agentId: string): BudgetOrder | undefined 
     bead: leftOf(bead.spent ?? NOTHING_SPENT, caps),
     day: left,
     day_ends_at: ends_at,
+    // More may be leased at any time: nobody is to wait for the end of the day.
+    ...(leaseOf(settings, {}, 0) === null ? {} : { day_retry_ms: LIMITS.lease_retry_ms }),
     counted:
       counted === undefined
         ? null

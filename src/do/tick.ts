@@ -9,6 +9,7 @@ import { type Observation, UNASKED, observe } from "./patrol.ts";
 import { meet, wantsToKnow } from "./contact.ts";
 import { isTidyDue, tidy } from "./tidy.ts";
 import { newsOfTrain, wantsToMeet } from "./train.ts";
+import { leaseMore } from "./lease.ts";
 import { missed } from "./missed.ts";
 import { countAlarm } from "./metrics.ts";
 import type { Rig } from "./rig.ts";
@@ -39,6 +40,7 @@ async function runTick(rig: Rig): Promise<TickReport> {
   const { container } = observation;
   if (isDestroyed(rig)) return { entries: [], error };
   if (wantsToMeet(rig) || wantsToKnow(rig)) await meet(rig);
+  await leaseMore(rig);
   try {
     return { entries: committed(rig, [...newsOf(rig, observation), { type: "TICK", container }]), error };
   } catch (thrown) {

@@ -12,9 +12,12 @@ import { Notifier } from "./notifier.ts";
 import { forgetNotices, NOTICE_TABLES } from "./notices.ts";
 import type { NotifyEdit, NotifyShown } from "../wire/notify.ts";
 import { DIGEST_TABLES, dropDigest, keepDigest, readOverview, stepVersion, versionOf } from "./overview.ts";
+import type { Overview, RigDigest } from "../wire/overview.ts";
+import type { Sql } from "./ports.ts";
 import { migrate } from "./schema.ts";
 import { iso } from "./shapes.ts";
-import type { Overview, RigDigest } from "../wire/overview.ts";
+import * as money from "./town-money.ts";
+import { TOWN_TABLES, townObject, type LeaseAsk, type LeaseAnswer, type TownCaps, type TownDay } from "./town-money.ts";
 
 export interface TownInfo {
   id: string;
@@ -54,6 +57,7 @@ const MIGRATIONS = [
   LINE_TABLES,
   DIGEST_TABLES,
   NOTICE_TABLES,
+  TOWN_TABLES,
 ];
 
 /** The name of the one registry that knows every rig of this Ticktown, so that the cron can poke them. */
@@ -144,6 +148,7 @@ export class UserDO extends DurableObject<Env> {
         systemFor(by),
       );
       if (!reply.ok) throw new Error(reply.error);
+      await this.#tellCap(input.townId, rig, by);
       await this.env.USER.get(this.env.USER.idFromName(DIRECTORY)).enlist(id, input.townId, input.name);
     } catch (error) {
       // Whoever asks for it again goes on with it.
@@ -169,6 +174,14 @@ export class UserDO extends DurableObject<Env> {
     );
     this.#overviewChanged();
     return { ok: true, value: this.rig(id) as RigInfo };
+  }
+
+  /** A rig of a town that is capped spends nothing before it has leased it. */
+  async #tellCap(townId: string, rig: ReturnType<Env["RIG"]["get"]>, by: string): Promise<void> {
+    const caps = await this.env.USER.get(this.env.USER.idFromName(townObject(townId))).townCaps();
+    if (!money.isTownCapped(caps)) return;
+    const reply = await rig.execute({ type: "set_town_cap", onCap: caps.on_cap }, systemFor(by));
+    if (!reply.ok) throw new Error(reply.error);
   }
 
   /** The rig decides and says so in its journal; the rows here are what lists of rigs are made from. */
@@ -284,6 +297,21 @@ export class UserDO extends DurableObject<Env> {
   #wakeReaders(): void {
     for (const wake of this.#readers) wake();
     this.#readers.clear();
+  }
+
+  // A town's money, in the object of that name
+
+  lease(ask: LeaseAsk): LeaseAnswer {
+    return money.lease(this.ctx.storage.sql as Sql, ask, Date.now());
+  }
+  setTownCaps(caps: TownCaps, by: string): void {
+    money.setTownCaps(this.ctx.storage.sql as Sql, caps, by, Date.now());
+  }
+  townCaps(): TownCaps {
+    return money.townCaps(this.ctx.storage.sql as Sql);
+  }
+  townDay(): TownDay {
+    return money.townDay(this.ctx.storage.sql as Sql, Date.now());
   }
 
   // The directory

@@ -51,6 +51,19 @@ export const LIMITS = {
   usage_granularity_ms: 300_000,
   /** A checkpoint without a new commit resets the attempts of a bead this often. */
   note_resets: 2,
+  /** Of what is left of a town's day a rig leases this part, but no less than the least part of its cap. */
+  lease_part: 16,
+  lease_least_part: 1_000,
+  /** How long the town's object may take to answer, how soon it is asked again, and how long before a day it may be asked for it. */
+  lease_timeout_ms: 5_000,
+  lease_retry_ms: 60_000,
+  lease_pause_ms: 5_000,
+  lease_ahead_ms: 900_000,
+  /** Days of a town that are kept, and lines of who changed what. */
+  town_days: 62,
+  town_lines: 1_000,
+  /** Limited accounts that a town is told of. */
+  town_accounts: 200,
   /** Programs that a rig may choose from, in their order. */
   runtimes: 16,
   /** Names of an agent program and of a model. */

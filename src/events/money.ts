@@ -115,6 +115,26 @@ export const MONEY_FACTS = [
       ignored: { agent: "It was not its bead's budget that it waited for." },
     },
   ),
+  /**
+   * What the rig may spend on a day of UTC of what its town may, all in all; null: the town has no such cap. A later one takes the place of an
+   * earlier one of the same day. `news`: this rig is the one that tells people of the town's.
+   */
+  fact(
+    "town.leased",
+    {
+      day: ms,
+      tokens: ms.nullable(),
+      microdollars: ms.nullable(),
+      spent: z.object(spent),
+      caps: z.object(caps),
+      news: z.enum(["told", "capped"]).nullable(),
+    },
+    {
+      to: ["budget"],
+      example: { day: 20_000, tokens: 1_000, microdollars: null, spent: SPENT, caps: CAPS, news: null },
+      ignored: { budget: "The rig is of no town whose day is capped, any more." },
+    },
+  ),
   /** The rig has spent what it may in a day. */
   fact(
     "budget.capped",

@@ -3,7 +3,7 @@ import { branch, BY, id, reason, TEXT, title, url } from "./fields.ts";
 import { LIMITS } from "./limits.ts";
 import { fact } from "./row.ts";
 import { NEWEST_RULES, TICKTOWN_VERSION } from "./rules.ts";
-import { SettingsPatch } from "./settings.ts";
+import { SettingsChange } from "./settings.ts";
 
 const rules = z.int().min(1);
 
@@ -106,7 +106,7 @@ export const RIG_FACTS = [
   /** Not named `settings`: that is what a machine gets beside every fact. */
   fact(
     "rig.settings_changed",
-    { changes: SettingsPatch },
+    { changes: SettingsChange },
     {
       to: ["rig", "budget", "accounts"],
       example: { changes: {} },

@@ -52,6 +52,12 @@ const bare = <Shape extends Readonly<Record<string, z.ZodDefault<z.ZodType>>>>(s
     Object.entries(shape).map(([name, field]) => [name, field.unwrap().optional()]),
   ) as unknown as Bare<Shape>;
 
+/** What the rig's town says of its money; no operator of a rig sets it there. */
+export const OfTown = z.object({
+  /** The town's day is capped: the rig spends what it has leased of it, and at its end goes on like this. Null: it is not. */
+  town_on_cap: z.enum(["stop", "finish_answer"]).nullable().optional(),
+});
+
 /**
  * What an operator may set per rig. What is about clones, the gate and the watch is in a row only once it was set, and read with
  * `placeOf`, `gateSettingsOf` and `watchOf`, so that older rows and journals stay what they are.
@@ -63,6 +69,7 @@ export const Settings = z.object({
   ...bare(Watch.shape),
   ...bare(Budget.shape),
   ...Programs.shape,
+  ...OfTown.shape,
 });
 export type Settings = z.infer<typeof Settings>;
 
@@ -76,6 +83,9 @@ export const SettingsPatch = z.strictObject({
   ...Programs.shape,
 });
 export type SettingsPatch = z.infer<typeof SettingsPatch>;
+
+/** What changes of them, as the journal tells it. */
+export const SettingsChange = SettingsPatch.extend(OfTown.shape);
 
 export const DEFAULT_SETTINGS: Settings = Settings.parse({});
 
@@ -109,8 +119,12 @@ export function budgetOf(settings: Settings): Budget {
   return budget;
 }
 
+/** Whether the rig spends no more of a day than it has leased of its town's. */
+export const isOfCappedTown = ({ town_on_cap = null }: Settings): boolean => town_on_cap !== null;
+
 /** Whether anything is capped: only then it matters that what is used is told. */
 export function isAnythingCapped(settings: Settings): boolean {
+  if (isOfCappedTown(settings)) return true;
   const { bead_tokens, bead_microdollars, day_tokens, day_microdollars } = budgetOf(settings);
   return [bead_tokens, bead_microdollars, day_tokens, day_microdollars].some((cap) => cap !== null);
 }

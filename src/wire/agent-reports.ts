@@ -78,6 +78,8 @@ export const BudgetOrder = z.object({
   bead: Left,
   day: Left,
   day_ends_at: z.iso.datetime({ offset: true }),
+  /** What the day has left may become more: at its end it is tried again after this. */
+  day_retry_ms: amount.optional(),
   /** What of the dispatch's own conversation is in the count; what it uses beyond that is to be taken off what is left. */
   counted: z.object({ session: z.string().max(SAID.session_chars), tokens: amount, microdollars: amount }).nullable(),
   answers_in_flight: z.int().min(1).max(1_000),

@@ -49,6 +49,48 @@ export const SpendQuery = z.object({
   to: z.iso.datetime({ offset: true }).optional(),
 });
 
+const cap = amount.nullable();
+
+/** The town's day: what it may cost, who has leased what of it, and what its rigs have used. */
+export const TownSpend = z.object({
+  today: z.object({
+    tokens: amount,
+    microdollars: amount,
+    /** What rigs hold of it, spent or not: the sum that never passes the caps. */
+    leased: z.object({ tokens: amount, microdollars: amount }),
+    caps: z.object({
+      tokens: cap,
+      microdollars: cap,
+      told_percent: z.int(),
+      on_cap: z.enum(["stop", "finish_answer"]),
+    }),
+    ends_at: z.iso.datetime({ offset: true }),
+  }),
+  /** Of all rigs that have answered. */
+  total: Amounts,
+  failures: Amounts,
+  rows: z.array(SpendRow.extend({ rig_id: z.string().optional() })),
+  is_cut: z.boolean(),
+  /** Rigs that did not answer: what they have used is missing. */
+  missing: z.array(z.string()),
+  /** Accounts that are limited, by a digest, and until when. */
+  accounts: z.array(z.object({ account: z.string(), until: z.iso.datetime({ offset: true }), rig_id: z.string() })),
+  /** Who has changed the budget, and when it was told or reached; the newest first. */
+  changes: z.array(z.object({ at: z.iso.datetime({ offset: true }), by: z.string(), what: z.json() })),
+});
+
+export const TownSpendQuery = SpendQuery.extend({
+  by: z.enum(["day", "bead", "agent", "runtime", "model", "attempt", "rig", "town"]).default("day"),
+});
+
+/** What a town may spend in a day of UTC. What is not said is not capped. */
+export const TownBudget = z.strictObject({
+  tokens: cap.default(null),
+  microdollars: cap.default(null),
+  told_percent: z.int().min(1).max(100).default(80),
+  on_cap: z.enum(["stop", "finish_answer"]).default("finish_answer"),
+});
+
 /** What a bead may spend beyond its cap from now on. */
 export const BudgetRaise = z
   .strictObject({ tokens: amount.optional(), microdollars: amount.optional() })

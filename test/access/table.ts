@@ -91,6 +91,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "POST /api/rigs/:rigId/stop": isFor("operate"),
   "GET /api/rigs/:rigId/needs": isFor("read"),
   "GET /api/rigs/:rigId/spend": isFor("read"),
+  "GET /api/towns/:townId/spend": isFor("read"),
+  "PUT /api/towns/:townId/budget": isFor("admin"),
   "GET /api/rigs/:rigId/report": isFor("read"),
   "GET /api/rigs/:rigId/agents/:id/why": isFor("read"),
   "GET /api/rigs/:rigId/beads/:id/why": isFor("read"),

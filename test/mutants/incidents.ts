@@ -16,6 +16,7 @@ import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
 import { HAND_IN_MUTANTS } from "./hand-in.ts";
 import { ACCOUNT_MUTANTS } from "./accounts.ts";
+import { TOWN_MUTANTS } from "./town.ts";
 import { MONEY_MUTANTS } from "./money.ts";
 import { OWN_MUTANTS } from "./own.ts";
 import { OVERVIEW_MUTANTS } from "./overview.ts";
@@ -47,6 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...OLD_CONTAINER_MUTANTS,
   ...MONEY_MUTANTS,
   ...ACCOUNT_MUTANTS,
+  ...TOWN_MUTANTS,
   ...OWN_MUTANTS,
   mutant(
     "GT-1971",

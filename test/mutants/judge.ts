@@ -158,7 +158,7 @@ function aroundDeadlines(world: World): unknown {
       review: () => reviewDeadline(snapshot as never, settings),
       rig: () => rigDeadline(snapshot as never),
       queue: () => queueDeadline(snapshot as never),
-      budget: () => budgetDeadline(snapshot as never),
+      budget: () => budgetDeadline(snapshot as never, settings),
       accounts: () => accountsDeadline(snapshot as never, settings),
     }[kind]();
     const ticks = kind === "bead" || deadline === null ? [world.at + 1] : [deadline - 1, deadline, deadline + 1];

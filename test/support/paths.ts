@@ -3,7 +3,7 @@ import { agentModel, driverModel } from "./model/agent.ts";
 import { beadModel } from "./model/bead.ts";
 import { explore, type Explored, type Model } from "./model/explore.ts";
 import { accountsModel } from "./model/accounts.ts";
-import { budgetModel } from "./model/budget.ts";
+import { budgetModel, townBudgetModel } from "./model/budget.ts";
 import { queueModel } from "./model/queue.ts";
 import { reviewModel } from "./model/review.ts";
 import { outageModel, rigModel } from "./model/rig.ts";
@@ -27,6 +27,7 @@ export const MODELS: readonly Model[] = [
   outageModel,
   queueModel,
   budgetModel,
+  townBudgetModel,
   accountsModel,
 ];
 

@@ -88,7 +88,7 @@ function refusalOf(rig: RigBudget, entry: Entry): Refused | null {
   if (!reaches(all, (rig.newest ?? order).day)) return null;
   return {
     says: `the rig's budget of the day is used up, until ${order.day_ends_at}`,
-    until: Date.parse(order.day_ends_at),
+    until: order.day_retry_ms === undefined ? Date.parse(order.day_ends_at) : Date.now() + order.day_retry_ms,
   };
 }
 

@@ -163,6 +163,11 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
   "agent.session": (fact, { agent }) => said("quiet", `${agent(fact.agentId)} has a conversation (${fact.driver})`),
   "agent.usage": (fact, { agent }) =>
     said("quiet", `${agent(fact.agentId)} has used ${fact.inputTokens} tokens in and ${fact.outputTokens} out`),
+  "town.leased": (fact) =>
+    said(
+      fact.news === "capped" ? "warn" : "quiet",
+      `The rig may spend ${spentText({ tokens: fact.tokens ?? 0, microdollars: fact.microdollars ?? 0 }, fact.caps)} of the town's day`,
+    ),
   "account.limited": (fact, { agent }) =>
     said(
       "warn",

@@ -59,7 +59,7 @@ export function deadlineOf(world: World, kind: Kind, snapshot: AnySnapshot, now:
     case "queue":
       return queueDeadline(snapshot as never);
     case "budget":
-      return budgetDeadline(snapshot as never);
+      return budgetDeadline(snapshot as never, settings);
     case "accounts":
       return accountsDeadline(snapshot as never, settings);
     case "rig":

@@ -11,6 +11,7 @@ import { overviewRoutes } from "./overview.ts";
 import { reviewRoutes } from "./reviews.ts";
 import { rigRoutes } from "./rigs.ts";
 import { systemRoutes } from "./system.ts";
+import { townRoutes } from "./towns.ts";
 import { userRoutes } from "./users.ts";
 
 /** Every route of this Worker. */
@@ -25,6 +26,7 @@ export const ROUTES: readonly Route[] = [
   ...debugRoutes,
   ...userRoutes,
   ...overviewRoutes,
+  ...townRoutes,
   ...containerRoutes,
   ...mayorRoutes,
   ...operatorRoutes,

@@ -79,6 +79,8 @@ export type Command =
       defaultBranch: string;
     }
   | { type: "set_settings"; settings: SettingsPatch }
+  /** What its town says of its money; null: the town is not capped. */
+  | { type: "set_town_cap"; onCap: "stop" | "finish_answer" | null }
   | { type: "edit_rig"; changes: FactOf<"rig.edited">["changes"] }
   | { type: "pause" }
   | { type: "resume" }

@@ -1,5 +1,6 @@
 import type { Fact } from "../../events/facts.ts";
 import { NEWEST_RULES, rulesOf } from "../../events/rules.ts";
+import { isOfCappedTown } from "../../events/settings.ts";
 import { allChainNews } from "../chain.ts";
 import type { Kind } from "../step.ts";
 import { actorKey, get, type World } from "../world.ts";
@@ -19,10 +20,21 @@ const setters: Rule<CommandOf<"set_settings">> = {
 
 /** Commands to the rig itself. */
 export const RIG: Rows<
-  "configure" | "set_settings" | "edit_rig" | "pause" | "resume" | "drain" | "stop" | "destroy" | "restore" | "repair"
+  | "configure"
+  | "set_settings"
+  | "set_town_cap"
+  | "edit_rig"
+  | "pause"
+  | "resume"
+  | "drain"
+  | "stop"
+  | "destroy"
+  | "restore"
+  | "repair"
 > = {
   configure: { may: anyOf(system, operators), run: configure },
   set_settings: { may: setters, run: setSettings },
+  set_town_cap: { may: system, run: setTownCap },
   edit_rig: { may: operators, run: editRig },
   pause: {
     may: operators,
@@ -86,6 +98,15 @@ function setSettings(world: World, command: CommandOf<"set_settings">): Decision
   }
   const changes = differing(world.rig.context.settings, command.settings);
   return accept(Object.keys(changes).length === 0 ? [] : [{ type: "rig.settings_changed", changes }]);
+}
+
+/** Said again it takes back what was leased before: the town's caps may be others. */
+function setTownCap(world: World, { onCap }: CommandOf<"set_town_cap">): Decision {
+  if (onCap === null && !isOfCappedTown(world.rig.context.settings)) return accept([]);
+  return accept([
+    ...(world.budget === undefined ? [{ type: "budget.opened" } as const] : []),
+    { type: "rig.settings_changed", changes: { town_on_cap: onCap } },
+  ]);
 }
 
 function editRig(world: World, { changes: wanted }: CommandOf<"edit_rig">, around: Surroundings): Decision {

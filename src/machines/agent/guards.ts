@@ -61,7 +61,10 @@ export const GUARDS = {
   wasOverBudget: ({ context, event }) =>
     context.stopReason === "capped" || context.stopReason === "unmetered" || outcomeOf(event) === "over_budget",
   /** Nobody but the rig ends what it spends: its door does not count it, or whoever runs is to be stopped at once. */
-  mustStopAtCap: ({ context, event }) => budgetOf(event.settings).on_cap === "stop" || context.atDoor !== true,
+  mustStopAtCap: ({ context, event }) =>
+    budgetOf(event.settings).on_cap === "stop" ||
+    context.atDoor !== true ||
+    (event.type === "budget.capped" && event.settings.town_on_cap === "stop"),
   wasCompleted: ({ context, event }) => outcomeOf(event) === "completed" && context.stopReason === null,
   refusalIsLast: ({ event }) => expect(event, "hand_in.refused").refusals >= LIMITS.hand_in_refusals,
   isUndecided: ({ context }) => isUndecided(context),

@@ -60,7 +60,50 @@ function movesOf({ at }: World): Move[] {
     move(at, opened),
     ...times.map((when) => move(when, { type: "TICK", container: "unasked" })),
     ...times.flatMap((when) => [1, CAP * 0.8, CAP].map((tokens) => move(when, counted(tokens)))),
-    ...[CAP, CAP * 10, null].map((cap) => move(at, capOf(cap))),
+    ...[0, 1, CAP, CAP * 10, null].map((cap) => move(at, capOf(cap))),
     ...(isLast ? [] : [move(tomorrow, capOf(1)), move(tomorrow, capOf(CAP))]),
+  ];
+}
+
+const leased = (day: number, tokens: number, news: "told" | null = null): Fact => ({
+  type: "town.leased",
+  day,
+  tokens,
+  microdollars: null,
+  spent: { tokens: 1, microdollars: 0 },
+  caps: { tokens: CAP, microdollars: null },
+  news,
+});
+const ofTown = (town_on_cap: "stop" | null): Fact => ({ type: "rig.settings_changed", changes: { town_on_cap } });
+const TODAY = dayOf(START_MS);
+
+/** The same in a town that is capped: what is leased of its day, and how that ends. */
+export const townBudgetModel: Model = {
+  ...budgetModel,
+  name: "budget (town)",
+  seeds: [...budgetModel.seeds, move(START_MS, ofTown("stop"))],
+  moves: (world) => townMoves(world),
+  key: (world) => {
+    const { leases, townTold } = budgetIn(world).context;
+    const held = leases?.map(({ day, tokens }) => [day - dayOf(world.at), tokens === 1]);
+    const { town_on_cap = null } = world.rig.context.settings;
+    return JSON.stringify([keyOf(world, budgetIn(world)), town_on_cap, held, townTold?.length ?? 0]);
+  },
+};
+
+function townMoves({ at, rig }: World): Move[] {
+  const tick = (when: number): Move => move(when, { type: "TICK", container: "unasked" });
+  // What is left to say of another day is what its first TICK does.
+  if (dayOf(at) > TODAY || rig.context.settings.town_on_cap === null) return [tick(at), move(at, leased(TODAY, 1))];
+  return [
+    tick(at),
+    tick(startOfDay(TODAY + 1)),
+    ...[1, CAP * 0.8, CAP].map((tokens) => move(at, counted(tokens))),
+    ...[1, CAP, CAP * 10].map((cap) => move(at, capOf(cap))),
+    ...[1, CAP * 10].map((tokens) => move(at, leased(TODAY, tokens))),
+    ...[1, CAP * 10].map((tokens) => move(at, leased(TODAY, tokens, "told"))),
+    move(at, leased(TODAY + 1, CAP * 10)),
+    move(at, ofTown("stop")),
+    move(at, ofTown(null)),
   ];
 }

@@ -37,6 +37,27 @@ export const RIG = {
       ],
     ],
   },
+  set_town_cap: {
+    accepts: [
+      [
+        "that its town is capped",
+        () => ({
+          command: { type: "set_town_cap", onCap: "stop" },
+          caller: { kind: "system", id: "anna", dispatchId: null },
+        }),
+        ["budget.opened", "rig.settings_changed"],
+      ],
+    ],
+    again: "is recorded again",
+    refuses: [
+      [
+        "somebody who may set the rig's own",
+        () => ({ command: { type: "set_town_cap", onCap: null } }),
+        403,
+        /Ticktown itself/,
+      ],
+    ],
+  },
   edit_rig: {
     accepts: [
       [

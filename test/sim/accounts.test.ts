@@ -163,7 +163,7 @@ class Run {
   /** The container is taken away with all that it knows: the rig's own facts are what is left. */
   #evict(): void {
     this.#door = createAccounts();
-    for (const process of [...this.#processes.values()]) {
+    for (const process of Array.from(this.#processes.values())) {
       this.#gone(process);
       this.#say(process, {
         type: "exited",

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { accountOf, createAccounts } from "../../../container/agents/door/accounts.ts";
 import { ACCOUNTS_REMEMBERED_MAX } from "../../../container/limits.ts";
+import { createProvider, json, message, openPass } from "./world.ts";
 
 /** A limit is of a credential, whichever dispatch meets it: what the door sends with one, and what it does not. */
 
@@ -53,4 +54,29 @@ test(`of more than ${ACCOUNTS_REMEMBERED_MAX} accounts the one that was limited 
   for (let n = 0; n <= ACCOUNTS_REMEMBERED_MAX; n++)
     accounts.ask(name(n), NOW).came({ kind: "limited", until: NOW + HOUR });
   expect([accounts.ask(name(0), NOW).until, accounts.ask(name(1), NOW).until]).toEqual([null, NOW + HOUR]);
+});
+
+test("a limit of one dispatch's account is answered by the door to all others until its reset, and asked once then; nobody is held where that is switched off", async () => {
+  const provider = await createProvider();
+  let [asked, now, status] = [0, NOW, 429];
+  provider.answer = (_, response) => {
+    asked += 1;
+    json(response, status, {}, status === 429 ? { "retry-after": "3600" } : {});
+  };
+  const accounts = createAccounts();
+  const options = { now: () => now, accounts };
+  const first = await openPass(provider.url, {}, options);
+  const second = await openPass(provider.url, { agentId: "a2" }, options);
+  const free = await openPass(provider.url, { agentId: "a3", holdsAccounts: false }, options);
+  await message(first.pass);
+  const held = await message(second.pass);
+  expect([held.status, held.headers["retry-after"], asked]).toEqual([429, "3600", 1]);
+  expect(second.events).toMatchObject([
+    { type: "limited", kind: "rate", status: 429, until: NOW + HOUR, account: expect.stringMatching(/^anthropic:/) },
+    { type: "waiting", since: NOW, until: NOW + HOUR },
+  ]);
+  await message(free.pass);
+  expect(asked).toBe(2);
+  [now, status] = [NOW + HOUR, 200];
+  expect([(await message(second.pass)).status, (await message(first.pass)).status, asked]).toEqual([200, 200, 4]);
 });

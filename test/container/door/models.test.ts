@@ -1,4 +1,3 @@
-import { createAccounts } from "../../../container/agents/door/accounts.ts";
 import { createHash, randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
@@ -368,28 +367,6 @@ test.each(ERRORS)(
     expect(pass.usage()).toEqual([]);
   },
 );
-
-test("a limit of one dispatch's account is answered by the door to all others until its reset, and asked once then; nobody is held where that is switched off", async () => {
-  const provider = await createProvider();
-  let [asked, now, status] = [0, NOW, 429];
-  provider.answer = (_, response) => {
-    asked += 1;
-    json(response, status, {}, status === 429 ? { "retry-after": "3600" } : {});
-  };
-  const accounts = createAccounts();
-  const options = { now: () => now, accounts };
-  const first = await openPass(provider.url, {}, options);
-  const second = await openPass(provider.url, { agentId: "a2" }, options);
-  const free = await openPass(provider.url, { agentId: "a3", holdsAccounts: false }, options);
-  await message(first.pass);
-  const held = await message(second.pass);
-  expect([held.status, held.headers["retry-after"], asked]).toEqual([429, "3600", 1]);
-  expect(second.events).toEqual([limited(NOW + 3_600_000), waiting(NOW + 3_600_000)]);
-  await message(free.pass);
-  expect(asked).toBe(2);
-  [now, status] = [NOW + 3_600_000, 200];
-  expect([(await message(second.pass)).status, (await message(first.pass)).status, asked]).toEqual([200, 200, 4]);
-});
 
 test("an error in the middle of a stream is told, and what was said of the cost until then is counted", async () => {
   const provider = await createProvider();

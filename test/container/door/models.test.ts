@@ -303,13 +303,8 @@ interface Error {
 
 const NOW = Date.parse("2026-11-26T12:00:00Z");
 const waiting = (until: number | null) => ({ type: "waiting", since: NOW, until });
-const limited = (until: number | null, kind = "rate", status = 429) => ({
-  type: "limited",
-  kind,
-  status,
-  until,
-  account: expect.stringMatching(/^anthropic:[0-9a-f]{16}$/),
-});
+const LIMITED = { type: "limited", account: expect.stringMatching(/^anthropic:[0-9a-f]{16}$/) };
+const limited = (until: number | null, kind = "rate", status = 429) => ({ ...LIMITED, kind, status, until });
 
 const ERRORS: readonly Error[] = [
   {

@@ -39,7 +39,7 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     "MONEY-raised",
     "a cap that was raised opens at once",
     "it opens with the next day",
-    edit(BUDGET, '"rig.settings_changed": opens,', ""),
+    edit(BUDGET, '"rig.settings_changed": [opens, keeps],', ""),
   ),
   mutant(
     "MONEY-told",
@@ -47,8 +47,8 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     "it is told with every report",
     edit(
       BUDGET,
-      '"spend.counted": [caps, { guard: "isNewDay", target: "counting", ...counts }, counts]',
-      '"spend.counted": [caps, tells, counts]',
+      '"spend.counted": [caps, ebbs, { guard: "isNewDay", target: "counting", ...counts }, counts]',
+      '"spend.counted": [caps, ebbs, tells, counts]',
     ),
   ),
   mutant(

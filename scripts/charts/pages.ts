@@ -112,7 +112,7 @@ export const indexPage = (charts: readonly Chart[]): string =>
     GENERATED,
     "# Statecharts",
     "",
-    "Everything Ticktown decides, it decides in six statecharts: pure functions of a snapshot and a fact. These pages are generated from the machines that run; `npm run charts -- --check` fails when they are out of date.",
+    "Everything Ticktown decides, it decides in seven statecharts: pure functions of a snapshot and a fact. These pages are generated from the machines that run; `npm run charts -- --check` fails when they are out of date.",
     "",
     "| chart | what it is | states | transitions | every fact in every state |",
     "| --- | --- | ---: | ---: | --- |",

@@ -4,7 +4,8 @@ import { duration } from "./time.ts";
 /** What each setting does, in a few words; docs/operating.md says more, and when to change it. */
 
 export type AllSettings = ReturnType<typeof allSettings>;
-export type SettingName = keyof AllSettings;
+/** What the town says is set at the town. */
+export type SettingName = Exclude<keyof AllSettings, "town_on_cap">;
 
 export const PARTS = {
   capacity: "How much at a time",
@@ -51,7 +52,15 @@ export const SETTING_WORDS: Record<SettingName, Words> = {
   review_max_attempts: words("gate", "Merges tried for one branch before somebody is asked"),
   runtime: words("programs", "Which agent program runs; null: the container's own"),
   model: words("programs", "Which model it is asked to use; null: the program's own"),
-  programs: words("programs", "The same two for agents of one role"),
+  runtimes: words(
+    "programs",
+    "Several programs in their order: the next while the account of the one before is limited",
+  ),
+  hold_accounts: words(
+    "programs",
+    "A limit of a provider is of an account: nothing is started with it until its reset",
+  ),
+  programs: words("programs", "The same three for agents of one role"),
   box: words("programs", "Whether agents run only where a box keeps them from the rest of the machine", [
     "any",
     "required",

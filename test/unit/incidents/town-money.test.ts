@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { leaseMore } from "../../../src/do/lease.ts";
 import type { RigPorts } from "../../../src/do/ports.ts";
 import { heartbeat } from "../../../src/do/rig.ts";
@@ -67,12 +67,14 @@ const leasesOf = (rig: TestRig) => rig.rig.world.budget?.context.leases;
 
 test("TOWN-sum what all rigs have leased, or spent beyond that, is never more than the cap", () => {
   const sql = townSql(1_600);
-  expect(lease(sql, asked("a", 0), NOW).tokens).toBe(100);
+  expect(lease(sql, asked("a", 0), NOW).tokens).toBe(1_600 / LIMITS.lease_part);
   expect(lease(sql, asked("b", 0), NOW).tokens).toBe(94);
   // Asked again it is the same sum: an answer that was lost takes nothing twice.
   expect(lease(sql, asked("a", 0), NOW).tokens).toBe(100);
   // An answer under way has gone beyond its lease: that is the town's too.
-  expect(lease(sql, asked("a", 1_500, { asOf: 2 }), NOW).tokens).toBe(1_502);
+  expect(lease(sql, asked("a", 1_500, { asOf: 2 }), NOW).tokens).toBe(
+    1_500 + Math.ceil(1_600 / LIMITS.lease_least_part),
+  );
   expect(lease(sql, asked("b", 94, { asOf: 2 }), NOW).tokens).toBe(96);
   expect(townDay(sql, NOW).leased.tokens).toBeLessThanOrEqual(1_600);
   for (let n = 0; n < 50; n++) lease(sql, asked(`c${n}`, 0), NOW);
@@ -193,6 +195,45 @@ test("TOWN-meter in a capped town a process that tells nothing of what it uses i
   expect(calls(rig, "stop")).toEqual([]);
   await rig.advance(rig.now + MINUTE);
   expect(calls(rig, "stop")).toEqual([`${agentId}:1`]);
+});
+
+test("a town that never answers is waited for no longer than its time, and asked again no sooner than after a pause", async () => {
+  const sql = townSql(16_000);
+  const { rig } = rigIn(sql);
+  const { agentId } = await slung(rig);
+  let asks = 0;
+  (rig.rig.ports as { town?: RigPorts["town"] }).town = () => ({
+    lease: () => {
+      asks += 1;
+      return new Promise(() => {});
+    },
+  });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const under = (tokens: number): Promise<void> | null => {
+    const usage = {
+      session: "s",
+      input_tokens: tokens,
+      cached_tokens: 0,
+      output_tokens: 0,
+      model: null,
+      cost_microdollars: null,
+    };
+    heartbeat(rig.rig, agentId, `${agentId}:1`, as(rig, agentId, 1), { usage: { ...usage, at_door: true } });
+    return rig.rig.leasing.under;
+  };
+  rig.now += LIMITS.lease_pause_ms;
+  const first = under(600);
+  expect([first === null, asks]).toEqual([false, 1]);
+  await vi.advanceTimersByTimeAsync(LIMITS.lease_timeout_ms - 1);
+  expect(rig.rig.leasing.under).toBe(first);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(rig.rig.leasing.under).toBe(null);
+  rig.now += LIMITS.lease_pause_ms - 1;
+  expect([under(601), asks]).toEqual([null, 1]);
+  rig.now += 1;
+  expect([under(602) === null, asks]).toEqual([false, 2]);
+  await vi.advanceTimersByTimeAsync(LIMITS.lease_timeout_ms);
 });
 
 test("of a town's days, lines and accounts no more are kept than the limit", () => {

@@ -14,6 +14,7 @@ import type { NotifyEdit, NotifyShown } from "../wire/notify.ts";
 import { DIGEST_TABLES, dropDigest, keepDigest, readOverview, stepVersion, versionOf } from "./overview.ts";
 import type { Overview, RigDigest } from "../wire/overview.ts";
 import type { Sql } from "./ports.ts";
+import { digestOf, newOperatorId, newSecret } from "./new-secret.ts";
 import { migrate } from "./schema.ts";
 import { iso } from "./shapes.ts";
 import * as money from "./town-money.ts";
@@ -412,17 +413,4 @@ export class UserDO extends DurableObject<Env> {
     );
     return session === null ? null : { token, ...session };
   }
-}
-
-const hex = (byte: number): string => byte.toString(16).padStart(2, "0");
-const random = (bytes: number): string => Array.from(crypto.getRandomValues(new Uint8Array(bytes)), hex).join("");
-const newOperatorId = (): string => `op-${random(8)}`;
-
-const digestOf = async (text: string): Promise<string> =>
-  Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))), hex).join("");
-
-/** 256 bits that nobody guesses, and their digest, which is all that is kept. */
-async function newSecret(prefix: string): Promise<{ token: string; hash: string }> {
-  const token = `${prefix}_${random(32)}`;
-  return { token, hash: await digestOf(token) };
 }

@@ -47,3 +47,9 @@ export const uncharged = (context: AgentContext, { at, settings }: MachineEvent)
   uncharged: context.uncharged + 1,
   backoffUntil: at + exponential(context.uncharged + 1, settings.backoff_base_ms, settings.backoff_max_ms),
 });
+
+/** Which of the rig's programs it is granted, where there are several to choose from. */
+export const programOf = ({ runtime, model }: { runtime?: string | undefined; model?: string | undefined }) => ({
+  ...(runtime === undefined ? {} : { runtime }),
+  ...(model === undefined ? {} : { model }),
+});

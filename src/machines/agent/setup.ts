@@ -20,7 +20,7 @@ import {
 import { withAsk, withUsage } from "./driver.ts";
 import { spentSince, withCounted } from "./spend.ts";
 import { ended, isAskAnswered, resetBy, resetsAfter } from "./ends.ts";
-import { alertLimits, uncharged, untilReset } from "./limits.ts";
+import { alertLimits, programOf, uncharged, untilReset } from "./limits.ts";
 import { afterJump } from "./jump.ts";
 import { GUARDS, provesProgress } from "./guards.ts";
 import { forgotten, idleFor, newest, restartBackoff, type AgentContext } from "./context.ts";
@@ -224,8 +224,7 @@ export const agentSetup = setup({
         rework: grant.rework,
         resume: context.checkpoint !== null && context.checkpoint.beadId === grant.beadId,
         ...(session?.beadId === grant.beadId ? { session: { driver: session.driver, id: session.id } } : {}),
-        ...(grant.runtime === undefined ? {} : { runtime: grant.runtime }),
-        ...(grant.model === undefined ? {} : { model: grant.model }),
+        ...programOf(grant),
       };
     },
     stopContainer: ({ context, event }): Effect => ({

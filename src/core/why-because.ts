@@ -32,6 +32,8 @@ export const SOURCES = {
   scope: "counted",
   tokens: of("budget", "spend.counted"),
   microdollars: of("budget", "spend.counted"),
+  account: of("accounts", "account.limited"),
+  limits_in_a_row: of("accounts", "account.limited"),
   // Of a bead
   type: of("bead", "bead.created"),
   commit_sha: of("bead", "bead.merged", "bead.closed", "bead.failed", "bead.cancelled", "bead.no_change"),

@@ -2,7 +2,7 @@ import { isPassing } from "./moving.ts";
 import { messageOf } from "../events/message-of.ts";
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "./env.ts";
-import type { Caller, Refusal } from "../core/decide/index.ts";
+import type { Caller } from "../core/decide/index.ts";
 import { DOOR } from "../events/limits.ts";
 import * as answers from "./answers.ts";
 import type { Imported } from "./import.ts";
@@ -17,31 +17,11 @@ import type { Sql } from "./ports.ts";
 import { digestOf, newOperatorId, newSecret } from "./new-secret.ts";
 import { migrate } from "./schema.ts";
 import { iso } from "./shapes.ts";
+import type { Made, NewId, NewRig, RigInfo, TownInfo } from "./owned.ts";
 import * as money from "./town-money.ts";
 import { TOWN_TABLES, townObject, type LeaseAsk, type LeaseAnswer, type TownCaps, type TownDay } from "./town-money.ts";
 
-export interface TownInfo {
-  id: string;
-  user_id: string;
-  name: string;
-  created_at: string;
-}
-export interface RigInfo {
-  id: string;
-  town_id: string;
-  user_id: string;
-  name: string;
-  git_url: string;
-  default_branch: string;
-  created_at: string;
-}
-export interface NewRig {
-  townId: string;
-  name: string;
-  gitUrl: string;
-  defaultBranch: string;
-  secrets: Record<string, string>;
-}
+export type { Made, NewId, NewRig, Refused, RigInfo, TownInfo } from "./owned.ts";
 
 /** Numbered, run once each, never edited afterwards; the first one also meets tables that were made before there were numbers. */
 const MIGRATIONS = [
@@ -64,14 +44,8 @@ const MIGRATIONS = [
 /** The name of the one registry that knows every rig of this Ticktown, so that the cron can poke them. */
 export const DIRECTORY = "@directory";
 
-export type Refused = { ok: false; status: Refusal["status"] | 502; error: string };
-export type Made<T> = { ok: true; value: T } | Refused;
-
 /** What is done for somebody who asked for it; the journal says who. */
 const systemFor = (by: string) => ({ kind: "system", id: by, dispatchId: null }) as const;
-
-/** The id of what is to be made; with `isAskedAgain` a repeated request comes with the same one. */
-export type NewId = { readonly id: string; readonly isAskedAgain: boolean };
 
 /** A user's towns and rigs: who owns what. The rigs themselves are objects of their own. */
 export class UserDO extends DurableObject<Env> {

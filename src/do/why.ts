@@ -71,11 +71,17 @@ function seqOf(rig: Rig, { beadId, agentId, reviewId }: About, name: ValueName, 
   const source: Source = SOURCES[name];
   if (source === "counted") return rig.world.seq;
   const named = typeof values.agent === "string" ? values.agent : agentId;
-  const id = { agent: named, bead: beadId, review: reviewId, rig: "", queue: "", budget: "" }[source.of];
+  const id = { agent: named, bead: beadId, review: reviewId, rig: "", queue: "", budget: "", accounts: "" }[source.of];
   if (id === null) return null;
-  const key = { agent: "$.agentId", bead: "$.beadId", review: "$.reviewId", rig: null, queue: null, budget: null }[
-    source.of
-  ];
+  const key = {
+    agent: "$.agentId",
+    bead: "$.beadId",
+    review: "$.reviewId",
+    rig: null,
+    queue: null,
+    budget: null,
+    accounts: null,
+  }[source.of];
   const [row] = rig.ports.sql
     .exec<{ seq: number }>(
       `SELECT seq FROM journal WHERE seq > ? AND type IN (SELECT value FROM json_each(?))${key === null ? "" : ` AND json_extract(body, '${key}') = ?`} ORDER BY seq DESC LIMIT 1`,

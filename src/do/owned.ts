@@ -1,0 +1,32 @@
+import type { Refusal } from "../core/decide/index.ts";
+
+/** What a user's object tells of what the user owns. */
+
+export interface TownInfo {
+  id: string;
+  user_id: string;
+  name: string;
+  created_at: string;
+}
+export interface RigInfo {
+  id: string;
+  town_id: string;
+  user_id: string;
+  name: string;
+  git_url: string;
+  default_branch: string;
+  created_at: string;
+}
+export interface NewRig {
+  townId: string;
+  name: string;
+  gitUrl: string;
+  defaultBranch: string;
+  secrets: Record<string, string>;
+}
+
+export type Refused = { ok: false; status: Refusal["status"] | 502; error: string };
+export type Made<T> = { ok: true; value: T } | Refused;
+
+/** The id of what is to be made; with `isAskedAgain` a repeated request comes with the same one. */
+export type NewId = { readonly id: string; readonly isAskedAgain: boolean };

@@ -50,6 +50,9 @@ describe("the scope of an operator's token", () => {
     "POST /api/towns/:townId/container/agents/start",
     "POST /api/rigs/:rigId/trains/:trainId/complete",
     "POST /api/maintenance/poke",
+    "POST /api/users/:userId/rigs/import",
+    "PUT /api/users/:userId/notify",
+    "PUT /api/towns/:townId/budget",
     "POST /api/operator-tokens",
     "GET /api/operator-tokens",
     "DELETE /api/operator-tokens/:tokenId",
@@ -98,8 +101,10 @@ describe("the scope of an operator's token", () => {
     const { id, token } = await newToken("old", "read");
     const directory = env.USER.get(env.USER.idFromName("somebody-old")) as unknown as DurableObjectStub;
     await runInDurableObject(directory, (_, { storage: { sql } }) => {
+      const old = ["towns", "rigs", "directory", "answers"];
+      const tables = sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'").toArray();
+      for (const { name } of tables) if (!old.includes(name) && !name.startsWith("_")) sql.exec(`DROP TABLE ${name}`);
       sql.exec(`
-        DROP TABLE operator_tokens; DROP TABLE operator_codes; DROP TABLE meta;
         CREATE TABLE operator_tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER) STRICT, WITHOUT ROWID;
       `);
       sql.exec("INSERT INTO operator_tokens VALUES ('op-1', 'old', 'h', 0, NULL)");

@@ -70,7 +70,11 @@ test("a copy works in its own clones: what its agents fetch, commit and push doe
   const pushed = (stateDir: string): string => {
     const inbox = path.join(folderIn(stateDir), "agents", agent.id, "inbox.git");
     return existsSync(path.join(inbox, "HEAD"))
-      ? execFileSync("git", ["-C", inbox, "for-each-ref", "--format=%(objectname) %(refname)"], { encoding: "utf8" })
+      ? execFileSync(
+          "git",
+          ["-c", "safe.directory=*", "-C", inbox, "for-each-ref", "--format=%(objectname) %(refname)"],
+          { encoding: "utf8" },
+        )
       : "";
   };
   await until("the original's agent has pushed", () => pushed(state));

@@ -96,6 +96,7 @@ export function Answer({ need, send, isOpen }: { need: ShownNeed; send: Send; is
                 type="button"
                 className="opt"
                 data-key={String(i + 1)}
+                aria-keyshortcuts={String(i + 1)}
                 onClick={() => answer(option.label, option.id)}
               >
                 <Kbd>{String(i + 1)}</Kbd>
@@ -108,6 +109,7 @@ export function Answer({ need, send, isOpen }: { need: ShownNeed; send: Send; is
               type="button"
               className={isPermission ? "btn s ghost" : "opt other"}
               data-key="o"
+              aria-keyshortcuts="O"
               onClick={() => setWriting(true)}
             >
               {isPermission ? null : <Kbd>O</Kbd>}

@@ -6,6 +6,8 @@ const keyOf = (rigId: string): string => `ticktown.looked.${rigId}`;
 const listeners = new Set<() => void>();
 /** Who never looked has missed a night. */
 const NIGHT_MS = 12 * 3_600_000;
+/** An interval is never empty. */
+const LEAST_MS = 1_000;
 
 export const lookedAt = (rigId: string): number | null => {
   const kept = Number(localStorage.getItem(keyOf(rigId)) ?? Number.NaN);
@@ -43,7 +45,7 @@ export function intervalOf(params: URLSearchParams, looked: number | null, now: 
   const to = timeIn(params.get("to"));
   const from = timeIn(params.get("from"));
   const end = to !== null && to <= now ? to : now;
-  const begin = from !== null && from < end ? from : Math.min(looked ?? end - NIGHT_MS, end - 60_000);
+  const begin = from !== null && from < end ? from : Math.min(looked ?? end - NIGHT_MS, end - LEAST_MS);
   return { from: begin, to: end, isOpen: end === now };
 }
 

@@ -90,6 +90,7 @@ function Item({ need }: { need: OfNeed }) {
                 type="button"
                 className="opt"
                 data-key={String(i + 1)}
+                aria-keyshortcuts={String(i + 1)}
                 onClick={() => void answer(id, label)}
               >
                 <Kbd>{String(i + 1)}</Kbd>

@@ -23,12 +23,12 @@ const PRESETS = [
 
 export function NightHead({ title, one, children }: { title: string; one: OneNight; children?: ReactNode }) {
   const { rigId } = useStore();
-  const { world } = useWorld();
+  const { state, world } = useWorld();
   const toasts = useToasts();
   const { interval, now, night, needs, titleOf, report, run, chain } = one;
   const name = world.rig.context.config?.name ?? rigId;
   const read = () => {
-    markLooked(rigId, Date.now());
+    markLooked(rigId, Date.now() + state.skew_ms);
     setParams({ from: null, to: null });
     toasts.say("Marked as read", "From now on this page begins at this moment.");
   };

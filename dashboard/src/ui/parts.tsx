@@ -26,7 +26,10 @@ export const Tag = ({ tone = "plain", children }: { tone?: Tone; children: React
   <span className={`tag ${tone}`}>{children}</span>
 );
 
-export const Kbd = ({ children }: { children: string }) => <kbd aria-hidden="true">{children}</kbd>;
+/** A key that is printed on a button: drawn, and no part of the button's text, so that what is read out is what is seen. */
+export const Kbd = ({ children }: { children: string }) => <kbd aria-hidden="true" data-key-cap={children} />;
+/** As `aria-keyshortcuts` writes a key. */
+const shortcutOf = (hotkey: string): string => hotkey.replace("Ctrl ", "Control+").replace("↵", "Enter");
 
 interface BtnProps extends Omit<React.ComponentProps<"button">, "type"> {
   kind?: "plain" | "primary" | "ghost" | "grave";
@@ -38,6 +41,7 @@ interface BtnProps extends Omit<React.ComponentProps<"button">, "type"> {
 export const Btn = ({ kind = "plain", isSmall, isSquare, hotkey, children, className, ...rest }: BtnProps) => (
   <button
     type="button"
+    aria-keyshortcuts={hotkey === undefined ? undefined : shortcutOf(hotkey)}
     {...rest}
     className={`btn${kind === "plain" ? "" : ` ${kind}`}${isSmall === true ? " s" : ""}${isSquare === true ? " sq" : ""}${className === undefined ? "" : ` ${className}`}`}
   >

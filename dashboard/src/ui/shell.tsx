@@ -11,7 +11,7 @@ import { useRig, useStore } from "../lib/use-rig.ts";
 import { useDialog } from "./dialogs.tsx";
 import { Icon, type IconName } from "./icons.tsx";
 import { openPalette } from "./palette.tsx";
-import { Btn, Go, State, type Tone } from "./parts.tsx";
+import { Btn, Go, Kbd, State, type Tone } from "./parts.tsx";
 import { useToasts } from "./toasts.tsx";
 
 /** What is around every page: the bar, what concerns the whole page, and the tabs of a phone. */
@@ -47,10 +47,10 @@ interface Tab {
 }
 
 const Find = () => (
-  <button type="button" className="find-all" onClick={openPalette}>
+  <button type="button" className="find-all" aria-keyshortcuts="Control+K" onClick={openPalette}>
     <Icon name="search" />
     <span className="grow clip">Search or run a command</span>
-    <kbd aria-hidden="true">Ctrl K</kbd>
+    <Kbd>Ctrl K</Kbd>
   </button>
 );
 

@@ -91,6 +91,9 @@ test("an interval is what its address says, and otherwise since somebody looked;
   const of = (query: string, looked: number | null = null) => intervalOf(new URLSearchParams(query), looked, now);
   expect(of("")).toEqual({ from: now - 12 * HOUR, to: now, isOpen: true });
   expect(of("", now - HOUR)).toEqual({ from: now - HOUR, to: now, isOpen: true });
+  // Whoever has just marked it as read is not shown what he has read; it is never empty.
+  expect(of("", now - 1_000).from).toBe(now - 1_000);
+  expect(of("", now).from).toBe(now - 1_000);
   expect(of("from=2026-11-24T22:00:00Z&to=2026-11-25T06:00:00Z")).toEqual({
     from: now - 10 * HOUR,
     to: now - 2 * HOUR,

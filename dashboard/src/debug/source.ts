@@ -2,7 +2,7 @@ import type { BoardActor, Pending } from "../../../src/wire/schemas.ts";
 import { whatIf, type WhatIf } from "../../../src/core/explain.ts";
 import { copyWorld } from "../../../src/core/world.ts";
 import { replayer } from "../../../src/core/replay.ts";
-import { isStoredActor, readHeader, readLine } from "../../../src/core/journal-file.ts";
+import { isHeaderLine, isSealLine, isStoredActor, readHeader, readLine } from "../../../src/core/journal-file.ts";
 import type { JournalEntry } from "../../../src/core/journal.ts";
 import type { Fact } from "../../../src/events/facts.ts";
 import { createWorld, type World } from "../../../src/core/world.ts";
@@ -128,6 +128,8 @@ export async function fileSource(file: Blob & { name?: string }): Promise<FileSo
       rig = readHeader(text).rig;
       continue;
     }
+    // The seal of an export, and the headers behind the segments of an archive.
+    if (isSealLine(text) || isHeaderLine(text)) continue;
     const read = readLine(text);
     if (isStoredActor(read)) continue;
     entries.push(read);

@@ -38,12 +38,15 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 /**
  * What axe finds, contrast included: one line each.
+ * @param within of what, as a selector
  * @param rules these alone
  */
-export async function runAxe(page: Page, rules: readonly string[] = []): Promise<string[]> {
+export async function runAxe(page: Page, within = ":root", rules: readonly string[] = []): Promise<string[]> {
   if (!(await page.evaluate<boolean>("'axe' in globalThis"))) await page.evaluate(AXE);
   const only = rules.length === 0 ? "" : `, runOnly: ${JSON.stringify(rules)}`;
-  return page.evaluate<string[]>(`axe.run({ resultTypes: ["violations"]${only} }).then(({ violations }) =>
+  return page.evaluate<
+    string[]
+  >(`axe.run(${JSON.stringify(within)}, { resultTypes: ["violations"]${only} }).then(({ violations }) =>
     violations.flatMap(({ id, nodes }) => nodes
       .slice(0, 3).map(({ target, failureSummary }) => id + " at " + target.join(" ") + ": " + failureSummary.split("\\n").at(-1).trim())))`);
 }

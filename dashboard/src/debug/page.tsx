@@ -21,7 +21,8 @@ import { ChartView, useLayout } from "./chart.tsx";
 import { FactsPanel, NowPanel, PossiblePanel } from "./panels.tsx";
 import { WhatIfPanel } from "./what-if.tsx";
 import { Scrubber } from "./scrubber.tsx";
-import { fileSource, liveSource, momentAt, type FileSource, type Moment, type Source } from "./source.ts";
+import { liveSource } from "./live-source.ts";
+import { fileSource, momentAt, type FileSource, type Moment, type Source } from "./source.ts";
 import "../styles/debug.css";
 
 /** The statechart debugger: of a live rig, or of a journal file that never leaves this browser. */

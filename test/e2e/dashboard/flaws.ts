@@ -50,9 +50,3 @@ export async function runAxe(page: Page, within = ":root", rules: readonly strin
     violations.flatMap(({ id, nodes }) => nodes
       .slice(0, 3).map(({ target, failureSummary }) => id + " at " + target.join(" ") + ": " + failureSummary.split("\\n").at(-1).trim())))`);
 }
-
-/** The pages follow what the system wants a moment after the style sheets do. */
-export async function inScheme(page: Page, colorScheme: "light" | "dark"): Promise<void> {
-  await page.emulateMedia({ colorScheme });
-  await page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor({ state: "attached" });
-}

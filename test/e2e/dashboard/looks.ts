@@ -2,7 +2,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { live, PHONE, soon, toast, type Pages } from "./pages.ts";
 import { makeTour, SCREENS, tourPages, type Tour } from "./tour.ts";
-import { flawsOf, inScheme, runAxe } from "./flaws.ts";
+import { flawsOf, runAxe } from "./flaws.ts";
 import { LINES } from "./work.ts";
 
 /** The widths at which axe looks, and in which scheme. */
@@ -156,13 +156,14 @@ export function looksTests(pages: Pages): void {
       const page = await visit("/");
       const form = { name: "new", path: "/new", ready: (at: Page) => at.getByLabel(/^Repository/).waitFor() };
       for (const one of [...tourPages(pages.world, tour), form]) {
+        await page.emulateMedia({ colorScheme: "light" });
         await page.goto(`${pages.world.stack.url}${one.path}`);
         await one.ready(page);
         for (const { name, viewport } of SCREENS) {
           await page.setViewportSize(viewport);
           // Colours do not depend on the width, nor the layout on colours: axe sees each width of its own and each scheme once.
           const colorScheme = AXE_AT[name];
-          if (colorScheme !== undefined) await inScheme(page, colorScheme);
+          if (colorScheme !== undefined) await page.emulateMedia({ colorScheme });
           const found = [await flawsOf(page), colorScheme === undefined ? [] : await runAxe(page)].flat();
           flaws.push(...found.map((flaw) => `${one.name} ${name}: ${flaw}`));
         }

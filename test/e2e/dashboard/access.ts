@@ -2,6 +2,11 @@ import { expect, describe, test } from "vitest";
 import { runAxe } from "./flaws.ts";
 import { DESK, type Pages } from "./pages.ts";
 
+/** Runs in the page: waits for what moves and comes to an end. */
+const SETTLED = `Promise.all(document.getAnimations()
+  .filter((one) => one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity)
+  .map((one) => one.finished)).then(() => null, () => null)`;
+
 /** For everybody: axe finds nothing in what is opened on a page, in light and dark. The pages themselves are walked in looks.ts. */
 export function accessTests(pages: Pages): void {
   const { visit } = pages;
@@ -16,10 +21,11 @@ export function accessTests(pages: Pages): void {
         event_type: "message",
         data: { text: "hello" },
       });
-      // What moves in is looked at when it is there.
       const page = await visit(`/?show=agent:${agent.id}`, { ...DESK, colorScheme, reducedMotion: "reduce" });
       const flaws: string[] = [];
       const look = async (what: string, within = "[role=dialog]"): Promise<void> => {
+        // What moves in is looked at when it is there.
+        await page.evaluate(SETTLED);
         flaws.push(...(await runAxe(page, within, rules)).map((flaw) => `${what}: ${flaw}`));
       };
       await page.getByRole("log").waitFor();

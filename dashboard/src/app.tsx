@@ -179,7 +179,7 @@ function WhenReady({ children }: { children: React.ReactNode }) {
 }
 
 const Loading = () => (
-  <div className="page" aria-busy="true" aria-label="Loading">
+  <div className="page" role="status" aria-busy="true" aria-label="Loading">
     <div className="skeleton" style={{ height: 56 }} />
     <div className="skeleton" style={{ height: 320 }} />
   </div>

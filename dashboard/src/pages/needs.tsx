@@ -16,7 +16,7 @@ const LEVELS = { now: "Needs you", soon: "Soon", know: "Good to know" } as const
 
 export default function Needs({ seen: { overview } }: { seen: Overseen }) {
   useCursor();
-  if (overview === null) return <div className="page" aria-busy="true" aria-label="Loading" />;
+  if (overview === null) return <div className="page" role="status" aria-busy="true" aria-label="Loading" />;
   const levels = Object.keys(LEVELS) as (keyof typeof LEVELS)[];
   const total = levels.reduce((sum, level) => sum + overview.totals.needs[level], 0);
   return (

@@ -89,7 +89,7 @@ export function Overview({ seen: { overview } }: { seen: Overseen }) {
 }
 
 const Waiting = () => (
-  <div className="page" aria-busy="true" aria-label="Loading">
+  <div className="page" role="status" aria-busy="true" aria-label="Loading">
     <div className="skeleton" style={{ height: 56 }} />
     <div className="skeleton" style={{ height: 320 }} />
   </div>

@@ -145,7 +145,11 @@ export function tourPages({ rigId }: Pick<DashboardWorld, "rigId">, tour: Tour):
       path: `${rig}/settings`,
       ready: (page) => page.getByRole("heading", { level: 1 }).waitFor(),
     },
-    { name: "log", path: `${rig}/log`, ready: live },
+    {
+      name: "log",
+      path: `${rig}/log`,
+      ready: (page) => page.getByRole("heading", { level: 1, name: "Log and mail" }).waitFor({ state: "attached" }),
+    },
     { name: "rig", path: rig, ready: shows("Round EUR totals") },
     { name: "bead", path: `${rig}/beads/${tour.beadId}`, ready: shows("src/money/total.ts") },
     { name: "bead-failed", path: `${rig}/beads/${tour.failedId}`, ready: shows("API key not valid") },

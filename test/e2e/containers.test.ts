@@ -108,7 +108,9 @@ test.concurrent.for([
     const granted = ({ id }: Bead): number => grants.filter(({ beadId }) => beadId === id).length;
     expect([first, second, asking, failing].map(({ bead }) => granted(bead))).toEqual([1, 1, 1, 2]);
     expect(await facts("dispatch.failed")).toMatchObject([{ beadId: failing.bead.id, charged: true, attempts: 1 }]);
-    expect(await facts("report.stale")).toEqual([]);
+    // The process of the first piece of work, which has handed it in, may say its last words when the second has begun.
+    const stale = (await facts("report.stale")) as { dispatchId: string }[];
+    expect(stale.filter(({ dispatchId }) => dispatchId !== `${first.agent.id}:1`)).toEqual([]);
     expect((await call<{ divergence: unknown }>("POST", "/replay", {})).divergence).toBeNull();
     const health = await call<{ fence: string; violations: string[] }>("GET", "/health");
     expect(health).toMatchObject({ fence: isOld ? "agent" : "dispatch", violations: [] });

@@ -24,8 +24,10 @@ test("docs/operating.md lists every setting with its default", () => {
     ...DEFAULT_BUDGET,
     // Without any of these, as `programOf` has it.
     runtime: null,
+    runtimes: null,
     model: null,
     programs: {},
+    hold_accounts: true,
   });
   expect([...rows, ...place].length).toBe(Object.keys(Settings.shape).length);
 });

@@ -28,6 +28,7 @@ test("docs/operating.md lists every setting with its default", () => {
     model: null,
     programs: {},
     hold_accounts: true,
+    town_on_cap: null,
   });
   expect([...rows, ...place].length).toBe(Object.keys(Settings.shape).length);
 });

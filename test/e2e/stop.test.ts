@@ -1,6 +1,6 @@
 /** Everything is stopped at once: with all of Ticktown there, and with nothing left of it but the agents. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { markedProcesses, readMark } from "../../container/processes/marks.ts";
@@ -11,18 +11,20 @@ import { freePort } from "../../scripts/stack/ports.ts";
 import { journalOf } from "./journal.ts";
 import { nothingLeftIn, type Program, ready, run, temporaryDir, ticktown, tokenIn, until } from "./support.ts";
 
-const dir = temporaryDir();
+const root = temporaryDir();
 afterAll(async () => {
-  expect(await nothingLeftIn(dir)).toEqual([]);
-  rmSync(dir, { recursive: true, force: true });
+  expect(await nothingLeftIn(root)).toEqual([]);
+  rmSync(root, { recursive: true, force: true });
 });
 
-const state = path.join(dir, "state");
+/** Of each try its own. */
+let dir = root;
+let state = root;
 const STOP_MS = 5_000;
 const BEADS = 2;
 
 /** Hears no SIGTERM, and has a child that has left its session; ends when it is told by a file. */
-const AGENT = `trap '' TERM
+const agent = (): string => `trap '' TERM
 setsid sleep 600 &
 setsid sh -c "trap '' TERM; while test ! -e ${dir}/go; do sleep 0.1; done" &
 while test ! -e ${dir}/go; do sleep 0.1; done
@@ -51,8 +53,10 @@ const killed = (name: string): void => {
 };
 
 test("STOP-all no process of any rig and no new start within 5 s, also where neither Worker nor control server lives; nobody is charged, the journal says who it was, and resume goes on", async () => {
+  dir = mkdtempSync(path.join(root, "try-"));
+  state = path.join(dir, "state");
   const { origin } = makeRepository(dir);
-  writeFileSync(path.join(dir, "agent.sh"), AGENT);
+  writeFileSync(path.join(dir, "agent.sh"), agent());
   const port = String(await freePort());
   const url = `http://127.0.0.1:${port}`;
   const begin = async (): Promise<Program> => {

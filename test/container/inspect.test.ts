@@ -81,7 +81,7 @@ test("a commit on the granted branch is accepted with what is in it, and pinned 
   });
   await ask(world);
   const pins = ["for-each-ref", "--format=%(refname) %(objectname)", "refs/ticktown/handed-in"];
-  expect(git(storeOf(world.control.workDir), ...pins)).toBe(`refs/ticktown/handed-in/bead1/1 ${commit}`);
+  expect(git(storeOf(world.control.workDir), ...pins)).toContain(`refs/ticktown/handed-in/bead1/1 ${commit}`);
 });
 
 test("gascity#3048 no commit and a dirty worktree: refused with words that name the files", async () => {

@@ -113,6 +113,8 @@ async function sling(
     backoff_base_ms: 200,
     arm_delay_ms: 100,
     cadence_active_ms: 2_000,
+    // All of them are one account's: the limit that one is told of would hold the others until its reset.
+    hold_accounts: false,
     ...settings,
   });
   const { bead, agent } = await api.call<{ bead: Bead; agent: Agent }>("POST", `${at}/sling`, {

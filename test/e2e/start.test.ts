@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync }
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import type { Bead } from "../../scripts/stack/api-client.ts";
 import { makeRepository } from "../../scripts/stack/demo/repository.ts";
 import { freePort } from "../../scripts/stack/ports.ts";
@@ -21,13 +21,24 @@ import {
   until,
 } from "./support.ts";
 
-const dir = temporaryDir();
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+/** Each try of a test has a folder of its own. */
+const dirs: string[] = [];
+let dir = "";
+beforeEach(() => void dirs.push((dir = temporaryDir())));
+afterAll(() => dirs.forEach((each) => rmSync(each, { recursive: true, force: true })));
 
-const filesIn = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath, entry.name));
+/** What is there when it is listed: a git of Ticktown's own may still be taking its folders away. */
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+      const name = path.join(folder, entry.name);
+      return entry.isDirectory() ? filesIn(name) : entry.isFile() ? [name] : [];
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
 
 const rigIn = (program: Program): string => /rig (rig-\S+)/.exec(program.stderr())?.[1] ?? "no rig";
 
@@ -148,7 +159,8 @@ test("npm start: one ready line, an own agent, one town per state folder, a clea
   for (const { command } of processesIn(state))
     expect(secrets.filter((secret) => command.includes(secret))).toEqual([]);
   // What was written for us is ours alone, journals included; what was written into a repository is as git makes it.
-  const readable = (folder: string): string[] => filesIn(folder).filter((file) => (statSync(file).mode & 0o077) !== 0);
+  const readable = (folder: string): string[] =>
+    filesIn(folder).filter((file) => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0);
   expect(filesIn(path.join(state, "worker")).some((file) => file.endsWith(".sqlite"))).toBe(true);
   // What every box reads of the operator's settings of git, in which there is no login, is for the uid of each.
   const shown = path.join(state, "container", "git", "box-config");
@@ -220,7 +232,7 @@ test("npm start that was killed without a chance to clean up: the next one on it
     "--container",
     containerUrl,
     "--repo",
-    path.join(dir, "origin.git"),
+    makeRepository(dir).origin,
   ]);
   const url = await ready(second);
   expect(second.stderr()).toContain(`WARNING: ${containerUrl} is spoken to without a token`);

@@ -72,7 +72,7 @@ describe("a repair", () => {
     });
     expect(await rig.post("/actors/ghost/ghost/repair")).toMatchObject({
       status: 404,
-      error: "no kind of actor ghost: there are agent, bead, review, rig, queue, budget",
+      error: "no kind of actor ghost: there are agent, bead, review, rig, queue, budget, accounts",
     });
   });
 });

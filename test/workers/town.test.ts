@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { DOOR } from "../../src/events/limits.ts";
+import { NO_TOWN_CAPS } from "../../src/do/town-money.ts";
 import type { UserDO } from "../../src/do/user-do.ts";
 import { api, call } from "./client.ts";
 
@@ -46,6 +47,7 @@ test("a rig that cannot be set up as a whole is taken back: it is in no list, an
       USER: {
         idFromName: (name: string) => whole.USER.idFromName(name),
         get: () => ({
+          townCaps: async () => NO_TOWN_CAPS,
           enlist: async () => {
             throw new Error("the directory is away");
           },

@@ -45,6 +45,7 @@ test("MCP-table the listing of tools equals the table of verbs, but for those th
     "rig export",
     "rig import",
     "feed",
+    "notify",
     "mcp",
     "completion",
   ]);

@@ -4,7 +4,7 @@ import type { Config } from "../config.ts";
 import { writeBareSkeleton } from "../git/reader.ts";
 import { createGit, lastWords } from "../git/git.ts";
 import { scratchName } from "../git/layout.ts";
-import { type Remote, parseRemote } from "../git/remotes.ts";
+import { type Remote, hostOf, parseRemote } from "../git/remotes.ts";
 import { credentialLines } from "../git/store.ts";
 import { SUBMODULES_MAX } from "../limits.ts";
 import { messageOf } from "../log.ts";
@@ -30,11 +30,12 @@ export async function lostPointer(
   if (pointers.length > SUBMODULES_MAX)
     return `it has ${pointers.length} new pointers into other repositories, and at most ${SUBMODULES_MAX} are looked for: bring them in parts`;
   const urls = await addresses(context, commit);
+  const known = new Set((await addresses(context, target)).values());
   for (const pointer of pointers) {
     const url = urls.get(pointer.file);
     if (url === undefined)
       return `${pointer.file} points to ${pointer.commit}, and .gitmodules does not say where that is`;
-    const lost = await look(context, config, pointer, url);
+    const lost = await look(context, config, pointer, { url, isKnown: known.has(url) });
     if (lost !== null) return lost;
   }
   return null;
@@ -84,24 +85,37 @@ const isLocal = ({ url }: Remote): boolean => url.startsWith("/") || url.startsW
 const GONE =
   /not our ref|couldn't find remote ref|unadvertised object|no such remote ref|did not send all|not found|does not exist|does not appear to be a git repository/i;
 
-/** @returns a sentence when it is not there @throws Stopped when nobody can tell now */
+interface Address {
+  readonly url: string;
+  /** The target names it too: somebody has taken it. */
+  readonly isKnown: boolean;
+}
+
+/**
+ * What only the branch names is an agent's word: on another host it is asked without what this server logs in with, where there is a
+ * box for it.
+ * @returns a sentence when it is not there @throws Stopped when nobody can tell now
+ */
 async function look(
   { git: own, remote, who, redact, folders, request }: TrainContext,
   config: Config,
   { file, commit }: Pointer,
-  url: string,
+  { url, isKnown }: Address,
 ): Promise<string | null> {
   const lost = `${file} points to ${commit}, which ${redact(url)} does not have`;
   const place = addressed(remote, url, request.envVars ?? {});
   if (typeof place === "string") return `${file}: ${place}`;
   const git = createGit(config, who, redact, place, own.place);
   const scratch = scratchName(folders, "submodule");
+  const isTrusted = isKnown || hostOf(place) === hostOf(remote);
+  const inBox = isTrusted ? {} : { seen: { readable: [], writable: [scratch] } };
   try {
     writeBareSkeleton(scratch, []);
     appendFileSync(path.join(scratch, "config"), credentialLines(place).join(""));
     const fetch = (what: string, more: readonly string[]): ReturnType<typeof git> =>
       git(scratch, ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", ...more, place.url, what], {
         timeout_ms: git.place.clone_timeout_ms,
+        ...inBox,
       });
     const one = await fetch(commit, ["--depth=1"]);
     if (one.code === 0) return null;

@@ -51,3 +51,10 @@ function parseHttp(
   const username = envVars["GIT_USERNAME"] || (inUrl.token && inUrl.username) || DEFAULT_USERNAME;
   return { url: url.href, credentials: token ? { username, token } : null, origin: url.origin };
 }
+
+/** @returns who is asked for it; null: this machine itself */
+export function hostOf({ url }: Remote): string | null {
+  if (url.startsWith("/") || url.startsWith("file:")) return null;
+  if (SCP_LIKE.test(url)) return url.slice(url.indexOf("@") + 1, url.indexOf(":")).toLowerCase();
+  return URL.parse(url)?.host ?? url;
+}

@@ -23,16 +23,26 @@ export async function initSubmodules(place: SubmodulePlace, clone: string): Prom
   const { git, store, remote, target } = place;
   if (!liesThere(path.join(clone, ".gitmodules"))) return;
   await must(place, clone, [...settings(remote), ...credentialArgs(remote), ...origin(remote), ...INIT]);
-  const known = new Set((await namedIn(git, store, ["--blob", `${target}:.gitmodules`])).map(({ url }) => url));
-  const named = await thereOf(git, clone, await namedIn(git, clone, ["--file", ".gitmodules"]));
-  const [ours, others] = [named.filter(({ url }) => known.has(url)), named.filter(({ url }) => !known.has(url))];
-  if (ours.length > 0 || git.reading === null) {
-    const paths = git.reading === null ? [] : ours.map((one) => one.path);
-    await must(place, clone, [...settings(remote), ...credentialArgs(remote), ...UPDATE, ...paths]);
+  const login = [...settings(remote), ...credentialArgs(remote)];
+  if (git.reading === null) {
+    await must(place, clone, [...login, ...UPDATE, ...NESTED]);
+    return;
   }
-  if (git.reading === null || others.length === 0) return;
-  const paths = others.map((one) => one.path);
-  await must(place, clone, [...settings(remote), ...UPDATE, ...paths], [clone]);
+  const known = new Set((await namedIn(git, store, ["--blob", `${target}:.gitmodules`])).map(({ url }) => url));
+  const all = await namedIn(git, clone, ["--file", ".gitmodules"]);
+  const taken = await pointersOf(git, store, ["ls-tree", "-z", target], all);
+  const there = await pointersOf(git, clone, ["ls-files", "--stage", "-z"], all);
+  const named = all.filter((one) => there.has(one.path));
+  const ours = named.filter(({ url }) => known.has(url)).map((one) => one.path);
+  // What a commit names that the target does not point to is as new as the commit.
+  const [same, moved] = [
+    ours.filter((one) => taken.get(one) === there.get(one)),
+    ours.filter((one) => taken.get(one) !== there.get(one)),
+  ];
+  if (same.length > 0) await must(place, clone, [...login, ...UPDATE, ...NESTED, ...same]);
+  if (moved.length > 0) await must(place, clone, [...login, ...UPDATE, "--", ...moved]);
+  const others = [...moved, ...named.filter(({ url }) => !known.has(url)).map((one) => one.path)];
+  if (others.length > 0) await must(place, clone, [...settings(remote), ...UPDATE, ...NESTED, ...others], [clone]);
 }
 
 /** Says in a clone's configuration, which is written anew at each start, where its submodules come from. */
@@ -42,7 +52,8 @@ export async function nameSubmodules(git: Git, clone: string, remote: Remote): P
 }
 
 const INIT = ["submodule", "--quiet", "init"];
-const UPDATE = ["--literal-pathspecs", "submodule", "--quiet", "update", "--init", "--recursive", "--"];
+const UPDATE = ["--literal-pathspecs", "submodule", "--quiet", "update", "--init"];
+const NESTED = ["--recursive", "--"];
 
 /** Addresses that begin with ./ or ../ are meant from the remote, and the clone's `origin` is the store. */
 const origin = (remote: Remote): string[] => ["-c", `remote.origin.url=${remote.url}`];
@@ -65,13 +76,21 @@ async function must(
   );
 }
 
-/** Those of which there is a commit in the clone. */
-async function thereOf(git: Git, clone: string, named: readonly Named[]): Promise<Named[]> {
-  if (named.length === 0) return [];
-  const args = ["--literal-pathspecs", "ls-files", "--stage", "-z", "--", ...named.map((one) => one.path)];
-  const listed = (await git(clone, args)).stdout.split("\0");
-  const there = new Set(listed.flatMap((line) => /^160000 \w+ 0\t(.+)$/s.exec(line)?.[1] ?? []));
-  return named.filter((one) => there.has(one.path));
+/** @returns which commit is named at which path, in what git lists as `mode … commit …\tpath` */
+async function pointersOf(
+  git: Git,
+  folder: string,
+  args: readonly string[],
+  named: readonly Named[],
+): Promise<Map<string, string>> {
+  if (named.length === 0) return new Map();
+  const paths = named.map((one) => one.path);
+  const listed = (await git(folder, ["--literal-pathspecs", ...args, "--", ...paths])).stdout.split("\0");
+  const pointers = listed.flatMap((line) => {
+    const [, commit = "", file = ""] = /^160000 (?:commit )?(\w+)(?: 0)?\t(.+)$/s.exec(line) ?? [];
+    return file === "" ? [] : [[file, commit] as const];
+  });
+  return new Map(pointers);
 }
 
 interface Named {

@@ -322,6 +322,33 @@ test("BOX-submodules what an agent's .gitmodules names is fetched with the opera
   ).toEqual([]);
 });
 
+test("BOX-submodules_nested a submodule that the target names is moved by an agent to a commit that names others: those are fetched without the operator's rights", async () => {
+  const control = await startControl(BOXED);
+  const [{ url, clone }, library, secret] = [createOrigin(), createOrigin(), createOrigin()];
+  commitFile(secret.clone, "secret.txt", "in secret.txt");
+  git(secret.clone, "push", "--quiet", "origin", "main");
+  const add = (at: string, place: string, name: string): void => {
+    git(at, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", place, name);
+    git(at, "commit", "--quiet", "-m", name);
+  };
+  add(clone, path.relative(url, library.url), "lib");
+  git(clone, "push", "--quiet", "origin", "main");
+  // As somebody's fork has it, whose commits a host gives away under the name of the repository.
+  add(library.clone, secret.url, "deep");
+  git(library.clone, "push", "--quiet", "origin", "HEAD:refs/heads/fork");
+  const moved = git(library.clone, "rev-parse", "HEAD");
+  const place = { ...DEFAULT_PLACE, submodules: "init" };
+  const work = `git update-index --cacheinfo 160000,${moved},lib; git commit -qm work; echo done`;
+  expect(await ran(control, url, work, { place })).toEqual(["done"]);
+  const next = startBody(url, "true", { agentId: "a2", branch: "work/a1", place });
+  expect(await control.post("/agents/start", next)).toMatchObject({
+    status: 422,
+    body: { code: "submodules_failed", error: expect.stringContaining("since the target does not name them") },
+  });
+  const there = readdirSync(control.workDir, { recursive: true }).map(String);
+  expect(there.filter((name) => name.endsWith("secret.txt"))).toEqual([]);
+});
+
 test("BOX-receipt a receipt says what the work was made in, and what it was checked in, whoever writes it", async () => {
   const rig = await createFakeRig();
   const boxed = await startControl({ ...BOXED, GASTOWN_API_URL: rig.url });

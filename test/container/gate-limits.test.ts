@@ -7,6 +7,7 @@ import { runCheck } from "../../container/gate/check.ts";
 import { rulesOf } from "../../container/gate/rules.ts";
 import { lostPointer } from "../../container/gate/submodules.ts";
 import { lastOf } from "../../container/gate/words.ts";
+import { parseRemote } from "../../container/git/remotes.ts";
 import * as LIMITS from "../../container/limits.ts";
 import { Gate } from "../../src/events/gate.ts";
 import { cleanUp, createOrigin, git, isRunning, tempDir } from "./world.ts";
@@ -106,6 +107,39 @@ test("GATE-pointers so many new pointers into other repositories are looked for,
   const most = LIMITS.SUBMODULES_MAX;
   expect(await seen(most - 1)).toEqual([expect.stringContaining(`points to ${lost}`), most]);
   expect(await seen(most)).toEqual([expect.stringContaining(`${most + 1} new pointers`), 0]);
+});
+
+test("GATE-pointers_asked only what the target names, or lies where its own repository does, is asked with what this server logs in with", async () => {
+  const place = createOrigin();
+  const remote = "https://git.test/our/app.git";
+  const asked = path.join(tempDir(), "asked");
+  const PATH = gitThat(`case " $* " in *" fetch "*) echo "$IN_BOX $*" >> ${asked}; exit 0 ;; esac`);
+  const modules = (urls: readonly string[]): string =>
+    urls.map((url, n) => `[submodule "${n}"]\n\tpath = lib-${n}\n\turl = ${url}\n`).join("");
+  const known = "https://taken.test/lib.git";
+  const target = onMain(place, ".gitmodules", modules([known]));
+  const urls = [
+    known,
+    "../other.git",
+    "git@git.test:our/third.git",
+    "https://elsewhere.test/lib.git",
+    "ssh://internal/x",
+  ];
+  const { commit } = member(place, "names", {
+    ".gitmodules": modules(urls),
+    ...Object.fromEntries(urls.map((_, n) => [`lib-${n}`, { pointer: String(n).repeat(40) }])),
+  });
+  const reading = (_: unknown, argv: readonly string[]): readonly string[] => ["env", "IN_BOX=boxed", ...argv];
+  const context = { ...contextOn(place.url), remote: parseRemote(remote, {}) };
+  expect(await lostPointer(context, { ...settings({ PATH }), reading }, target, commit)).toBe(null);
+  const lines = readFileSync(asked, "utf8").trim().split("\n");
+  expect(lines.map((line) => [line.startsWith("boxed "), /\S+(?= \d{40}$)/.exec(line)?.[0]])).toEqual([
+    [false, known],
+    [false, "https://git.test/our/other.git"],
+    [false, "git@git.test:our/third.git"],
+    [true, "https://elsewhere.test/lib.git"],
+    [true, "ssh://internal/x"],
+  ]);
 });
 
 test("a box that does not answer within its time is none", async () => {

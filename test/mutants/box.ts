@@ -238,6 +238,12 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     edit("container/git/submodules.ts", "named.filter(({ url }) => known.has(url))", "named"),
   ),
   mutant(
+    "BOX-submodules_nested",
+    "what a moved submodule names is fetched without the operator's rights",
+    "it is fetched with them",
+    edit("container/git/submodules.ts", "ours.filter((one) => taken.get(one) === there.get(one))", "ours"),
+  ),
+  mutant(
     "BOX-receipt",
     "a receipt says what the work was made in",
     "it says nothing of that",

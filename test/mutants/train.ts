@@ -168,6 +168,12 @@ export const TRAIN_MUTANTS: readonly Mutant[] = [
     ),
   ),
   mutant(
+    "GATE-pointers_asked",
+    "what only a branch names is asked, on another host, without what this server logs in with",
+    "it is asked with that",
+    edit("container/gate/submodules.ts", "isKnown || hostOf(place) === hostOf(remote)", "isKnown || remote !== null"),
+  ),
+  mutant(
     "GATE-traps",
     "whatever is red gets nowhere, in a whole rig",
     "it is pushed all the same",

@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { whyNoBox } from "./scripts/box.ts";
 import { containerBinding } from "./test/support/container-binding.ts";
 
 /** As many as the least machine has cores; the default leaves one of two idle. */
@@ -12,6 +13,16 @@ const PATIENT = {
   expect: { poll: { timeout: 60_000, interval: 20 } },
 };
 
+/** Where no box works these are not applicable, which scripts/box.ts has said before. */
+const OF_THE_BOX = [
+  ...["agent-box", "bounds", "box", "escapes", "exchanged", "gateway", "linked"].map(
+    (name) => `test/container/${name}.test.ts`,
+  ),
+  "test/e2e/box.test.ts",
+];
+const noBox = await whyNoBox(process.env["PATH"] ?? "");
+const exclude = noBox === "" ? [] : OF_THE_BOX;
+
 export default defineConfig({
   test: {
     maxWorkers: WORKERS,
@@ -22,6 +33,8 @@ export default defineConfig({
           name: "unit",
           environment: "node",
           include: ["test/unit/**/*.test.ts", "test/container/**/*.test.ts", "test/sim/**/*.test.ts"],
+          exclude,
+          provide: { noBox },
           ...PATIENT,
         },
       },
@@ -52,6 +65,7 @@ export default defineConfig({
           name: "e2e",
           environment: "node",
           include: ["test/e2e/**/*.test.ts"],
+          exclude,
           globalSetup: ["./test/e2e/dashboard/build.ts"],
           ...PATIENT,
         },

@@ -1,4 +1,7 @@
-/** The box that checks run in: `node scripts/box.ts` finds bubblewrap, or installs Debian's, and tries it. */
+/**
+ * The box that checks run in: `node scripts/box.ts` finds bubblewrap, or installs Debian's, and tries it. Where none works it says so in a
+ * line, and vitest.config.ts leaves the tests of the box out; with TESTS_BOX=required, as in `.ci/run`, it fails.
+ */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
@@ -38,7 +41,9 @@ if (process.argv[1] !== undefined && import.meta.filename === process.argv[1]) {
   try {
     await requireBox();
   } catch (error) {
-    process.stderr.write(`ticktown: ${messageOf(error)}\n`);
-    process.exit(1);
+    const isRequired = process.env["TESTS_BOX"] === "required";
+    const told = isRequired ? "" : "tests of the box: not applicable here: ";
+    process.stderr.write(`ticktown: ${told}${messageOf(error)}\n`);
+    if (isRequired) process.exit(1);
   }
 }

@@ -6,7 +6,6 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync 
 import path from "node:path";
 import { expect, test } from "vitest";
 import { borrowedFrom, linkIn } from "../../container/git/links.ts";
-import { requireBox } from "../../scripts/box.ts";
 import { processesOf } from "../support/processes.ts";
 import {
   type EscapeWorld,
@@ -21,7 +20,6 @@ import {
 } from "./escapes-world.ts";
 import { createOrigin, storeOf, worktreeOf } from "./world.ts";
 
-await requireBox();
 if (process.getuid?.() !== 0)
   process.stderr.write("ways out of root's box: not applicable here, these tests are not root's\n");
 

@@ -4,7 +4,6 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { openBeneath } from "../../container/files.ts";
 import { DEFAULT_PLACE } from "../../src/wire/container.ts";
-import { requireBox } from "../../scripts/box.ts";
 import { findProgram } from "../../container/box/box.ts";
 import {
   type Control,
@@ -19,8 +18,6 @@ import {
   tempDir,
   worktreeOf,
 } from "./world.ts";
-
-await requireBox();
 
 interface Moment {
   readonly control: Control;

@@ -1,9 +1,10 @@
 /** Keeps a program away from everything on this machine but what it was given: with bubblewrap, where that works. */
-import { accessSync, constants } from "node:fs";
+import { accessSync, chmodSync, constants, writeFileSync } from "node:fs";
 import path from "node:path";
 import { BOX_PROBE_TIMEOUT_MS } from "../limits.ts";
 import { exec } from "../processes/exec.ts";
 import { type BoxSpec, bwrapArgs, dropping } from "./bwrap.ts";
+import { keysFilter } from "./seccomp.ts";
 import { isRoot, nextUser } from "./users.ts";
 
 export type { BoxSpec } from "./bwrap.ts";
@@ -22,7 +23,7 @@ export interface BoxOptions {
   readonly path: string;
   /** Folders that nobody in a box sees: the state folder, the operator's home. Real paths. */
   readonly hidden: readonly string[];
-  /** A file that a box must hide, or it is none. */
+  /** A file that a box must hide, or it is none. Beside it is written what a box may not ask the kernel for. */
   readonly secret: string;
 }
 
@@ -31,21 +32,40 @@ export async function openBox({ path: pathVariable, hidden, secret }: BoxOptions
   const program = findProgram("bwrap", pathVariable);
   if (program === null) return { box: NO_BOX, why: "bubblewrap (bwrap) is not installed" };
   const closed = isRoot() ? [] : await withoutNamespaces(program, pathVariable);
-  const box: Box = {
+  const begunBy = (begin: readonly string[]): Box => ({
     kind: "bwrap",
-    within: (spec, argv) => [program, ...closed, ...bwrapArgs(spec, hidden), "--", ...dropping(spec.uid, argv)],
-  };
+    within: (spec, argv) => [...begin, ...closed, ...bwrapArgs(spec, hidden), "--", ...dropping(spec.uid, argv)],
+  });
   // As it will be used: where this server is root, by somebody who is not.
   const uid = nextUser();
   const probed: BoxSpec = { cwd: "/", writable: [], readable: [], ...(uid === null ? {} : { uid }) };
   const script = 'test ! -e "$1" && test "$$" -lt 100 && test "$(id -u)" -ne 0 && ! true > /usr/ticktown-probe';
-  const [command = "", ...args] = box.within(probed, ["sh", "-c", `( ${script} ) 2> /dev/null`, "sh", secret]);
+  const [command = "", ...args] = begunBy([program]).within(probed, [
+    "sh",
+    "-c",
+    `( ${script} ) 2> /dev/null`,
+    "sh",
+    secret,
+  ]);
   const tried = await exec(command, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
-  if (tried.code === 0) return { box, why: "" };
+  if (tried.code === 0) return { box: begunBy(await withoutKeys(program, pathVariable, `${secret}.calls`)), why: "" };
   return {
     box: NO_BOX,
     why: `bubblewrap does not work here: ${lastLine(tried.stderr) || "it hides nothing"}`,
   };
+}
+
+/** @returns how bubblewrap is begun: where the kernel takes a filter, nobody in a box reaches a keyring */
+async function withoutKeys(program: string, pathVariable: string, file: string): Promise<readonly string[]> {
+  const filter = keysFilter(process.arch);
+  if (filter === null) return [program];
+  writeFileSync(file, filter);
+  // Where a launcher starts agents, it is opened by another user.
+  chmodSync(file, 0o644);
+  const begin = ["/bin/sh", "-c", 'exec 9< "$0" && exec "$@"', file, program, "--seccomp", "9"];
+  const [command = "", ...args] = [...begin, "--ro-bind", "/", "/", "--", "true"];
+  const tried = await exec(command, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
+  return tried.code === 0 ? begin : [program];
 }
 
 const CLOSED = ["--unshare-user", "--disable-userns"];

@@ -222,6 +222,9 @@ interface Paths {
   readonly left: string;
 }
 
+/** The number of the call by which a program asks for its keyring: https://man7.org/linux/man-pages/man2/keyctl.2.html */
+const KEYCTL = process.arch === "arm64" ? 219 : 250;
+
 /** What the agent tries, each by its name, and what it leaves behind for whoever comes by with more rights. */
 function looksOf({ home, workDir, socket, marks, pid, victim, port, abstract, left }: Paths): string {
   const [store, other] = [storeOf(workDir), worktreeOf(workDir, "a2")];
@@ -243,6 +246,7 @@ function looksOf({ home, workDir, socket, marks, pid, victim, port, abstract, le
     abstract: `perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); exit !connect(S, pack("Sa*", AF_UNIX, "\\0${abstract}"))'`,
     root: `cat /proc/${pid}/root/proc/${pid}/environ || ls /proc/${pid}/fd/ || ls /proc/${pid}/cwd/`,
     key: `env | grep -q ${pattern(MODEL_KEY)} || grep -aqs ${pattern(MODEL_KEY)} /proc/[0-9]*/environ || grep -rqs ${pattern(MODEL_KEY)} "$HOME" .git`,
+    keys: `perl -e 'exit(syscall(${KEYCTL}, 0, -3, 1) <= 0)'`,
     receipt: `git --git-dir='${store}' notes --ref=ticktown add -m forged HEAD`,
   };
   const plant = (what: string): string => `printf '#!/bin/sh\\ntouch ${marks}/${what}\\n'`;

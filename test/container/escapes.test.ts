@@ -89,6 +89,8 @@ test("ESC-abstract a socket that is in no file system is not reached from a box 
 
 test("ESC-root another process's files are not reached by way of its entry in /proc", () => refused("root"));
 
+test("ESC-keys the keyring that the control server was started with is not reached", () => refused("keys"));
+
 test("without a box each of these ways leads out, so that none is refused in one for a reason of its own", async () => {
   const { looks, victim } = await worldOf(UNBOXED);
   const { looks: boxed } = await worldOf(WHO[0] as Who);

@@ -144,6 +144,12 @@ const ESCAPES: readonly (readonly [name: string, rule: string, bug: string, ...e
     ...ROOT_STAYS,
   ],
   [
+    "keys",
+    "who is in a box asks the kernel for no keys",
+    "it may",
+    edit("container/box/box.ts", "return tried.code === 0 ? begin : [program];", "return [program];"),
+  ],
+  [
     "key",
     "an agent is given of the control server's environment what is listed, and nothing else",
     "it is given all of it",

@@ -57,7 +57,7 @@ export default defineConfig({
           include: ["test/workers/**/*.test.ts"],
           ...PATIENT,
           // All of them take a minute and a half, and are a part of `npm run soak`; the core walks all of them in the unit tests.
-          provide: { everyPath: Number(process.env["EVERY_PATH"] ?? 10) },
+          provide: { everyPath: Number(process.env["EVERY_PATH"] ?? 30) },
         },
       },
       {

@@ -1,3 +1,4 @@
+import { digestOf } from "../do/sha256.ts";
 import { Hono } from "hono";
 import type { Env } from "../do/env.ts";
 import type { IdempotencyKey } from "../do/idempotency.ts";
@@ -146,12 +147,8 @@ async function keyOf(
     );
   if (key.length === 0 || key.length > 255)
     throw new HttpError(400, "an Idempotency-Key must have 1 to 255 characters");
-  const digest = await crypto.subtle.digest(
-    "SHA-256",
-    new TextEncoder().encode(`${new URL(request.url).pathname}\n${text}`),
-  );
   return {
     key: `${keyHolderOf(principal)}:${key}`,
-    fingerprint: Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join(""),
+    fingerprint: await digestOf(`${new URL(request.url).pathname}\n${text}`),
   };
 }

@@ -1,3 +1,4 @@
+import { hexOf } from "../do/sha256.ts";
 import { DOOR } from "../events/limits.ts";
 import { WrongKey } from "./errors.ts";
 import { isSame } from "./same.ts";
@@ -25,7 +26,6 @@ async function seal(env: Secrets, ...said: string[]): Promise<string> {
   return hexOf(new Uint8Array(seal));
 }
 
-const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const textOf = (hex: string): string =>
   new TextDecoder().decode(Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)));
 

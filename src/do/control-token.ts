@@ -1,4 +1,5 @@
 /** What the Worker and a container that it starts share, so that the container takes orders from nobody else. */
+import { hexOf } from "./sha256.ts";
 
 /** Bound to its use: the secret signs agents' tokens as well, and neither must ever be taken for the other. */
 const LABEL = "ticktown control token v1";
@@ -19,7 +20,7 @@ export async function controlTokenOf({ CONTROL_TOKEN, GASTOWN_JWT_SECRET }: Vari
   const algorithm = { name: "HMAC", hash: "SHA-256" };
   const key = await crypto.subtle.importKey("raw", bytes.encode(GASTOWN_JWT_SECRET), algorithm, false, ["sign"]);
   const signed = new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes.encode(LABEL)));
-  return Array.from(signed, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexOf(signed);
 }
 
 /** The environment of a container that is started by the Worker. */

@@ -1,6 +1,7 @@
 import { clip } from "../events/facts.ts";
 import { messageOf } from "../events/message-of.ts";
-import { importJournal, ImportError, type Hash, type Imported } from "./import.ts";
+import { importJournal, ImportError, type Imported } from "./import.ts";
+import { newHash } from "./new-hash.ts";
 import type { RigPorts } from "./ports.ts";
 import { restored } from "./restored.ts";
 import { openRig, type Rig } from "./rig.ts";
@@ -63,7 +64,7 @@ export async function bringBack(place: Place, { file, userId, by }: Order): Prom
       userId,
       file: file as unknown as AsyncIterable<Uint8Array>,
       segments: (rigId) => segmentsOf(place.archive, rigId),
-      newHash: sha256,
+      newHash,
     });
     const rig = ports.transaction(() => {
       ctx.storage.kv.delete(MARK);
@@ -87,17 +88,4 @@ function mayNot({ ctx, rig }: Place): Extract<ImportAnswer, { ok: false }> | nul
   if (rig === null ? ctx.storage.kv.get("destroyed") === true : rig.world.seq === 0) return null;
   const error = "this rig exists: nothing was changed. Delete it first if the file is to take its place";
   return { ok: false, status: 409, error };
-}
-
-function sha256(): Hash {
-  const stream = new crypto.DigestStream("SHA-256");
-  const writer = stream.getWriter();
-  const encoder = new TextEncoder();
-  return {
-    update: (text) => writer.write(encoder.encode(text)),
-    async end() {
-      await writer.close();
-      return Array.from(new Uint8Array(await stream.digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    },
-  };
 }

@@ -1,3 +1,4 @@
+import { hexOf } from "./sha256.ts";
 import { sign } from "hono/jwt";
 import type { Env } from "./env.ts";
 import { isProtocolName } from "../wire/env-names.ts";
@@ -90,7 +91,7 @@ async function agentEnvironment(
 function sealKeyIn(sql: SqlStorage): string {
   const stored = sql.exec<{ value: string }>("SELECT value FROM meta WHERE name = ?", SEAL_KEY).toArray()[0];
   if (stored !== undefined) return stored.value;
-  const made = Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) => byte.toString(16).padStart(2, "0"));
-  sql.exec("INSERT INTO meta VALUES (?, ?)", SEAL_KEY, made.join(""));
-  return made.join("");
+  const made = hexOf(crypto.getRandomValues(new Uint8Array(32)));
+  sql.exec("INSERT INTO meta VALUES (?, ?)", SEAL_KEY, made);
+  return made;
 }

@@ -1,3 +1,4 @@
+import { newHash } from "../../do/new-hash.ts";
 import * as z from "zod";
 import type { Env } from "../../do/env.ts";
 import type { ExportCursor } from "../../do/export.ts";
@@ -13,19 +14,7 @@ import { Id, RigInfo } from "../../wire/schemas.ts";
 
 const access = ["operator"] as const;
 
-/** SHA-256 of lines as they are written. */
-function digestOfLines() {
-  const stream = new crypto.DigestStream("SHA-256");
-  const writer = stream.getWriter();
-  const encoder = new TextEncoder();
-  return {
-    add: (lines: readonly string[]) => writer.write(encoder.encode(lines.map((line) => `${line}\n`).join(""))),
-    async end(): Promise<string> {
-      await writer.close();
-      return Array.from(new Uint8Array(await stream.digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    },
-  };
-}
+const linesOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join("");
 
 /** Up to its first line feed, and the whole of it again as a stream. @throws HttpError where there is none */
 async function withFirstLine(body: ReadableStream<Uint8Array>) {
@@ -93,7 +82,7 @@ export const fileRoutes: Route[] = [
       const { config, secrets } = await stub.exportHead();
       const town = config === null ? null : await env.USER.get(env.USER.idFromName(config.userId)).town(config.townId);
       const head = headerLine(params.rigId, { ...(town === null ? {} : { town: town.name }), secrets });
-      const digest = digestOfLines();
+      const digest = newHash();
       let next: ExportCursor | null | "sealed" = { part: "facts", after: 0 };
       const counts = { facts: 0, actors: 0 };
       let still = true;
@@ -107,7 +96,7 @@ export const fileRoutes: Route[] = [
           still &&= page.still;
           const lines = [...ahead, ...page.lines];
           ahead = [];
-          await digest.add(lines);
+          await digest.update(linesOf(lines));
           if (lines.length > 0) return lines;
         }
         if (next === "sealed") return [];

@@ -1,3 +1,4 @@
+import { digestOf } from "../../do/sha256.ts";
 import { unavailableCode } from "../../do/unavailable.ts";
 import * as z from "zod";
 import type { IdempotencyKey } from "../../do/idempotency.ts";
@@ -48,9 +49,8 @@ const value = <T>(made: { ok: true; value: T } | { ok: false; status: number; er
 /** Of a request with an Idempotency-Key the same each time: whoever asks again goes on with what was begun. */
 async function newId(kind: "town" | "rig", key: IdempotencyKey | null): Promise<NewId> {
   if (key === null) return { id: `${kind}-${crypto.randomUUID()}`, isAskedAgain: false };
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${key.key}\n${key.fingerprint}`));
-  const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return { id: `${kind}-${hex.slice(0, ID_CHARS)}`, isAskedAgain: true };
+  const digest = await digestOf(`${key.key}\n${key.fingerprint}`);
+  return { id: `${kind}-${digest.slice(0, ID_CHARS)}`, isAskedAgain: true };
 }
 
 const ID_CHARS = 32;

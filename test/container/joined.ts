@@ -5,6 +5,7 @@
 import { keepAttempt } from "../../src/do/attempts.ts";
 import { CompletedReport } from "../../src/wire/container.ts";
 import { forget } from "../../src/do/tidy.ts";
+import type { AgentCaller, Caller } from "../../src/core/decide/index.ts";
 import { TrainReport } from "../../src/wire/train.ts";
 import { containerGateway } from "../../src/do/gateway.ts";
 import type { TestRig } from "../support/node-rig.ts";
@@ -28,8 +29,14 @@ export interface Joined {
 /**
  * @param script what every agent runs in its clone
  * @param env more of the control server's environment
+ * @param from how the rig is made; left out, it is a new one with that repository
  */
-export async function joined(gitUrl: string, script: string, env: Record<string, string> = {}): Promise<Joined> {
+export async function joined(
+  gitUrl: string,
+  script: string,
+  env: Record<string, string> = {},
+  from?: (rig: TestRig) => Promise<void>,
+): Promise<Joined> {
   const reports = await createFakeRig();
   const rig = town({ configured: false });
   const control = await startControl({ GASTOWN_API_URL: reports.url, ...env }, { now: () => rig.now });
@@ -49,15 +56,17 @@ export async function joined(gitUrl: string, script: string, env: Record<string,
     told(rig, report);
     return { status: 200 };
   };
-  rig.run({
-    type: "configure",
-    rigId: "rig1",
-    townId: "town1",
-    userId: "user1",
-    name: "rig",
-    gitUrl,
-    defaultBranch: "main",
-  });
+  if (from !== undefined) await from(rig);
+  else
+    rig.run({
+      type: "configure",
+      rigId: "rig1",
+      townId: "town1",
+      userId: "user1",
+      name: "rig",
+      gitUrl,
+      defaultBranch: "main",
+    });
   const until = async (what: string, isSo: () => boolean, timeout_ms?: number): Promise<void> => {
     await eventually(what, isSo, timeout_ms);
     await rig.settled();
@@ -75,7 +84,7 @@ export async function joined(gitUrl: string, script: string, env: Record<string,
       for (const agentId of agentIds) {
         const hook = rig.rig.world.agents.get(agentId)?.context.hook ?? "";
         const branch = found(beadOf(rig, hook).context.branch, "branch");
-        rig.run({ type: "done", agentId, branch, prUrl: null, summary: null }, as(rig, agentId));
+        rig.run({ type: "done", agentId, branch, prUrl: null, summary: null }, speaking(rig, agentId));
       }
       await rig.settled();
     },
@@ -86,6 +95,9 @@ export async function joined(gitUrl: string, script: string, env: Record<string,
     },
   };
 }
+
+/** By the token of its newest dispatch, which was made just now. */
+const speaking = (rig: TestRig, agentId: string): Caller => ({ ...(as(rig, agentId) as AgentCaller), madeAt: rig.now });
 
 /** A report of the control server, as the Worker takes it. */
 function told(rig: TestRig, { path, body }: Recorded): void {
@@ -109,7 +121,10 @@ function told(rig: TestRig, { path, body }: Recorded): void {
     keepAttempt(rig.rig, { agentId: id, dispatchId, beadId, status, reason, tail });
   }
   if (kind === "agents" && what === "done")
-    rig.run({ type: "done", agentId: id, branch: String(body["branch"]), prUrl: null, summary: null }, as(rig, id));
+    rig.run(
+      { type: "done", agentId: id, branch: String(body["branch"]), prUrl: null, summary: null },
+      speaking(rig, id),
+    );
   if (kind === "review-queue" && what === "complete")
     rig.run({
       type: "complete_review",

@@ -3,7 +3,7 @@ import type { Fact } from "../events/facts.ts";
 import { fold, type Entry, type Folded } from "./fold.ts";
 import { actors, cut, held, stored, type Cut, type StoredActor } from "./cut.ts";
 import type { JournalEntry } from "./journal.ts";
-import { initial, store } from "./step.ts";
+import { initial, store, type Kind, type Stored } from "./step.ts";
 import { actorKey, createWorld, type World } from "./world.ts";
 
 /**
@@ -219,11 +219,8 @@ export function compareRows(world: World, rows: Iterable<StoredActor>): Divergen
   return null;
 }
 
-/**
- * Every actor's stored state as of a seq. A commit is all or nothing, so the state of a fact is that of its whole commit.
- * @throws when the journal diverges before that.
- */
-export function stateAt(entries: Iterable<JournalEntry>, seq: number, start?: World): Cut {
+/** The world as of a seq; see `stateAt`. */
+function worldAt(entries: Iterable<JournalEntry>, seq: number, start?: World): World {
   const run = replayer(start);
   let last: number | null = null;
   for (const entry of entries) {
@@ -236,5 +233,24 @@ export function stateAt(entries: Iterable<JournalEntry>, seq: number, start?: Wo
     throw new Error(
       `the journal diverges at seq ${divergence.seq}: expected ${divergence.expected}, got ${divergence.actual}`,
     );
-  return cut(run.world);
+  return run.world;
 }
+
+/** One actor's stored state as of a seq; see `stateAt`. */
+export function actorAt(
+  entries: Iterable<JournalEntry>,
+  seq: number,
+  kind: Kind,
+  id: string,
+  start?: World,
+): Stored | undefined {
+  const snapshot = held(worldAt(entries, seq, start), kind, id);
+  return snapshot === undefined ? undefined : store(kind, snapshot);
+}
+
+/**
+ * Every actor's stored state as of a seq. A commit is all or nothing, so the state of a fact is that of its whole commit.
+ * @throws when the journal diverges before that.
+ */
+export const stateAt = (entries: Iterable<JournalEntry>, seq: number, start?: World): Cut =>
+  cut(worldAt(entries, seq, start));

@@ -3,7 +3,8 @@ import { actorKey, letGo, createWorld, put, singlesOf, type Recall, type World }
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { isDestroyed } from "./alarm.ts";
 import type { Sql } from "./ports.ts";
-import { replayer, replaySync, stateAt, type Replayed } from "../core/replay.ts";
+import type { JournalEntry } from "../core/journal.ts";
+import { actorAt, replayer, replaySync, stateAt, type Replayed } from "../core/replay.ts";
 import { entryLine, headerLine } from "../core/journal-file.ts";
 import type { Cut, StoredActor } from "../core/cut.ts";
 import type { Rig } from "./rig.ts";
@@ -286,7 +287,10 @@ export function stateAsOf(rig: Rig, seq: number): Cut | null {
 
 /** @param base seq of the last fact that left, or 0. */
 const stateSince = (rig: Rig, base: number, seq: number): Cut =>
-  stateAt(seq === base ? [] : journalOf(rig), seq, baseWorld(rig.ports.sql));
+  stateAt(entriesSince(rig, base, seq), seq, baseWorld(rig.ports.sql));
+
+const entriesSince = (rig: Rig, base: number, seq: number): Iterable<JournalEntry> =>
+  seq === base ? [] : journalOf(rig);
 
 /** What an actor that is damaged was before; see `Surroundings.stateBefore`. */
 export function stateBefore(rig: Rig, kind: Kind, id: string): Stored | null | undefined {
@@ -303,8 +307,9 @@ export function stateBefore(rig: Rig, kind: Kind, id: string): Stored | null | u
   const row =
     lost === undefined || lost.batch - 1 < base
       ? undefined
-      : stateSince(rig, base, lost.batch - 1).actors.find((actor) => actor.kind === kind && actor.id === id);
-  return row === undefined ? undefined : { v: row.v, value: JSON.parse(row.value), context: JSON.parse(row.context) };
+      : actorAt(entriesSince(rig, base, lost.batch - 1), lost.batch - 1, kind, id, baseWorld(rig.ports.sql));
+  // As it is read from its row.
+  return row === undefined ? undefined : (JSON.parse(JSON.stringify(row)) as Stored);
 }
 
 /** Every actor's state as its row tells it now. */

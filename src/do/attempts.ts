@@ -7,7 +7,7 @@ import type { Attempt, UnknownOfAttempt } from "../wire/attempts.ts";
 import { cleanText } from "../wire/text.ts";
 import type { Rig } from "./rig.ts";
 import { iso } from "./shapes.ts";
-import { beadOfDispatch } from "./spend.ts";
+import { beadOfDispatch, grantOf } from "./spend.ts";
 import { readContent, writeContent } from "./store.ts";
 
 /** How each dispatch of a bead ended, with the end of what it printed: beside the journal, for people; no machine reads it. */
@@ -71,8 +71,10 @@ export function keepEndsSeen(rig: Rig, entries: Folded["entries"]): void {
   for (const { fact } of entries) {
     if (fact.type !== "agent.exited" && fact.type !== "dispatch.failed") continue;
     const { agentId, dispatchId, reason } = fact;
-    const bead = beadOfDispatch(rig.ports.sql, dispatchId);
-    if (bead === null || attemptsOf(rig, bead).some((one) => one.dispatch_id === dispatchId)) continue;
+    const grant = grantOf(rig.ports.sql, dispatchId);
+    const bead = grant?.bead ?? null;
+    if (grant === null || bead === null || attemptsOf(rig, bead).some((one) => one.dispatch_id === dispatchId))
+      continue;
     const wasSeen = fact.type === "agent.exited";
     keep(rig, bead, {
       dispatch_id: dispatchId,
@@ -81,15 +83,16 @@ export function keepEndsSeen(rig: Rig, entries: Folded["entries"]): void {
       status: wasSeen && fact.outcome === "completed" ? "completed" : "failed",
       reason: clip(cleanText(reason)),
       tail: "",
-      unknown: isKnownToRun(rig, dispatchId) ? ["output"] : ["run", "output"],
+      unknown: isKnownToRun(rig, dispatchId, grant.seq) ? ["output"] : ["run", "output"],
     });
   }
 }
 
-/** Its container has said that it has it, or it was heard of. */
-function isKnownToRun(rig: Rig, dispatchId: string): boolean {
+/** Its container has said that it has it, or it was heard of. @param since seq of its grant: what was said before is not of it */
+function isKnownToRun(rig: Rig, dispatchId: string, since: number): boolean {
   const rows = rig.ports.sql.exec(
-    "SELECT 1 FROM journal WHERE type IN ('start.accepted', 'agent.heard') AND json_extract(body, '$.dispatchId') = ? LIMIT 1",
+    "SELECT 1 FROM journal WHERE seq > ? AND type IN ('start.accepted', 'agent.heard') AND json_extract(body, '$.dispatchId') = ? LIMIT 1",
+    since,
     dispatchId,
   );
   return rows.toArray().length > 0;

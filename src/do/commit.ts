@@ -18,20 +18,22 @@ export function commit(rig: Rig, facts: readonly Fact[], alongside?: () => void)
   const now = ports.now();
   const jump = facts.length === 0 ? null : clockJump(rig, now);
   const all = jump === null ? facts : [jump, ...facts];
+  if (jump !== null) rig.outbox.expect();
   begin(world);
   let folded: Folded;
   try {
-    folded = ports.transaction(() => {
-      alongside?.();
-      const result: Folded = facts.length === 0 ? { entries: [], changed: new Map() } : fold(world, all, now);
-      if (result.entries.length > 0) {
-        if (result.entries.some(({ effects }) => effects.length > 0)) rig.outbox.expect();
-        writeCommit(ports.sql, world, result);
+    folded = facts.length === 0 ? { entries: [], changed: new Map() } : fold(world, all, now);
+    const { entries } = folded;
+    // Most TICKs change nothing: then there is nothing to write.
+    if (entries.length > 0 || alongside !== undefined)
+      ports.transaction(() => {
+        alongside?.();
+        if (entries.length === 0) return;
+        if (entries.some(({ effects }) => effects.length > 0)) rig.outbox.expect();
+        writeCommit(ports.sql, world, folded);
         if (isDestroyed(rig)) ports.deleteAlarm();
-        else arm(rig, nearestOf(rig, result, now));
-      }
-      return result;
-    });
+        else arm(rig, nearestOf(rig, folded, now));
+      });
   } catch (error) {
     // What was removed from it is there again.
     rig.outbox.expect();

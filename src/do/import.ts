@@ -1,5 +1,5 @@
 import { NewerError } from "../events/upcast.ts";
-import { clip } from "../events/facts.ts";
+import { clip, type Recorded } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { messageOf } from "../events/message-of.ts";
 import {
@@ -157,6 +157,7 @@ export async function importJournal(target: Target, order: ImportOrder): Promise
     begin: () => begin(world),
     keep: (recorded, changed) => {
       writeCommit(sql, world, { entries: recorded, changed }, true);
+      for (const { fact } of recorded) spoil(sql, fact);
       letGo(world, changed.values());
     },
   });
@@ -194,6 +195,12 @@ export async function importJournal(target: Target, order: ImportOrder): Promise
     }
   }
   return target.transaction(() => finished(sql, run, reading, order));
+}
+
+/** A row that could not be read then must not be read now either: what was said to its actor afterwards found nobody, and comes out so again. */
+function spoil(sql: Sql, fact: Recorded): void {
+  if (fact.type !== "actor.quarantined" || fact.cause !== null || fact.kind === "rig") return;
+  sql.exec("UPDATE actors SET context = '' WHERE kind = ? AND id = ?", fact.kind, fact.id);
 }
 
 async function beginPart(reading: Reading, line: string, order: ImportOrder): Promise<void> {

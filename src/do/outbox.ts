@@ -23,7 +23,7 @@ import { isUnderWay, runTrain, trainFacts } from "./train.ts";
  */
 export interface Outbox {
   settle(rig: Rig): Promise<void>;
-  /** Effects are about to be written: it is no longer known to be empty. */
+  /** Effects are about to be written, or to be due at other times: what was found of it is no longer so. */
   expect(): void;
   /** When the next waiting effect may be tried again, ms, or null. */
   nextAt(rig: Rig): number | null;
@@ -51,15 +51,31 @@ export function createOutbox(): Outbox {
     isEmpty = isEmpty || ports.sql.exec("SELECT 1 FROM outbox LIMIT 1").toArray().length === 0;
     return !isEmpty;
   };
+  /** Until then, ms, all that is due is in flight or on the page: the first of the others is due then. 0: that is not known. */
+  let nextDue = 0;
+  const waitsUntil = (at: number): void => {
+    nextDue = Math.min(nextDue, at);
+  };
+
+  const read = (rig: Rig): Row[] => {
+    const now = rig.ports.now();
+    if (now < nextDue || !hasRows(rig)) return [];
+    const { rows, isAll } = due(rig, flights, now);
+    nextDue = isAll ? firstAfter(rig, now) : 0;
+    return rows;
+  };
 
   const launch = (rig: Rig): void => {
     while (flights.size < LIMITS.effects_in_flight) {
-      if (page.length === 0 && hasRows(rig)) page = due(rig, flights);
+      if (page.length === 0) page = read(rig);
       const row = page.shift();
       if (row === undefined) return;
-      if (mustWait(rig, row.key)) continue;
-      const flight = run(rig, row)
-        .catch((error: unknown) => postpone(rig, row.key, reasonOf(error)))
+      if (mustWait(rig, row.key)) {
+        nextDue = 0;
+        continue;
+      }
+      const flight = run(rig, row, waitsUntil)
+        .catch((error: unknown) => waitsUntil(postpone(rig, row.key, reasonOf(error))))
         .catch((error: unknown) => {
           failure ??= error;
         })
@@ -75,6 +91,7 @@ export function createOutbox(): Outbox {
       for (;;) {
         if (failure !== null) {
           page = [];
+          nextDue = 0;
           await Promise.all(flights.values());
           throw failure;
         }
@@ -95,6 +112,7 @@ export function createOutbox(): Outbox {
   return {
     expect() {
       isEmpty = false;
+      nextDue = 0;
     },
     inFlight: () => [...flights.keys()],
     settle(rig) {
@@ -108,6 +126,7 @@ export function createOutbox(): Outbox {
       return running;
     },
     nextAt(rig) {
+      if (page.length === 0 && rig.ports.now() < nextDue) return Number.isFinite(nextDue) ? nextDue : null;
       if (!hasRows(rig)) return null;
       // What is due now and waits only for a free place is taken by the drain that is under way: an alarm would not help it.
       return nextAfter(rig, isDraining ? rig.ports.now() : -1, flights);
@@ -125,16 +144,24 @@ function nextAfter(rig: Rig, after: number, inFlight: ReadonlyMap<string, unknow
   return rows.find((row) => !inFlight.has(row.key) && !mustWait(rig, row.key))?.next_at ?? null;
 }
 
-function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>): Row[] {
-  return rig.ports.sql
+/** What is due and may run; and whether nothing else is. */
+function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>, now: number): { rows: Row[]; isAll: boolean } {
+  const read = rig.ports.sql
     .exec<Row>(
       "SELECT key, body, attempts, next_at FROM outbox WHERE next_at <= ? ORDER BY seq, key LIMIT ?",
-      rig.ports.now(),
+      now,
       PAGE,
     )
-    .toArray()
-    .filter((row) => !inFlight.has(row.key) && !mustWait(rig, row.key));
+    .toArray();
+  const free = read.filter((row) => !inFlight.has(row.key));
+  const rows = free.filter((row) => !mustWait(rig, row.key));
+  return { rows, isAll: read.length < PAGE && rows.length === free.length };
 }
+
+/** When the first effect that waits for its time is due, ms. */
+const firstAfter = ({ ports }: Rig, now: number): number =>
+  ports.sql.exec<{ at: number | null }>("SELECT MIN(next_at) AS at FROM outbox WHERE next_at > ?", now).toArray()[0]
+    ?.at ?? Number.POSITIVE_INFINITY;
 
 /**
  * A stop that names no dispatch would stop the next one, and a start of who still runs starts nothing: of a container that knows no
@@ -152,22 +179,19 @@ function mustWait(rig: Rig, key: string): boolean {
   return stops.toArray().length > 0;
 }
 
-/** The answer could not be recorded. The effect stays, and waits a little: trying at once would spin. */
-function postpone(rig: Rig, key: string, error: string): void {
+/** The answer could not be recorded. The effect stays, and waits a little: trying at once would spin. @returns when it is tried again, ms */
+function postpone(rig: Rig, key: string, error: string): number {
   rig.ports.log("error", "an effect could not be settled; it is tried again", { key, error });
-  rig.ports.sql.exec(
-    "UPDATE outbox SET next_at = ?, error = ? WHERE key = ?",
-    rig.ports.now() + rig.world.rig.context.settings.arm_delay_ms + 1,
-    error,
-    key,
-  );
+  const next = rig.ports.now() + rig.world.rig.context.settings.arm_delay_ms + 1;
+  rig.ports.sql.exec("UPDATE outbox SET next_at = ?, error = ? WHERE key = ?", next, error, key);
+  return next;
 }
 
 /** What is answered in one of the three ways. A hand-in has answers of its own: see hand-in.ts. */
 type Asked = Exclude<Effect, { kind: "work.inspect" }>;
 
-/** Runs one effect and records its answer and its end in one commit. */
-async function run(rig: Rig, row: Row): Promise<void> {
+/** Runs one effect and records its answer and its end in one commit. @param waitsUntil takes when it is tried once more, ms */
+async function run(rig: Rig, row: Row, waitsUntil: (at: number) => void): Promise<void> {
   const effect = JSON.parse(row.body) as Effect;
   if (isDestroyed(rig) && effect.kind !== "container.stop") return remove(rig, row.key);
   if (effect.kind === "work.inspect") {
@@ -194,6 +218,7 @@ async function run(rig: Rig, row: Row): Promise<void> {
       const armed = rig.ports.getAlarm();
       if (!isDestroyed(rig) && (armed === null || next < armed)) rig.ports.setAlarm(next);
     });
+    waitsUntil(next);
     return;
   }
   commit(rig, facts, () => {

@@ -168,8 +168,57 @@ export const eventsOf = (snapshot: object): string[] => [
 /** The transitions that xstate would take. Where one node alone hears the event, it need not look for it through the tree. */
 function enabledBy(machine: Machine, from: Configuration, snapshot: Taken, event: MachineEvent): Transition[] {
   const hearers = hearersOf(from, snapshot, event.type);
+  const [node] = hearers;
   if (hearers.length > 1) return machine.getTransitionData(snapshot, event);
-  return hearers[0]?.next(snapshot, event) ?? [];
+  return node === undefined ? [] : chosen(machine, node, snapshot, event);
+}
+
+/** The first transition of a node whose guard holds, as `next` of xstate finds it, without looking up each guard by its name again. */
+function chosen(machine: Machine, node: Node, snapshot: Taken, event: MachineEvent): Transition[] {
+  const definitions = node.transitions.get(event.type);
+  // A wildcard.
+  if (definitions === undefined) return node.next(snapshot, event) ?? [];
+  const args = { context: snapshot.context, event };
+  try {
+    for (const definition of definitions) if (judgeOf(machine, definition)(args, snapshot)) return [definition];
+    return [];
+  } catch {
+    // It throws there as well, in the words of xstate.
+    return node.next(snapshot, event) ?? [];
+  }
+}
+
+/** What a guard says of an event. */
+type Judge = (args: { readonly context: object; readonly event: MachineEvent }, snapshot: Taken) => boolean;
+const judges = new WeakMap<Definition, Judge>();
+
+function judgeOf(machine: Machine, definition: Definition): Judge {
+  let judge = judges.get(definition);
+  if (judge === undefined) {
+    judge = definition.guard === undefined ? () => true : judging(machine, definition.guard);
+    judges.set(definition, judge);
+  }
+  return judge;
+}
+
+/** A guard with the names in it looked up. @throws where the chart has no such guard */
+function judging(machine: Machine, guard: unknown): Judge {
+  if (typeof guard !== "function") return judging(machine, named(machine, guard));
+  const { check, guards = [], stateValue } = guard as Combined;
+  const inner = guards.map((one) => judging(machine, one));
+  const [first] = inner;
+  if (check === AND) return (args, snapshot) => inner.every((one) => one(args, snapshot));
+  if (check === OR) return (args, snapshot) => inner.some((one) => one(args, snapshot));
+  if (check === NOT && first !== undefined) return (args, snapshot) => !first(args, snapshot);
+  if (check !== undefined && check === STATE_IN) return (_, snapshot) => isIn(stateValue, snapshot.value);
+  return (args) => Boolean((guard as (args: unknown) => unknown)(args));
+}
+
+/** @throws where the chart has no guard of that name */
+function named({ implementations: { guards } }: Machine, guard: unknown): unknown {
+  const found = guards[typeof guard === "string" ? guard : ((guard as Combined).type ?? "")];
+  if (found === undefined) throw new Error(`the chart has no guard ${guardName(guard)}`);
+  return found;
 }
 
 /** Whether the chart would do anything with the event: what xstate's `can` answers, without its walk through the tree where that is known. */
@@ -374,12 +423,7 @@ function valueOf(guard: unknown, snapshot: Taken, event: MachineEvent): GuardVal
 
 function holds(guard: unknown, snapshot: Taken, event: MachineEvent): boolean {
   const { check, guards = [], stateValue } = guard as Combined;
-  if (typeof guard !== "function") {
-    const known =
-      snapshot.machine.implementations.guards[typeof guard === "string" ? guard : ((guard as Combined).type ?? "")];
-    if (known === undefined) throw new Error(`the chart has no guard ${guardName(guard)}`);
-    return holds(known, snapshot, event);
-  }
+  if (typeof guard !== "function") return holds(named(snapshot.machine, guard), snapshot, event);
   if (check === AND) return guards.every((one) => holds(one, snapshot, event));
   if (check === OR) return guards.some((one) => holds(one, snapshot, event));
   if (check === NOT) return !holds(guards[0], snapshot, event);

@@ -56,7 +56,7 @@ export function call<T>(
     const there =
       stage.luck.between(1, 60) + (stage.has("container") && town.slow_ms > 0 ? stage.luck.around(town.slow_ms) : 0);
     const back = stage.luck.between(1, 60);
-    stage.queue.after(timeout_ms, () => answer(lostAs(`no answer within ${timeout_ms} ms`)));
+    stage.queue.after(timeout_ms, () => over || life.dead || answer(lostAs(`no answer within ${timeout_ms} ms`)));
     if (network === "lost") {
       stage.counts.lost++;
       stage.trace(() => `network: ${name} is lost`);

@@ -15,6 +15,37 @@ test.each(Array.from({ length: 30 }, (_, n) => n))(
   },
 );
 
+test("what waits for its time is not looked for before it, and is tried then", async () => {
+  const town = testRig();
+  const { sql } = town.ports;
+  const { exec } = sql;
+  let reads = 0;
+  sql.exec = ((query: string, ...values: never[]) => {
+    if (query.includes("FROM outbox")) reads++;
+    return exec.call(sql, query, ...values);
+  }) as typeof exec;
+  town.container.onStop = () => ({ kind: "unknown", error: "no answer" });
+  const { agentId = "" } = town.run({ type: "sling", bead: bead("one") });
+  await town.settled();
+  town.run({ type: "unhook", agentId });
+  await town.settled();
+  const next = (): number => Number(sql.exec("SELECT next_at FROM outbox").toArray()[0]?.["next_at"]);
+  const first = next();
+  expect(first).toBeGreaterThan(town.now);
+  expect(town.rig.outbox.nextAt(town.rig)).toBe(first);
+  reads = 0;
+  await town.rig.outbox.settle(town.rig);
+  expect([reads, town.rig.outbox.nextAt(town.rig)]).toEqual([0, first]);
+  town.now = first;
+  await town.rig.outbox.settle(town.rig);
+  expect(town.rig.outbox.nextAt(town.rig)).toBeGreaterThan(first);
+  town.container.onStop = () => ({ kind: "accepted" });
+  town.now = next();
+  await town.rig.outbox.settle(town.rig);
+  expect(sql.exec("SELECT key FROM outbox").toArray()).toEqual([]);
+  town.close();
+});
+
 test("a disk that fails while effects are in flight ends the drain and leaves nothing unhandled; the next alarm runs them again", async () => {
   const town = testRig();
   const unhandled: unknown[] = [];
@@ -35,7 +66,7 @@ test("a disk that fails while effects are in flight ends the drain and leaves no
   await turn();
   expect(answers).toHaveLength(6);
   try {
-    // Two answers are recorded; the seventh is launched in a free place, and when the next page is to be read, the disk is full.
+    // Two answers are recorded; the seventh is launched in a free place, and when what came meanwhile is to be read, the disk is full.
     let isFull = false;
     sql.exec = ((query: string, ...values: never[]) => {
       isFull ||= query.startsWith("SELECT key, body");
@@ -43,6 +74,7 @@ test("a disk that fails while effects are in flight ends the drain and leaves no
     }) as typeof exec;
     answers[0]?.();
     answers[1]?.();
+    town.rig.outbox.expect();
     await turn();
     expect([isFull, answers.length]).toEqual([true, 7]);
     town.ports.transaction = full;

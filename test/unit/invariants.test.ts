@@ -7,6 +7,7 @@ import {
   RULES,
   transitionViolations,
   violations,
+  violationsSince,
   type Rule,
 } from "../../src/core/invariants.ts";
 import { agentMachine, type AgentSnapshot } from "../../src/machines/agent.ts";
@@ -120,6 +121,47 @@ test.each(BREAK)("%s is noticed when it is broken", async (rule, spoil) => {
   const town = await busy();
   spoil(town);
   expect(rulesOf(town.world)).toContain(rule);
+});
+
+test.each(BREAK)("%s is noticed by a look at what has changed since all was right", async (rule, spoil) => {
+  const town = await busy();
+  const before = glance(town.world);
+  expect(violationsSince(before, town.world, highest(town.world))).toEqual([]);
+  spoil(town);
+  expect(violationsSince(before, town.world, highest(town.world)).map((found) => found.rule)).toContain(rule);
+});
+
+test("who has not changed is looked at where one that it names has: an agent's bead, a bead's agent, a blocker", async () => {
+  const town = await busy();
+  const { world, agentId, beadId } = town;
+  const since = (change: () => void): string[] => {
+    const before = glance(world);
+    change();
+    return violationsSince(before, world, highest(world)).map(({ actor }) => actor);
+  };
+  const agent = agentOf(town);
+  expect(since(() => put(world, "agent", agentId, undefined))).toContain(`bead:${beadId}`);
+  put(world, "agent", agentId, agent);
+  const one = beadOf(town);
+  expect(since(() => put(world, "bead", beadId, undefined))).toContain(`agent:${agentId}`);
+  put(world, "bead", beadId, one);
+  const blocker = town.run({ type: "create_bead", bead: bead("blocker"), assignTo: null }).beadId ?? "";
+  const blocked = { ...bead("blocked"), blockedBy: [blocker] };
+  const waiting = town.run({ type: "create_bead", bead: blocked, assignTo: null }).beadId ?? "";
+  expect(violations(world)).toEqual([]);
+  const failed = { ...world.beads.get(blocker), value: "failed" } as never;
+  expect(since(() => put(world, "bead", blocker, failed))).toContain(`bead:${waiting}`);
+});
+
+test("who is damaged, or not any more, is a reason to look at everybody", async () => {
+  const town = await busy();
+  const { world, agentId, beadId } = town;
+  world.broken.set(`bead:${beadId}`, "garbage");
+  put(world, "agent", agentId, withContext(agentOf(town), { attempts: 2 }));
+  const before = glance(world);
+  expect(violationsSince(before, world, highest(world))).toEqual([]);
+  world.broken.delete(`bead:${beadId}`);
+  expect(violationsSince(before, world, highest(world)).map(({ rule }) => rule)).toEqual(["hooks_agree"]);
 });
 
 test("a capacity that was lowered while agents ran is no violation; a grant above it is", async () => {

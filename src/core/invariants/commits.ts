@@ -6,6 +6,7 @@ import type { RigSnapshot } from "../../machines/rig.ts";
 import type { Entry } from "../fold.ts";
 import type { World } from "../world.ts";
 import { overdue } from "./deadlines.ts";
+import { sizesOf, type Sizes } from "./indexes.ts";
 import type { Report, Rule, Violation } from "./rules.ts";
 
 /** What `transitionViolations` must remember of the world before a commit. Snapshots never change, so it is a copy of three maps. */
@@ -13,15 +14,22 @@ export interface Glance {
   readonly seq: number;
   readonly at: number;
   readonly slots: number;
+  readonly sizes: Sizes;
+  /** Who is damaged. */
+  readonly broken: ReadonlySet<string>;
   readonly rig: RigSnapshot;
   readonly agents: ReadonlyMap<string, AgentSnapshot>;
   readonly beads: ReadonlyMap<string, BeadSnapshot>;
   readonly reviews: ReadonlyMap<string, ReviewSnapshot>;
 }
+const NOBODY: ReadonlySet<string> = new Set();
+
 export const glance = (world: World): Glance => ({
   seq: world.seq,
   at: world.at,
   slots: world.index.slots.size,
+  sizes: sizesOf(world),
+  broken: world.broken.size === 0 ? NOBODY : new Set(world.broken.keys()),
   rig: world.rig,
   agents: new Map(world.agents),
   beads: new Map(world.beads),
@@ -36,6 +44,7 @@ export function transitionViolations(before: Glance, entries: readonly Entry[], 
   terminalStays(before, entries, after, report);
   staleChangesNothing(before, entries, after, report);
   toldOnce(before, entries, report);
+  nothingUnresumed(before, entries, report);
   if (entries.some(({ fact }) => fact.type === "TICK")) found.push(...overdue(after));
   const { capacity } = after.rig.context.settings;
   const slots = after.index.slots.size;
@@ -113,6 +122,18 @@ function staleChangesNothing(before: Glance, entries: readonly Entry[], after: W
         `agent:${fact.agentId}`,
         `${fact.type} of ${fact.dispatchId} moved it, the newest dispatch is ${currentDispatch(agent.context) ?? "none"}`,
       );
+  }
+}
+
+const BEGINS: ReadonlySet<string> = new Set(["dispatch.granted", "review.granted", "train.departed"]);
+
+function nothingUnresumed({ rig }: Glance, entries: readonly Entry[], report: Report): void {
+  let isHeld = rig.context.stopped === true || rig.context.imported?.isHeld === true;
+  for (const { fact } of entries) {
+    if (fact.type === "rig.imported" || (fact.type === "rig.draining" && fact.atOnce === true)) isHeld = true;
+    if (fact.type === "rig.resumed") isHeld = false;
+    if (isHeld && BEGINS.has(fact.type))
+      report("nothing_unresumed", "rig:rig", `seq ${fact.seq} (${fact.type}), and nobody has resumed it`);
   }
 }
 

@@ -29,6 +29,8 @@ export const RULES = {
   terminal_stays: "closed and merged never leave; failed is left by a retry only",
   stale_changes_nothing: "a report of an older dispatch changes nothing",
   deadlines_are_served: "no deadline that was over before a TICK is left after it",
+  nothing_unresumed:
+    "what was stopped at once, or brought back from a file, starts and merges nothing until somebody resumes it",
   told_once: "each alert at most once per episode",
 } as const;
 export type Rule = keyof typeof RULES;

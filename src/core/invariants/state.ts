@@ -1,11 +1,14 @@
 import { rulesAtLeast, rulesOf } from "../../events/rules.ts";
-import { agentDeadline, currentDispatch } from "../../machines/agent.ts";
+import { currentDispatch, type AgentSnapshot } from "../../machines/agent.ts";
 import { queueDeadline } from "../../machines/queue.ts";
 import { reviewDeadline } from "../../machines/review.ts";
 import { isDead, type BeadSnapshot } from "../../machines/bead.ts";
 import { gateOf, rigDeadline } from "../../machines/rig.ts";
 import { allowance, schedule } from "../schedule.ts";
-import { get, isReady, type World } from "../world.ts";
+import { get, type World } from "../world.ts";
+import { deadlineOfAgent } from "./deadlines.ts";
+import type { Glance } from "./commits.ts";
+import { changedAreIndexed, indexesAreRight } from "./indexes.ts";
 import { isExcused, type Report, type Rule, type Violation } from "./rules.ts";
 import { AGENT_WAKERS, leafOf } from "./wakers.ts";
 
@@ -21,6 +24,13 @@ export const highest = (world: World, before: Highest = { capacity: 0, max_attem
     : { capacity: Math.max(capacity, before.capacity), max_attempts: Math.max(max_attempts, before.max_attempts) };
 };
 
+/** Whose rules are looked at; left out, everybody's. */
+interface Scope {
+  readonly agent: (id: string, agent: AgentSnapshot) => boolean;
+  readonly bead: (id: string, bead: BeadSnapshot) => boolean;
+}
+const EVERYBODY: Scope = { agent: () => true, bead: () => true };
+
 /**
  * Every invariant that can be seen in one state.
  * @param seen the limits in force so far; without it only today's are known, and an agent may be blamed for a lowered one.
@@ -29,16 +39,49 @@ export function violations(world: World, seen: Highest = highest(world)): Violat
   const found: Violation[] = [];
   if (world.rig.matches({ life: "destroyed" })) return found;
   const report = (rule: Rule, actor: string, text: string) => void found.push({ rule, actor, text });
-  agentsAreRight(world, seen, report);
-  beadsAreRight(world, report);
-  reviewsAreRight(world, report);
-  queueIsRight(world, report);
-  rigIsRight(world, report);
+  actorsAreRight(world, seen, report, EVERYBODY);
   indexesAreRight(world, report);
   return found;
 }
 
-function agentsAreRight(world: World, seen: Highest, report: Report): void {
+function actorsAreRight(world: World, seen: Highest, report: Report, scope: Scope): void {
+  agentsAreRight(world, seen, report, scope);
+  beadsAreRight(world, report, scope);
+  reviewsAreRight(world, report);
+  queueIsRight(world, report);
+  rigIsRight(world, report);
+}
+
+/**
+ * The same, after a state that was right: of agents and beads only those that have changed since, and those that depend on one that has.
+ * What an actor's rules say follows from its snapshot, from those that it names, and from the settings; all of them are compared. That
+ * nothing else has changed is believed: whoever asks this looks at the whole now and then (the simulation does).
+ */
+export function violationsSince(before: Glance, world: World, seen: Highest): Violation[] {
+  const { context } = world.rig;
+  const was = before.rig.context;
+  const { broken } = before;
+  const isSame = broken.size === world.broken.size && [...broken].every((key) => world.broken.has(key));
+  if (!isSame || was.settings !== context.settings || rulesOf(was) !== rulesOf(context)) return violations(world, seen);
+  const found: Violation[] = [];
+  if (world.rig.matches({ life: "destroyed" })) return found;
+  const report = (rule: Rule, actor: string, text: string) => void found.push({ rule, actor, text });
+  const agent = (id: string | null): boolean => id !== null && world.agents.get(id) !== before.agents.get(id);
+  const bead = (id: string | null): boolean => id !== null && world.beads.get(id) !== before.beads.get(id);
+  const review = (id: string | null): boolean => id !== null && world.reviews.get(id) !== before.reviews.get(id);
+  actorsAreRight(world, seen, report, {
+    agent: (id, now) => now !== before.agents.get(id) || bead(now.context.hook),
+    bead: (id, now) =>
+      now !== before.beads.get(id) ||
+      agent(now.context.assignee) ||
+      review(now.context.reviewId) ||
+      now.context.blockedBy.some(bead),
+  });
+  changedAreIndexed(before, world, report);
+  return found;
+}
+
+function agentsAreRight(world: World, seen: Highest, report: Report, scope: Scope): void {
   const { settings } = world.rig.context;
   const hooked = new Map<string, string>();
   let slots = 0;
@@ -47,11 +90,15 @@ function agentsAreRight(world: World, seen: Highest, report: Report): void {
     const holds = agent.hasTag("slot");
     if (holds) slots++;
     if (isExcused(world, "agent", id)) continue;
+    if (!scope.agent(id, agent)) {
+      if (context.hook !== null) hooked.set(context.hook, id);
+      continue;
+    }
     const actor = `agent:${id}`;
     const leaf = leafOf(agent.value);
     const waker = AGENT_WAKERS[leaf];
     if (waker === undefined) report("everyone_has_a_waker", actor, `nobody is known to wake an agent that is ${leaf}`);
-    else if (waker === "deadline" && context.role !== "mayor" && agentDeadline(agent, settings) === null)
+    else if (waker === "deadline" && context.role !== "mayor" && deadlineOfAgent(agent, settings) === null)
       report("everyone_has_a_waker", actor, `is ${leaf} without a deadline`);
     if (context.attempts > seen.max_attempts)
       report("attempts_are_bounded", actor, `has ${context.attempts} attempts of ${seen.max_attempts}`);
@@ -112,9 +159,9 @@ function agentsAreRight(world: World, seen: Highest, report: Report): void {
     );
 }
 
-function beadsAreRight(world: World, report: Report): void {
+function beadsAreRight(world: World, report: Report, scope: Scope): void {
   for (const [id, bead] of world.beads) {
-    if (bead.hasTag("terminal") || isExcused(world, "bead", id)) continue;
+    if (!scope.bead(id, bead) || bead.hasTag("terminal") || isExcused(world, "bead", id)) continue;
     const { context } = bead;
     const actor = `bead:${id}`;
     if (bead.value === "in_review") {
@@ -241,59 +288,4 @@ function rigIsRight(world: World, report: Report): void {
       "rig:rig",
       `the gate is ${gateOf(rig)}, ${allowance(world)} dispatches are allowed, and the rig would still say ${left.map((fact) => fact.type).join(", ")}`,
     );
-}
-
-function indexesAreRight(world: World, report: Report): void {
-  const { index } = world;
-  const counts = { free: 0, due: 0, slots: 0, active: 0, ready: 0, queued: 0, merging: 0, hooks: 0 };
-  const member = (
-    name: "free" | "due" | "slots" | "active" | "ready" | "queued" | "merging",
-    id: string,
-    is: boolean,
-  ) => {
-    if (is) counts[name]++;
-    if (index[name].has(id) !== is)
-      report("indexes_agree", id, `${is ? "is missing from" : "does not belong into"} the index of ${name}`);
-  };
-  for (const [id, agent] of world.agents) {
-    member("free", id, agent.context.role === "polecat" && agent.hasTag("free"));
-    member("due", id, agent.hasTag("due"));
-    member("slots", id, agent.hasTag("slot"));
-    member("active", `agent:${id}`, agent.hasTag("active"));
-    if (agent.context.hook !== null) {
-      counts.hooks++;
-      if (index.hooks.get(agent.context.hook) !== id)
-        report(
-          "indexes_agree",
-          `agent:${id}`,
-          `has ${agent.context.hook} on its hook, the index of hooks says ${index.hooks.get(agent.context.hook) ?? "nobody"}`,
-        );
-    }
-    if (index.identities.get(agent.context.identity) !== id)
-      report(
-        "indexes_agree",
-        `agent:${id}`,
-        `identity ${agent.context.identity} belongs to ${index.identities.get(agent.context.identity) ?? "nobody"} in the index`,
-      );
-  }
-  for (const [id, bead] of world.beads) {
-    member("ready", id, isReady(bead) && bead.context.assignee === null);
-    if (bead.hasTag("terminal")) continue;
-    for (const blocker of bead.context.blockedBy)
-      if (!index.dependents.get(blocker)?.has(id))
-        report("indexes_agree", `bead:${id}`, `waits for ${blocker}, which the index of dependents does not know`);
-  }
-  for (const [id, review] of world.reviews) {
-    member("queued", id, review.hasTag("queued"));
-    member("merging", id, review.hasTag("merging"));
-    member("active", `review:${id}`, review.hasTag("merging"));
-  }
-  for (const name of ["free", "due", "slots", "active", "ready", "queued", "merging", "hooks"] as const) {
-    if (index[name].size !== counts[name])
-      report(
-        "indexes_agree",
-        "rig:rig",
-        `the index of ${name} has ${index[name].size} members, the snapshots have ${counts[name]}`,
-      );
-  }
 }

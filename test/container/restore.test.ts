@@ -45,7 +45,7 @@ const broughtFrom =
     await rig.settled();
   };
 
-test("RESTORE-drill a rig whose machine is lost with an agent at work is brought back from its export: nothing runs until it is resumed, then its work is done again and merged", async () => {
+test("a rig whose machine is lost with an agent at work is brought back from its export: nothing runs until it is resumed, then its work is done again and merged", async () => {
   const { url, clone } = createOrigin();
   const told = tempDir();
   const script = `echo "$GASTOWN_AGENT_ID" > ${told}/started

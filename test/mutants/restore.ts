@@ -72,6 +72,12 @@ export const RESTORE_MUTANTS: readonly Mutant[] = [
     edit("src/do/import.ts", "seal.still && (reading.differs !== null || rows !== reading.actors)", "false"),
   ),
   mutant(
+    "RESTORE-damaged",
+    "an actor whose row could not be read is as damaged in what is brought back: what was said to it then finds nobody again",
+    "its row is read where the import has written it",
+    edit("src/do/import.ts", "for (const { fact } of recorded) spoil(sql, fact);", ""),
+  ),
+  mutant(
     "RESTORE-export",
     "an export of a rig that does not rest is whole all the same",
     "facts that were written meanwhile are not seen between its facts and its actors",

@@ -70,7 +70,11 @@ function portsOf(stage: Stage, r: SimRig, life: Life): RigPorts {
       setAlarm(stage, r, null);
     },
     container: () => container,
-    agentEnvironment: async () => ({}),
+    async agentEnvironment({ dispatchId }) {
+      // A token says in which second it was made.
+      if (dispatchId !== null) r.tokens.set(dispatchId, Math.floor(r.now() / 1_000) * 1_000);
+      return {};
+    },
     notify: (effect) => call<void>(line, `notify ${effect.key}`, 10_000, () => {}, throwing),
     background(work) {
       work.catch((error: unknown) => {
@@ -123,7 +127,7 @@ function transactions(stage: Stage, r: SimRig, life: Life): RigPorts["transactio
   };
 }
 
-function setAlarm(stage: Stage, r: SimRig, at: number | null): void {
+export function setAlarm(stage: Stage, r: SimRig, at: number | null): void {
   if (r.alarm === at) return;
   r.alarm = at;
   scheduleAlarm(stage, r);
@@ -211,12 +215,17 @@ function isRepaired(r: SimRig, key: string, since: number): boolean {
 /** The rig's object, opened from its rows when it is not in memory; null when it died on the way. */
 export function touch(stage: Stage, r: SimRig): Rig | null {
   if (r.life !== null) return r.life.rig;
+  return open(stage, r, openRig);
+}
+
+/** @param from how it is made of its rows */
+export function open(stage: Stage, r: SimRig, from: (ports: RigPorts) => Rig): Rig | null {
   for (const [key, since] of r.poisoned) if (isRepaired(r, key, since)) r.poisoned.delete(key);
   const life: Life = { rig: null, dead: false };
   r.life = life;
   stage.counts.opens++;
   try {
-    const rig = openRig(portsOf(stage, r, life));
+    const rig = from(portsOf(stage, r, life));
     life.rig = rig;
     r.before = glance(rig.world);
     r.highest = highest(rig.world, r.highest);

@@ -1,5 +1,5 @@
 import { DEFAULT_SETTINGS } from "../../src/events/settings.ts";
-import { checkReplay, failedBeadsAreExplained } from "./checks.ts";
+import { check, checkReplay, failedBeadsAreExplained } from "./checks.ts";
 import { touch } from "./host.ts";
 import { tidyUp } from "./operators.ts";
 import type { Simulation } from "./requests.ts";
@@ -65,6 +65,7 @@ function judgeRig(stage: Stage, r: SimRig): void {
   if (waiting.length > 0) stage.fail(r, "liveness", `the outbox still has ${waiting.map((row) => row.key).join(", ")}`);
   if (!rig.world.rig.matches({ cadence: "idle" }))
     stage.fail(r, "liveness", `there is no work, but the cadence is not idle: ${[...active].join(", ")}`);
+  check(stage, r, rig, []);
   checkReplay(stage, r);
   failedBeadsAreExplained(stage, r);
   const { pushed, covered, untold } = r.repository.target;

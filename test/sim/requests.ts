@@ -38,6 +38,12 @@ export interface Simulation {
   peek<T>(rig: SimRig, look: (world: World) => T): T | undefined;
 }
 
+/** An agent by the token of a dispatch. */
+export const callerOf = (r: SimRig, agentId: string, dispatchId: string): Caller => ({
+  ...agentCaller(agentId, dispatchId, r.town.id),
+  madeAt: r.tokens.get(dispatchId) ?? 0,
+});
+
 export function createSimulation(stage: Stage): Simulation {
   const { options, queue, counts, has, random, trace } = stage;
   return {
@@ -68,17 +74,14 @@ export function createSimulation(stage: Stage): Simulation {
       stage.queue.after(
         stage.luck.between(1, 200),
         () =>
-          void speak(stage, r, (rig) =>
-            heartbeat(rig, agentId, dispatchId, agentCaller(agentId, dispatchId, r.town.id), seen),
-          ),
+          void speak(stage, r, (rig) => heartbeat(rig, agentId, dispatchId, callerOf(r, agentId, dispatchId), seen)),
       );
     },
     readMail(r, agentId, dispatchId) {
       speak(
         stage,
         r,
-        (rig) =>
-          void readMail(rig, agentId, dispatchId === null ? OPERATOR : agentCaller(agentId, dispatchId, r.town.id)),
+        (rig) => void readMail(rig, agentId, dispatchId === null ? OPERATOR : callerOf(r, agentId, dispatchId)),
       );
     },
     tickNow(r) {

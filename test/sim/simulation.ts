@@ -18,6 +18,7 @@ import {
   type SimRig,
   type Stage,
 } from "./stage.ts";
+import { loseNowAndThen, stopNowAndThen } from "./restores.ts";
 import { createTown, type Town } from "./town.ts";
 import { badContainer, badDays, badRig, often } from "./weather.ts";
 
@@ -44,8 +45,11 @@ export interface Report {
   }[];
 }
 
-/** All microtasks of the event that is happening; nothing in the simulation uses timers or real I/O. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** All microtasks of the event that is happening: a tick of the process comes after them. Nothing in the simulation uses timers or real I/O. */
+const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+/** Lets timers and I/O of whoever runs the simulation have their turn. */
+const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const BREATH_EVERY = 4_096;
 
 export async function simulate(options: Options): Promise<Report> {
   const stage = createStage(options);
@@ -55,7 +59,7 @@ export async function simulate(options: Options): Promise<Report> {
     createTown(sim, `town${i + 1}`),
   );
   const rigs = Array.from({ length: options.rigs }, (_, i) =>
-    newRig(queue, `r${i + 1}`, towns[i % towns.length] as Town),
+    newRig(queue, `r${i + 1}`, towns[i % towns.length] as Town, (options.seed + i) % 2 === 0),
   );
   if (stage.has("container")) for (const town of towns) badContainer(stage, town);
   if (stage.has("start")) for (const town of towns) badDays(stage, town);
@@ -84,6 +88,7 @@ export async function simulate(options: Options): Promise<Report> {
 
 /** Sets a rig up, and brings everybody who works with it, or against it. */
 function begin(stage: Stage, sim: Simulation, r: SimRig): void {
+  const { options } = stage;
   badRig(stage, sim, r);
   often(stage, `replay:${r.id}`, 12 * HOUR, () => checkReplay(stage, r));
   sim.request(r, configure(r));
@@ -104,6 +109,9 @@ function begin(stage: Stage, sim: Simulation, r: SimRig): void {
   bringWork(sim, r);
   if (stage.has("operators")) meddle(sim, r);
   if (stage.has("edits")) edit(sim, r);
+  if (stage.has("stops")) stopNowAndThen(stage, sim, r);
+  // An agent of a container that knows no dispatch ids keeps the token of its first start, which is no good after that.
+  if (stage.has("imports") && options.old !== true) loseNowAndThen(stage, sim, r);
 }
 
 /** Lets things happen, one at a time, until a virtual time, a broken rule, or `stop` says so. */
@@ -116,7 +124,7 @@ async function until(stage: Stage, rigs: readonly SimRig[], end: number, stop: (
       return;
     }
     event();
-    await turn();
+    await (n % BREATH_EVERY === 0 ? breath() : turn());
     for (const r of rigs) checkAlarm(stage, r);
   }
 }

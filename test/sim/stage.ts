@@ -26,6 +26,8 @@ export const FAULTS = {
     "agents tell of their clocks, wait for models, ask by id, are busy without progress, and find that their key is not taken",
   merge: "merges conflict, fail, or are never answered",
   operators: "operators pause, drain, cancel, delete, rehook and change settings at odd moments",
+  stops: "people stop everything at once, and resume it later",
+  imports: "a rig's state is lost, and brought back from its export; nobody resumes it for a while",
   edits: "people change what beads say and wait for, retry what has failed, take work in hand, and rename the target",
 } as const;
 export type Fault = keyof typeof FAULTS;
@@ -77,6 +79,8 @@ const newCounts = () => ({
   replays: 0,
   pushes: 0,
   retried: 0,
+  stopped: 0,
+  imported: 0,
 });
 export type Counts = ReturnType<typeof newCounts>;
 
@@ -89,7 +93,9 @@ export interface Life {
 export interface SimRig {
   readonly id: string;
   readonly town: Town;
-  readonly storage: ReturnType<typeof nodeSql>;
+  storage: ReturnType<typeof nodeSql>;
+  /** When the token of each dispatch was made, by the rig's clock, ms. */
+  readonly tokens: Map<string, number>;
   readonly repository: { branches: Set<string>; merged: Set<string>; readonly target: Target };
   /** The rig's clock. */
   now(): number;
@@ -105,8 +111,9 @@ export interface SimRig {
   ids: number;
   before: Glance | null;
   highest: Highest;
-  /** Its journal, folded from the first fact as far as it was looked at last. */
-  readonly replayed: Replayer;
+  /** Its journal, folded from the first fact as far as it was looked at last: in one go, or from one look to the next by way of a cut. */
+  replayed: Replayer;
+  readonly isReplayedInCuts: boolean;
   /** Ends of beads as the journal told them: they may never change. */
   readonly ended: Map<string, string>;
   /** Actors whose rows are garbage, and the newest seq when they became so. */
@@ -185,11 +192,12 @@ export const configure = (r: SimRig): Command => ({
 });
 
 /** A rig that nobody has spoken to yet. */
-export function newRig(queue: Queue, id: string, town: Town): SimRig {
+export function newRig(queue: Queue, id: string, town: Town, isReplayedInCuts: boolean): SimRig {
   const r: SimRig = {
     id,
     town,
     storage: nodeSql(),
+    tokens: new Map(),
     repository: {
       branches: new Set(),
       merged: new Set(),
@@ -216,6 +224,7 @@ export function newRig(queue: Queue, id: string, town: Town): SimRig {
     before: null,
     highest: { capacity: 0, max_attempts: 0 },
     replayed: replayer(),
+    isReplayedInCuts,
     ended: new Map(),
     poisoned: new Map(),
   };

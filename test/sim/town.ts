@@ -1,5 +1,4 @@
 import { stopsAs } from "../../src/events/facts.ts";
-import { agentCaller } from "../support/callers.ts";
 import type { Answer, MergeOrder, Observed, StartOrder } from "../../src/do/ports.ts";
 import { answerDriven, DRIVEN_MOVES, isDrivenMove, isOccupied, moveDriven, newDriven, seenOf } from "./drivers.ts";
 import { inspection, type Inspection } from "./inspection.ts";
@@ -9,7 +8,7 @@ import type { Command } from "../../src/core/decide/index.ts";
 import type { Process } from "./process.ts";
 import { trainsOf, type Trains } from "./trains.ts";
 
-import type { Simulation } from "./requests.ts";
+import { callerOf, type Simulation } from "./requests.ts";
 import type { SimRig } from "./stage.ts";
 
 /**
@@ -38,6 +37,8 @@ export interface Town extends Inspection, Trains {
   statuses(agentIds: readonly string[]): Observed[];
   /** How this run of the control server names itself. */
   instance(): string | null;
+  /** Ends every process of a rig, whatever it does. */
+  halt(rig: SimRig): void;
   /** As a look at its list tells. */
   namesDispatches(): boolean | null;
   /** The container is taken away: what ran is gone and forgotten. */
@@ -65,7 +66,7 @@ export function createTown(sim: Simulation, id: string): Town {
     sim.callback(
       process.rig,
       command,
-      agentCaller(process.agentId, process.token, process.rig.town.id),
+      callerOf(process.rig, process.agentId, process.token),
       importance,
       `${process.dispatchId} ${command.type}`,
     );
@@ -335,6 +336,11 @@ export function createTown(sim: Simulation, id: string): Town {
         else end(process, "failed", "stopped", true);
       });
       return { kind: "accepted" };
+    },
+
+    halt(rig) {
+      for (const process of processes.values())
+        if (process.rig === rig) end(process, "failed", "stopped", luck.chance(0.5));
     },
 
     answer: (agentId, askId) => answerDriven(processes.get(agentId), askId),

@@ -1,8 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { AGENT_WAKERS, leafOf } from "../../../src/core/invariants.ts";
-import { whyAgent } from "../../../src/core/why.ts";
-import { agentDeadline, type AgentSnapshot } from "../../../src/machines/agent.ts";
-import { beadDeadline, type BeadSnapshot } from "../../../src/machines/bead.ts";
 import { failureOf } from "../../../src/core/causes.ts";
 import { aboutOf, needsOf, type Need } from "../../../src/core/needs.ts";
 import type { NeedCode } from "../../../src/events/needs.ts";
@@ -166,52 +162,8 @@ const concerns = (need: Need, kind: string, id: string): boolean =>
   kind === "queue" ||
   (kind === "agent" ? need.agents : kind === "bead" ? [...need.beads, ...need.waiting] : need.reviews).includes(id);
 
-const PAIRS: Record<string, Way[]> = {};
-
-/** What moves an agent with its bead on. */
-type Way = "deadline" | "waker" | "need";
-
-/** An agent with the bead on its hook: how each pair of states goes on, in every place in which the models meet it. */
-function waysOf({ world, needs }: Seen, agent: AgentSnapshot, bead: BeadSnapshot | undefined): Set<Way> {
-  const { settings } = world.rig.context;
-  const ways = new Set<Way>();
-  const times = [agentDeadline(agent, settings), bead === undefined ? null : beadDeadline(bead, world.at)];
-  if (times.some((at) => at !== null)) ways.add("deadline");
-  if (AGENT_WAKERS[leafOf(agent.value)] !== "deadline") ways.add("waker");
-  const about = [agent.context.id, bead?.context.id ?? ""];
-  if (needs.some((need) => [...need.agents, ...need.beads].some((id) => about.includes(id)))) ways.add("need");
-  return ways;
-}
-
 describe("every state of every chart", () => {
   const all = [...everyState()];
-
-  test("of an agent with the bead on its hook has a deadline, a named waker or a need, and why says the same", () => {
-    const met = new Map<string, Set<Way>>();
-    const wrong = new Set<string>();
-    for (const seen of all) {
-      const { world } = seen;
-      if (world.broken.size > 0 || world.rig.matches({ life: "destroyed" })) continue;
-      for (const agent of world.agents.values()) {
-        const bead = world.beads.get(agent.context.hook ?? "");
-        const pair = `${leafOf(agent.value)} / ${agent.context.hook === null ? "no bead" : String(bead?.value ?? "gone")}`;
-        const ways = waysOf(seen, agent, bead);
-        met.set(pair, new Set([...(met.get(pair) ?? ways)].filter((way) => ways.has(way))));
-        const { reason, until } = whyAgent(world, agent);
-        if (ways.size === 0) wrong.add(`${pair}: nothing moves it`);
-        if (until === null && !ways.has("waker") && !ways.has("need")) wrong.add(`${pair}: ${reason} without a time`);
-      }
-    }
-    expect([...wrong]).toEqual([]);
-    console.log(
-      JSON.stringify(
-        Object.fromEntries(Array.from(met, ([pair, ways]) => [pair, [...ways].sort().join(" or ")] as const).sort()),
-        null,
-        1,
-      ),
-    );
-    expect(Object.fromEntries(Array.from(met, ([pair, ways]) => [pair, [...ways].sort()]))).toEqual(PAIRS);
-  });
 
   test("is a need, or is silent on purpose with a reason", () => {
     const met = new Set<string>();

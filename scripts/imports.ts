@@ -23,7 +23,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     folder: "src/machines",
-    what: "the charts, time, and `xstate.ts`, which alone knows xstate's inside",
+    what: "the charts, time, and `xstate.ts` with `xstate-guards.ts`, which alone know xstate's inside",
     may: ["src/events"],
     packages: ["xstate"],
   },

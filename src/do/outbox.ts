@@ -13,6 +13,7 @@ import { keepRefusedStart } from "./attempts.ts";
 import { answerFacts, messageRefused, NOBODY_WAITS, startAccepted, startUnknown } from "./driver.ts";
 import { isStopped } from "./halt.ts";
 import { inspected, isAwaited, setAsideBy } from "./hand-in.ts";
+import { newRows, type Row } from "./outbox-rows.ts";
 import type { Rig } from "./rig.ts";
 import { start } from "./start.ts";
 import { isUnderWay, runTrain, trainFacts } from "./train.ts";
@@ -31,11 +32,6 @@ export interface Outbox {
   inFlight(): string[];
 }
 
-type Row = { key: string; body: string; attempts: number; next_at: number };
-
-/** Effects read at a time. The table has no index by time, which would cost a row per effect; so it is not read for each one. */
-const PAGE = 100;
-
 export function createOutbox(): Outbox {
   const flights = new Map<string, Promise<void>>();
   /** Due, and waiting for a free place. Nobody but a flight changes a row, so they are as they were read. */
@@ -45,37 +41,19 @@ export function createOutbox(): Outbox {
   /** Storage does not even take that an effect is to wait: nothing more is tried until the next alarm. */
   let failure: unknown = null;
   let look: () => void = () => {};
-  /** It was found without a row, and nothing was written since: looking again would cost a read at every alarm of every rig. */
-  let isEmpty = false;
-  const hasRows = ({ ports }: Rig): boolean => {
-    isEmpty = isEmpty || ports.sql.exec("SELECT 1 FROM outbox LIMIT 1").toArray().length === 0;
-    return !isEmpty;
-  };
-  /** Until then, ms, all that is due is in flight or on the page: the first of the others is due then. 0: that is not known. */
-  let nextDue = 0;
-  const waitsUntil = (at: number): void => {
-    nextDue = Math.min(nextDue, at);
-  };
-
-  const read = (rig: Rig): Row[] => {
-    const now = rig.ports.now();
-    if (now < nextDue || !hasRows(rig)) return [];
-    const { rows, isAll } = due(rig, flights, now);
-    nextDue = isAll ? firstAfter(rig, now) : 0;
-    return rows;
-  };
+  const rows = newRows(flights, mustWait);
 
   const launch = (rig: Rig): void => {
     while (flights.size < LIMITS.effects_in_flight) {
-      if (page.length === 0) page = read(rig);
+      if (page.length === 0) page = rows.read(rig);
       const row = page.shift();
       if (row === undefined) return;
       if (mustWait(rig, row.key)) {
-        nextDue = 0;
+        rows.forget();
         continue;
       }
-      const flight = run(rig, row, waitsUntil)
-        .catch((error: unknown) => waitsUntil(postpone(rig, row.key, reasonOf(error))))
+      const flight = run(rig, row, rows.waitsUntil)
+        .catch((error: unknown) => rows.waitsUntil(postpone(rig, row.key, reasonOf(error))))
         .catch((error: unknown) => {
           failure ??= error;
         })
@@ -91,7 +69,7 @@ export function createOutbox(): Outbox {
       for (;;) {
         if (failure !== null) {
           page = [];
-          nextDue = 0;
+          rows.forget();
           await Promise.all(flights.values());
           throw failure;
         }
@@ -110,10 +88,7 @@ export function createOutbox(): Outbox {
   };
 
   return {
-    expect() {
-      isEmpty = false;
-      nextDue = 0;
-    },
+    expect: rows.expect,
     inFlight: () => [...flights.keys()],
     settle(rig) {
       look();
@@ -125,43 +100,10 @@ export function createOutbox(): Outbox {
         );
       return running;
     },
-    nextAt(rig) {
-      if (page.length === 0 && rig.ports.now() < nextDue) return Number.isFinite(nextDue) ? nextDue : null;
-      if (!hasRows(rig)) return null;
-      // What is due now and waits only for a free place is taken by the drain that is under way: an alarm would not help it.
-      return nextAfter(rig, isDraining ? rig.ports.now() : -1, flights);
-    },
+    // What is due now and waits only for a free place is taken by the drain that is under way: an alarm would not help it.
+    nextAt: (rig) => rows.nextAt(rig, isDraining ? rig.ports.now() : -1, page.length === 0),
   };
 }
-
-function nextAfter(rig: Rig, after: number, inFlight: ReadonlyMap<string, unknown>): number | null {
-  const rows = rig.ports.sql
-    .exec<{ key: string; next_at: number }>(
-      "SELECT key, next_at FROM outbox WHERE next_at > ? ORDER BY next_at LIMIT 8",
-      after,
-    )
-    .toArray();
-  return rows.find((row) => !inFlight.has(row.key) && !mustWait(rig, row.key))?.next_at ?? null;
-}
-
-/** What is due and may run; and whether nothing else is. */
-function due(rig: Rig, inFlight: ReadonlyMap<string, unknown>, now: number): { rows: Row[]; isAll: boolean } {
-  const read = rig.ports.sql
-    .exec<Row>(
-      "SELECT key, body, attempts, next_at FROM outbox WHERE next_at <= ? ORDER BY seq, key LIMIT ?",
-      now,
-      PAGE,
-    )
-    .toArray();
-  const free = read.filter((row) => !inFlight.has(row.key));
-  const rows = free.filter((row) => !mustWait(rig, row.key));
-  return { rows, isAll: read.length < PAGE && rows.length === free.length };
-}
-
-/** When the first effect that waits for its time is due, ms. */
-const firstAfter = ({ ports }: Rig, now: number): number =>
-  ports.sql.exec<{ at: number | null }>("SELECT MIN(next_at) AS at FROM outbox WHERE next_at > ?", now).toArray()[0]
-    ?.at ?? Number.POSITIVE_INFINITY;
 
 /**
  * A stop that names no dispatch would stop the next one, and a start of who still runs starts nothing: of a container that knows no

@@ -1,18 +1,15 @@
-import { createHash } from "node:crypto";
-import { expect, onTestFinished, test } from "vitest";
-import { actorLine, entryLine, headerLine, replayFile, sealLine } from "../../../src/core/journal-file.ts";
+import { expect, test } from "vitest";
+import { entryLine, headerLine, replayFile } from "../../../src/core/journal-file.ts";
 import { admit, type AgentCaller } from "../../../src/core/decide/index.ts";
 import { violations } from "../../../src/core/invariants.ts";
 import { needsOf } from "../../../src/core/needs.ts";
 import { say } from "../../../src/core/sentences.ts";
 import { exportPage, type ExportCursor } from "../../../src/do/export.ts";
-import { importJournal, type ImportOrder } from "../../../src/do/import.ts";
-import { restored } from "../../../src/do/restored.ts";
+import type { ImportOrder } from "../../../src/do/import.ts";
 import { replayFromArchive } from "../../../src/do/archive.ts";
-import { replaySync } from "../../../src/core/replay.ts";
-import { storedActors } from "../../../src/do/store.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
-import { bead, testRig, type TestRig } from "../../support/node-rig.ts";
+import { bead, type TestRig } from "../../support/node-rig.ts";
+import { brought, linesOf, sealed } from "./restore-words.ts";
 import {
   agentOf,
   as,
@@ -29,50 +26,6 @@ import {
 } from "./words.ts";
 
 /** A rig that is lost and brought back from a file: as it was, with nothing of before believed; or not at all. */
-
-const sha = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-/** Lines with their seal. */
-function sealed(lines: readonly string[], more: { still?: boolean } = {}): string {
-  const text = lines.map((line) => `${line}\n`).join("");
-  const counts = {
-    facts: lines.filter((line) => line.startsWith('{"seq"')).length,
-    actors: lines.filter((line) => line.startsWith('{"actor"')).length,
-  };
-  return `${text}${sealLine({ ...counts, still: true, ...more, sha256: sha(text) })}\n`;
-}
-
-const linesOf = (rig: TestRig, secrets: string[] = ["GIT_TOKEN"]): string[] => [
-  headerLine("rig1", { town: "Delft", secrets }),
-  ...journal(rig).map(entryLine),
-  ...Array.from(storedActors(rig.ports.sql), actorLine),
-];
-
-const newHash: ImportOrder["newHash"] = () => {
-  const hash = createHash("sha256");
-  return { update: async (text) => void hash.update(text), end: async () => hash.digest("hex") };
-};
-
-async function* chunksOf(text: string, size = 1_000): AsyncGenerator<Uint8Array> {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
-}
-
-/** A rig on another disk, from the file. */
-async function brought(file: string, order: Partial<ImportOrder> = {}): Promise<TestRig> {
-  const rig = testRig({ configured: false, now: 1_800_000_000_000 + 60 * MINUTE });
-  onTestFinished(() => rig.close());
-  const imported = await importJournal(rig.ports, {
-    userId: "user1",
-    file: chunksOf(file),
-    segments: () => chunksOf(""),
-    newHash,
-    ...order,
-  });
-  rig.rig = restored(rig.ports, "ann", imported.secrets);
-  await rig.settled();
-  return rig;
-}
 
 const refusal = async (file: string, order: Partial<ImportOrder> = {}): Promise<string> =>
   brought(file, order).then(
@@ -106,28 +59,6 @@ async function busy() {
   });
   return { rig, works, asks, waits, handsIn, ...merging };
 }
-
-test("RESTORE-damaged who was damaged is damaged here as well: what was said to it then comes out as it did, and a repair takes it back", async () => {
-  for (const kind of ["bead", "agent"] as const) {
-    const rig = town();
-    const { agentId, beadId } = await slung(rig, "the damaged one");
-    const id = kind === "bead" ? beadId : agentId;
-    rig.ports.sql.exec("UPDATE actors SET context = '{garbage' WHERE kind = ? AND id = ?", kind, id);
-    rig.reopen();
-    rig.tell({ type: "agent.progressed", agentId, dispatchId: `${agentId}:1`, what: "a tool" });
-    rig.tell({ type: "bead.unblocked", beadId, blockerId: "none" });
-    expect(journal(rig).some(({ missing }) => missing === `${kind}:${id}`)).toBe(true);
-    const again = await brought(sealed(linesOf(rig)));
-    expect(journal(again).slice(0, journal(rig).length)).toEqual(journal(rig));
-    expect([...again.rig.world.broken.keys()]).toEqual([`${kind}:${id}`]);
-    again.reopen();
-    expect([...again.rig.world.broken.keys()]).toEqual([`${kind}:${id}`]);
-    again.run({ type: "repair", kind, id });
-    expect([...again.rig.world.broken.keys()]).toEqual([]);
-    expect(violations(again.rig.world)).toEqual([]);
-    expect(replaySync(journal(again), storedActors(again.ports.sql)).divergence).toBe(null);
-  }
-});
 
 test("has the same journal and the same actors, and says who brought it back", async () => {
   const { rig } = await busy();

@@ -42,6 +42,8 @@ export const LINE_MAX_CHARS = 8 * KIB;
 export const SECRET_MAX_CHARS = 4 * KIB;
 /** An agent that starts more tools than this forgets to end them. */
 export const ACTIVE_TOOLS_MAX = 50;
+/** So many ends of tools are known again; what ended longer ago counts as new. */
+export const TOOL_ENDS_MAX = 1_000;
 /** Reasons end up in a journal row. */
 export const REASON_MAX_CHARS = 500;
 /** Messages that an agent does not read pile up in memory. */

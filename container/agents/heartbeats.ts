@@ -74,6 +74,7 @@ function heartbeatOf(run: Run): HeartbeatReport {
     active_tools: status.activeTools,
     message_count: status.messageCount,
     ...(status.progressAt === undefined ? {} : { progress_at: status.progressAt }),
+    ...(status.shown === undefined ? {} : { shown: status.shown }),
     ...(status.head === undefined ? {} : { head: status.head }),
     ...(status.session === undefined ? {} : { session: status.session }),
     ...(status.usage === undefined ? {} : { usage: status.usage }),

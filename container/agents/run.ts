@@ -162,10 +162,11 @@ export function statusOf(run: Run): AgentStatus {
 
 /** What only who speaks with an agent can know. */
 function saidByTalk({ conversation, runtime, usage, isAtDoor }: Talk): Partial<AgentStatus> {
-  const { session, progressAt, waiting } = conversation.facts();
+  const { session, progressAt, shown, waiting } = conversation.facts();
   const used = usage();
   return {
     ...(progressAt === null ? {} : { progressAt: new Date(progressAt).toISOString() }),
+    shown,
     ...(session === null ? {} : { session: { driver: runtime.name, id: session } }),
     ...(used === null || session === null
       ? {}
@@ -173,6 +174,12 @@ function saidByTalk({ conversation, runtime, usage, isAtDoor }: Talk): Partial<A
     waiting: waiting === null ? null : { ...waiting, since: new Date(waiting.since).toISOString() },
   };
 }
+
+/** What it has used: said once more with its end, which is told until it is heard. */
+export const usedBy = (run: Run): Pick<AgentStatus, "usage"> => {
+  const { usage } = run.talk === null ? {} : saidByTalk(run.talk);
+  return usage === undefined ? {} : { usage };
+};
 
 /** Records a line as an event, and takes up what the agent says about itself in JSON. */
 export function noteLine(run: Run, ring: EventRing, stream: "stdout" | "stderr", line: Line): void {

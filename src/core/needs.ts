@@ -1,15 +1,14 @@
 import type { JsonValue } from "../events/json.ts";
+import { grouped } from "../events/budget.ts";
 import { NEED_CODES, type Level, type NeedCode } from "../events/needs.ts";
 import { askOf } from "../machines/agent/driver.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
-import { isUndecided } from "../machines/agent/context.ts";
-import { isEndingAlike } from "../machines/agent/ends.ts";
-import { takenAsIs } from "../machines/agent/says.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import type { ReviewSnapshot } from "../machines/review.ts";
 import { cooldownEnd, isHeldBack, rigDeadline } from "../machines/rig.ts";
 import { causeOf, failureOf } from "./causes.ts";
 import { behind } from "./chain.ts";
+import { agentNeed, refusalOf } from "./needs-agent.ts";
 import { ofMoney, tellsOf } from "./needs-money.ts";
 import { ofQueue } from "./needs-queue.ts";
 import { ofRestored } from "./needs-restored.ts";
@@ -191,48 +190,6 @@ function ofDamaged(world: World, drafts: Drafts): void {
   }
 }
 
-/** The need of an agent's own state, or null: it works, waits for time, or is free. */
-function agentNeed(world: World, agent: AgentSnapshot): { code: NeedCode; level: Level; until: number | null } | null {
-  if (agent.matches({ blocked: "onHelp" }) && isUndecided(agent.context))
-    return { code: "hand_in_refused", level: "now", until: null };
-  if (agent.context.handIn?.isUnanswered === true && agent.matches({ exited: "handing_in" }))
-    return { code: "hand_in_unanswered", level: "soon", until: agent.context.handIn.askAt };
-  if (agent.matches({ blocked: "onHelp" })) return { code: "question", level: "now", until: null };
-  if (agent.matches({ blocked: "onPermission" })) return { code: "permission", level: "now", until: null };
-  if (agent.matches({ blocked: "overBudget" })) return { code: "over_budget", level: "now", until: null };
-  if (agent.matches({ blocked: "notAuthorized" })) return { code: "not_authorized", level: "now", until: null };
-  if (agent.matches({ blocked: "quarantined" }))
-    return { code: "agent_rests", level: "soon", until: agent.context.quarantinedUntil };
-  const isStalled =
-    agent.matches({ working: { progress: "escalated" } }) && !agent.matches({ working: { process: "draining" } });
-  const { progressAt, waiting, told } = agent.context;
-  if (agent.matches({ working: { progress: "overdue" } }) && !agent.matches({ working: { process: "draining" } }))
-    return { code: "model_silent", level: "soon", until: null };
-  if (agent.matches({ working: { process: "running" } })) {
-    if (told === "silent" && !isStalled) return { code: "no_output", level: "soon", until: null };
-    if (told === "busy" && !isStalled && waiting === undefined) return { code: "busy", level: "know", until: null };
-  }
-  if (isStalled)
-    return {
-      code: "stalled",
-      level: "soon",
-      until: progressAt === null ? null : progressAt + world.rig.context.settings.gupp_restart_ms,
-    };
-  return isEndingAlike(agent.context) ? { code: "early_ends", level: "soon", until: null } : null;
-}
-
-/** What was said of a hand-in that was refused for the last time. */
-function refusalOf(world: World, { hook, handIn }: AgentSnapshot["context"]): Draft["values"] {
-  const { refusal, refusals = 0 } = world.beads.get(hook ?? "")?.context ?? {};
-  const commit = handIn?.refused?.commit ?? null;
-  return {
-    as_is: refusal !== undefined && takenAsIs(refusal.code) ? (commit ?? "") : "",
-    refusals,
-    refusal: refusal?.code ?? "unknown",
-    sentence: refusal?.sentence ?? "nothing was said",
-  };
-}
-
 const agentKey = (code: NeedCode, agentId: string): string => `${code}:${agentId}`;
 
 function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
@@ -254,6 +211,7 @@ function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
   if (code === "over_budget" || code === "not_authorized") need.values = { reason: exit?.reason ?? "no reason given" };
   if (code === "early_ends")
     need.values = { reason: ends?.reason ?? "", times: Math.max(ends?.count ?? 0, Number(need.values["times"] ?? 0)) };
+  if (code === "fruitless") need.values = { tokens: grouped(agent.context.stretch?.tokens ?? 0) };
   if (code === "hand_in_refused") need.values = refusalOf(world, agent.context);
   const ask = askOf(agent.context);
   if (code === "question")

@@ -39,6 +39,9 @@ export interface Spent {
   readonly cost_microdollars: number;
   readonly estimated_microdollars: number;
   readonly unpriced_tokens: number;
+  readonly failed_tokens: number;
+  readonly failed_microdollars: number;
+  readonly incomplete: number;
 }
 
 export const NO_AMOUNTS: { -readonly [K in keyof Spent]: Spent[K] } = {
@@ -48,6 +51,9 @@ export const NO_AMOUNTS: { -readonly [K in keyof Spent]: Spent[K] } = {
   cost_microdollars: 0,
   estimated_microdollars: 0,
   unpriced_tokens: 0,
+  failed_tokens: 0,
+  failed_microdollars: 0,
+  incomplete: 0,
 };
 
 export interface Report {
@@ -91,6 +97,10 @@ export interface Span {
 
 const NOTHING: Record<Happening, number> = { started: 0, merged: 0, failed: 0, slot_ms: 0, tokens: 0, microdollars: 0 };
 
+/** What became of a dispatch, whenever that was: it failed; its last words were lost, and nothing has made up for them so far. */
+export type Ends = (dispatchId: string) => { readonly hasFailed: boolean; readonly isUnsaid: boolean };
+const NOT_KNOWN: Ends = () => ({ hasFailed: false, isUnsaid: false });
+
 class Drafted {
   readonly merged = new List();
   readonly failed = new List();
@@ -101,6 +111,11 @@ class Drafted {
   readonly attempts = { started: 0, failed: 0 };
   slot_ms = 0;
   readonly spent = { ...NO_AMOUNTS };
+  readonly #ends: Ends;
+
+  constructor(ends: Ends) {
+    this.#ends = ends;
+  }
 
   take(fact: Recorded): void {
     switch (fact.type) {
@@ -111,6 +126,9 @@ class Drafted {
         return this.#inHour(fact.at, "started");
       case "dispatch.failed":
         this.attempts.failed++;
+        return;
+      case "spend.incomplete":
+        if (this.#ends(fact.dispatchId).isUnsaid) this.spent.incomplete++;
         return;
       case "bead.merged":
         this.merged.add(fact.beadId);
@@ -144,6 +162,7 @@ class Drafted {
 
   #spend({
     at,
+    dispatchId,
     inputTokens,
     cachedTokens,
     outputTokens,
@@ -158,6 +177,10 @@ class Drafted {
     spent.cost_microdollars += cost;
     spent.estimated_microdollars += estimated ? cost : 0;
     spent.unpriced_tokens += costMicrodollars === null ? inputTokens + outputTokens : 0;
+    if (this.#ends(dispatchId).hasFailed) {
+      spent.failed_tokens += inputTokens + outputTokens;
+      spent.failed_microdollars += cost;
+    }
     this.#inHour(at, "tokens", inputTokens + outputTokens);
     this.#inHour(at, "microdollars", cost);
   }
@@ -184,6 +207,7 @@ class Drafted {
 export const REPORTED = [
   ...SLOT_FACTS,
   "spend.counted",
+  "spend.incomplete",
   "bead.merged",
   "bead.failed",
   "agent.asked",
@@ -194,14 +218,16 @@ export const REPORTED = [
 /**
  * @param facts those of the time that is asked for, in their order; read only as far as LIMITS.report_facts, and to the end of that moment
  * @param before those of what held a place that came before; only they are read of them
+ * @param ends by which the price of failures is told, so that parts of a span add up to the whole
  * @returns `cutAt`: the time of the first fact that was not taken, ms; null: all were
  */
 export function reportOf(
   facts: Iterable<Recorded>,
   span: Span,
   before: Iterable<Recorded> = [],
+  ends: Ends = NOT_KNOWN,
 ): Report & { readonly cutAt: number | null } {
-  const drafted = new Drafted();
+  const drafted = new Drafted(ends);
   const slots = new Slots();
   for (const fact of before) slots.take(fact);
   let [taken, last, cutAt]: [number, number, number | null] = [0, 0, null];

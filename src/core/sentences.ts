@@ -125,6 +125,10 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
     title: "{agent} has printed nothing since its start",
     text: "Its process runs on “{bead}”. Perhaps it waits for input that never comes: look at its command.",
   },
+  fruitless: {
+    title: "{agent} spends and has nothing to show",
+    text: "{tokens} tokens went into “{bead}” since its last commit, checkpoint or tool that ended as none had before. It may be going in circles: look at what it does, write to it, or unhook it.",
+  },
   busy: {
     title: "{agent} is busy without progress",
     text: "It works on “{bead}” and does something, but has ended no tool, said nothing new and saved nothing for long. It is left alone; unhook it if that is wrong.",

@@ -1,6 +1,7 @@
 import type { SeenLimit } from "./ports.ts";
 import type { Command, LeftBehind } from "../core/decide/index.ts";
 import type { Ending } from "../events/ending.ts";
+import type { Usage } from "../wire/agent-reports.ts";
 import { outcomeOf } from "./patrol.ts";
 
 /** What a container reports of the end of a process. */
@@ -16,6 +17,8 @@ export interface Completion {
   readonly runtime?: string | undefined;
   /** The account whose limit ended it. */
   readonly limited?: SeenLimit | undefined;
+  /** What it has used, all in all. */
+  readonly usage?: Usage | undefined;
 }
 
 /** The command that it is. */

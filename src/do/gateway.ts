@@ -272,6 +272,7 @@ const observed = (status: AgentStatus): Observed => ({
   messageCount: status.messageCount,
   hasOpenTool: status.activeTools.length > 0,
   progressAt: timeOf(status.progressAt),
+  shown: status.shown,
   session: status.session,
   usage: status.usage,
   head: status.head,

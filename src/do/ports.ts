@@ -113,6 +113,8 @@ export interface Seen {
   readonly messageCount?: number | undefined;
   readonly hasOpenTool?: boolean | undefined;
   readonly progressAt?: number | undefined;
+  /** How many tools that it had not run like this before have ended. */
+  readonly shown?: number | undefined;
   /** When it was started, by the container's clock; of a container that says so. */
   readonly startedAt?: number | undefined;
   readonly session?: Session | undefined;

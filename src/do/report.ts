@@ -7,6 +7,7 @@ import { LIMITS } from "../events/limits.ts";
 import type { Report } from "../wire/report.ts";
 import { redactor } from "./needs.ts";
 import type { Sql } from "./ports.ts";
+import { endsIn } from "./spend.ts";
 import type { Rig } from "./rig.ts";
 import { iso } from "./shapes.ts";
 import { firstSeqAfter } from "./store.ts";
@@ -53,6 +54,7 @@ export function report(rig: Rig, from: number, to: number): z.infer<typeof Repor
     span,
     // Who has held a place since before, as far back as is read at once.
     factsBetween(sql, from, from, SLOT_FACTS, first - LIMITS.report_facts),
+    endsIn(sql),
   );
   const redact = redactor(sql);
   const until = cutAt ?? to;

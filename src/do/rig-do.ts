@@ -188,7 +188,7 @@ export class RigDO extends DurableObject<Env> {
   }
 
   completed(agentId: string, report: Completion, caller: Caller, key: IdempotencyKey | null = null): Reply {
-    tellLastUsage(this.#open, agentId, caller);
+    tellLastUsage(this.#open, agentId, caller, report);
     const reply = this.execute(exitedBy(agentId, report), caller, key);
     const dispatchId = report.dispatchId ?? caller.dispatchId;
     if (reply.ok) keepAttempt(this.#open, { ...report, dispatchId, agentId });

@@ -93,6 +93,18 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX spend_bead ON spend (bead) WHERE bead IS NOT NULL;
   `,
+  `
+  CREATE TABLE spend_ends (
+    dispatch TEXT PRIMARY KEY,
+    day INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    unsaid TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX spend_unsaid ON spend_ends (unsaid) WHERE unsaid IS NOT NULL;
+  INSERT OR IGNORE INTO spend_ends
+    SELECT json_extract(body, '$.dispatchId'), at / 86400000, 1, NULL FROM journal
+    WHERE type = 'dispatch.failed' AND json_extract(body, '$.dispatchId') IS NOT NULL;
+  `,
 ];
 
 /**

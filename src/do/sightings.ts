@@ -2,7 +2,7 @@ import type { Fact, FactOf } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { rulesAtLeast, rulesOf } from "../events/rules.ts";
 import { isAnythingCapped, watchOf } from "../events/settings.ts";
-import { dispatchId } from "../events/dispatch-id.ts";
+import { dispatchId, dispatchNumber } from "../events/dispatch-id.ts";
 import { agentDeadline, type AgentSnapshot } from "../machines/agent.ts";
 import type { Session, Usage } from "../wire/agent-reports.ts";
 import { isLimitKnown, isProbe, limitOf } from "../core/accounts.ts";
@@ -32,6 +32,8 @@ export interface Sighting {
   readonly waiting: Seen["waiting"];
   readonly session: Session | undefined;
   readonly usage: Usage | undefined;
+  /** How many tools that it had not run like this before have ended. */
+  readonly shown: number | undefined;
   /** The newest commit of its own. */
   readonly head: string | undefined;
   /** Of its account, as long as nothing has answered it since. */
@@ -69,6 +71,7 @@ export function see(rig: Rig, agent: AgentSnapshot, seen: Seen): void {
     waiting: seen.waiting === undefined ? before?.waiting : seen.waiting,
     session: seen.session ?? before?.session,
     usage: seen.usage ?? before?.usage,
+    shown: seen.shown ?? before?.shown,
     head: seen.head ?? before?.head,
     limited: seen.limited,
   });
@@ -207,7 +210,7 @@ function newsOfSession(rig: Rig, agent: AgentSnapshot): Fact[] {
 
 /** @param granularity_ms no more often than this; 0 at the end of a dispatch */
 export function newsOfUsage(rig: Rig, agent: AgentSnapshot, granularity_ms: number): Fact[] {
-  const used = sightingOf(rig, agent)?.usage;
+  const { usage: used, shown, head } = sightingOf(rig, agent) ?? {};
   const { usage, dispatchBead } = agent.context;
   if (used === undefined || rig.ports.now() - (usage?.at ?? 0) < granularity_ms) return [];
   const known =
@@ -218,7 +221,8 @@ export function newsOfUsage(rig: Rig, agent: AgentSnapshot, granularity_ms: numb
     known.outputTokens >= used.output_tokens &&
     (known.costMicrodollars ?? 0) >= (used.cost_microdollars ?? 0);
   if (isKnown) return [];
-  return [usageFact(dispatchOf(agent), used)];
+  const whatItShows = { ...(shown === undefined ? {} : { shown }), ...(head === undefined ? {} : { head }) };
+  return [{ ...usageFact(dispatchOf(agent), used), ...whatItShows }];
 }
 
 const usageFact = (of: { agentId: string; dispatchId: string }, used: Usage): FactOf<"agent.usage"> =>
@@ -235,12 +239,21 @@ const usageFact = (of: { agentId: string; dispatchId: string }, used: Usage): Fa
     ...(used.at_door === undefined ? {} : { atDoor: used.at_door }),
   }) as FactOf<"agent.usage">;
 
-/** What was used and is in no fact yet, when an end is reported by somebody who may. */
-export function tellLastUsage(rig: Rig, agentId: string, caller: Caller): void {
+/** What was used and is in no fact yet, when an end is reported by somebody who may. @param said what comes with the end */
+export function tellLastUsage(
+  rig: Rig,
+  agentId: string,
+  caller: Caller,
+  said: { readonly dispatchId: string | null; readonly usage?: Usage | undefined },
+): void {
   const agent = rig.world.agents.get(agentId);
   if (agent === undefined || forbidden(rig.world, { type: "heard", agentId, dispatchId: null }, caller) !== null)
     return;
-  const news = newsOfUsage(rig, agent, 0);
+  const of = said.dispatchId ?? caller.dispatchId;
+  const n = of === null ? null : dispatchNumber(agent.context.id, of);
+  if (said.usage !== undefined && n === agent.context.dispatchN) see(rig, agent, { usage: said.usage });
+  const isOlder = said.usage !== undefined && of !== null && n !== null && n < agent.context.dispatchN;
+  const news = isOlder ? newsOfOlder(rig, agentId, of, said.usage) : newsOfUsage(rig, agent, 0);
   if (news.length > 0) commit(rig, news);
 }
 

@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import { dayOf, leftOf, NOTHING_SPENT, startOfDay } from "../events/budget.ts";
+import type { Ends } from "../core/report.ts";
 import type { RecordedOf } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { capsOn, leaseOf } from "../machines/budget.ts";
@@ -7,12 +8,14 @@ import { beadCaps, type BeadMoney } from "../machines/spend.ts";
 import { budgetOf, isAnythingCapped } from "../events/settings.ts";
 import type { BudgetOrder } from "../wire/container.ts";
 import type { Amounts, Spend, SpendRow } from "../wire/spend.ts";
-import { attemptsOf } from "./attempts.ts";
 import type { Sql } from "./ports.ts";
 import type { Rig } from "./rig.ts";
 import { iso } from "./shapes.ts";
 
-/** The ledger: what was counted, by day, dispatch, conversation and model, in rows of its own. All of it follows from `spend.counted`. */
+/**
+ * The ledger: what was counted, by day, dispatch, conversation and model, in rows of its own; and of dispatches, which have failed, and which
+ * ended without their last words. All of it follows from `spend.counted`, `dispatch.failed` and `spend.incomplete`.
+ */
 
 /** Adds what a fact counts. The oldest day goes when there are too many rows. */
 export function keepSpend(sql: Sql, fact: RecordedOf<"spend.counted">): void {
@@ -38,7 +41,58 @@ export function keepSpend(sql: Sql, fact: RecordedOf<"spend.counted">): void {
     estimated ? cost : 0,
     costMicrodollars === null ? inputTokens + outputTokens : 0,
   );
+  sql.exec("UPDATE spend_ends SET unsaid = NULL WHERE unsaid = ?", unsaidOf(agentId, session));
   if (fact.seq % LOOK_EVERY === 0) dropOldest(sql);
+}
+
+/** Conversations are each agent's own. */
+const unsaidOf = (agentId: string, session: string): string => `${agentId} ${session}`;
+
+/** What it has used went into nothing. */
+export function keepFailed(sql: Sql, { at, dispatchId, seq }: RecordedOf<"dispatch.failed">): void {
+  sql.exec(
+    "INSERT INTO spend_ends VALUES (?, ?, 1, NULL) ON CONFLICT (dispatch) DO UPDATE SET failed = 1",
+    dispatchId,
+    dayOf(at),
+  );
+  if (seq % LOOK_EVERY === 0) dropOldestEnds(sql);
+}
+
+/** What it has used is more than was counted, until its conversation tells again. */
+export function keepUnsaid(sql: Sql, fact: RecordedOf<"spend.incomplete">): void {
+  const { at, agentId, dispatchId, beadId, session, runtime } = fact;
+  sql.exec(
+    "INSERT INTO spend_ends VALUES (?, ?, 0, ?) ON CONFLICT (dispatch) DO UPDATE SET unsaid = excluded.unsaid",
+    dispatchId,
+    dayOf(at),
+    unsaidOf(agentId, session),
+  );
+  const isCounted = sql.exec("SELECT 1 FROM spend WHERE dispatch = ? LIMIT 1", dispatchId).toArray().length > 0;
+  if (isCounted) return;
+  sql.exec(
+    "INSERT OR IGNORE INTO spend VALUES (?, ?, ?, '', ?, ?, ?, 0, 0, 0, 0, 0, 0)",
+    dayOf(at),
+    dispatchId,
+    session,
+    agentId,
+    beadId,
+    runtime ?? "",
+  );
+}
+
+/** What became of dispatches, each asked for once. */
+export function endsIn(sql: Sql): Ends {
+  type Row = { failed: number; unsaid: string | null };
+  const known = new Map<string, ReturnType<Ends>>();
+  return (dispatchId) => {
+    let found = known.get(dispatchId);
+    if (found === undefined) {
+      const row = sql.exec<Row>("SELECT failed, unsaid FROM spend_ends WHERE dispatch = ?", dispatchId).toArray()[0];
+      found = { hasFailed: row?.failed === 1, isUnsaid: (row?.unsaid ?? null) !== null };
+      known.set(dispatchId, found);
+    }
+    return found;
+  };
 }
 
 /** Counting rows reads all of them; so a rig may have a few more for a while. */
@@ -47,12 +101,24 @@ const LOOK_EVERY = 256;
 function dropOldest(sql: Sql): void {
   const rows = Number(sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM spend").toArray()[0]?.n ?? 0);
   if (rows > LIMITS.spend_rows) sql.exec("DELETE FROM spend WHERE day = (SELECT MIN(day) FROM spend)");
+  dropOldestEnds(sql);
+}
+
+/** Of what is in no row of the ledger any more nobody asks how it ended. */
+function dropOldestEnds(sql: Sql): void {
+  const rows = Number(sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM spend_ends").toArray()[0]?.n ?? 0);
+  if (rows > LIMITS.spend_rows) sql.exec("DELETE FROM spend_ends WHERE day = (SELECT MIN(day) FROM spend_ends)");
 }
 
 type Row = { key: string } & Record<keyof z.infer<typeof Amounts>, number>;
 
 const SUMS = `COALESCE(SUM(input), 0) AS input_tokens, COALESCE(SUM(cached), 0) AS cached_tokens, COALESCE(SUM(output), 0) AS output_tokens,
-  COALESCE(SUM(cost), 0) AS cost_microdollars, COALESCE(SUM(estimated), 0) AS estimated_microdollars, COALESCE(SUM(unpriced), 0) AS unpriced_tokens`;
+  COALESCE(SUM(cost), 0) AS cost_microdollars, COALESCE(SUM(estimated), 0) AS estimated_microdollars, COALESCE(SUM(unpriced), 0) AS unpriced_tokens,
+  COALESCE(SUM(CASE WHEN failed = 1 THEN input + output END), 0) AS failed_tokens,
+  COALESCE(SUM(CASE WHEN failed = 1 THEN cost END), 0) AS failed_microdollars,
+  COUNT(DISTINCT CASE WHEN unsaid IS NOT NULL THEN dispatch END) AS incomplete`;
+const SPEND =
+  "(SELECT spend.*, spend_ends.failed, spend_ends.unsaid FROM spend LEFT JOIN spend_ends USING (dispatch)) AS spend";
 
 /** By what sums may be asked for, and the column of each. */
 const COLUMNS = {
@@ -69,7 +135,7 @@ const amounts = ({ key: _, ...sums }: Row): z.infer<typeof Amounts> => sums;
 
 const total = (sql: Sql, from: number, to: number): z.infer<typeof Amounts> =>
   amounts(
-    sql.exec<Row>(`SELECT '' AS key, ${SUMS} FROM spend WHERE day BETWEEN ? AND ?`, from, to).toArray()[0] as Row,
+    sql.exec<Row>(`SELECT '' AS key, ${SUMS} FROM ${SPEND} WHERE day BETWEEN ? AND ?`, from, to).toArray()[0] as Row,
   );
 
 /**
@@ -83,7 +149,7 @@ export function spend(rig: Rig, by: SpendBy, from: number | null, to: number | n
   const last = to === null ? dayOf(now) : dayOf(to);
   const rows = sql
     .exec<Row>(
-      `SELECT ${COLUMNS[by]} AS key, ${SUMS} FROM spend WHERE day BETWEEN ? AND ? GROUP BY 1 ORDER BY 5 DESC, 4 DESC, 1 LIMIT ?`,
+      `SELECT ${COLUMNS[by]} AS key, ${SUMS} FROM ${SPEND} WHERE day BETWEEN ? AND ? GROUP BY 1 ORDER BY 5 DESC, 4 DESC, 1 LIMIT ?`,
       first,
       last,
       LIMITS.spend_rows_shown + 1,
@@ -92,7 +158,7 @@ export function spend(rig: Rig, by: SpendBy, from: number | null, to: number | n
   return {
     today: today(rig, now),
     total: total(sql, first, last),
-    failures: failures(rig, first, last),
+    failures: failures(sql, first, last),
     rows: rows.slice(0, LIMITS.spend_rows_shown).map((row): z.infer<typeof SpendRow> => ({
       key: by === "day" ? iso(startOfDay(Number(row.key))).slice(0, 10) : row.key,
       ...amounts(row),
@@ -118,32 +184,12 @@ export function today(rig: Rig, now: number): z.infer<typeof Spend>["today"] {
 }
 
 /** What was spent on dispatches that failed. */
-function failures(rig: Rig, first: number, last: number): z.infer<typeof Amounts> {
-  const { sql } = rig.ports;
-  const beads = sql
-    .exec<{ bead: string }>(
-      "SELECT DISTINCT bead FROM spend WHERE bead IS NOT NULL AND day BETWEEN ? AND ? LIMIT ?",
-      first,
-      last,
-      LIMITS.spend_rows_shown,
-    )
-    .toArray();
-  const failed = beads.flatMap(({ bead }) =>
-    attemptsOf(rig, bead)
-      .filter(({ status }) => status === "failed")
-      .map(({ dispatch_id }) => dispatch_id),
-  );
-  return amounts(
+const failures = (sql: Sql, first: number, last: number): z.infer<typeof Amounts> =>
+  amounts(
     sql
-      .exec<Row>(
-        `SELECT '' AS key, ${SUMS} FROM spend WHERE day BETWEEN ? AND ? AND dispatch IN (SELECT value FROM json_each(?))`,
-        first,
-        last,
-        JSON.stringify(failed),
-      )
+      .exec<Row>(`SELECT '' AS key, ${SUMS} FROM ${SPEND} WHERE failed = 1 AND day BETWEEN ? AND ?`, first, last)
       .toArray()[0] as Row,
   );
-}
 
 /** What a bead has used over all its attempts, and what it may. */
 export function spendOfBead(
@@ -152,7 +198,7 @@ export function spendOfBead(
 ): { spent: z.infer<typeof Amounts>; caps: ReturnType<typeof beadCaps> } {
   const bead = rig.world.beads.get(beadId)?.context ?? {};
   const spent = amounts(
-    rig.ports.sql.exec<Row>(`SELECT '' AS key, ${SUMS} FROM spend WHERE bead = ?`, beadId).toArray()[0] as Row,
+    rig.ports.sql.exec<Row>(`SELECT '' AS key, ${SUMS} FROM ${SPEND} WHERE bead = ?`, beadId).toArray()[0] as Row,
   );
   return { spent, caps: beadCaps(bead, rig.world.rig.context.settings) };
 }

@@ -18,6 +18,8 @@ export const Budget = z.object({
   /** The same for all of the rig within a day of UTC. */
   day_tokens: cap,
   day_microdollars: cap,
+  /** What an agent may use without a commit, a checkpoint or a tool that it had not run like this before: then a person is told. */
+  fruitless_tokens: z.int().min(1).max(Number.MAX_SAFE_INTEGER).nullable().default(5_000_000),
   /** A person is told once when this share of a cap is spent. */
   budget_told_percent: z.int().min(1).max(100).default(80),
   /** Who runs when a cap is reached: is stopped in the middle of its turn, or ends with the answer that it has asked for. */
@@ -113,5 +115,5 @@ export function usedText(spent: Spent): string {
   return [`${grouped(spent.tokens)} tokens`, ...money].join(", ");
 }
 
-const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
+export const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 export const dollars = (microdollars: number): string => `$${(microdollars / 1_000_000).toFixed(2)}`;

@@ -71,6 +71,7 @@ export const DISPATCH_FACTS = [
     },
     {
       to: ["bead", "accounts", "rig"],
+      kept: true,
       timeline: (failed) =>
         told("agent_exited", failed.agentId, failed.dispatchId, null, {
           reason: failed.reason,

@@ -44,6 +44,9 @@ export const DRIVER_FACTS = [
       runtime: z.string().max(LIMITS.runtime_chars).optional(),
       /** Counted at Ticktown's own door, which can refuse the next answer; otherwise by the program itself. */
       atDoor: z.boolean().optional(),
+      /** How many tools that this dispatch had not run like this before have ended in it, and its newest own commit; where that is known. */
+      shown: ms.optional(),
+      head: z.string().max(64).optional(),
     },
     {
       to: ["agent"],

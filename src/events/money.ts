@@ -62,6 +62,27 @@ export const MONEY_FACTS = [
       },
     },
   ),
+  /** The last words of a conversation were lost with its process: what it has used is more than was counted, until it tells again. */
+  fact(
+    "spend.incomplete",
+    {
+      ...ofDispatch,
+      beadId: id.nullable(),
+      session: id,
+      runtime: z.string().max(LIMITS.runtime_chars).nullable(),
+    },
+    {
+      to: [],
+      kept: true,
+      example: {
+        agentId: AN.agentId,
+        dispatchId: AN.dispatchId,
+        beadId: AN.beadId,
+        session: "an-id",
+        runtime: null,
+      },
+    },
+  ),
   /** A provider has limited a credential until then, whoever else uses it; `runtime`: what ran with it, null for the container's own command. */
   fact(
     "account.limited",

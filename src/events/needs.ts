@@ -27,6 +27,7 @@ export const NEED_CODES = [
   "stalled",
   "model_silent",
   "no_output",
+  "fruitless",
   "busy",
   "does_not_merge",
   "queue_waits",

@@ -32,6 +32,9 @@ export { restartBackoff } from "./agent/context.ts";
 /** Version of the agent's stored snapshot. A change of states or context needs a new number and a migration (see step.ts). */
 export const AGENT_VERSION = 1;
 
+/** What is used counts, whoever used it. */
+const counts = ["openBudget", "countSpend"] as const;
+
 export const agentMachine = agentSetup.createMachine({
   id: "agent",
   description: "A worker identity and the one process it may have. GUPP: if there is work on your hook, you run it.",
@@ -61,11 +64,22 @@ export const agentMachine = agentSetup.createMachine({
     "agent.session": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberSession"] },
     "agent.usage": [
       {
+        guard: and(["isCurrentDispatch", "isMoreUsage", "addsSpend", "isFruitless"]),
+        actions: [
+          ...counts,
+          "alertFruitless",
+          "rememberStretch",
+          "rememberFruitless",
+          "rememberCounted",
+          "rememberUsage",
+        ],
+      },
+      {
         guard: and(["isCurrentDispatch", "isMoreUsage", "addsSpend"]),
-        actions: ["openBudget", "countSpend", "rememberCounted", "rememberUsage"],
+        actions: [...counts, "rememberStretch", "rememberCounted", "rememberUsage"],
       },
       // Of an older dispatch: it counts, and changes nothing else.
-      { guard: "addsSpend", actions: ["openBudget", "countSpend", "rememberCounted"] },
+      { guard: "addsSpend", actions: [...counts, "rememberCounted"] },
     ],
     "message.refused": { guard: and(["isCurrentDispatch", "tookMessages"]), actions: ["rememberRefusedMessage"] },
     "answer.missed": {

@@ -136,6 +136,8 @@ export const AgentStatus = z.object({
   setAside: z.array(SetAside).optional(),
   /** Ticktown: when this dispatch last ended a tool or said something new. */
   progressAt: z.string().optional(),
+  /** Ticktown: how many tools that this dispatch had not run like this before have ended in it. */
+  shown: z.number().int().min(0).optional(),
   head: Head.optional(),
   session: Session.optional(),
   usage: Usage.optional(),
@@ -159,6 +161,8 @@ export const CompletedReport = z.object({
   /** What ran. */
   runtime: RuntimeName.optional(),
   limited: Limited.optional(),
+  /** What it has used, all in all. */
+  usage: Usage.optional(),
 });
 export type CompletedReport = z.infer<typeof CompletedReport>;
 
@@ -171,6 +175,8 @@ export const HeartbeatReport = z.object({
   message_count: z.number().int().optional(),
   /** When this dispatch last ended a tool or said something new. */
   progress_at: z.string().optional(),
+  /** How many tools that this dispatch had not run like this before have ended in it. */
+  shown: z.number().int().min(0).optional(),
   head: Head.optional(),
   session: Session.optional(),
   usage: Usage.optional(),

@@ -27,6 +27,8 @@ export const Completed = z.object({
   runtime: RuntimeName.nullish().catch(null),
   /** Ticktown: the account whose limit ended it, by a digest. */
   limited: Limited.nullish().catch(null),
+  /** Ticktown: what it has used, all in all. */
+  usage: Usage.nullish().catch(null),
 });
 
 /** A sign of life counts whatever else it says: what cannot be read of it is as if it were not there. */
@@ -36,6 +38,7 @@ export const Heartbeat = z.looseObject({
   active_tools: z.array(z.string()).nullish().catch(null),
   message_count: z.int().min(0).nullish().catch(null),
   progress_at: Time.nullish().catch(null),
+  shown: z.int().min(0).nullish().catch(null),
   head: Head.nullish().catch(null),
   session: Session.nullish().catch(null),
   usage: Usage.nullish().catch(null),

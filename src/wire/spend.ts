@@ -15,6 +15,11 @@ export const Amounts = z.object({
   estimated_microdollars: amount,
   /** Tokens of which nobody knows what they cost. */
   unpriced_tokens: amount,
+  /** Of the tokens in and out, and of the cost, what went into dispatches that failed: the price of failures. */
+  failed_tokens: amount,
+  failed_microdollars: amount,
+  /** Dispatches whose last words were lost: at least so much was used. The next report of their conversation makes up for it. */
+  incomplete: amount,
 });
 
 export const Caps = z.object({ tokens: amount.nullable(), microdollars: amount.nullable() });

@@ -239,7 +239,7 @@ export const MUTANTS: readonly Mutant[] = [
     "who waits for a person is a need, whatever else was settled",
     "an agent over its budget is told of by its escalation alone",
     edit(
-      NEEDS,
+      "src/core/needs-agent.ts",
       'if (agent.matches({ blocked: "overBudget" })) return { code: "over_budget", level: "now", until: null };',
       "",
     ),

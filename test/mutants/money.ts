@@ -1,4 +1,4 @@
-/** The mutants of money: what is counted, and the caps. Their tests: money.test.ts in test/unit/incidents, and budget.test.ts at the door. */
+/** The mutants of money: what is counted, and the caps. Their tests: money.test.ts and fruitless.test.ts in test/unit/incidents, and budget.test.ts at the door. */
 import { edit, mutant, type Mutant } from "./mutant.ts";
 
 const BUDGET = "src/machines/budget.ts";
@@ -62,6 +62,47 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     "under a cap, who tells nothing of what it uses is stopped",
     "it spends without end, and nobody counts",
     edit("src/machines/agent/guards.ts", "isOver(meterDeadline(context, event.settings), event.at)", "false"),
+  ),
+  mutant(
+    "MONEY-fruitless",
+    "who spends without anything to show is told of once in a stretch",
+    "with every report",
+    edit(SPEND, "return isTold === undefined && tokens >= most;", "return tokens >= most;"),
+  ),
+  mutant(
+    "MONEY-shown",
+    "a commit begins another stretch",
+    "only ends of tools do, and who commits now and then is told of",
+    edit(SPEND, " || (head !== undefined && head !== stretch.head)", ""),
+  ),
+  mutant(
+    "MONEY-again",
+    "a new dispatch on the same bead begins no new stretch",
+    "an agent that ends in circles is never told of",
+    edit(SPEND, "{ stretch: { ...stretch, shown: 0 } }", "{ stretch: { tokens: 0, shown: 0 } }"),
+  ),
+  mutant(
+    "MONEY-failed",
+    "what failed has a price of its own, also when it is told late",
+    "nobody knows what failures cost",
+    edit("src/do/spend.ts", "DO UPDATE SET failed = 1", "DO UPDATE SET failed = 0"),
+    edit("src/do/spend.ts", "VALUES (?, ?, 1, NULL) ON", "VALUES (?, ?, 0, NULL) ON"),
+  ),
+  mutant(
+    "MONEY-said",
+    "what an end that is reported has used counts, also of a dispatch that was replaced",
+    "only heartbeats count",
+    edit(
+      "src/do/sightings.ts",
+      "const isOlder = said.usage !== undefined && of !== null",
+      "const isOlder = false && of !== null",
+    ),
+  ),
+  mutant(
+    "MONEY-unsaid",
+    "who is gone without its last words is marked incomplete",
+    "what was counted passes for all that was used",
+    edit(SPEND, '(event.type === "agent.exited" && event.outcome === "gone")', "false"),
   ),
   mutant(
     "DOOR-bead",

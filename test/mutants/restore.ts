@@ -39,8 +39,8 @@ export const RESTORE_MUTANTS: readonly Mutant[] = [
     "who had a process has crashed",
     edit(
       "src/machines/agent/transitions.ts",
-      'actions: ["stopContainer", "rememberExit", "waitForNothing", "endHandIn", "fenceBefore"]',
-      'actions: ["stopContainer", "rememberExit", "chargeAttempt", "endHandIn", "fenceBefore"]',
+      'actions: ["stopContainer", "tellUnsaid", "rememberExit", "waitForNothing", "endHandIn", "fenceBefore"]',
+      'actions: ["stopContainer", "tellUnsaid", "rememberExit", "chargeAttempt", "endHandIn", "fenceBefore"]',
     ),
   ),
   mutant(

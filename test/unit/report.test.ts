@@ -108,7 +108,7 @@ test("the sums of a report agree with its lists, and those of two halves with th
   );
 });
 
-const COUNTED = { type: "spend.counted", inputTokens: 10, cachedTokens: 4, outputTokens: 1 };
+const COUNTED = { type: "spend.counted", dispatchId: "a:1", inputTokens: 10, cachedTokens: 4, outputTokens: 1 };
 
 test("what happened is counted where it belongs: each failure by its cause, each hour by itself", () => {
   const report = reportOf(
@@ -123,8 +123,12 @@ test("what happened is counted where it belongs: each failure by its cause, each
       fact({ type: "bead.merged", beadId: "d" }, HOUR + 1),
       fact({ ...COUNTED, costMicrodollars: 7, estimated: true }, HOUR + 2),
       fact({ ...COUNTED, costMicrodollars: null, estimated: false }, HOUR + 2),
+      fact({ type: "spend.incomplete", dispatchId: "a:1" }, HOUR + 3),
+      fact({ type: "spend.incomplete", dispatchId: "a:2" }, HOUR + 3),
     ],
     SPAN,
+    [],
+    (id) => ({ hasFailed: id === "a:1", isUnsaid: id === "a:2" }),
   );
   expect(report).toEqual({
     cutAt: null,
@@ -141,6 +145,9 @@ test("what happened is counted where it belongs: each failure by its cause, each
       cost_microdollars: 7,
       estimated_microdollars: 7,
       unpriced_tokens: 11,
+      failed_tokens: 22,
+      failed_microdollars: 7,
+      incomplete: 1,
     },
     hours: [
       { at: 0, started: 1, merged: 0, failed: 1, slot_ms: 1, tokens: 0, microdollars: 0 },

@@ -11,6 +11,7 @@ import {
   TURN_SILENCE_MS,
   NUDGES_MAX,
   REASON_MAX_CHARS,
+  TOOL_ENDS_MAX,
 } from "../../limits.ts";
 import { createDriver } from "./drivers.ts";
 import { shortened } from "./json.ts";
@@ -59,6 +60,8 @@ export interface Facts {
   readonly usage: Usage | null;
   /** When a tool ended or new words were said last, ms; null: not yet. */
   readonly progressAt: number | null;
+  /** How many tools have ended that it had not run like this before. */
+  readonly shown: number;
   readonly waiting: Waiting | null;
   readonly activeTools: readonly string[];
   /** Messages that are in the conversation. */
@@ -109,7 +112,11 @@ interface State {
   readonly driver: Driver;
   readonly words: Words;
   readonly openedAt: number;
-  readonly tools: Map<string, string>;
+  /** Those that run: how each is called, and what it is known again by. */
+  readonly tools: Map<string, { readonly name: string; readonly mark: string }>;
+  /** What is remembered of those that have ended. */
+  readonly ended: Set<string>;
+  shown: number;
   readonly asks: Set<string>;
   readonly held: string[];
   session: string | null;
@@ -136,6 +143,8 @@ export function createConversation(world: ConversationWorld): Conversation {
     words: collectWords((text) => world.tell("text", { text })),
     openedAt: world.now(),
     tools: new Map(),
+    ended: new Set(),
+    shown: 0,
     asks: new Set(),
     held: [],
     session: null,
@@ -184,8 +193,9 @@ export function createConversation(world: ConversationWorld): Conversation {
       session: state.session,
       usage: state.usage,
       progressAt: state.progressAt,
+      shown: state.shown,
       waiting: state.waiting,
-      activeTools: [...new Set(state.tools.values())].slice(0, ACTIVE_TOOLS_MAX),
+      activeTools: [...new Set(Array.from(state.tools.values(), ({ name }) => name))].slice(0, ACTIVE_TOOLS_MAX),
       messages: state.messages,
       skippedLines: lines.skipped(),
     }),
@@ -209,11 +219,10 @@ function happened(state: State, event: DriverEvent): void {
       state.progressAt = world.now();
       return state.words.add(event.text);
     case "tool_start":
-      state.tools.set(event.id, event.name);
+      state.tools.set(event.id, { name: event.name, mark: `${event.name}\n${event.title}` });
       return world.tell("tool_start", { name: event.name, title: event.title });
     case "tool_end":
-      state.tools.delete(event.id);
-      state.progressAt = world.now();
+      noteToolEnd(state, event.id, event.ok);
       return world.tell("tool_end", { name: event.name, ok: event.ok });
     case "usage":
       state.usage = event.usage;
@@ -243,6 +252,18 @@ function happened(state: State, event: DriverEvent): void {
     default:
       world.tell("output", { stream: "stdout", line: event.line });
   }
+}
+
+/** A tool that ends as it has ended before shows nothing: an agent in a loop runs the same again and again. */
+function noteToolEnd(state: State, id: string, ok: boolean): void {
+  const mark = state.tools.get(id)?.mark ?? "";
+  state.tools.delete(id);
+  state.progressAt = state.world.now();
+  const known = `${mark} ${ok}`;
+  if (!state.ended.delete(known)) state.shown += 1;
+  state.ended.add(known);
+  const [oldest] = state.ended;
+  if (state.ended.size > TOOL_ENDS_MAX && oldest !== undefined) state.ended.delete(oldest);
 }
 
 function opened(state: State, id: string, resumed: boolean, withoutTools: boolean): void {

@@ -124,6 +124,7 @@ function Cost({ bead, facts, spent }: Pick<AboutProps, "bead" | "facts" | "spent
   });
   const most = Math.max(1, ...rows.map((row) => row.cost_microdollars));
   const tokens = rows.reduce((sum, row) => sum + row.input_tokens + row.output_tokens, 0);
+  const failedTokens = rows.reduce((sum, row) => sum + row.failed_tokens, 0);
   const caps = bead === undefined ? null : beadCaps(bead.context, world.rig.context.settings);
   return (
     <>
@@ -134,7 +135,10 @@ function Cost({ bead, facts, spent }: Pick<AboutProps, "bead" | "facts" | "spent
         <ul className="costs">
           {rows.map((row) => (
             <li key={row.n}>
-              <span className="soft">Attempt {row.n}</span>
+              <span className="soft">
+                Attempt {row.n}
+                {row.incomplete > 0 && " (incomplete)"}
+              </span>
               <Meter share={row.cost_microdollars / most} tone="calm" />
               <span className="num">{money(row.cost_microdollars)}</span>
             </li>
@@ -144,6 +148,13 @@ function Cost({ bead, facts, spent }: Pick<AboutProps, "bead" | "facts" | "spent
             <span />
             <span className="num">{money(rows.reduce((sum, row) => sum + row.cost_microdollars, 0))}</span>
           </li>
+          {failedTokens > 0 && (
+            <li>
+              <span className="soft">of it in failures</span>
+              <span className="num soft">{counted(failedTokens)} tokens</span>
+              <span className="num">{money(rows.reduce((sum, row) => sum + row.failed_microdollars, 0))}</span>
+            </li>
+          )}
         </ul>
       )}
       {caps !== null && (caps.microdollars !== null || caps.tokens !== null) && (

@@ -50,7 +50,7 @@ export function AttemptsPanel({
                   {to === null ? "" : `, ${duration(to - at)}`}, {agentName(world, agentId)}
                   {cost === undefined
                     ? ""
-                    : `, ${counted(cost.input_tokens + cost.output_tokens)} tokens, ${money(cost.cost_microdollars)}`}
+                    : `, ${counted(cost.input_tokens + cost.output_tokens)} tokens, ${money(cost.cost_microdollars)}${cost.incomplete > 0 ? " (incomplete)" : ""}`}
                   {log === undefined ? "" : `: ${log.reason}`}
                 </span>
               </summary>

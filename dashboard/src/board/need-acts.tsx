@@ -102,6 +102,7 @@ function ofRigAndAgents({ need }: Props, act: MakeAct): ReactNode {
     case "stalled":
     case "busy":
     case "no_output":
+    case "fruitless":
     case "model_silent":
     case "early_ends":
       return (

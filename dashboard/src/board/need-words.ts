@@ -42,6 +42,7 @@ export const NEED_KINDS: Record<NeedCode, NeedKind> = {
   stalled: kind("No progress", "clock", "warn"),
   model_silent: kind("Model silent", "clock", "warn"),
   no_output: kind("No output", "clock", "warn"),
+  fruitless: kind("Nothing to show", "coin", "warn"),
   busy: kind("Busy, no progress", "clock", "plain"),
   wrong_role: kind("Wrong role", "warn", "warn"),
   agent_rests: kind("Rests", "pause", "warn"),

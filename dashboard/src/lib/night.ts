@@ -27,6 +27,10 @@ export interface Night {
   readonly inUse: number;
   readonly capacity: number;
   readonly spent: number;
+  /** Of it, what went into attempts that failed. */
+  readonly lost: number;
+  /** Attempts of which the last words were lost: at least so much was spent. */
+  readonly incomplete: number;
   /** The longest waits of all pieces, the longest first. */
   readonly waits: readonly Waited[];
 }
@@ -57,6 +61,8 @@ export function nightOf(report: Report, run: Run, of: { from: number; to: number
     inUse: capacity === 0 ? 0 : used / capacity,
     capacity,
     spent: report.spent.cost_microdollars,
+    lost: report.spent.failed_microdollars,
+    incomplete: report.spent.incomplete,
     waits: lengths
       .filter(({ phase, ms }) => WAITS.has(phase) && ms >= SHORTEST_MS)
       .sort((a, b) => b.ms - a.ms)

@@ -176,6 +176,8 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
   "budget.opened": () => said("quiet", "What is spent is counted from now on"),
   "spend.counted": (fact, { agent }) =>
     said("quiet", `${agent(fact.agentId)}: ${fact.inputTokens + fact.outputTokens} tokens more are counted`),
+  "spend.incomplete": (fact, { agent }) =>
+    said("warn", `${agent(fact.agentId)} ended without its last words: it has used more than is counted`),
   "bead.capped": (fact, { bead }) =>
     said("warn", `${bead(fact.beadId)} has spent what it may: ${spentText(fact.spent, fact.caps)}`),
   "bead.budget_raised": (fact, { bead }) =>

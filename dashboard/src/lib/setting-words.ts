@@ -35,6 +35,7 @@ export const SETTING_WORDS: Record<SettingName, Words> = {
   day_tokens: words("budget", "The same in tokens"),
   bead_microdollars: words("budget", "What one piece of work may spend over all its attempts; then a person raises it"),
   bead_tokens: words("budget", "The same in tokens"),
+  fruitless_tokens: words("budget", "Tokens without anything to show, after which a person is told"),
   budget_told_percent: words("budget", "At this share of a cap a person is told once"),
   on_cap: words("budget", "Who runs at a cap ends with the answer it has asked for, or in the middle of it", [
     "finish_answer",

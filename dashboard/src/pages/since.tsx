@@ -69,7 +69,17 @@ function Numbers({ night, needs, toRun }: { night: Night; needs: number; toRun: 
       <Num n={night.stuck} label="stuck agents" to={here("asked")} />
       <Num n={duration(night.personMs)} label="agents waited for you" to={here("waits")} />
       <Num n={`${Math.round(night.inUse * 100)}%`} aside={`of ${plural(capacity, "slot")}`} label="in use" to={toRun} />
-      <Num n={money(night.spent)} label="spent on these days" to={`${paths.rig(rigId)}`} />
+      <Num
+        n={money(night.spent)}
+        aside={
+          [
+            ...(night.lost === 0 ? [] : [`${money(night.lost)} in failures`]),
+            ...(night.incomplete === 0 ? [] : ["incomplete"]),
+          ].join(", ") || null
+        }
+        label="spent on these days"
+        to={`${paths.rig(rigId)}`}
+      />
     </nav>
   );
 }

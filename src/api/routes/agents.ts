@@ -39,6 +39,7 @@ const seenIn = (body: z.infer<typeof Heartbeat>): Seen => ({
   messageCount: body.message_count ?? undefined,
   hasOpenTool: body.active_tools == null ? undefined : body.active_tools.length > 0,
   progressAt: timeOf(body.progress_at),
+  shown: body.shown ?? undefined,
   session: body.session ?? undefined,
   usage: body.usage ?? undefined,
   head: body.head ?? undefined,
@@ -209,6 +210,7 @@ export const agentRoutes: Route[] = [
         ending: body.ending ?? undefined,
         runtime: body.runtime ?? undefined,
         limited: limitIn(body.limited),
+        usage: body.usage ?? undefined,
       };
       accepted(await rig().completed(params.agentId, report, caller, key));
       return { completed: true };

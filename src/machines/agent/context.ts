@@ -5,7 +5,7 @@ import type { Resolution } from "../../events/hand-in.ts";
 import type { RefusalCode } from "../../events/refusal-code.ts";
 import type { Settings } from "../../events/settings.ts";
 import type { Ask, Used } from "./driver.ts";
-import type { Counted } from "./spend.ts";
+import type { Counted, Stretch } from "./spend.ts";
 import { exponential, type MachineEvent } from "../event.ts";
 
 /** What was handed in and waits for an answer, or for a person. */
@@ -95,6 +95,8 @@ export interface AgentContext {
   readonly usage?: { readonly beadId: string | null; readonly at: number; readonly sessions: readonly Used[] };
   /** The most that was ever told of each of its newest conversations, on whichever bead. */
   readonly counted?: readonly Counted[] | undefined;
+  /** What it has used on its bead since it last had something to show. From rules 2 on. */
+  readonly stretch?: Stretch | undefined;
   /** When it was last told what its newest dispatch uses, or since when that is waited for; only where something is capped. */
   readonly meteredAt?: number | undefined;
   /** What it uses is counted at Ticktown's door. */
@@ -154,4 +156,5 @@ export const forgotten = {
   asks: undefined,
   resets: undefined,
   ends: undefined,
+  stretch: undefined,
 } satisfies Partial<AgentContext>;

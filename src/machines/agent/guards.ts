@@ -3,7 +3,7 @@ import { dispatchId, dispatchNumber } from "../../events/dispatch-id.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { expect, type MachineEvent } from "../event.ts";
 import { isMoreUsage, isNewAsk } from "./driver.ts";
-import { addsSpend, meterDeadline, needsMeter } from "./spend.ts";
+import { addsSpend, isFruitless, meterDeadline, needsMeter } from "./spend.ts";
 import { budgetOf } from "../../events/settings.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
 import { isOver, plus } from "../time.ts";
@@ -90,6 +90,7 @@ export const GUARDS = {
   hasMoreAsks: ({ context }) => (context.asks?.length ?? 0) > 1,
   isMoreUsage: ({ context, event }) => isMoreUsage(context, event),
   addsSpend: ({ context, event }) => addsSpend(context, event),
+  isFruitless: ({ context, event }) => isFruitless(context, event),
   tookMessages: ({ context }) => context.takesNoMessages === undefined,
   needsMeter: ({ context, event }) => needsMeter(context, event),
   isUnmetered: ({ context, event }) => isOver(meterDeadline(context, event.settings), event.at),

@@ -1,3 +1,4 @@
+import type { Effect } from "../../events/effects.ts";
 import { clip, type Fact } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
 import type { RefusalCode } from "../../events/refusal-code.ts";
@@ -78,3 +79,12 @@ export const sentBackText = (note: string | null): string =>
 /** Refusals after which a person may take a commit of the agent as it is. */
 export const takenAsIs = (code: RefusalCode): boolean =>
   code === "dirty" || code === "too_many_deletions" || code === "wrong_branch";
+
+/** Something is said to the process while it runs. */
+export const tell = (context: AgentContext, { seq }: MachineEvent, prompt: string): Effect => ({
+  kind: "container.message",
+  key: `${newest(context)}:container.message:${seq}`,
+  agentId: context.id,
+  dispatchId: newest(context),
+  prompt,
+});

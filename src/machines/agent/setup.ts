@@ -18,7 +18,7 @@ import {
   waitIsOver,
 } from "./clocks.ts";
 import { withAsk, withUsage } from "./driver.ts";
-import { spentSince, withCounted } from "./spend.ts";
+import { alertFruitless, shownBy, spentSince, stretchOfNext, unsaid, withCounted, withStretch } from "./spend.ts";
 import { ended, isAskAnswered, resetBy, resetsAfter } from "./ends.ts";
 import { alertLimits, programOf, uncharged, untilReset } from "./limits.ts";
 import { afterJump } from "./jump.ts";
@@ -36,18 +36,10 @@ import {
   refusalText,
   sentBackText,
   takenAsIs,
+  tell,
 } from "./says.ts";
 
 /** What the agent's chart is made of: its guards, what it remembers, what it asks of the container, what it tells others. */
-
-/** Something is said to the process while it runs. */
-const tell = (context: AgentContext, { seq }: MachineEvent, prompt: string): Effect => ({
-  kind: "container.message",
-  key: `${newest(context)}:container.message:${seq}`,
-  agentId: context.id,
-  dispatchId: newest(context),
-  prompt,
-});
 
 export const agentSetup = setup({
   types: {
@@ -82,6 +74,7 @@ export const agentSetup = setup({
         handIn: undefined,
         ...(rulesAtLeast(event.ruleSet, 2) ? { isLookedAt: true as const } : {}),
         ...noClocks(context),
+        ...stretchOfNext(context),
         ...("asked" in context ? { asks: undefined, asked: undefined } : {}),
         ...(grant.expectMs === undefined && !("expectMs" in context) ? {} : { expectMs: grant.expectMs }),
         ...(grant.runtime === undefined && !("program" in context) ? {} : { program: grant.runtime }),
@@ -114,6 +107,7 @@ export const agentSetup = setup({
     rememberCheckpoint: assign(({ context, event }) => {
       const saved = expect(event, "agent.checkpointed");
       return {
+        ...shownBy(context),
         checkpoint: context.hook === null ? null : { seq: saved.seq, beadId: context.hook, digest: saved.digest },
       };
     }),
@@ -125,6 +119,8 @@ export const agentSetup = setup({
       return { session: { driver, id: session, beadId: context.hook } };
     }),
     rememberUsage: assign(({ context, event }) => withUsage(context, event)),
+    rememberStretch: assign(({ context, event }) => withStretch(context, event)),
+    rememberFruitless: assign(({ context }) => ({ stretch: context.stretch && { ...context.stretch, isTold: true } })),
     rememberCounted: assign(({ context, event }) => withCounted(context, event)),
     rememberAsk: assign(({ context, event }) => withAsk(context, event)),
     forgetAsk: assign(({ context }) => ({ asks: context.asks?.slice(1) })),
@@ -266,6 +262,7 @@ export const agentSetup = setup({
     alertSilence: ({ context, event }): Effect => ({ kind: "notify", ...alertUnseen(context, event) }),
     alertLimits: ({ context, event }): Effect[] =>
       alertLimits(context, event).map((told): Effect => ({ kind: "notify", ...told })),
+    alertFruitless: ({ context, event }): Effect => ({ kind: "notify", ...alertFruitless(context, event) }),
     alertBusy: ({ context, event }): Effect => ({ kind: "notify", ...alertBusy(context, event) }),
     alertSilent: ({ context, event }): Effect => ({ kind: "notify", ...alertSilent(context, event) }),
     alertModel: ({ context, event }): Effect => ({ kind: "notify", ...alertModel(context, event) }),
@@ -274,6 +271,8 @@ export const agentSetup = setup({
     /** Told by each agent once: whoever is first opens it. */
     openBudget: ({ context }): Fact[] => (context.counted === undefined ? [{ type: "budget.opened" }] : []),
     countSpend: ({ context, event }): Fact => ({ type: "spend.counted", ...spentSince(context, event) }),
+    tellUnsaid: ({ context, event }): Fact[] =>
+      unsaid(context, event).map((of): Fact => ({ type: "spend.incomplete", ...of })),
     sendGuppMail: ({ context, event }): Fact => ({
       type: "mail.sent",
       mailId: `mail-${context.id}-${event.seq}`,

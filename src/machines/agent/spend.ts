@@ -1,10 +1,12 @@
 import { dispatchNumber } from "../../events/dispatch-id.ts";
-import { estimate, type Used } from "../../events/budget.ts";
-import type { FactOf } from "../../events/facts.ts";
+import { estimate, usedText, type Used } from "../../events/budget.ts";
+import type { EffectOf } from "../../events/effects.ts";
+import { clip, type FactOf } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
+import { rulesAtLeast } from "../../events/rules.ts";
 import { budgetOf, isAnythingCapped, type Settings } from "../../events/settings.ts";
 import { expect, type MachineEvent } from "../event.ts";
-import type { AgentContext } from "./context.ts";
+import { newest, type AgentContext } from "./context.ts";
 
 /**
  * What an agent's conversations have used, as it is counted: reports are cumulative per conversation, so that one which is late, doubled or
@@ -89,6 +91,71 @@ export function spentSince(context: AgentContext, event: MachineEvent): Omit<Fac
     estimated: costMicrodollars === null && now.costMicrodollars !== null,
   };
 }
+
+/** Nobody was there to say its last words: its process is gone, or did not end when it was asked to. */
+const isUnsaid = (event: MachineEvent): boolean =>
+  event.type === "TICK" || event.type === "rig.imported" || (event.type === "agent.exited" && event.outcome === "gone");
+
+/** Its conversation, where it has ended without its last words. From rules 2 on. */
+export function unsaid(context: AgentContext, event: MachineEvent): Omit<FactOf<"spend.incomplete">, "type">[] {
+  const { heard, session, usage, dispatchBead: beadId, exit, program } = context;
+  const told = usage?.beadId === beadId ? usage.sessions.at(-1)?.session : undefined;
+  const id = session?.beadId === beadId ? session.id : told;
+  if (id === undefined || !heard || exit !== null || !isUnsaid(event) || !rulesAtLeast(event.ruleSet, 2)) return [];
+  const of = { agentId: context.id, dispatchId: newest(context), beadId };
+  return [{ ...of, session: id, runtime: program ?? session?.driver ?? null }];
+}
+
+/** A stretch of work without a commit, a checkpoint or a tool that ended as none had before. */
+export interface Stretch {
+  /** Used in it, in and out. */
+  readonly tokens: number;
+  /** How many new ends of tools its newest dispatch had told of, and its newest own commit, when it began. */
+  readonly shown: number;
+  readonly head?: string | undefined;
+  /** A person was told of it. */
+  readonly isTold?: true | undefined;
+}
+
+/** The stretch with what is told now: one that shows something begins another. */
+function stretchAfter(context: AgentContext, event: MachineEvent): Stretch {
+  const { shown = 0, head } = expect(event, "agent.usage");
+  const { stretch = { tokens: 0, shown: 0 } } = context;
+  if (shown > stretch.shown || (head !== undefined && head !== stretch.head))
+    return { tokens: 0, shown, ...(head === undefined ? {} : { head }) };
+  const { inputTokens, outputTokens } = spentSince(context, event);
+  return { ...stretch, tokens: stretch.tokens + inputTokens + outputTokens };
+}
+
+/** From rules 2 on it is remembered for how long its bead has nothing to show for what is spent. */
+export const withStretch = (context: AgentContext, event: MachineEvent): Partial<AgentContext> =>
+  context.hook === null || !rulesAtLeast(event.ruleSet, 2) ? {} : { stretch: stretchAfter(context, event) };
+
+/** It has used so much without anything to show that a person is to know, who was not told yet. */
+export function isFruitless(context: AgentContext, event: MachineEvent): boolean {
+  const most = budgetOf(event.settings).fruitless_tokens;
+  if (most === null || context.hook === null || !rulesAtLeast(event.ruleSet, 2)) return false;
+  const { tokens, isTold } = stretchAfter(context, event);
+  return isTold === undefined && tokens >= most;
+}
+
+/** A checkpoint is something to show; the same one again is no fact. */
+export const shownBy = ({ stretch }: AgentContext): Partial<AgentContext> =>
+  stretch === undefined ? {} : { stretch: { ...stretch, tokens: 0, isTold: undefined } };
+
+/** Its next dispatch counts its tools from the beginning. */
+export const stretchOfNext = ({ stretch }: AgentContext): Partial<AgentContext> =>
+  stretch === undefined ? {} : { stretch: { ...stretch, shown: 0 } };
+
+export const alertFruitless = (context: AgentContext, event: MachineEvent): Omit<EffectOf<"notify">, "kind"> => ({
+  key: `${newest(context)}:fruitless:${event.seq}`,
+  severity: "warning",
+  title: clip(`${context.name} spends and has nothing to show`, LIMITS.title_chars),
+  text: clip(
+    `${usedText({ tokens: stretchAfter(context, event).tokens, microdollars: 0 })} since its last commit, checkpoint or tool that ended as none had before. It may be going in circles. It goes on: look at what it does, write to it, or unhook it.`,
+  ),
+  beadId: context.hook,
+});
 
 /** Something is capped, and nobody waits yet to be told what it uses. */
 export const needsMeter = ({ meteredAt }: AgentContext, event: MachineEvent): boolean =>

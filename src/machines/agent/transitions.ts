@@ -13,7 +13,7 @@ export const exits = [
   {
     guard: and(["isCurrentDispatch", "wasEvicted"]),
     target: "#agent.exited.evicted",
-    actions: ["rememberExit", "waitForNothing"],
+    actions: ["tellUnsaid", "rememberExit", "waitForNothing"],
   },
   {
     guard: and(["isCurrentDispatch", "wasRateLimited"]),
@@ -38,13 +38,13 @@ export const exits = [
   {
     guard: and(["isCurrentDispatch", "wasOverBudget"]),
     target: "#agent.blocked.overBudget",
-    actions: ["rememberExit", "startWaiting", "escalateBudget"],
+    actions: ["tellUnsaid", "rememberExit", "startWaiting", "escalateBudget"],
   },
   { guard: and(["isCurrentDispatch", "wasCompleted"]), target: "#agent.exited.completed", actions: ["rememberExit"] },
   {
     guard: "isCurrentDispatch",
     target: "#agent.exited.crashed",
-    actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"],
+    actions: ["tellUnsaid", "rememberExit", "chargeAttempt", "reportChargedFailure"],
   },
 ] as const;
 
@@ -120,7 +120,7 @@ export const runsSaved = {
 /** The rig was brought back from a file. Who may have had a process then begins again, at nobody's cost; the old one is asked to stop, wherever it is. */
 export const broughtBack = {
   target: "#agent.exited.evicted",
-  actions: ["stopContainer", "rememberExit", "waitForNothing", "endHandIn", "fenceBefore"],
+  actions: ["stopContainer", "tellUnsaid", "rememberExit", "waitForNothing", "endHandIn", "fenceBefore"],
 } as const;
 
 /** A start: its answer is accepted, refused or unknown (design rule 2). Unknown stays here until heard from, observed, or over. */

@@ -110,7 +110,7 @@ export const working = agentSetup.createStateConfig({
             "agent.exited": {
               guard: "isCurrentDispatch",
               target: "#agent.exited.handing_in",
-              actions: ["rememberExit"],
+              actions: ["tellUnsaid", "rememberExit"],
             },
             "agent.asked_help": {},
             "permission.asked": {},
@@ -131,17 +131,17 @@ export const working = agentSetup.createStateConfig({
               {
                 guard: and(["stopIsOver", "wasOverBudget"]),
                 target: "#agent.blocked.overBudget",
-                actions: ["rememberExit", "startWaiting", "escalateBudget"],
+                actions: ["tellUnsaid", "rememberExit", "startWaiting", "escalateBudget"],
               },
               {
                 guard: and(["stopIsOver", "wasEvicted"]),
                 target: "#agent.exited.evicted",
-                actions: ["rememberExit", "waitForNothing"],
+                actions: ["tellUnsaid", "rememberExit", "waitForNothing"],
               },
               {
                 guard: "stopIsOver",
                 target: "#agent.exited.crashed",
-                actions: ["rememberExit", "chargeAttempt", "reportChargedFailure"],
+                actions: ["tellUnsaid", "rememberExit", "chargeAttempt", "reportChargedFailure"],
               },
             ],
           },

@@ -10,6 +10,7 @@ import {
   DRIVER_ASKS_MAX,
   DRIVER_CALLS_MAX,
   DRIVER_TOOLS_MAX,
+  TOOL_ENDS_MAX,
   TOOL_NAME_MAX_CHARS,
   TOOL_TITLE_MAX_CHARS,
 } from "../../../container/limits.ts";
@@ -129,3 +130,20 @@ test("a key that is refused, an empty account and a full context are mended by n
   expect(["rate_limited", "crashed"].some((kind) => isFinal(kind as never))).toBe(false);
   expect([statusIn("API Error: 429 {}"), statusIn("took 429 ms"), statusIn("http 503")]).toEqual([429, null, 503]);
 });
+
+test.each(["acp", "claude", "codex"] as const)(
+  "a tool of %s that ends as it has ended before shows nothing new, as long as it is remembered",
+  (kind) => {
+    const stage = openStage(kind);
+    let n = 0;
+    const shownAfter = (what: string): number => {
+      stage.fake.startsTool(`t${++n}`, what);
+      stage.fake.endsTool(`t${n}`);
+      return stage.conversation.facts().shown;
+    };
+    expect([shownAfter("the same"), shownAfter("the same"), shownAfter("another")]).toEqual([1, 1, 2]);
+    for (let i = 0; i < TOOL_ENDS_MAX - 2; i++) shownAfter(`other ${i}`);
+    expect(shownAfter("the same")).toBe(TOOL_ENDS_MAX);
+    expect([shownAfter("one more"), shownAfter("another")]).toEqual([TOOL_ENDS_MAX + 1, TOOL_ENDS_MAX + 2]);
+  },
+);

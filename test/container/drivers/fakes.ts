@@ -20,7 +20,8 @@ export interface Fake {
   /** An old conversation is told again: words, and a tool with this id. */
   readonly replays: (id: string, tool: string) => void;
   readonly says: (text: string) => void;
-  readonly startsTool: (id: string) => void;
+  /** @param runs what it runs, where it is not to be told by its id */
+  readonly startsTool: (id: string, runs?: string) => void;
   readonly endsTool: (id: string) => void;
   readonly asks: (id: string, command: string) => void;
   readonly endsTurn: () => void;
@@ -53,8 +54,8 @@ function acp(print: Print): Fake {
   let opening = 0;
   const prompts: number[] = [];
   const update = (update: object): void => say({ method: "session/update", params: { sessionId: "s", update } });
-  const tool = (id: string, status: string, kind = "tool_call_update"): void =>
-    update({ sessionUpdate: kind, toolCallId: id, status, kind: "execute", title: `run ${id}` });
+  const tool = (id: string, status: string, kind = "tool_call_update", runs = id): void =>
+    update({ sessionUpdate: kind, toolCallId: id, status, kind: "execute", title: `run ${runs}` });
   const words = (text: string): void =>
     update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text } });
   return {
@@ -91,7 +92,7 @@ function acp(print: Print): Fake {
       tool(name, "completed");
     },
     says: words,
-    startsTool: (id) => tool(id, "in_progress", "tool_call"),
+    startsTool: (id, runs) => tool(id, "in_progress", "tool_call", runs),
     endsTool: (id) => tool(id, "completed"),
     asks: (id, command) =>
       say({
@@ -120,7 +121,8 @@ function claude(print: Print): Fake {
   let inTurn = false;
   let resume: string | null = null;
   const block = (content: object): void => say({ type: "assistant", message: { content: [content] } });
-  const tool = (id: string): void => block({ type: "tool_use", id, name: "Bash", input: { command: `run ${id}` } });
+  const tool = (id: string, runs = id): void =>
+    block({ type: "tool_use", id, name: "Bash", input: { command: `run ${runs}` } });
   const toolEnd = (id: string): void =>
     say({ type: "user", message: { content: [{ type: "tool_result", tool_use_id: id, content: "ok" }] } });
   const result = (more: object): void => {
@@ -206,10 +208,10 @@ function codex(print: Print): Fake {
   let turns = 0;
   let thread = "";
   const item = (method: string, of: object): void => say({ method, params: { threadId: thread, item: of } });
-  const command = (id: string, status: string): object => ({
+  const command = (id: string, status: string, runs = id): object => ({
     type: "commandExecution",
     id,
-    command: `run ${id}`,
+    command: `run ${runs}`,
     status,
   });
   const completed = (turn: object): void =>
@@ -252,7 +254,7 @@ function codex(print: Print): Fake {
       item("item/completed", command(name, "completed"));
     },
     says: (text) => item("item/completed", { type: "agentMessage", id: `m${lines.length}`, text }),
-    startsTool: (id) => item("item/started", command(id, "inProgress")),
+    startsTool: (id, runs) => item("item/started", command(id, "inProgress", runs)),
     endsTool: (id) => item("item/completed", command(id, "completed")),
     asks: (id, line) =>
       say({

@@ -9,7 +9,7 @@ import { move, type Move } from "./world.ts";
 import type { World } from "../../../src/core/world.ts";
 
 const START_MS = 1_800_000_000_000;
-const CAPPED = { bead_tokens: 1_000_000_000, unmetered_ms: 60_000 } as const;
+const CAPPED = { bead_tokens: 1_000_000_000, unmetered_ms: 60_000, fruitless_tokens: 2 } as const;
 
 const meterOf = (world: World, agent: AgentSnapshot): number | null =>
   agent.matches({ working: { process: "running" } }) ? meterDeadline(agent.context, world.rig.context.settings) : null;
@@ -33,9 +33,15 @@ export const moneyModel: Model = {
   key: (world) => {
     if (!world.agents.has(ID)) return "gone";
     const agent = agentIn(world);
-    const { counted, atDoor, dispatchN } = agent.context;
+    const { counted, atDoor, dispatchN, stretch } = agent.context;
     const money = agent.matches("working") &&
-      hasNoPast(agent.context) && [counted?.at(-1), atDoor, dispatchN > 1, side(world.at, meterOf(world, agent))];
+      hasNoPast(agent.context) && [
+        counted?.at(-1),
+        atDoor,
+        dispatchN > 1,
+        side(world.at, meterOf(world, agent)),
+        stretch?.isTold,
+      ];
     return JSON.stringify([keyOf(world, agent), money]);
   },
 };

@@ -111,6 +111,9 @@ test("a night is told in sentences whose numbers are those of the report and of 
     cost_microdollars: 5_000_000,
     estimated_microdollars: 0,
     unpriced_tokens: 0,
+    failed_tokens: 0,
+    failed_microdollars: 0,
+    incomplete: 0,
   };
   const report: Report = {
     from: "",

@@ -1,44 +1,19 @@
 import { expect, test } from "vitest";
 import { LIMITS } from "../../../src/events/limits.ts";
-import { keepAttempt } from "../../../src/do/attempts.ts";
 import { heartbeat } from "../../../src/do/rig.ts";
 import { needs } from "../../../src/do/needs.ts";
-import { budgetOrder, spend } from "../../../src/do/spend.ts";
+import { report } from "../../../src/do/report.ts";
+import { tellLastUsage } from "../../../src/do/sightings.ts";
+import { budgetOrder, spend, spendOfBead } from "../../../src/do/spend.ts";
 import { whyAgent, whyBead } from "../../../src/core/why.ts";
 import type { SettingsPatch } from "../../../src/events/settings.ts";
 import type { TestRig } from "../../support/node-rig.ts";
+import { codes, set, uses } from "./money-words.ts";
 import { agentOf, as, beadOf, calls, DAY, exits, facts, MINUTE, SECOND, slung, stateOf, town } from "./words.ts";
 
 /** What is spent is counted once, and ends at its caps: what counts, what is stopped, who is told, and what it costs nobody. */
 
-interface Told {
-  readonly tokens: number;
-  readonly session?: string;
-  readonly n?: number;
-  readonly cost?: number;
-  readonly model?: string;
-  readonly atDoor?: boolean;
-}
-
-/** A heartbeat that says what a conversation has used from its beginning. */
-function uses(rig: TestRig, agentId: string, { tokens, session = "s", n, cost, model, atDoor }: Told): void {
-  const dispatch = n ?? agentOf(rig, agentId).context.dispatchN;
-  const usage = {
-    session,
-    input_tokens: tokens,
-    cached_tokens: 0,
-    output_tokens: 0,
-    model: model ?? null,
-    cost_microdollars: cost ?? null,
-    runtime: "claude",
-    ...(atDoor === undefined ? {} : { at_door: atDoor }),
-  };
-  expect(heartbeat(rig.rig, agentId, `${agentId}:${dispatch}`, as(rig, agentId, dispatch), { usage })).toBe(null);
-}
-
-const set = (rig: TestRig, settings: SettingsPatch): unknown => rig.run({ type: "set_settings", settings });
 const total = (rig: TestRig): number => spend(rig.rig, "day", null, null).total.input_tokens;
-const codes = (rig: TestRig): string[] => needs(rig.rig).needs.map(({ code }) => code);
 const starts = (rig: TestRig): number => rig.container.starts.length;
 
 test("MONEY-once what is told twice, late or out of order is counted once, and what was lost is made up for by the next", async () => {
@@ -239,16 +214,71 @@ test("MONEY-unmetered under a cap, who tells nothing of what it uses is stopped 
   expect(calls(rig, "stop")).toEqual([]);
 });
 
-test("what failed has a price of its own", async () => {
+test("MONEY-failed what failed has a price of its own: of the attempt, its bead, the day and the rig, also when it is told late", async () => {
   const rig = town();
   set(rig, { day_tokens: 1_000_000 });
   const { agentId, beadId } = await slung(rig);
+  uses(rig, agentId, { tokens: 70, cost: 7 });
+  const price = (by: "day" | "bead" | "attempt"): number[] =>
+    spend(rig.rig, by, null, null).rows.map(({ failed_tokens }) => failed_tokens);
+  expect([price("day"), price("bead"), price("attempt")]).toEqual([[0], [0], [0]]);
+  await exits(rig, agentId);
+  uses(rig, agentId, { tokens: 80, cost: 8, n: 1 });
+  await rig.advance(rig.now + MINUTE);
+  uses(rig, agentId, { tokens: 85, cost: 9 });
+  expect([price("day"), price("bead"), price("attempt")]).toEqual([[80], [80], [80, 0]]);
+  expect(spend(rig.rig, "day", null, null)).toMatchObject({
+    total: { input_tokens: 85, failed_tokens: 80, failed_microdollars: 8 },
+    failures: { input_tokens: 80, cost_microdollars: 8 },
+  });
+  expect(spendOfBead(rig.rig, beadId).spent).toMatchObject({ failed_tokens: 80, failed_microdollars: 8 });
+  expect(report(rig.rig, 0, rig.now + 1).spent).toMatchObject({ failed_tokens: 80, failed_microdollars: 8 });
+});
+
+test("MONEY-unsaid who is gone without its last words is marked incomplete, until its conversation tells again", async () => {
+  const rig = town();
+  set(rig, { day_tokens: 1_000_000 });
+  const { agentId, beadId } = await slung(rig);
+  const marks = (): number[] => [
+    spend(rig.rig, "day", null, null).total.incomplete,
+    spendOfBead(rig.rig, beadId).spent.incomplete,
+    report(rig.rig, 0, rig.now + 1).spent.incomplete,
+  ];
   uses(rig, agentId, { tokens: 70 });
-  const failures = (): number => spend(rig.rig, "day", null, null).failures.input_tokens;
-  expect(failures()).toBe(0);
-  const ended = { agentId, dispatchId: `${agentId}:1`, beadId, reason: "it crashed" } as const;
-  keepAttempt(rig.rig, { ...ended, status: "failed" });
-  expect(failures()).toBe(70);
+  expect(marks()).toEqual([0, 0, 0]);
+  await exits(rig, agentId, "gone");
+  expect(marks()).toEqual([1, 1, 1]);
+  expect(spend(rig.rig, "attempt", null, null).rows).toMatchObject([{ key: `${agentId}:1`, incomplete: 1 }]);
+  await rig.advance(rig.now + MINUTE);
+  // Another conversation makes up for nothing.
+  uses(rig, agentId, { tokens: 5, session: "t" });
+  expect(marks()).toEqual([1, 1, 1]);
+  uses(rig, agentId, { tokens: 90 });
+  expect(marks()).toEqual([0, 0, 0]);
+});
+
+test("MONEY-said an end that its container tells of is complete, and what it has used may come with it", async () => {
+  const rig = town();
+  set(rig, { day_tokens: 1_000_000 });
+  const { agentId } = await slung(rig);
+  uses(rig, agentId, { tokens: 70 });
+  const usage = {
+    session: "s",
+    input_tokens: 100,
+    cached_tokens: 0,
+    output_tokens: 1,
+    model: null,
+    cost_microdollars: null,
+  };
+  const said = { dispatchId: `${agentId}:1`, usage };
+  tellLastUsage(rig.rig, agentId, as(rig, agentId), said);
+  await exits(rig, agentId);
+  tellLastUsage(rig.rig, agentId, as(rig, agentId, 1), said);
+  expect(spend(rig.rig, "day", null, null).total).toMatchObject({ input_tokens: 100, output_tokens: 1, incomplete: 0 });
+  await rig.advance(rig.now + MINUTE);
+  // Of a dispatch that was replaced it counts as well.
+  tellLastUsage(rig.rig, agentId, as(rig, agentId, 1), { ...said, usage: { ...usage, input_tokens: 120 } });
+  expect(total(rig)).toBe(120);
 });
 
 test("prices have a number, and rows of the ledger are shown and kept up to theirs", async () => {

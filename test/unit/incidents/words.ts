@@ -210,6 +210,7 @@ export async function exits(
     | "over_budget"
     | "place"
     | "not_authorized"
+    | "gone"
     | "full" = "failed",
   resetAt: number | null = null,
 ): Promise<void> {

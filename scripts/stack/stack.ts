@@ -153,13 +153,23 @@ async function portFor(wanted: number): Promise<number> {
   throw new StackError(`port ${wanted} is taken by another program. Choose another one with --port`);
 }
 
+/** Who is told of alerts and traces, as it is set. */
+const TELLS = [
+  "NOTIFY_WEBHOOK_URL",
+  "NOTIFY_FORMAT",
+  "NOTIFY_LEAST",
+  "NOTIFY_ALLOW_LOCAL",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_HEADERS",
+] as const;
+
 /** What the Worker finds in its environment (src/do/env.ts). */
 function workerVariables(
   { secrets }: State,
   { environment, hosts = [] }: StackOptions,
   of: { readonly port: number; readonly url: string; readonly token: string; readonly controlToken: string | null },
 ): Record<string, string> {
-  const notify = ["NOTIFY_WEBHOOK_URL", "NOTIFY_FORMAT", "NOTIFY_LEAST", "NOTIFY_ALLOW_LOCAL"].flatMap((name) => {
+  const told = TELLS.flatMap((name) => {
     const value = environment[name];
     return value ? [[name, value] as const] : [];
   });
@@ -169,7 +179,7 @@ function workerVariables(
     GASTOWN_JWT_SECRET: environment["GASTOWN_JWT_SECRET"] || secrets.GASTOWN_JWT_SECRET,
     TICKTOWN_OPERATOR_TOKEN: of.token,
     ...(of.controlToken === null ? {} : { CONTROL_TOKEN: of.controlToken }),
-    ...Object.fromEntries(notify),
+    ...Object.fromEntries(told),
   };
 }
 

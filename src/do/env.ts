@@ -41,6 +41,9 @@ export interface Env {
   ARCHIVE?: R2Bucket;
   /** Told about alerts by POST, if set. */
   NOTIFY_WEBHOOK_URL?: string;
+  /** Told of each bead that has ended, as a trace, if set: the base address of an OTLP/HTTP collector, and `name=value,…` for its requests. */
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+  OTEL_EXPORTER_OTLP_HEADERS?: string;
   /** `json`, `slack` or `ntfy`; and the least severity that is sent: `info`, `warning` or `critical`. */
   NOTIFY_FORMAT?: string;
   NOTIFY_LEAST?: string;

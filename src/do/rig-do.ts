@@ -44,6 +44,7 @@ import { forget } from "./tidy.ts";
 import { execute, heartbeat, openRig, showsProgress, type Heard, type Rig } from "./rig.ts";
 import type { Seen } from "./ports.ts";
 import { tellLastUsage } from "./sightings.ts";
+import { trace } from "./traces.ts";
 import { whyOfAgent, whyOfBead, type WhyBecause } from "./why.ts";
 import { secretNames, secretsNamed, setSecrets } from "./secrets.ts";
 import type { Replayed } from "../core/replay.ts";
@@ -79,6 +80,7 @@ export class RigDO extends DurableObject<Env> {
       if (rig === null) return;
       this.#audience.follow(rig);
       announce(rig, this.env);
+      trace(rig, this.env);
       this.rig = rig;
     });
   }

@@ -45,6 +45,9 @@ export const LIMITS = {
   /** Facts of one bead's story, the newest; and facts that a run is made of. */
   story_facts: 2_000,
   run_facts: 40_000,
+  /** Traces that wait to be sent, and how long a collector may take for one. */
+  traces_waiting: 100,
+  trace_timeout_ms: 5_000,
   /** Prices of models in a rig's settings. */
   prices: 50,
   /** Use is a fact at most this often per agent, and at its end. */
@@ -183,6 +186,8 @@ export const LIMITS = {
   digest_bytes: 65_536,
   /** So often at most a rig says how it stands; and so often at least, where its alarm rings. */
   digest_every_ms: 1_000,
+  /** And so long for each thousand beads, agents and reviews that are not over. */
+  digest_actors_ms: 400,
   digest_again_ms: 240_000,
   /** Ids of one kind that a listed need names; its counts tell of all. */
   need_ids: 50,

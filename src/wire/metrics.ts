@@ -38,6 +38,11 @@ export const METRICS = {
     type: "counter",
     help: "Time from the departure of trains to their report: gates and merges",
   },
+  ticktown_traces_total: { type: "counter", help: "Traces that a collector has taken" },
+  ticktown_traces_dropped_total: {
+    type: "counter",
+    help: "Traces that no collector has taken: it did not answer, or too many waited",
+  },
   ticktown_alarms_total: { type: "counter", help: "Alarms that rang" },
   ticktown_alarm_lateness_seconds_total: { type: "counter", help: "How much later than they were set" },
 } as const satisfies Record<string, About>;

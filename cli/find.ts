@@ -1,4 +1,5 @@
 /** From what somebody types to the thing that is meant. */
+import type { Overview } from "../src/wire/overview.ts";
 import { execFileSync } from "node:child_process";
 import type { Agent, ApiClient, Bead, RigInfo, Town } from "../scripts/stack/api-client.ts";
 import { Failure } from "./exits.ts";
@@ -12,6 +13,8 @@ export interface InRig<T> {
 export interface Finder {
   /** The one that was named, or all; in their order. */
   readonly rigs: () => Promise<readonly RigInfo[]>;
+  /** Of the rigs that may be meant, all but those that have told that nobody is needed: they are asked for nothing, and go on sleeping. */
+  readonly rigsInNeed: () => Promise<readonly RigInfo[]>;
   /** The one that was named, the only one, or the one of the repository one stands in. */
   readonly rig: () => Promise<RigInfo>;
   readonly towns: () => Promise<readonly Town[]>;
@@ -37,6 +40,15 @@ interface From {
   /** By name or id; null: nobody named one. */
   readonly rig: string | null;
   readonly cwd: string;
+}
+
+/** One alone is asked itself, and says what is so at this moment. */
+async function inNeed(there: readonly RigInfo[], look: () => Promise<Overview>): Promise<readonly RigInfo[]> {
+  if (there.length < 2) return there;
+  const isQuiet = ({ state }: Overview["rigs"][number]): boolean =>
+    state !== null && state.needs.now + state.needs.soon + state.needs.know === 0;
+  const quiet = new Set((await look()).rigs.filter(isQuiet).map(({ id }) => id));
+  return there.filter(({ id }) => !quiet.has(id));
 }
 
 export function createFinder({ api, userPath, rig: named, cwd }: From): Finder {
@@ -93,6 +105,7 @@ export function createFinder({ api, userPath, rig: named, cwd }: From): Finder {
     );
   return {
     rigs,
+    rigsInNeed: async () => inNeed(await rigs(), () => api.call<Overview>("GET", userPath("/needs"))),
     rig,
     towns,
     beads,

@@ -20,7 +20,7 @@ const LEVELS = { now: 0, soon: 1, know: 2 } as const;
 /** Of the rigs that may be meant; most urgent first, and of the same level the oldest. */
 export async function allNeeds({ api, find }: Pick<Context, "api" | "find">): Promise<Needed[]> {
   const lists = await Promise.all(
-    (await find.rigs()).map(async (rig) => {
+    (await find.rigsInNeed()).map(async (rig) => {
       const { needs } = await api.call<z.infer<typeof Needs>>("GET", rigPath(rig, "/needs"));
       return needs.map((need) => ({ rig, need }));
     }),

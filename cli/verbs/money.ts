@@ -1,7 +1,7 @@
 /** Verbs about what was done, and what agents used for it. */
 import type * as z from "zod";
-import type { Bead } from "../../scripts/stack/api-client.ts";
-import type { Report } from "../../src/wire/report.ts";
+import type { Bead, RigInfo } from "../../scripts/stack/api-client.ts";
+import type { Report, Reports } from "../../src/wire/report.ts";
 import type { Amounts, Spend, SpendQuery } from "../../src/wire/spend.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../exits.ts";
@@ -42,11 +42,15 @@ const amounts = ({
   cached_tokens,
   output_tokens,
   cost_microdollars,
+  failed_microdollars,
+  incomplete,
 }: z.infer<typeof Amounts>): string[] => [
   String(input_tokens),
   String(cached_tokens),
   String(output_tokens),
   dollars(cost_microdollars),
+  dollars(failed_microdollars),
+  incomplete === 0 ? "" : `incomplete: ${incomplete}`,
 ];
 
 /** Titles and names instead of ids, where they are known. */
@@ -78,10 +82,10 @@ export const spend = verb({
     const text = [
       columns(
         [
-          [by, "input", "of it cached", "output", "cost"],
+          [by, "input", "of it cached", "output", "cost", "of it failed", ""],
           ...rows.map((row) => [names.get(row.key) ?? (row.key || "-"), ...amounts(row)]),
           [is_cut ? "all, also what is not shown" : "all", ...amounts(total)],
-          ["of it in attempts that failed", ...amounts(failures)],
+          ["of it in attempts that failed", ...amounts(failures).slice(0, 4)],
         ],
         "",
       ),
@@ -110,6 +114,16 @@ export const budget = verb({
   },
 });
 
+/** What was used, what of it went into failures, and whether there is more that nobody was told of. */
+const spentWords = (spent: z.infer<typeof Amounts>): string =>
+  [
+    `${dollars(spent.cost_microdollars)}, ${spent.input_tokens + spent.output_tokens} tokens`,
+    ...(spent.failed_tokens === 0
+      ? []
+      : [`of it in attempts that failed ${dollars(spent.failed_microdollars)}, ${spent.failed_tokens} tokens`]),
+    ...(spent.incomplete === 0 ? [] : [`incomplete: the last words of ${spent.incomplete} attempts were lost`]),
+  ].join("; ");
+
 const hourly = (hours: Report["hours"]): string =>
   columns(
     [
@@ -124,6 +138,19 @@ const hourly = (hours: Report["hours"]): string =>
     "",
   );
 
+/** What each rig came to; of several they are asked for at once. @throws Failure where one does not answer */
+async function reportsOf({ api, userPath }: Context, rigs: readonly RigInfo[], search: URLSearchParams) {
+  const [only] = rigs;
+  if (only === undefined) return [];
+  if (rigs.length === 1) return [await api.call<Report>("GET", rigPath(only, `/report?${search}`))];
+  const { rigs: told } = await api.call<Reports>("GET", userPath(`/report?${search}`));
+  return rigs.map(({ id, name }) => {
+    const { report, error } = told.find((one) => one.id === id) ?? { report: null, error: "it is not on the list" };
+    if (report === null) throw new Failure("unreachable", `${name}: ${error ?? "it does not answer"}`);
+    return report;
+  });
+}
+
 export const report = verb({
   name: "report",
   about:
@@ -135,9 +162,7 @@ export const report = verb({
   run: async ({ from, to }, context) => {
     const search = between(from, to, context.now());
     const rigs = await context.find.rigs();
-    const found = await Promise.all(
-      rigs.map((rig) => context.api.call<Report>("GET", rigPath(rig, `/report?${search}`))),
-    );
+    const found = await reportsOf(context, rigs, search);
     const text = found.map(({ merged, failed, asked, stuck, attempts, hours, spent, is_cut, ...span }, n) =>
       [
         `${rigs[n]?.name}, ${span.from} to ${span.to}${is_cut ? " (there was more; ask from there on)" : ""}`,
@@ -147,7 +172,7 @@ export const report = verb({
         `  asked     ${asked.count}`,
         `  stuck     ${stuck.count}`,
         `  attempts  ${attempts.started}, of which ${attempts.failed} failed`,
-        `  spent     ${dollars(spent.cost_microdollars)}, ${spent.input_tokens + spent.output_tokens} tokens`,
+        `  spent     ${spentWords(spent)}`,
         ...(hours.length === 0 ? [] : [indented(hourly(hours))]),
       ].join("\n"),
     );

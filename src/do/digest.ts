@@ -125,6 +125,10 @@ function digestOf(rig: Rig, day: Day): RigDigest {
   return { state, needs };
 }
 
+/** A digest reads every living actor: the larger the rig, the longer until the next one, so that it is a small part of what a rig does. */
+const pauseOf = ({ world }: Rig): number =>
+  Math.floor(((world.beads.size + world.agents.size + world.reviews.size) * LIMITS.digest_actors_ms) / 1_000);
+
 const TRIES = 3;
 
 /** Where it goes. @returns whether it was taken: nobody keeps that of a rig that is not on the list yet, or any more */
@@ -145,6 +149,7 @@ export function createHerald(rig: Rig, tell: Tell, pause: (ms: number) => Promis
   let day: Day | null = null;
   let told: { readonly text: string; readonly at: number } | null = null;
   let [isBusy, isDirty] = [false, false];
+  let nextAt = 0;
 
   const dayOfNow = (): Day => {
     const now = dayOf(rig.ports.now());
@@ -172,8 +177,10 @@ export function createHerald(rig: Rig, tell: Tell, pause: (ms: number) => Promis
     try {
       while (isDirty) {
         isDirty = false;
+        const { now } = rig.ports;
+        nextAt = now() + pauseOf(rig);
         await tellOnce();
-        if (isDirty) await pause(LIMITS.digest_every_ms);
+        if (isDirty) await pause(Math.max(LIMITS.digest_every_ms, nextAt - now()));
       }
     } catch (error) {
       rig.ports.log("warn", "the rig's user was not told how it stands; it is told again", { error: reasonOf(error) });
@@ -185,7 +192,9 @@ export function createHerald(rig: Rig, tell: Tell, pause: (ms: number) => Promis
     isDirty = true;
     if (isBusy) return;
     isBusy = true;
-    rig.ports.background(pause(0).then(run));
+    // A clock that was put back makes nobody wait longer.
+    const wait = Math.min(Math.max(0, nextAt - rig.ports.now()), pauseOf(rig));
+    rig.ports.background(pause(wait).then(run));
   };
   return {
     hear(entries) {

@@ -13,6 +13,7 @@ let rig: TestRig;
 let told: RigDigest[];
 let answers: (boolean | Error)[];
 let herald: Herald;
+let pauses: number[];
 
 /** What its user's object would be. */
 const follow = (): void => {
@@ -24,7 +25,7 @@ const follow = (): void => {
       if (answer) told.push(digest);
       return answer;
     },
-    async () => {},
+    async (ms) => void pauses.push(ms),
   );
   rig.rig.listeners.add((entries) => herald.hear(entries));
   rig.rig.reminders.add(() => herald.remind());
@@ -33,7 +34,7 @@ beforeEach(() => {
   rig = testRig();
   // Nothing is dispatched unless a test says so.
   rig.run({ type: "pause" });
-  [told, answers] = [[], []];
+  [told, answers, pauses] = [[], [], []];
   follow();
 });
 afterEach(() => rig.close());
@@ -52,6 +53,23 @@ test("a rig tells how it stands when something changes, together with what chang
   expect(told.map(({ state }) => state.beads)).toEqual([{ open: 2 }]);
   await remind();
   expect(told).toHaveLength(1);
+});
+
+test("the larger a rig is, the longer it waits until it tells again, so that its digest is a small part of its work", async () => {
+  rig.rig.listeners.clear();
+  for (let n = 0; n < 500; n++) create(`work ${n}`);
+  follow();
+  const pauseAt = async (ms: number): Promise<number> => {
+    rig.now += ms;
+    create("one more");
+    await rig.settled();
+    return pauses.splice(0)[0] ?? Number.NaN;
+  };
+  // 501 beads, and then as many as there are: 400 ms for a thousand.
+  expect(await pauseAt(0)).toBe(0);
+  expect(await pauseAt(0)).toBe(Math.floor((501 * LIMITS.digest_actors_ms) / 1_000));
+  expect(await pauseAt(100)).toBe(100);
+  expect(await pauseAt(201)).toBe(0);
 });
 
 test("nothing new is told again after a while, so that who reads it knows that the rig is there", async () => {

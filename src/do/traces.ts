@@ -7,6 +7,7 @@ import { TICKTOWN_VERSION } from "../events/rules.ts";
 import { story } from "./looks.ts";
 import { count } from "./metrics.ts";
 import type { Rig } from "./rig.ts";
+import { digestOf } from "./sha256.ts";
 
 /**
  * Tells a collector of each bead that has ended, as a trace (OTLP over HTTP, JSON), where an endpoint is set; without one nothing of this is
@@ -146,10 +147,7 @@ async function idsFor(of: string, spans: readonly TraceSpan[]): Promise<Ids> {
   return { trace: await digest(of, 16), spans: new Map(ids) };
 }
 
-async function digest(text: string, bytes: number): Promise<string> {
-  const whole = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return Array.from(whole.subarray(0, bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+const digest = async (text: string, bytes: number): Promise<string> => (await digestOf(text)).slice(0, bytes * 2);
 
 const SPAN_KIND_INTERNAL = 1;
 const STATUS_ERROR = 2;

@@ -76,12 +76,6 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     edit(SPEND, " || (head !== undefined && head !== stretch.head)", ""),
   ),
   mutant(
-    "MONEY-again",
-    "a new dispatch on the same bead begins no new stretch",
-    "an agent that ends in circles is never told of",
-    edit(SPEND, "{ stretch: { ...stretch, shown: 0 } }", "{ stretch: { tokens: 0, shown: 0 } }"),
-  ),
-  mutant(
     "MONEY-failed",
     "what failed has a price of its own, also when it is told late",
     "nobody knows what failures cost",

@@ -49,7 +49,7 @@ test("MONEY-shown a commit, a new end of a tool or a new checkpoint begins anoth
   }
 });
 
-test("MONEY-again the same checkpoint again shows nothing, and neither does a new dispatch on the same bead", async () => {
+test("the same checkpoint again shows nothing, and neither does a new dispatch on the same bead", async () => {
   const rig = town();
   set(rig, { fruitless_tokens: 1_000, bead_tokens: 1_000_000 });
   const { agentId } = await slung(rig);

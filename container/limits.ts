@@ -99,6 +99,9 @@ export const GIT_STDERR_MAX_CHARS = 16 * KIB;
 export const PUSH_ATTEMPTS_MAX = 5;
 /** A rig merges one at a time; a longer queue is a rig that lost count. */
 export const MERGES_PENDING_MAX = 50;
+/** What a rig is told of what there is of it, in one answer; and one name in it. */
+export const INVENTORY_MAX_BYTES = 256 * KIB;
+export const ODD_NAME_MAX_CHARS = 512;
 /** Finished merges are remembered to answer a repeated request with the same result. */
 export const MERGES_REMEMBERED_MAX = 500;
 /** A message that lists more files than this helps nobody. */

@@ -58,6 +58,12 @@ export const RULES: readonly Rule[] = [
     packages: ["zod"],
   },
   {
+    folder: "src/wire/inventory.ts",
+    what: "its part about what a container has of a rig, in the image as well",
+    may: ["src/wire/container.ts"],
+    packages: ["zod"],
+  },
+  {
     folder: "src/wire/train.ts",
     what: "its part about trains, in the image as well",
     may: ["src/events/gate.ts", "src/wire/container.ts"],
@@ -81,6 +87,7 @@ export const RULES: readonly Rule[] = [
       "src/wire/agent-reports.ts",
       "src/wire/container.ts",
       "src/wire/diff.ts",
+      "src/wire/inventory.ts",
       "src/wire/train.ts",
       "src/wire/env-names.ts",
     ],

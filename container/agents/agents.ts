@@ -53,6 +53,10 @@ export interface Agents {
   readonly halt: (rigId: string | null, signal: "SIGTERM" | "SIGKILL") => void;
   /** Agents of a rig, or of all, that have a process or are being started. */
   readonly liveOf: (rigId: string | null) => number;
+  /** Runs of a rig that have a process or are being started; and agents of it that are remembered without one. */
+  readonly runsOf: (rigId: string) => readonly Pick<Run, "agentId" | "dispatchId" | "status">[];
+  /** Ends a run that is exactly this one, and hands its work back. @returns whether there was one */
+  readonly endStray: (rigId: string, agentId: string, dispatchId: string | null) => boolean;
   /** The last resort on the way out: no grace, no report. */
   readonly killAll: () => void;
 }
@@ -152,6 +156,13 @@ export function createAgents(options: AgentsOptions): Agents {
       }
     },
     liveOf: (rigId) => ofRig(roster.live(), rigId).length,
+    runsOf: (rigId) => ofRig(roster.runs(), rigId),
+    endStray: (rigId, agentId, dispatchId) => {
+      const run = roster.get(agentId)?.run;
+      if (!isLive(run) || run.rigId !== rigId || run.dispatchId !== dispatchId) return false;
+      endRun(run, { reason: "evicted", evict: true }, "SIGTERM");
+      return true;
+    },
     killAll: () => {
       for (const run of roster.live()) {
         run.stopSetup?.("SIGKILL");

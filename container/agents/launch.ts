@@ -1,5 +1,5 @@
 /** From a request that was found right to a process, and from its exit to the report. */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { StartAgentRequest } from "../../src/wire/container.ts";
 import type { OpenBox } from "../box/agent-box.ts";
 import type { Config } from "../config.ts";
@@ -9,7 +9,7 @@ import { type Log, messageOf } from "../log.ts";
 import { type KeyedMutex, createKeyedMutex } from "../mutex.ts";
 import { startTimeOf } from "../processes/groups.ts";
 import { KILL_WAIT_MS } from "../limits.ts";
-import { markOf, markedProcesses, sweepMarked } from "../processes/marks.ts";
+import { agentMarkOf, markedProcesses, sweepMarked } from "../processes/marks.ts";
 import type { PidFiles } from "../processes/pidfiles.ts";
 import { Refusal } from "../refusal.ts";
 import type { Callbacks } from "../reports/callbacks.ts";
@@ -188,11 +188,7 @@ function isRunning(options: LaunchOptions, { request, run, ring, room }: Launche
  * ended first. @returns a mark for one more process
  */
 async function freshMarks(mark: string, { rigId, agentId }: Run, ring: EventRing): Promise<() => string> {
-  const agent = createHash("sha256")
-    .update(JSON.stringify([rigId, agentId]))
-    .digest("hex")
-    .slice(0, 16);
-  const begin = markOf(mark, `${agent}.`);
+  const begin = agentMarkOf(mark, rigId, agentId);
   const left = markedProcesses(begin).length;
   if (left > 0) {
     ring.append("agent_leftovers", { processes: left });

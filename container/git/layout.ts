@@ -1,6 +1,16 @@
 /** Where things lie on disk, and how they are called among git's refs. */
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, lstatSync, mkdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
 import path from "node:path";
 import { REF_PART_MAX_CHARS } from "../limits.ts";
 import { removeTree } from "../place/remove.ts";
@@ -56,6 +66,21 @@ export function foldersOf(workDir: string, rigId: string): RigFolders {
     scratch: path.join(rig, "scratch"),
     old: { repo: path.join(rig, "repo.git"), worktrees: path.join(rig, "worktrees") },
   };
+}
+
+/** What lies in a rig's folder beside its folders: see place/tidy.ts. */
+const FILES = ["ended.json", "forgotten.json"];
+
+/** Names in a rig's folder that are no part of what a rig has on disk. */
+export function oddNamesIn(folders: RigFolders): string[] {
+  const { store, agents, merges, aside, setups, pushes, scratch, old } = folders;
+  const rig = path.dirname(store);
+  if (!isRealFolder(rig)) return [];
+  const known = new Set(
+    [store, agents, merges, aside, setups, pushes, scratch, old.repo, old.worktrees].map((one) => path.basename(one)),
+  );
+  for (const file of FILES) known.add(file).add(`${file}.tmp`);
+  return readdirSync(rig).filter((name) => !known.has(name));
 }
 
 export function agentFoldersOf(folders: RigFolders, agentId: string): AgentFolders {

@@ -21,6 +21,7 @@ import {
   TidyRequest,
 } from "../../src/wire/container.ts";
 import { DiffRequest } from "../../src/wire/diff.ts";
+import { ClearRequest } from "../../src/wire/inventory.ts";
 import { TrainRequest } from "../../src/wire/train.ts";
 import type { Agents } from "../agents/agents.ts";
 import { isAuthorized } from "./auth.ts";
@@ -166,6 +167,10 @@ function routePlaces(app: Hono, { places, halt }: AppOptions): void {
   app.post("/rigs/:id/halt", async (c) => c.json(await halt(idOf("rig", c.req.param("id")))));
   app.post("/rigs/:id/tidy", async (c) =>
     c.json(await places.tidy(idOf("rig", c.req.param("id")), await read(c, TidyRequest))),
+  );
+  app.get("/rigs/:id/inventory", (c) => c.json(places.inventory(idOf("rig", c.req.param("id")))));
+  app.post("/rigs/:id/clear", async (c) =>
+    c.json(await places.clear(idOf("rig", c.req.param("id")), await read(c, ClearRequest))),
   );
   app.post("/rigs/:id/forget", (c) => {
     places.forget(idOf("rig", c.req.param("id")));

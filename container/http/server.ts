@@ -76,7 +76,7 @@ export async function startControlServer(
   const setupMutex = createKeyedMutex();
   const checker = createChecker({ config, mark, box: boxes.checks, holder: boxes.checksHolder, setupMutex, freeBytes });
   const trains = createTrains({ config, callbacks, checker, log, halting, checksIn: boxes.checksIn });
-  const places = createPlaces({ config, agents, trains, repoMutex, space, log, now });
+  const places = createPlaces({ config, mark, agents, trains, repoMutex, space, log, now });
   const merges = createMerges({ config, callbacks, log, halting });
   const tickets = createTickets();
 

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { DiskUse, TidyAnswer, TidyRequest } from "../../src/wire/container.ts";
+import type { ClearAnswer, ClearRequest, Inventory } from "../../src/wire/inventory.ts";
 import type { Agents } from "../agents/agents.ts";
 import type { Config } from "../config.ts";
 import { TICKTOWN_IDENTITY, createGit, mustGit } from "../git/git.ts";
@@ -14,10 +15,15 @@ import { type Space, bytesIn } from "./disk.ts";
 import type { Trains } from "../train/trains.ts";
 import { type Pushed, firstDue, removePushed } from "./pushed.ts";
 import { removeTree } from "./remove.ts";
+import { clearStrays, inventoryOf } from "./inventory.ts";
 import { forgetRig, isForgotten, markForgotten, tidyRig } from "./tidy.ts";
 
 export interface Places {
   readonly tidy: (rigId: string, request: TidyRequest) => Promise<TidyAnswer>;
+  /** What there is of a rig. */
+  readonly inventory: (rigId: string) => Inventory;
+  /** What of it nobody knows goes. */
+  readonly clear: (rigId: string, request: ClearRequest) => Promise<ClearAnswer>;
   /** Answers at once; agents of it are ended, then all of it goes. */
   readonly forget: (rigId: string) => void;
   readonly disk: () => DiskUse;
@@ -27,7 +33,9 @@ export interface Places {
 
 export interface PlacesOptions {
   readonly config: Config;
-  readonly agents: Pick<Agents, "statuses" | "endRig">;
+  /** The mark of the WORK_DIR. */
+  readonly mark: string;
+  readonly agents: Pick<Agents, "statuses" | "endRig" | "runsOf" | "endStray">;
   readonly trains: Pick<Trains, "endRig">;
   readonly repoMutex: KeyedMutex;
   readonly space: (folder: string) => Space;
@@ -35,7 +43,8 @@ export interface PlacesOptions {
   readonly now?: () => number;
 }
 
-export function createPlaces({ config, agents, trains, repoMutex, space, log, now = Date.now }: PlacesOptions): Places {
+export function createPlaces(options: PlacesOptions): Places {
+  const { config, mark, agents, trains, repoMutex, space, log, now = Date.now } = options;
   const { workDir } = config;
   const used = new Map<string, number>();
   const isLive = (agentId: string): boolean =>
@@ -91,6 +100,17 @@ export function createPlaces({ config, agents, trains, repoMutex, space, log, no
       const nextAt = next.length === 0 ? null : new Date(Math.min(...next)).toISOString();
       return { removed: answer.removed + removed, nextAt, ended, disk };
     },
+    inventory: (rigId) => inventoryOf({ rigId, folders: foldersOf(workDir, rigId), mark, agents }),
+    clear: (rigId, request) =>
+      clearStrays(request, {
+        rigId,
+        folders: foldersOf(workDir, rigId),
+        mark,
+        agents,
+        git: createGit(config, TICKTOWN_IDENTITY, (text) => text),
+        withRig: (task) => repoMutex(rigId, task),
+        warn: (message) => log(`rig ${rigId}: ${message}`),
+      }),
     forget: (rigId) => {
       markForgotten(path.join(workDir, "rigs", rigId));
       forgetNow(rigId).catch((error: unknown) => log(`rig ${rigId} could not be forgotten yet: ${messageOf(error)}`));

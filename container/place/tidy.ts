@@ -142,7 +142,7 @@ async function removeAside(folders: RigFolders, before: number): Promise<number>
 }
 
 /** Gone at once under its name; a large folder must not hold up everybody else while its files go. */
-async function remove(folders: RigFolders, file: string): Promise<void> {
+export async function remove(folders: RigFolders, file: string): Promise<void> {
   const doomed = scratchName(folders, "doomed");
   moveTo(file, doomed);
   await removeTree(doomed);

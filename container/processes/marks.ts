@@ -4,7 +4,7 @@
  * touches nothing of another one, not even of the folder that it was copied from.
  */
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -42,6 +42,17 @@ export function markOf(mark: string, what: string): string {
   return `${mark}:${what}`;
 }
 
+/** What everything of one agent begins with, of whichever dispatch. */
+export function agentMarkOf(mark: string, rigId: string, agentId: string): string {
+  const agent = createHash("sha256")
+    .update(JSON.stringify([rigId, agentId]))
+    .digest("hex")
+    .slice(0, AGENT_CHARS);
+  return markOf(mark, `${agent}.`);
+}
+
+const AGENT_CHARS = 16;
+
 /** Users who run one thing alone: whatever is theirs has its mark, though its environment cannot be read. */
 const users = new Map<number, string>();
 
@@ -53,9 +64,19 @@ export function markUser(uid: number, mark: string): () => void {
 
 /** Living processes whose mark begins so: `<mark>:` for all of a folder, the whole value for one run. Never this process. */
 export function markedProcesses(begin: string): number[] {
-  const entry = `${MARK}=${begin}`;
-  const pids = process.platform === "linux" ? fromProc(entry) : fromPs(entry);
-  return pids.filter((pid) => pid !== process.pid && startTimeOf(pid) !== null);
+  return marked(begin).map(([pid]) => pid);
+}
+
+/** The marks of living processes that begin so, each once. */
+export function marksInUse(begin: string): string[] {
+  return [...new Set(marked(begin).map(([, mark]) => mark))];
+}
+
+type Marked = readonly [pid: number, mark: string];
+
+function marked(begin: string): Marked[] {
+  const found = process.platform === "linux" ? fromProc(begin) : fromPs(begin);
+  return found.filter(([pid]) => pid !== process.pid && startTimeOf(pid) !== null);
 }
 
 /** Signals whatever carries the mark now. @returns how many that were */
@@ -94,26 +115,38 @@ export function killAllOf(workDir: string): void {
   if (mark !== null) killMarked(`${mark}:`);
 }
 
-function fromProc(entry: string): number[] {
-  return readdirSync("/proc").flatMap((name) => {
+function fromProc(begin: string): Marked[] {
+  return readdirSync("/proc").flatMap((name): Marked[] => {
     if (!/^\d+$/.test(name)) return [];
-    try {
-      return `\0${readFileSync(`/proc/${name}/environ`, "latin1")}`.includes(`\0${entry}`) ? [Number(name)] : [];
-    } catch {
-      return isOfUser(name, entry) ? [Number(name)] : [];
-    }
+    const mark = markIn(name);
+    return mark?.startsWith(begin) === true ? [[Number(name), mark]] : [];
   });
 }
 
-/** Of what belongs to somebody else, or has ended while we looked. */
-function isOfUser(pid: string, entry: string): boolean {
-  if (users.size === 0) return false;
+/** null: it has none, or has ended while we looked. */
+function markIn(pid: string): string | null {
+  try {
+    const environment = `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}`;
+    const at = environment.indexOf(`\0${MARK}=`);
+    return at === -1 ? null : (environment.slice(at + MARK.length + 2).split("\0", 1)[0] ?? null);
+  } catch {
+    return markOfUser(pid);
+  }
+}
+
+/** Of what belongs to somebody else. */
+function markOfUser(pid: string): string | null {
+  if (users.size === 0) return null;
   const uid = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
-  return `${MARK}=${users.get(uid ?? -1) ?? ""}`.startsWith(entry);
+  return users.get(uid ?? -1) ?? null;
 }
 
 /** Elsewhere `ps` prints the environment of one's own processes behind their command line. */
-function fromPs(entry: string): number[] {
+function fromPs(begin: string): Marked[] {
   const table = execFileSync("ps", ["-A", "-E", "-ww", "-o", "pid=,command="], { encoding: "utf8" });
-  return table.split("\n").flatMap((line) => (line.includes(` ${entry}`) ? [Number.parseInt(line, 10)] : []));
+  return table.split("\n").flatMap((line): Marked[] => {
+    const at = line.indexOf(` ${MARK}=${begin}`);
+    if (at === -1) return [];
+    return [[Number.parseInt(line, 10), line.slice(at + MARK.length + 2).split(" ", 1)[0] ?? begin]];
+  });
 }

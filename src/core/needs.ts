@@ -5,13 +5,13 @@ import { askOf } from "../machines/agent/driver.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import type { ReviewSnapshot } from "../machines/review.ts";
-import { cooldownEnd, isHeldBack, rigDeadline } from "../machines/rig.ts";
 import { causeOf, failureOf } from "./causes.ts";
 import { behind } from "./chain.ts";
 import { agentNeed, refusalOf } from "./needs-agent.ts";
 import { ofMoney, tellsOf } from "./needs-money.ts";
 import { ofQueue } from "./needs-queue.ts";
 import { ofRestored } from "./needs-restored.ts";
+import { ofRig } from "./needs-rig.ts";
 import { ofWaiting } from "./needs-waiting.ts";
 import { get, type World } from "./world.ts";
 
@@ -119,7 +119,7 @@ export function needsOf(world: World, known: Known): Need[] {
   const drafts = new Drafts();
   if (world.rig.matches({ life: "destroyed" })) drafts.of("destroyed", "destroyed", "know");
   else {
-    ofRig(world, drafts);
+    ofRig(world, (...need) => drafts.of(...need));
     ofRestored(world, known, (...need) => drafts.of(...need));
     ofMoney(world, (...need) => drafts.of(...need));
     ofDamaged(world, drafts);
@@ -156,31 +156,6 @@ const finished = (draft: Draft): Need => ({
   actors: [...draft.actors],
   waiting: [...draft.waiting],
 });
-
-function ofRig({ rig }: World, drafts: Drafts): void {
-  const { context } = rig;
-  if (context.config === null) drafts.of("no_config", "no_config", "now");
-  if (rig.matches({ gate: "suspended" })) {
-    const need = drafts.of("breaker_open", "breaker_open", "now", context.openedAt);
-    need.until = cooldownEnd(context);
-    need.values = {
-      failures: context.failures.length,
-      window_min: Math.round(context.settings.breaker_window_ms / 60_000),
-    };
-  }
-  if (rig.matches({ gate: "outage" })) {
-    const need = drafts.of("breaker_open", "outage", "now", context.outage?.since ?? null);
-    need.until = rigDeadline(rig);
-    need.values = { count: context.outage?.agents ?? 0, reason: context.outage?.reason ?? "" };
-  }
-  if (rig.matches({ gate: "halfOpen" })) drafts.of("breaker_open", "probe", "soon", context.openedAt);
-  if (rig.matches({ container: "unreachable" }))
-    drafts.of("container_unreachable", "container_unreachable", "now").values = {
-      error: context.containerError ?? "it does not answer",
-    };
-  if (rig.matches({ life: "draining" })) drafts.of("draining", "draining", "know");
-  if (rig.matches({ life: { alive: "paused" } }) && !isHeldBack(rig)) drafts.of("paused", "paused", "know");
-}
 
 function ofDamaged(world: World, drafts: Drafts): void {
   for (const [actor, error] of world.broken) {

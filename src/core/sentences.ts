@@ -89,6 +89,10 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
     many: "{count} beads are held back in the merge queue",
     text: "A person did so. Release it when it may go on.",
   },
+  strays: {
+    title: "The container has what nobody knows",
+    text: "{words}. It was told to stop and to remove it ({things} in all), and is told again while it is there; commits and uncommitted work are kept in the store.",
+  },
   probe: {
     title: "One probe decides whether dispatch goes on",
     text: "The breaker is half open: if the next dispatch shows life, dispatch goes on; if it fails, the cool-down begins again.",

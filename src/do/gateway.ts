@@ -19,6 +19,7 @@ import {
   TidyAnswer,
 } from "../wire/container.ts";
 import { Diff } from "../wire/diff.ts";
+import { Inventory } from "../wire/inventory.ts";
 import { TrainState } from "../wire/train.ts";
 
 /** Anything with a fetch of its own: a Durable Object stub, a service binding. */
@@ -107,6 +108,8 @@ export function containerGateway(container: Fetcher, headers: Record<string, str
     statuses: (agentIds, timeout_ms) => statuses(call, agentIds, timeout_ms),
 
     tidy: (rigId, order, timeout_ms) => tidy(call, rigId, order, timeout_ms),
+    inventory: (rigId, timeout_ms) => inventory(call, rigId, timeout_ms),
+    clear: (rigId, order, timeout_ms) => ask(`/rigs/${encodeURIComponent(rigId)}/clear`, timeout_ms, order),
     sync: (agentId, order, timeout_ms) =>
       answered(call, `/agents/${encodeURIComponent(agentId)}/sync`, order, timeout_ms, SyncAnswer),
     diff: (order, timeout_ms) => answered(call, "/git/diff", order, timeout_ms, Diff),
@@ -194,6 +197,15 @@ async function answered<T>(
 async function halt(call: Call, rigId: string, timeout_ms: number): Promise<number | null> {
   const response = await call(`/rigs/${encodeURIComponent(rigId)}/halt`, timeout_ms, {});
   if (response.ok) return HaltAnswer.parse(await response.json()).left;
+  if (response.status !== 404) throw new Error(`HTTP ${response.status}: ${await errorOf(response)}`);
+  await response.body?.cancel();
+  return null;
+}
+
+/** Null where the control server has no such route. */
+async function inventory(call: Call, rigId: string, timeout_ms: number): Promise<Inventory | null> {
+  const response = await call(`/rigs/${encodeURIComponent(rigId)}/inventory`, timeout_ms);
+  if (response.ok) return Inventory.parse(await response.json());
   if (response.status !== 404) throw new Error(`HTTP ${response.status}: ${await errorOf(response)}`);
   await response.body?.cancel();
   return null;

@@ -10,7 +10,8 @@ import { fenceOf } from "../machines/rig.ts";
 import { isOfPlace } from "../wire/container.ts";
 import { commit } from "./commit.ts";
 import { keepRefusedStart } from "./attempts.ts";
-import { answerFacts, messageRefused, NOBODY_WAITS, startAccepted, startUnknown } from "./driver.ts";
+import { answerFacts, NOBODY_WAITS, startAccepted, startUnknown } from "./driver.ts";
+import { KNOWS_NO_SUCH_THING, saidFacts } from "./said.ts";
 import { isStopped } from "./halt.ts";
 import { inspected, isAwaited, setAsideBy } from "./hand-in.ts";
 import { newRows, type Row } from "./outbox-rows.ts";
@@ -198,6 +199,7 @@ function isOvertaken(rig: Rig, effect: Asked): boolean {
     case "git.train":
       return !isUnderWay(rig, effect.train);
     case "container.stop":
+    case "container.clear":
     case "notify":
       return false;
     default:
@@ -219,6 +221,8 @@ async function perform(rig: Rig, effect: Asked): Promise<Answer> {
         return await container.message(effect, settings.effect_timeout_ms);
       case "container.answer":
         return await (container.answer?.(effect, settings.effect_timeout_ms) ?? NOBODY_WAITS);
+      case "container.clear":
+        return await (container.clear?.(config.rigId, effect, LIMITS.tidy_timeout_ms) ?? KNOWS_NO_SUCH_THING);
       case "git.merge":
         return await merge(rig, effect);
       case "git.train":
@@ -271,10 +275,6 @@ async function merge(rig: Rig, effect: EffectOf<"git.merge">): Promise<Answer> {
 
 /** Refusals of what was asked, and not of who asked or when. */
 const OF_INPUT: ReadonlySet<number> = new Set([400, 413, 422]);
-
-/** It was refused; or its agent reads nothing, however often it is tried (429). */
-const isKnownUnheard = (answer: Exclude<Answer, { kind: "accepted" }>): boolean =>
-  answer.kind === "refused" || answer.status === 429;
 
 /** What an answer means for the rig: facts (perhaps none), or one more try. */
 function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "retry" {
@@ -332,36 +332,10 @@ function factsOf(effect: Asked, answer: Answer, attempts: number): Fact[] | "ret
       return answer.kind === "unknown" && attempts < LIMITS.effect_attempts ? "retry" : trainFacts(effect, answer);
     case "container.stop":
     case "container.message":
+    case "container.clear":
     case "notify":
       return saidFacts(effect, answer, attempts);
     default:
       return assertNever(effect);
   }
-}
-
-type Said = EffectOf<"container.stop"> | EffectOf<"container.message"> | EffectOf<"notify">;
-
-/** Of what was only said, nothing comes but that it could not be. */
-function saidFacts(effect: Said, answer: Answer, attempts: number): Fact[] | "retry" {
-  if (effect.kind === "container.message" && answer.kind === "accepted" && answer.isHeld === true)
-    return [messageRefused(effect, "it is kept until its turn is over")];
-  // 404 of a stop: there is nothing to stop.
-  if (
-    answer.kind === "accepted" ||
-    (effect.kind === "container.stop" && answer.kind === "refused" && answer.status === 404)
-  )
-    return [];
-  if (answer.kind === "unknown" && attempts < LIMITS.effect_attempts) return "retry";
-  const error = answer.kind === "refused" ? `HTTP ${answer.status}: ${answer.error}` : answer.error;
-  return [
-    {
-      type: "effect.failed",
-      key: effect.key,
-      kind: effect.kind,
-      agentId: effect.kind === "notify" ? null : effect.agentId,
-      error: clip(error),
-      attempts,
-    },
-    ...(effect.kind === "container.message" && isKnownUnheard(answer) ? [messageRefused(effect, answer.error)] : []),
-  ];
 }

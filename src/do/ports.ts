@@ -16,6 +16,8 @@ import type { Role } from "../events/facts.ts";
 import type { JsonValue } from "../events/json.ts";
 import type { Place } from "../events/place.ts";
 import type { Diff, DiffRequest } from "../wire/diff.ts";
+import type { ClearOrder } from "../events/strays.ts";
+import type { Inventory } from "../wire/inventory.ts";
 import type { TrainRequest, TrainState } from "../wire/train.ts";
 
 /**
@@ -174,6 +176,10 @@ export interface ContainerPort {
   statuses(agentIds: string[], timeout_ms: number): Promise<Answered & { readonly agents: Observed[] }>;
   /** What of the rig there still is. @returns null from a container that knows no such thing @throws when it does not answer */
   tidy?(rigId: string, order: TidyRequest, timeout_ms: number): Promise<TidyAnswer | null>;
+  /** What it has of the rig. @returns null from a container that knows no such thing @throws when it does not answer */
+  inventory?(rigId: string, timeout_ms: number): Promise<Inventory | null>;
+  /** Stops and removes what nobody knows. Not there: an old container. */
+  clear?(rigId: string, order: ClearOrder, timeout_ms: number): Promise<Answer>;
   /** Brings the `origin` of an agent's clone up to date. Not there, or refused with 404 without a code: an old container. */
   sync?(
     agentId: string,

@@ -32,7 +32,8 @@ import { createOutbox, type Outbox } from "./outbox.ts";
 import { headOf, newsOfDriver, newsOfOlder, see, type Sightings } from "./sightings.ts";
 import type { RigPorts, Seen } from "./ports.ts";
 import { migrate } from "./schema.ts";
-import { type Tidying, readTidying } from "./tidy.ts";
+import { type Reconciling, readReconciling } from "./reconcile.ts";
+import { type Tidying, readTidying, tidySoon } from "./tidy.ts";
 import { loadWorld, undeliveredMail } from "./store.ts";
 
 /** Called after each durable commit with what it journalled. */
@@ -57,6 +58,8 @@ export interface Rig {
   readonly clock: Clock;
   /** What the container was asked last to give back, and how full its disk was. */
   readonly tidying: Tidying;
+  /** What the container has that the rig does not know, as it was seen last. */
+  readonly reconciling: Reconciling;
   /** What the container said of itself in this life of the object; null: it was not asked yet, or did not answer. */
   contact: Contact | null;
   /** Another control server answers than the one that was met: it is asked what it can do, whatever that one could. */
@@ -92,6 +95,7 @@ export function openRig(ports: RigPorts): Rig {
     ticking: null,
     clock: newClock(),
     tidying: readTidying(ports.sql),
+    reconciling: readReconciling(ports.sql),
     contact: null,
     isNewContainer: false,
     trainStep: null,
@@ -106,7 +110,8 @@ export function openRig(ports: RigPorts): Rig {
     ...upgrade(world, news),
   ];
   if (facts.length > 0) commit(rig, facts);
-  rig.listeners.add(() => {
+  rig.listeners.add((entries) => {
+    if (entries.some(({ fact }) => fact.type === "agent.deleted")) tidySoon(rig);
     if (wantedDay(rig) !== null) ports.background(leaseMore(rig));
   });
   wake(rig);

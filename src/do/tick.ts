@@ -6,6 +6,7 @@ import { isDestroyed, rearm, reasonOf } from "./alarm.ts";
 import { keepEndsSeen } from "./attempts.ts";
 import { commit } from "./commit.ts";
 import { type Observation, UNASKED, observe } from "./patrol.ts";
+import { look, newsOfStrays } from "./reconcile.ts";
 import { meet, wantsToKnow } from "./contact.ts";
 import { isTidyDue, tidy } from "./tidy.ts";
 import { newsOfTrain, wantsToMeet } from "./train.ts";
@@ -41,8 +42,10 @@ async function runTick(rig: Rig): Promise<TickReport> {
   if (isDestroyed(rig)) return { entries: [], error };
   if (wantsToMeet(rig) || wantsToKnow(rig)) await meet(rig);
   await leaseMore(rig);
+  const inventory = container === "unreachable" ? null : await look(rig);
   try {
-    return { entries: committed(rig, [...newsOf(rig, observation), { type: "TICK", container }]), error };
+    const news = [...newsOf(rig, observation), ...newsOfStrays(rig, inventory)];
+    return { entries: committed(rig, [...news, { type: "TICK", container }]), error };
   } catch (thrown) {
     error = reasonOf(thrown);
     rig.ports.log("error", "the TICK could not be committed with what was seen; trying it alone", { error });

@@ -46,6 +46,11 @@ export function isTidyDue(rig: Rig): boolean {
   return tidying.next === null ? isActive(rig) : ports.now() >= tidying.next;
 }
 
+/** An agent was deleted: its folder goes with the next look, and is no news to anybody. */
+export function tidySoon({ tidying, ports }: Rig): void {
+  tidying.next = ports.now();
+}
+
 /** Never throws. */
 export async function tidy(rig: Rig): Promise<void> {
   const { tidying, world, ports } = rig;
@@ -101,12 +106,12 @@ async function remoteOf({ world, ports, tidying }: Rig): Promise<Partial<TidyReq
   return { gitUrl, envVars, ...(tidying.ended === null ? {} : { ended: tidying.ended }) };
 }
 
-/** What cannot be read right now is not over. */
-function orderOf({ world }: Rig): TidyRequest {
+/** What cannot be read right now is not over; and whose folder nobody knows is told of first (reconcile.ts). */
+function orderOf({ world, reconciling }: Rig): TidyRequest {
   const broken = (kind: string): string[] =>
     [...world.broken.keys()].flatMap((key) => (key.startsWith(`${kind}:`) ? [key.slice(kind.length + 1)] : []));
   return {
-    agents: [...new Set([...world.agents.keys(), ...broken("agent")])],
+    agents: [...new Set([...world.agents.keys(), ...broken("agent"), ...reconciling.clones])],
     beads: [
       ...[...world.beads.values()]
         .filter((bead) => !bead.hasTag("terminal"))

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { WithIds } from "./dispatch-id.ts";
 import { Resolution, sha } from "./hand-in.ts";
 import { LIMITS } from "./limits.ts";
+import { ClearOrder } from "./strays.ts";
 import { Boarded, TRAIN_MEMBERS_MAX } from "./train.ts";
 
 /**
@@ -46,6 +47,8 @@ export const Effect = z.discriminatedUnion("kind", [
     text: z.string().max(LIMITS.mail_body_chars),
     by: id,
   }),
+  /** Stop and remove what the rig does not know. */
+  effect("container.clear", ClearOrder.shape),
   /** Look at what an agent hands in, and keep its commit; or keep the one that a person takes as it is. */
   effect("work.inspect", {
     agentId: id,

@@ -174,6 +174,15 @@ export const LIMITS = {
   /** How often the container is asked to give disk back, and how long it may take: it may have to remove many files. */
   tidy_ms: 3_600_000,
   tidy_timeout_ms: 120_000,
+  /**
+   * What a container has and its rig does not know is stopped or removed once it was seen so for so long: longer than a start or a stop takes,
+   * and than the looks of an idle rig are apart. What stays is asked for again, each time after twice as long, up to the second.
+   */
+  stray_ms: 600_000,
+  stray_again_max_ms: 3_600_000,
+  /** Of each kind so many are ordered away at once, and named in the journal; and so many things are remembered that were seen once. */
+  strays_named: 50,
+  strays_remembered: 500,
   /** How long a container may take to say that everything of a rig has ended: it ends what is left after a second. */
   halt_timeout_ms: 4_500,
   /** Facts one root fact may cause, per actor of the rig: a cycle of derived facts is a bug, not a load. */

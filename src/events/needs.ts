@@ -33,6 +33,7 @@ export const NEED_CODES = [
   "queue_waits",
   "review_held",
   "wrong_role",
+  "strays",
   "agent_rests",
   "probe",
   "paused",

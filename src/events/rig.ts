@@ -4,6 +4,7 @@ import { LIMITS } from "./limits.ts";
 import { fact } from "./row.ts";
 import { NEWEST_RULES, TICKTOWN_VERSION } from "./rules.ts";
 import { SettingsChange } from "./settings.ts";
+import { STRAYS } from "./strays.ts";
 
 const rules = z.int().min(1);
 
@@ -259,4 +260,20 @@ export const RIG_FACTS = [
       ignored: { rig: "Told again it changes nothing." },
     },
   ),
+  /** The container has had for some time what the rig does not know: it is told to stop and to remove it. `total`: with what is not named. */
+  fact(
+    "strays.found",
+    { ...STRAYS, total: z.int().min(1) },
+    {
+      to: ["rig"],
+      example: {
+        processes: [{ agentId: "agent-gone", dispatchId: "agent-gone:1", since: 0 }],
+        clones: [{ agentId: "agent-gone", branch: "ticktown/bead-gone", beadId: "bead-gone", since: 0 }],
+        folders: [],
+        total: 2,
+      },
+    },
+  ),
+  /** Nothing of it is there any more. */
+  fact("strays.gone", {}, { to: ["rig"], example: {}, ignored: { rig: "An edge: told again it changes nothing." } }),
 ] as const;

@@ -16,7 +16,8 @@ export const RULES = {
     "Facts of ends and time: clock.jumped, mail.read, bead.stuck, bead.unstuck, bead.edited, bead.cancel_asked, rig.edited; bead.failed with its escalation. What waits for what has failed is stuck and says so; what others wait for has their priority; what is being merged ends as what comes of it; an issue may be in a person's hand. Of restores: rig.imported. Of blame: charge.forgiven. What fails several agents at once is charged to nobody, and neither is a container without room; an end of the kind full. " +
     "Facts of money: budget.opened, spend.counted, spend.incomplete, bead.capped, bead.budget_raised, bead.uncapped, budget.capped; settings of the budget. What is spent is counted, and ends at its caps; who spends without anything to show is told of. " +
     "Of the town: town.leased; a setting of the town. A rig spends no more of a day than it has leased of its town's. " +
-    "Facts of accounts: account.limited; dispatch.granted with a program and an account, agent.exited with an account; settings runtimes and hold_accounts. What a provider limits is an account: nothing is started with it until its reset, and another program is used meanwhile.",
+    "Facts of accounts: account.limited; dispatch.granted with a program and an account, agent.exited with an account; settings runtimes and hold_accounts. What a provider limits is an account: nothing is started with it until its reset, and another program is used meanwhile. " +
+    "Of reconciling: strays.found, strays.gone. What a container has and its rig does not know is stopped or removed.",
 } as const satisfies Record<number, string>;
 
 /** What this Ticktown decides by: a new rig from its first fact, an older one from its `rig.upgraded` on. */

@@ -19,6 +19,7 @@ import {
   probeSurvives,
   rememberCharge,
 } from "./rig/outage.ts";
+import { clearing, straysAlert, straysOf } from "./rig/strays.ts";
 import { earliest, isOver, movedBy, plus, type Time } from "./time.ts";
 
 export type { RigContext } from "./rig/context.ts";
@@ -92,6 +93,7 @@ const rigSetup = setup({
       Object.keys(expect(event, "rig.settings_changed").changes).some((name) => name in DEFAULT_PLACE),
     hadPlaceTrouble: ({ context }) => (context.place ?? null) !== null,
     isContainerGone: stateIn({ container: "unreachable" }),
+    hasStrays: ({ context }) => context.strays !== undefined,
     isHeld: ({ context }) => context.imported?.isHeld === true,
   },
   actions: {
@@ -143,6 +145,12 @@ const rigSetup = setup({
       full: { until: event.at + event.settings.cadence_active_ms, words: expect(event, "agent.exited").reason },
     })),
     forgetFull: assign({ full: undefined }),
+    rememberStrays: assign(({ context, event }) => ({
+      strays: straysOf(context.strays, expect(event, "strays.found")),
+    })),
+    forgetStrays: assign({ strays: undefined }),
+    clearStrays: ({ context, event }): Effect => clearing(context, expect(event, "strays.found")),
+    alertStrays: ({ context, event }): Effect => straysAlert(context, expect(event, "strays.found")),
     rememberStop: assign({ stopped: true as const }),
     forgetStop: assign({ stopped: undefined }),
     alertClock: ({ context, event }): Effect => ({
@@ -314,6 +322,12 @@ export const rigMachine = rigSetup.createMachine({
         TICK: { guard: "fullIsOver", actions: ["forgetFull"] },
         // What found no room while everything was being stopped says nothing of now.
         "rig.resumed": { guard: "hasNoRoom", actions: ["forgetFull"] },
+        // What stays although it was told once is told to the container alone.
+        "strays.found": [
+          { guard: "hasStrays", actions: ["rememberStrays", "clearStrays"] },
+          { actions: ["rememberStrays", "clearStrays", "alertStrays"] },
+        ],
+        "strays.gone": { guard: "hasStrays", actions: ["forgetStrays"] },
         "agent.heard": { guard: "hadPlaceTrouble", actions: ["forgetPlace"] },
         "agent.done": { guard: "hadPlaceTrouble", actions: ["forgetPlace"] },
       },

@@ -11,6 +11,7 @@ import { CLOCK_MUTANTS } from "./clocks.ts";
 import { CLOUD_MUTANTS } from "./cloud.ts";
 import { DOOR_MUTANTS } from "./door.ts";
 import { ENDS_MUTANTS } from "./ends.ts";
+import { RECONCILE_MUTANTS } from "./reconcile.ts";
 import { RESTORE_MUTANTS } from "./restore.ts";
 import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
@@ -252,6 +253,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...DOOR_MUTANTS,
   ...ENDS_MUTANTS,
+  ...RECONCILE_MUTANTS,
   ...RESTORE_MUTANTS,
   ...GIT_MUTANTS,
   ...HAND_IN_MUTANTS,

@@ -45,6 +45,7 @@ export const NEED_KINDS: Record<NeedCode, NeedKind> = {
   fruitless: kind("Nothing to show", "coin", "warn"),
   busy: kind("Busy, no progress", "clock", "plain"),
   wrong_role: kind("Wrong role", "warn", "warn"),
+  strays: kind("Unknown to the rig", "warn", "plain"),
   agent_rests: kind("Rests", "pause", "warn"),
   restored: kind("Brought back", "pause", "plain"),
   paused: kind("Paused", "pause", "plain"),

@@ -241,6 +241,12 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
       "plain",
       `Uncommitted work on ${bead(fact.beadId)} was ${fact.givenBack ? "given back" : "set aside"}: ${fact.why}`,
     ),
+  "strays.found": (fact) =>
+    said(
+      "warn",
+      `The container has ${counted(fact.total, "thing")} that the rig does not know: it is told to clear them`,
+    ),
+  "strays.gone": () => said("quiet", "The container has nothing any more that the rig does not know"),
   "container.met": (fact) =>
     said("quiet", fact.inspects ? "The container looks at what is handed in" : "The container is an old one"),
   "mail.sent": (fact, { agent }) => said("plain", `${agent(fact.from)} wrote to ${agent(fact.to)}: ${fact.subject}`),

@@ -2,6 +2,7 @@ import type { Settings } from "../../events/settings.ts";
 import { expect, type MachineEvent } from "../event.ts";
 import type { Imported } from "../imported.ts";
 import type { Charge, Outage } from "./outage.ts";
+import type { Strays } from "./strays.ts";
 
 /** What a rig remembers. */
 export interface RigContext {
@@ -30,6 +31,8 @@ export interface RigContext {
   readonly imported?: Imported | undefined;
   /** It drains because everything was stopped at once. */
   readonly stopped?: true | undefined;
+  /** What the container has that nobody knows, while it has it. */
+  readonly strays?: Strays | undefined;
   readonly containerError: string | null;
   /** The control server that answered last, by the id that it gave itself. Absent until one gave any. */
   readonly instance?: string;

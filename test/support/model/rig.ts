@@ -35,6 +35,7 @@ export function keyOf({ at, rig }: World): string {
     context.probe,
     context.container ?? null,
     context.imported?.isHeld ?? null,
+    context.strays !== undefined,
   ]);
 }
 
@@ -73,6 +74,8 @@ function movesOf({ at, rig }: World): Move[] {
     ),
     ...[true, false].map((trains): Fact => ({ type: "container.met", inspects: true, ephemeral: false, trains })),
     { type: "container.met", inspects: false, ephemeral: false, dispatchIds: false },
+    straysFound,
+    { type: "strays.gone" },
     ...[true, false].map(granted),
     ...[PROBE, "p:1"].flatMap(reportsOf),
     ...["p", "q"].flatMap((agentId): Fact[] => [
@@ -100,6 +103,14 @@ function movesOf({ at, rig }: World): Move[] {
     move(at, ...[true, true].map((active): Fact => ({ type: "rig.activity_changed", active }))),
   ];
 }
+
+const straysFound: Fact = {
+  type: "strays.found",
+  processes: [{ agentId: "gone", dispatchId: "gone:1", since: 0 }],
+  clones: [{ agentId: "gone", branch: null, beadId: null, since: 0 }],
+  folders: [{ name: "odd", since: 0 }],
+  total: 3,
+};
 
 const failed = (dispatch: string): Fact => ({
   type: "dispatch.failed",

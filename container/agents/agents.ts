@@ -16,6 +16,7 @@ import type { Log } from "../log.ts";
 import type { KeyedMutex } from "../mutex.ts";
 import type { ProcessRecord, PidFiles } from "../processes/pidfiles.ts";
 import { Refusal } from "../refusal.ts";
+import type { Apis } from "../reports/apis.ts";
 import type { Callbacks } from "../reports/callbacks.ts";
 import { judgeStart } from "./dispatch.ts";
 import type { AgentDoor } from "./door/door.ts";
@@ -63,6 +64,8 @@ export interface Agents {
 
 export interface AgentsOptions {
   readonly config: Config;
+  /** Where rigs' APIs are now. */
+  readonly apis: Pick<Apis, "of" | "onMoved">;
   readonly callbacks: Callbacks;
   /** The mark of the WORK_DIR, which all that is started carries. */
   readonly mark: string;
@@ -89,6 +92,9 @@ export function createAgents(options: AgentsOptions): Agents {
   const roster = createRoster();
   const endRun = createEndRun(roster, config.stopGrace_ms);
   const report = createReportEnd(callbacks, log);
+  options.apis.onMoved((rigId) => {
+    for (const run of ofRig(roster.runs(), rigId)) run.apiUrl = options.apis.of(rigId);
+  });
   let draining = false;
   const refuseWhileDraining = (rigId: string): void => {
     options.halting.refuse(rigId);

@@ -20,15 +20,14 @@ export interface Heartbeat {
 
 /** Beats at once and then every interval. */
 export function startHeartbeat(run: Run, interval_ms: number, onFailure: (error: unknown) => void): Heartbeat {
-  const { apiUrl } = run;
-  if (apiUrl === null) return { soon: () => {}, last: () => Promise.resolve(), end: () => {} };
-  const url = agentUrl(apiUrl, run.rigId, run.agentId, "heartbeat");
+  if (run.apiUrl === null) return { soon: () => {}, last: () => Promise.resolve(), end: () => {} };
+  const url = (): string => agentUrl(run.apiUrl ?? "", run.rigId, run.agentId, "heartbeat");
   let under: Promise<void> | null = null;
   let early: NodeJS.Timeout | null = null;
   let told = newsIn(heartbeatOf(run));
   const post = async (report: HeartbeatReport): Promise<void> => {
     try {
-      const answer = Answered.safeParse(await postForJson(url, run.token, report)).data;
+      const answer = Answered.safeParse(await postForJson(url(), run.token, report)).data;
       if (answer !== undefined) run.budget?.take(answer.data.budget);
       told = newsIn(report);
     } catch (error) {

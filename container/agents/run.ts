@@ -20,8 +20,8 @@ export interface Run {
   readonly agentId: string;
   readonly rigId: string;
   readonly dispatchId: string | null;
-  /** Where and as whom to report; null when the request did not say. */
-  readonly apiUrl: string | null;
+  /** Where and as whom to report; null when the request did not say. It follows an API that moves. */
+  apiUrl: string | null;
   readonly token: string | null;
   readonly startedAt_ms: number;
   /** It had its process in an earlier control server, and ended with it. */

@@ -46,7 +46,8 @@ export function createMerges({ config, callbacks, log, halting }: MergesOptions)
     const token = request.envVars?.["GASTOWN_SESSION_TOKEN"] ?? null;
     // Without a dispatch id two results of one entry cannot be told apart, and both count.
     const id = request.dispatchId === undefined ? `${keyOf(request)} ${randomUUID()}` : keyOf(request);
-    callbacks.enqueue({ id: `merge ${id}`, url, token, body });
+    const fixed = request.callbackUrl ? { fixed: true as const } : {};
+    callbacks.enqueue({ id: `merge ${id}`, url, ...fixed, token, body });
   }
 
   async function run(request: MergeRequest): Promise<void> {

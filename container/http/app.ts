@@ -24,6 +24,7 @@ import { DiffRequest } from "../../src/wire/diff.ts";
 import { ClearRequest } from "../../src/wire/inventory.ts";
 import { TrainRequest } from "../../src/wire/train.ts";
 import type { Agents } from "../agents/agents.ts";
+import type { Apis } from "../reports/apis.ts";
 import { isAuthorized } from "./auth.ts";
 import type { Halt } from "../halt.ts";
 import { BODY_MAX_BYTES } from "../limits.ts";
@@ -38,6 +39,7 @@ import type { Places } from "../place/places.ts";
 import type { Tickets } from "./tickets.ts";
 
 export interface AppOptions {
+  readonly apis: Pick<Apis, "note">;
   readonly agents: Agents;
   readonly merges: Merges;
   readonly trains: Trains;
@@ -81,7 +83,9 @@ export function createApp(options: AppOptions): Hono {
   app.get("/agents", (c) => c.json({ agents: agents.statuses(), instance } satisfies AgentStatusList));
 
   app.post("/agents/start", async (c) => {
-    const { created, status } = await agents.start(await read(c, StartAgentRequest));
+    const request = await read(c, StartAgentRequest);
+    noteApi(options, request);
+    const { created, status } = await agents.start(request);
     return c.json(status, created ? 201 : 200);
   });
 
@@ -140,14 +144,24 @@ const keptByNobody: MiddlewareHandler = async (c, next) => {
   c.header("cache-control", "no-store");
 };
 
-function routeGit(app: Hono, { merges, trains, diffs }: AppOptions): void {
+/** Each order says where the rig's API is, to which goes what is reported of this one and of those before it. */
+function noteApi({ apis }: AppOptions, { rigId, envVars }: Pick<StartAgentRequest, "rigId" | "envVars">): void {
+  apis.note(rigId, envVars?.["GASTOWN_API_URL"]);
+}
+
+function routeGit(app: Hono, options: AppOptions): void {
+  const { merges, trains, diffs } = options;
   app.post("/git/diff", async (c) => c.json(await diffs.diff(await read(c, DiffRequest))));
   app.post("/git/merge", async (c) => {
-    await merges.accept(await read(c, MergeRequest));
+    const request = await read(c, MergeRequest);
+    noteApi(options, request);
+    await merges.accept(request);
     return c.json({ status: "accepted" }, 202);
   });
   app.post("/git/train", async (c) => {
-    await trains.accept(await read(c, TrainRequest));
+    const request = await read(c, TrainRequest);
+    noteApi(options, request);
+    await trains.accept(request);
     return c.json({ status: "accepted" }, 202);
   });
   app.get("/git/train/:id", (c) => c.json(trains.state(c.req.param("id"))));

@@ -9,6 +9,7 @@ import { type Agents, createAgents } from "../agents/agents.ts";
 import { type AgentDoor, createAgentDoor } from "../agents/door/door.ts";
 import type { Capabilities } from "../../src/wire/container.ts";
 import { createApp } from "./app.ts";
+import { type Apis, createApis } from "../reports/apis.ts";
 import { type Callbacks, createCallbacks } from "../reports/callbacks.ts";
 import type { Config } from "../config.ts";
 import { drain } from "../drain.ts";
@@ -66,13 +67,14 @@ export async function startControlServer(
   const instance = randomUUID();
   let drained: Promise<void> | null = null;
 
-  const callbacks = callbacksOf(config, log);
+  const apis = createApis(config.apiUrl);
+  const callbacks = callbacksOf(config, log, apis);
   const pidFiles = createPidFiles(pidsOf(config.workDir), mark, log);
   const repoMutex = createKeyedMutex();
   const freeBytes = (): number => space(config.workDir).free_bytes;
   const halting = createHalting(config.workDir);
   const shared = { config, mark, halting, callbacks, pidFiles, repoMutex, log, startAnswer_ms, freeBytes, door };
-  const agents = createAgents({ ...shared, agentBoxes: boxes.agents });
+  const agents = createAgents({ ...shared, apis, agentBoxes: boxes.agents });
   const setupMutex = createKeyedMutex();
   const checker = createChecker({ config, mark, box: boxes.checks, holder: boxes.checksHolder, setupMutex, freeBytes });
   const trains = createTrains({ config, callbacks, checker, log, halting, checksIn: boxes.checksIn });
@@ -87,6 +89,7 @@ export async function startControlServer(
   await takeOver({ workDir: config.workDir, callbacks, agents, places, log });
 
   const app = createApp({
+    apis,
     agents,
     merges,
     trains,
@@ -176,10 +179,11 @@ const capabilitiesOf = ({ ephemeral, agentRuntime }: Config, { checks, agents }:
   runtime: agentRuntime === null ? null : (runtimeNamed(agentRuntime)?.name ?? null),
 });
 
-const callbacksOf = ({ workDir, callbackMax_ms }: Config, log: Log): Callbacks =>
+const callbacksOf = ({ workDir, callbackMax_ms }: Config, log: Log, apis: Apis): Callbacks =>
   createCallbacks({
     dir: path.join(workDir, "callbacks"),
     max_ms: callbackMax_ms,
     log,
+    apis,
     onTaken: (body) => isTold(workDir, body),
   });

@@ -17,14 +17,17 @@ import {
   RIG_ANSWER_MAX_BYTES,
 } from "../limits.ts";
 import { type Log, messageOf } from "../log.ts";
+import { type Apis, createApis } from "./apis.ts";
 
 /** Answers that no repetition will change: the API has decided, or the token is no good. */
 const DEFINITIVE = new Set([401, 403, 404, 409, 410, 422]);
 
 const Callback = z.object({
-  /** Names what is reported, e.g. `completed a1:3`: the same id is queued once. */
+  /** Names what is reported, e.g. `completed a1:3`: of the same id the newest is delivered. */
   id: z.string(),
   url: z.string(),
+  /** Whoever asked for it named this very address: it follows nobody. */
+  fixed: z.literal(true).optional(),
   token: z.string().nullable(),
   body: z.unknown(),
   created_at_ms: z.number(),
@@ -50,13 +53,18 @@ export interface CallbackOptions {
   /** After this long without an answer a callback is given up. */
   readonly max_ms: number;
   readonly log: Log;
+  /** Where rigs' APIs are now. */
+  readonly apis?: Apis;
   /** The API has taken this body, perhaps for an earlier server. */
   readonly onTaken?: (body: unknown) => void;
 }
 
-export function createCallbacks({ dir, max_ms, log, onTaken }: CallbackOptions): Callbacks {
-  const waiting = new Map<string, { readonly callback: Callback; wake: () => void }>();
+export function createCallbacks({ dir, max_ms, log, onTaken, apis = createApis(null) }: CallbackOptions): Callbacks {
+  const waiting = new Map<string, { callback: Callback; wake: () => void }>();
   makePrivateDir(dir);
+  apis.onMoved(() => {
+    for (const { wake } of waiting.values()) wake();
+  });
 
   const fileOf = (id: string): string =>
     path.join(dir, `${createHash("sha256").update(id).digest("hex").slice(0, 32)}.json`);
@@ -67,7 +75,12 @@ export function createCallbacks({ dir, max_ms, log, onTaken }: CallbackOptions):
   }
 
   function add(callback: Callback): void {
-    if (waiting.has(callback.id)) return;
+    const older = waiting.get(callback.id);
+    if (older !== undefined) {
+      older.callback = callback;
+      older.wake();
+      return;
+    }
     if (waiting.size >= CALLBACKS_PENDING_MAX) {
       const oldest = waiting.keys().next().value as string;
       log(`callback "${oldest}" dropped: more than ${CALLBACKS_PENDING_MAX} are waiting`);
@@ -75,16 +88,18 @@ export function createCallbacks({ dir, max_ms, log, onTaken }: CallbackOptions):
       forget(oldest);
     }
     waiting.set(callback.id, { callback, wake: () => {} });
-    void deliver(callback);
+    void deliver(callback.id);
   }
 
-  async function deliver(callback: Callback): Promise<void> {
-    const { id } = callback;
+  async function deliver(id: string): Promise<void> {
     const entry = waiting.get(id);
     if (entry === undefined) return;
     let attempt = 0;
     while (waiting.get(id) === entry) {
-      const answer = await post(callback);
+      const { callback } = entry;
+      const answer = await post(callback, callback.fixed === true ? [callback.url] : apis.placesOf(callback.url));
+      // What came of the older one says nothing of the newer.
+      if (entry.callback !== callback && waiting.get(id) === entry) continue;
       const tooOld = Date.now() - callback.created_at_ms >= max_ms;
       attempt += 1;
       // Also after close(): what the API has answered must not be sent again by the next server.
@@ -103,7 +118,6 @@ export function createCallbacks({ dir, max_ms, log, onTaken }: CallbackOptions):
   return {
     enqueue: (callback) => {
       const dated = { ...callback, created_at_ms: Date.now() };
-      if (waiting.has(dated.id)) return;
       try {
         writePrivateJson(fileOf(dated.id), dated);
       } catch (error) {
@@ -140,9 +154,20 @@ interface Answer {
   readonly what: string;
 }
 
-async function post(callback: Callback): Promise<Answer> {
+/** It is taken where the first of the places takes it, and refused for good only where all of them do. */
+async function post({ token, body }: Callback, places: readonly string[]): Promise<Answer> {
+  const answers: Answer[] = [];
+  for (const url of places) {
+    const answer = await postTo(url, token, body);
+    if (answer.ok) return answer;
+    answers.push(answer);
+  }
+  return { done: answers.every(({ done }) => done), ok: false, what: answers.map(({ what }) => what).join(", ") };
+}
+
+async function postTo(url: string, token: string | null, body: unknown): Promise<Answer> {
   try {
-    const status = await postJson(callback.url, callback.token, callback.body);
+    const status = await postJson(url, token, body);
     const ok = status >= 200 && status < 300;
     return { done: ok || DEFINITIVE.has(status), ok, what: `HTTP ${status}` };
   } catch (error) {

@@ -157,7 +157,8 @@ function report({ config, callbacks }: TrainsOptions, request: TrainRequest, bod
   const url = callbackUrlOf(request, config);
   if (url === null) return; // accept() refused such a request.
   const token = request.envVars?.["GASTOWN_SESSION_TOKEN"] ?? null;
-  callbacks.enqueue({ id: `train ${request.trainId}`, url, token, body });
+  const fixed = request.callbackUrl ? { fixed: true as const } : {};
+  callbacks.enqueue({ id: `train ${request.trainId}`, url, ...fixed, token, body });
 }
 
 /** With the time behind it 200, which is what the wire takes. */

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { createApis } from "../../container/reports/apis.ts";
 import { createCallbacks } from "../../container/reports/callbacks.ts";
 import {
   cleanUp,
@@ -59,6 +60,110 @@ test("the same callback twice is queued once", async () => {
   cleanUp(callbacks.close);
   for (let n = 0; n < 2; n++) callbacks.enqueue({ id: "x", url: "http://127.0.0.1:9/", token: null, body: { n } });
   expect(callbacks.pending()).toBe(1);
+});
+
+test("RENEW-newer of two callbacks of one id the newer one is delivered, also after a restart and while the older one is on its way", async () => {
+  const rig = await createFakeRig();
+  rig.answer = () => ({ status: 503 });
+  const dir = tempDir();
+  const first = createCallbacks({ dir, max_ms: 60_000, log: () => {} });
+  const say = (n: number): void => first.enqueue({ id: "x", url: `${rig.url}/x`, token: `t${n}`, body: { n } });
+  say(1);
+  await eventually("the first was tried", () => rig.requests.length >= 1);
+  say(2);
+  await eventually("the second is tried", () => rig.requests.at(-1)?.token === "t2");
+  first.close();
+  const tried = rig.requests.length;
+  rig.answer = () => ({ status: 200 });
+  const second = createCallbacks({ dir, max_ms: 60_000, log: () => {} });
+  cleanUp(second.close);
+  expect(second.resume()).toBe(1);
+  await eventually("it is delivered", () => second.pending() === 0);
+  expect(rig.requests.slice(tried).map(({ body }) => body)).toEqual([{ n: 2 }]);
+  // The older one is answered while the newer one comes.
+  let isSecond = false;
+  rig.answer = ({ body }) => {
+    if ((body as { n: number }).n === 3 && !isSecond) {
+      isSecond = true;
+      second.enqueue({ id: "y", url: `${rig.url}/y`, token: null, body: { n: 4 } });
+    }
+    return { status: 200 };
+  };
+  second.enqueue({ id: "y", url: `${rig.url}/y`, token: null, body: { n: 3 } });
+  await eventually("both were heard", () => second.pending() === 0);
+  expect(rig.to("/y").map(({ body }) => body)).toEqual([{ n: 3 }, { n: 4 }]);
+});
+
+/** Where nobody listens. */
+const NOWHERE = "http://127.0.0.1:9";
+
+test("RENEW-moved what was saved for an API that has moved since is delivered where it is now", async () => {
+  const dir = tempDir();
+  const rig = await createFakeRig();
+  const other = await createFakeRig();
+  other.answer = () => ({ status: 503 });
+  const first = createCallbacks({ dir, max_ms: 60_000, log: () => {} });
+  const place = "/api/rigs/rig1/agents/a1/completed";
+  first.enqueue({ id: "nobody is there any more", url: `${NOWHERE}${place}`, token: "t1", body: { n: 1 } });
+  first.enqueue({ id: "somebody else is", url: `${other.url}${place}`, token: "t1", body: { n: 2 } });
+  await eventually("it was tried", () => other.requests.length > 0);
+  first.close();
+  other.answer = () => ({ status: 404 });
+  // As a control server that is started with another GASTOWN_API_URL.
+  const log: string[] = [];
+  const apis = createApis(`${rig.url}/`);
+  const second = createCallbacks({ dir, max_ms: 60_000, log: (message) => log.push(message), apis });
+  cleanUp(second.close);
+  expect(second.resume()).toBe(2);
+  await eventually("both are delivered", () => second.pending() === 0);
+  expect(
+    rig
+      .to(place)
+      .map(({ body, token }) => [body, token])
+      .toSorted(),
+  ).toEqual([
+    [{ n: 1 }, "t1"],
+    [{ n: 2 }, "t1"],
+  ]);
+  expect(log).toEqual([]);
+});
+
+test("RENEW-moved who does not answer where it was is not taken as refused by another, and an address that was named goes nowhere else", async () => {
+  const rig = await createFakeRig();
+  rig.answer = () => ({ status: 404 });
+  const callbacks = createCallbacks({ dir: tempDir(), max_ms: 60_000, log: () => {}, apis: createApis(rig.url) });
+  cleanUp(callbacks.close);
+  const url = `${NOWHERE}/api/rigs/rig1/review-queue/e1/complete`;
+  callbacks.enqueue({ id: "x", url, token: null, body: {} });
+  await eventually("the other was asked", () => rig.requests.length >= 2);
+  expect(callbacks.pending()).toBe(1);
+  const named = createCallbacks({ dir: tempDir(), max_ms: 0, log: () => {}, apis: createApis(rig.url) });
+  const before = rig.to("/e2/complete").length;
+  named.enqueue({ id: "x", url: url.replace("e1", "e2"), fixed: true, token: null, body: {} });
+  await eventually("it is given up", () => named.pending() === 0);
+  expect(rig.to("/e2/complete").length).toBe(before);
+});
+
+test("RENEW-moved with the next order of a rig whose API has moved, what waits for it and what its agents say goes there", async () => {
+  const before = await createFakeRig();
+  const now = await createFakeRig();
+  before.answer = () => ({ status: 503 });
+  const control = await startControl({ HEARTBEAT_MS: "50" });
+  const { url } = createOrigin();
+  const start = async (agentId: string, script: string, apiUrl: string): Promise<number> => {
+    const envVars = { GASTOWN_API_URL: apiUrl };
+    const body = startBody(url, script, { agentId, dispatchId: `${agentId}:1`, envVars });
+    return (await control.post("/agents/start", body)).status;
+  };
+  expect(await start("a1", "true", before.url)).toBe(201);
+  expect(await start("a2", "sleep 60", before.url)).toBe(201);
+  await eventually("its end is told in vain", () => before.to("/a1/completed").length > 0);
+  expect(await start("a3", "sleep 60", now.url)).toBe(201);
+  await eventually("its end is heard", () => now.to("/a1/completed").length === 1);
+  await eventually("who runs is heard", () => now.to("/a2/heartbeat").length > 0);
+  const told = before.to("/a2/heartbeat").length;
+  await eventually("and is heard again", () => now.to("/a2/heartbeat").length > 3);
+  expect(before.to("/a2/heartbeat").length).toBeLessThanOrEqual(told + 1);
 });
 
 test("what one server could not deliver the next one delivers", async () => {

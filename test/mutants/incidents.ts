@@ -12,6 +12,7 @@ import { CLOUD_MUTANTS } from "./cloud.ts";
 import { DOOR_MUTANTS } from "./door.ts";
 import { ENDS_MUTANTS } from "./ends.ts";
 import { RECONCILE_MUTANTS } from "./reconcile.ts";
+import { RENEWAL_MUTANTS } from "./renewal.ts";
 import { RESTORE_MUTANTS } from "./restore.ts";
 import { GATE_MUTANTS } from "./gate.ts";
 import { GIT_MUTANTS } from "./git.ts";
@@ -254,6 +255,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...DOOR_MUTANTS,
   ...ENDS_MUTANTS,
   ...RECONCILE_MUTANTS,
+  ...RENEWAL_MUTANTS,
   ...RESTORE_MUTANTS,
   ...GIT_MUTANTS,
   ...HAND_IN_MUTANTS,

@@ -2,13 +2,30 @@ import { expect, test } from "vitest";
 import { compare, type Existing } from "../../../src/core/reconcile.ts";
 import { needsOf } from "../../../src/core/needs.ts";
 import { say } from "../../../src/core/sentences.ts";
+import { execute } from "../../../src/do/rig.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
 import type { ClearOrder } from "../../../src/events/strays.ts";
 import type { TidyRequest } from "../../../src/wire/container.ts";
 import { type Inventory, LISTED_MAX } from "../../../src/wire/inventory.ts";
 import type { TestRig } from "../../support/node-rig.ts";
 import { bead } from "../../support/node-rig.ts";
-import { agentOf, done, exits, facts, HOUR, MINUTE, SECOND, slung, stateOf, submitted, town } from "./words.ts";
+import {
+  agentOf,
+  as,
+  beadOf,
+  done,
+  exits,
+  facts,
+  HOUR,
+  MINUTE,
+  SECOND,
+  slung,
+  startsOf,
+  stateOf,
+  submitted,
+  town,
+  verdict,
+} from "./words.ts";
 
 /** What a container has and its rig does not know. */
 
@@ -277,4 +294,27 @@ test("RECONCILE-held a rig that was brought back and is not resumed orders nothi
     await rig.advance(rig.now + HOUR);
     expect([held, had.orders.length > 0]).toEqual([held, true]);
   }
+});
+
+test("a container's address may change: what ran at the old one runs again at the new one, is merged there, and its late words are those of an older dispatch", async () => {
+  const rig = town();
+  rig.container.instance = "at the old address";
+  const merging = await submitted(rig, "merging");
+  const { agentId, beadId } = await slung(rig, "running");
+  await rig.advance(rig.now + MINUTE);
+  const asked = rig.container.merges.length;
+  // Nothing of the one before is known here, and nothing of it was ever told where it is.
+  rig.container.instance = "at the new address";
+  rig.container.processes.clear();
+  await rig.advance(rig.now + 5 * MINUTE);
+  expect(startsOf(rig, beadId)).toBe(2);
+  expect(rig.container.merges.length).toBeGreaterThan(asked);
+  await verdict(rig, merging.reviewId, "merged");
+  expect(beadOf(rig, merging.beadId).value).toBe("closed");
+  expect(rig.container.processes.get(agentId)?.dispatchId).toBe(`${agentId}:2`);
+  const late = { type: "done", agentId, branch: "feature/late", prUrl: null, summary: null } as const;
+  expect(execute(rig.rig, late, as(rig, agentId, 1))).toMatchObject({ stale: true });
+  expect(beadOf(rig, beadId).value).toBe("in_progress");
+  await done(rig, agentId, "feature/running");
+  expect(beadOf(rig, beadId).value).toBe("in_review");
 });

@@ -38,6 +38,7 @@ export const SOURCES = {
   type: of("bead", "bead.created"),
   commit_sha: of("bead", "bead.merged", "bead.closed", "bead.failed", "bead.cancelled", "bead.no_change"),
   in_progress_by: of("bead", "bead.status_set"),
+  hold: of("bead", "bead.created"),
   blocked_by: of("bead", "bead.created", "bead.edited", "bead.unblocked"),
   stuck_by: of("bead", "bead.stuck"),
   failed: of("bead", "bead.stuck"),

@@ -127,6 +127,10 @@ export function whyBead(world: World, bead: BeadSnapshot): Why {
     return why("waiting_for_person", `It is in the hands of ${context.byHand}: set it to open, and it is dispatched.`, {
       in_progress_by: context.byHand,
     });
+  if (context.hold !== undefined)
+    return why("waiting_for_person", "It was made to wait: put it on an agent's hook, and it is dispatched.", {
+      hold: "until it is on a hook",
+    });
   if (context.stuckBy !== undefined) return whyStuck(world, bead);
   if (context.blockedBy.length > 0)
     return why(

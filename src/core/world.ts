@@ -228,7 +228,10 @@ function indexAgent(
 }
 
 export const isReady = (bead: BeadSnapshot): boolean =>
-  bead.value === "open" && bead.context.type === "issue" && bead.context.blockedBy.length === 0;
+  bead.value === "open" &&
+  bead.context.type === "issue" &&
+  bead.context.blockedBy.length === 0 &&
+  bead.context.hold === undefined;
 
 const waitsFor = (bead: BeadSnapshot | undefined): readonly string[] =>
   bead === undefined || bead.hasTag("terminal") ? [] : bead.context.blockedBy;

@@ -1,4 +1,5 @@
 import type { Refusal } from "../core/decide/index.ts";
+import { iso } from "./shapes.ts";
 
 /** What a user's object tells of what the user owns. */
 
@@ -16,7 +17,27 @@ export interface RigInfo {
   git_url: string;
   default_branch: string;
   created_at: string;
+  updated_at: string;
 }
+
+/** Its row; `updated_at` is null until it is edited. */
+export type RigRow = {
+  id: string;
+  town_id: string;
+  name: string;
+  git_url: string;
+  default_branch: string;
+  created_at: number;
+  updated_at: number | null;
+};
+
+export const rigInfo = ({ updated_at, ...row }: RigRow, userId: string): RigInfo => ({
+  ...row,
+  user_id: userId,
+  created_at: iso(row.created_at),
+  updated_at: iso(updated_at ?? row.created_at),
+});
+
 export interface NewRig {
   townId: string;
   name: string;

@@ -128,6 +128,11 @@ export class RigDO extends DurableObject<Env> {
     );
   }
 
+  /** Whose it is; null: nobody has set it up. */
+  owner(): string | null {
+    return this.#open.world.rig.context.config?.userId ?? null;
+  }
+
   /** Runs a command for somebody. With a key, the same command again answers as the first time and changes nothing. */
   execute(command: Command, caller: Caller, key: IdempotencyKey | null = null): Reply {
     const rig = this.#open;

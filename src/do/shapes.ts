@@ -51,6 +51,7 @@ export function wireBead(bead: BeadSnapshot, content: BeadContent = LOST_CONTENT
       ...(context.stuckBy === undefined ? {} : { stuck_by: [...context.stuckBy] }),
       ...(context.cancelAsked === undefined ? {} : { cancel_asked_by: context.cancelAsked }),
       ...(context.byHand === undefined ? {} : { in_progress_by: context.byHand }),
+      ...(context.hold === undefined ? {} : { hold: true }),
       ...(context.blockedBy.length === 0 ? {} : { blocked_by: [...context.blockedBy] }),
     },
     created_at: iso(context.createdAt),

@@ -18,7 +18,7 @@ import { newOperatorId, newSecret } from "./new-secret.ts";
 import { digestOf } from "./sha256.ts";
 import { migrate } from "./schema.ts";
 import { iso } from "./shapes.ts";
-import type { Made, NewId, NewRig, RigInfo, TownInfo } from "./owned.ts";
+import { rigInfo, type Made, type NewId, type NewRig, type RigInfo, type RigRow, type TownInfo } from "./owned.ts";
 import * as money from "./town-money.ts";
 import { TOWN_TABLES, townObject, type LeaseAsk, type LeaseAnswer, type TownCaps, type TownDay } from "./town-money.ts";
 
@@ -40,6 +40,7 @@ const MIGRATIONS = [
   DIGEST_TABLES,
   NOTICE_TABLES,
   TOWN_TABLES,
+  "ALTER TABLE rigs ADD COLUMN updated_at INTEGER",
 ];
 
 /** The name of the one registry that knows every rig of this Ticktown, so that the cron can poke them. */
@@ -90,12 +91,10 @@ export class UserDO extends DurableObject<Env> {
 
   rigs(townId?: string): RigInfo[] {
     return this.ctx.storage.sql
-      .exec<{ id: string; town_id: string; name: string; git_url: string; default_branch: string; created_at: number }>(
-        "SELECT * FROM rigs ORDER BY created_at, id",
-      )
+      .exec<RigRow>("SELECT * FROM rigs ORDER BY created_at, id")
       .toArray()
       .filter((row) => townId === undefined || row.town_id === townId)
-      .map((row) => ({ ...row, user_id: this.#userId, created_at: iso(row.created_at) }));
+      .map((row) => rigInfo(row, this.#userId));
   }
   rig(id: string): RigInfo | null {
     return this.rigs().find((rig) => rig.id === id) ?? null;
@@ -140,7 +139,7 @@ export class UserDO extends DurableObject<Env> {
       };
     }
     this.ctx.storage.sql.exec(
-      "INSERT INTO rigs VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT INTO rigs VALUES (?, ?, ?, ?, ?, ?, NULL)",
       id,
       input.townId,
       input.name,
@@ -175,10 +174,11 @@ export class UserDO extends DurableObject<Env> {
     if (Object.keys(secrets).length > 0) await rig.setSecrets(secrets);
     const { name = known.name, gitUrl = known.git_url, defaultBranch = known.default_branch } = changes;
     this.ctx.storage.sql.exec(
-      "UPDATE rigs SET name = ?, git_url = ?, default_branch = ? WHERE id = ?",
+      "UPDATE rigs SET name = ?, git_url = ?, default_branch = ?, updated_at = ? WHERE id = ?",
       name,
       gitUrl,
       defaultBranch,
+      Date.now(),
       id,
     );
     this.#overviewChanged();
@@ -191,7 +191,7 @@ export class UserDO extends DurableObject<Env> {
     const { sql } = this.ctx.storage;
     sql.exec("INSERT OR IGNORE INTO towns VALUES (?, ?, ?)", rig.townId, rig.townName ?? rig.townId, Date.now());
     sql.exec(
-      "INSERT OR REPLACE INTO rigs VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO rigs VALUES (?, ?, ?, ?, ?, ?, NULL)",
       rig.rigId,
       rig.townId,
       rig.name,

@@ -22,6 +22,13 @@ const BEAD = { beadId: AN.beadId };
 const OF_ANOTHER =
   "The result of another review, or of a bead that is no longer in review. Terminal beads stay terminal.";
 
+/** What it was before, as the wire calls it; absent in facts of earlier versions. */
+const was = BeadStatus.optional();
+
+/** By who says that it failed, in the words that the charts write: its agent, while it works; or its review. */
+const beforeFailing = (reason: string): BeadStatus | null =>
+  /^\d+ attempts used up/.test(reason) ? "in_progress" : reason.startsWith("review failed: ") ? "in_review" : null;
+
 /** Facts about a bead. */
 export const BEAD_FACTS = [
   fact(
@@ -43,6 +50,8 @@ export const BEAD_FACTS = [
       model: z.string().min(1).max(LIMITS.model_chars).optional(),
       /** An agent that is busy without progress for longer is stopped, and tries again. */
       expectMs: ms.optional(),
+      /** It waits until somebody puts it on an agent's hook. */
+      hold: z.literal(true).optional(),
       createdBy: id.nullable(),
     },
     {
@@ -72,10 +81,11 @@ export const BEAD_FACTS = [
   ),
   fact(
     "bead.status_set",
-    { ...ofBead, status: BeadStatus, by: id },
+    { ...ofBead, status: BeadStatus, by: id, was },
     {
       to: ["bead"],
-      timeline: ({ status, by }) => told(status === "closed" ? "closed" : "status_changed", actorOf(by), null, status),
+      timeline: ({ status, by, was: before = null }) =>
+        told(status === "closed" ? "closed" : "status_changed", actorOf(by), before, status),
       example: { ...BEAD, status: "open", by: BY },
       variants: (["open", "in_progress", "closed", "failed"] as const).map((status) => ({
         name: status,
@@ -86,20 +96,20 @@ export const BEAD_FACTS = [
   ),
   fact(
     "bead.closed",
-    { ...ofBead, by: id },
+    { ...ofBead, by: id, was },
     {
       to: ["bead"],
-      timeline: ({ by }) => told("closed", actorOf(by), null, "closed"),
+      timeline: ({ by, was: before = null }) => told("closed", actorOf(by), before, "closed"),
       example: { ...BEAD, by: BY },
       command: { bead: { command: "close", already: ["bead.closed"] } },
     },
   ),
   fact(
     "bead.cancelled",
-    { ...ofBead, by: id },
+    { ...ofBead, by: id, was },
     {
       to: ["bead"],
-      timeline: ({ by }) => told("status_changed", by, null, "failed", { reason: "cancelled" }),
+      timeline: ({ by, was: before = null }) => told("status_changed", by, before, "failed", { reason: "cancelled" }),
       example: { ...BEAD, by: BY },
       command: { bead: { command: "cancel", already: ["bead.failed"] } },
     },
@@ -184,7 +194,8 @@ export const BEAD_FACTS = [
     { ...ofBead, reason, /** The escalation that tells of it, made in the same commit. */ escalation: id.optional() },
     {
       to: ["bead"],
-      timeline: (failed) => told("status_changed", null, null, "failed", { reason: failed.reason }),
+      timeline: (failed) =>
+        told("status_changed", null, beforeFailing(failed.reason), "failed", { reason: failed.reason }),
       example: { ...BEAD, reason: TEXT },
       ignored: { bead: "Terminal beads stay terminal." },
     },

@@ -131,7 +131,8 @@ export const HAND_IN_FACTS = [
     {
       to: ["agent"],
       arms: true,
-      timeline: (lost) => told("status_changed", lost.agentId, null, null, seen("lost", { reason: lost.reason })),
+      timeline: (lost) =>
+        told("status_changed", lost.agentId, "in_progress", "in_progress", seen("lost", { reason: lost.reason })),
       example: { ...ABOUT, reason: TEXT },
       ignored: { agent: TOO_LATE },
     },

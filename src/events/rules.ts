@@ -17,6 +17,7 @@ export const RULES = {
     "Facts of money: budget.opened, spend.counted, spend.incomplete, bead.capped, bead.budget_raised, bead.uncapped, budget.capped; settings of the budget. What is spent is counted, and ends at its caps; who spends without anything to show is told of. " +
     "Of the town: town.leased; a setting of the town. A rig spends no more of a day than it has leased of its town's. " +
     "Facts of accounts: account.limited; dispatch.granted with a program and an account, agent.exited with an account; settings runtimes and hold_accounts. What a provider limits is an account: nothing is started with it until its reset, and another program is used meanwhile. " +
+    "Of the wire: bead.created with a hold; bead.status_set, bead.closed and bead.cancelled with what was before. " +
     "Of reconciling: strays.found, strays.gone. What a container has and its rig does not know is stopped or removed.",
 } as const satisfies Record<number, string>;
 

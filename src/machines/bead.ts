@@ -72,6 +72,7 @@ export const beadMachine = beadSetup.createMachine({
       ...(created.runtime === undefined ? {} : { runtime: created.runtime }),
       ...(created.model === undefined ? {} : { model: created.model }),
       ...(created.expectMs === undefined ? {} : { expectMs: created.expectMs }),
+      ...(created.hold === undefined ? {} : { hold: created.hold }),
       reason: null,
     };
   },

@@ -129,6 +129,7 @@ export const RigInfo = z.object({
   git_url: z.string(),
   default_branch: z.string(),
   created_at: Time,
+  updated_at: Time,
 });
 export type RigInfo = z.infer<typeof RigInfo>;
 
@@ -251,7 +252,13 @@ export const beadFields = {
   expect_ms: z.int().min(1_000).max(31_536_000_000).nullish(),
 };
 
-export const BeadCreate = z.object({ type: BeadType, ...beadFields, assignee_agent_id: Id.nullish() });
+export const BeadCreate = z.object({
+  type: BeadType,
+  ...beadFields,
+  assignee_agent_id: Id.nullish(),
+  /** It waits for a sling: it is not dispatched before somebody puts it on an agent's hook. */
+  hold: z.boolean().nullish(),
+});
 export const Sling = z.object(beadFields);
 export const BeadStatusUpdate = z.object({ status: BeadStatus, agent_id: Id.nullish() });
 export const ByAgent = z.object({ agent_id: Id });

@@ -3,7 +3,8 @@ import { beadEvents } from "../../src/do/bead-events.ts";
 import { stateAsOf } from "../../src/do/archive.ts";
 import type { Sql } from "../../src/do/ports.ts";
 import { firstSeqAfter } from "../../src/do/store.ts";
-import { as, done, MINUTE, slung, submitted, town, verdict } from "./incidents/words.ts";
+import { bead } from "../support/node-rig.ts";
+import { as, done, exits, MINUTE, slung, submitted, town, verdict } from "./incidents/words.ts";
 
 /** A bead's timeline, as others read it from the journal. */
 
@@ -20,6 +21,45 @@ test("a bead's life is told in its order, from its creation to its merge", async
     new_value: "closed",
     metadata: { status: "merged", commit_sha: "abc123" },
   });
+});
+
+test("an event's old value is what the bead was, wherever that is known, and what is submitted is named by its branch", async () => {
+  const rig = town();
+  const told = (beadId: string) =>
+    beadEvents(rig.rig, { beadId, limit: 100 })
+      .filter(
+        ({ event_type }) => !["created", "hooked", "unhooked", "agent_spawned", "agent_exited"].includes(event_type),
+      )
+      .map(({ event_type, old_value, new_value }) => [event_type, old_value, new_value]);
+  const merged = await submitted(rig, "one", "feature/one");
+  await verdict(rig, merged.reviewId, "merged");
+  expect(told(merged.beadId)).toEqual([
+    ["review_submitted", "in_progress", "feature/one"],
+    ["review_completed", "in_review", "closed"],
+  ]);
+  rig.run({ type: "pause" });
+  const make = (): string => rig.run({ type: "create_bead", bead: bead("by hand"), assignTo: null }).beadId ?? "";
+  const [closed, cancelled, set] = [make(), make(), make()];
+  rig.run({ type: "set_bead_status", beadId: closed, status: "in_progress" });
+  rig.run({ type: "close_bead", beadId: closed });
+  rig.run({ type: "cancel_bead", beadId: cancelled });
+  rig.run({ type: "retry_bead", beadId: cancelled });
+  rig.run({ type: "set_bead_status", beadId: set, status: "failed" });
+  expect(told(closed)).toEqual([
+    ["status_changed", "open", "in_progress"],
+    ["closed", "in_progress", "closed"],
+  ]);
+  expect(told(cancelled)).toEqual([
+    ["status_changed", "open", "failed"],
+    ["status_changed", "failed", "open"],
+  ]);
+  expect(told(set)).toEqual([["status_changed", "open", "failed"]]);
+  rig.run({ type: "resume" });
+  rig.run({ type: "set_settings", settings: { max_attempts: 1 } });
+  const { beadId, agentId } = await slung(rig, "crashes");
+  await exits(rig, agentId);
+  await rig.advance(rig.now + MINUTE);
+  expect(told(beadId)).toEqual([["status_changed", "in_progress", "failed"]]);
 });
 
 test("a page is full as long as there is more, whatever lies between the events", async () => {

@@ -377,7 +377,7 @@ describe("a mayor's tools", () => {
       authorization: `Bearer ${await sign({ agentId: mayor, rigId: rig.id, townId: town.id, userId: "u1", iat: now(), exp: now() + 60 }, SECRET, "HS256")}`,
     };
     const tools = `/api/mayor/${town.id}/tools`;
-    expect((await call("GET", `${tools}/rigs`, undefined, headers)).data).toEqual([{ id: rig.id, name: "rig" }]);
+    expect((await call("GET", `${tools}/rigs`, undefined, headers)).data).toEqual([rig]);
     const slung = await call("POST", `${tools}/sling`, { rig_id: rig.id, title: "from the mayor" }, headers);
     expect(slung.status).toBe(201);
     expect((await call("GET", `${tools}/rigs/${rig.id}/beads`, undefined, headers)).data).toHaveLength(1);

@@ -100,7 +100,7 @@ export const beadRoutes: Route[] = [
       beadOf(
         await execute({
           type: "create_bead",
-          bead: beadInput(body.type, body),
+          bead: { ...beadInput(body.type, body), hold: body.hold ?? undefined },
           assignTo: body.assignee_agent_id ?? null,
         }),
       ),

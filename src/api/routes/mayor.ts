@@ -6,7 +6,7 @@ import { speaksFor } from "../auth.ts";
 import { HttpError } from "../errors.ts";
 import { accepted, agentOf, beadOf, page } from "../respond.ts";
 import { route, type Call, type Route } from "../route.ts";
-import { Agent, AgentQuery, Bead, BeadQuery, Id, MailCreate, Sling } from "../../wire/schemas.ts";
+import { Agent, AgentQuery, Bead, BeadQuery, Id, MailCreate, RigInfo, Sling } from "../../wire/schemas.ts";
 import { beadInput } from "./beads.ts";
 
 /** What a mayor may do: work with every rig of its town, and no other. */
@@ -20,6 +20,14 @@ async function rigOf(env: Env, townId: string, rigId: string) {
   if (enlisted === null || enlisted.town_id !== townId)
     throw new HttpError(403, `rig ${rigId} is not of town ${townId}`);
   return env.RIG.get(env.RIG.idFromName(rigId));
+}
+
+/** Whoever owns one rig of a town owns the town, and knows all of it. */
+async function rigsOf(env: Env, townId: string): Promise<RigInfo[]> {
+  const [first] = await env.USER.get(env.USER.idFromName(DIRECTORY)).rigsOfTown(townId);
+  if (first === undefined) return [];
+  const owner = await env.RIG.get(env.RIG.idFromName(first.id)).owner();
+  return owner === null ? [] : env.USER.get(env.USER.idFromName(owner)).rigs(townId);
 }
 
 /** In the rigs of its town a mayor is vouched for by its own; its dispatch fences nothing there. */
@@ -59,8 +67,8 @@ export const mayorRoutes: Route[] = [
     summary: "The town's rigs",
     tag,
     access,
-    answer: z.array(z.object({ id: z.string(), name: z.string() })),
-    handle: ({ env, params }) => env.USER.get(env.USER.idFromName(DIRECTORY)).rigsOfTown(params.townId),
+    answer: z.array(RigInfo),
+    handle: ({ env, params }) => rigsOf(env, params.townId),
   }),
   route({
     method: "GET",

@@ -45,7 +45,8 @@ export const BEADS: Rows<
         world,
         around,
         beadId,
-        (bead) => (bead.value === "closed" ? null : { type: "bead.closed", beadId, by: around.caller.id }),
+        (bead) =>
+          bead.value === "closed" ? null : { type: "bead.closed", beadId, by: around.caller.id, was: statusOf(bead) },
         "be closed",
       ),
   },
@@ -110,7 +111,7 @@ export const cancelBead = (
       if (bead.value === "failed" || cancelAsked !== undefined) return null;
       return reviewId !== null && isBeingMerged(world, bead)
         ? { type: "bead.cancel_asked", beadId, reviewId, by }
-        : { type: "bead.cancelled", beadId, by };
+        : { type: "bead.cancelled", beadId, by, was: statusOf(bead) };
     },
     "be cancelled",
   );
@@ -135,7 +136,7 @@ function setStatus(world: World, { beadId, status }: CommandOf<"set_bead_status"
     const hooked = hook(bead, agent.context.id);
     if (!takes(world, bead, hooked, around.at)) return cannot("bead", beadId, bead, `become ${status} by hand`);
     return takes(world, agent, hooked, around.at)
-      ? accept([hooked, { type: "bead.status_set", beadId, status, by }], { beadId })
+      ? accept([hooked, { type: "bead.status_set", beadId, status, by, was: statusOf(bead) }], { beadId })
       : cannot("agent", agent.context.id, agent, "take a bead");
   }
   if (status === "in_progress" && bead !== undefined && statusOf(bead) === "open" && bead.context.blockedBy.length > 0)
@@ -147,7 +148,7 @@ function setStatus(world: World, { beadId, status }: CommandOf<"set_bead_status"
     world,
     around,
     beadId,
-    (now) => (statusOf(now) === status ? null : { type: "bead.status_set", beadId, status, by }),
+    (now) => (statusOf(now) === status ? null : { type: "bead.status_set", beadId, status, by, was: statusOf(now) }),
     `become ${status} by hand`,
   );
 }
@@ -245,7 +246,7 @@ function created(
   const blockedBy = blockers(world, input.blockedBy);
   if ("ok" in blockedBy) return blockedBy;
   const { type: beadType, title, body, priority, labels, metadata, convoyId, deferUntil } = input;
-  const { runtime, model, expectMs } = input;
+  const { runtime, model, expectMs, hold } = input;
   return {
     type: "bead.created",
     beadId: around.newId("bead"),
@@ -261,6 +262,7 @@ function created(
     ...(runtime === undefined ? {} : { runtime }),
     ...(model === undefined ? {} : { model }),
     ...(expectMs === undefined ? {} : { expectMs }),
+    ...(hold === true ? { hold } : {}),
     createdBy,
   };
 }

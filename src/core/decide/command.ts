@@ -25,6 +25,8 @@ export interface BeadInput {
   readonly model?: string | undefined;
   /** An agent that is busy without progress for longer is stopped and tries again, ms. */
   readonly expectMs?: number | undefined;
+  /** It is not dispatched before somebody puts it on an agent's hook. */
+  readonly hold?: boolean | undefined;
 }
 
 interface Speaker {

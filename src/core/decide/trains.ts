@@ -89,7 +89,7 @@ function removeReview(world: World, { reviewId }: CommandOf<"remove_review">, ar
   const { beadId } = review.context;
   const bead = get(world, "bead", beadId);
   if (bead !== undefined && isBeingMerged(world, bead)) return cancelBead(world, beadId, around, { reviewId });
-  const fact: Fact = { type: "bead.cancelled", beadId, by: around.caller.id };
+  const fact: Fact = { type: "bead.cancelled", beadId, by: around.caller.id, was: "in_review" };
   const cancelled: Fact = {
     type: "review.cancelled",
     reviewId,

@@ -45,6 +45,8 @@ export interface BeadContext extends BeadMoney {
   readonly escalation?: string | undefined;
   /** Who has it in hand without an agent of the rig. */
   readonly byHand?: string | undefined;
+  /** It is not dispatched before somebody puts it on an agent's hook. */
+  readonly hold?: true | undefined;
   /** Which agent program and which model shall work on it; absent: as its role and its rig say. */
   readonly runtime?: string;
   readonly model?: string;

@@ -66,6 +66,7 @@ export const beadSetup = setup({
     assignTo: assign(({ context, event }) => ({
       assignee: expect(event, "agent.hooked").agentId,
       ...(context.byHand === undefined ? {} : { byHand: undefined }),
+      ...(context.hold === undefined ? {} : { hold: undefined }),
       updatedAt: event.at,
     })),
     unassign: assign(({ event }) => ({ assignee: null, updatedAt: event.at })),

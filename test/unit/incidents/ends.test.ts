@@ -5,6 +5,7 @@ import { whyBead } from "../../../src/core/why.ts";
 import { readContent } from "../../../src/do/store.ts";
 import { readMail } from "../../../src/do/read-mail.ts";
 import type { BeadContent } from "../../../src/do/shapes.ts";
+import { Escalation } from "../../../src/wire/schemas.ts";
 import { ACCEPTED, bead, OPERATOR, type TestRig } from "../../support/node-rig.ts";
 import {
   as,
@@ -18,6 +19,7 @@ import {
   reviewOf,
   SECOND,
   slung,
+  startsOf,
   submitted,
   town,
   verdict,
@@ -213,6 +215,27 @@ describe("work in a person's hand", () => {
     await rig.settled();
     expect(facts(rig, "dispatch.granted")).toMatchObject([{ agentId, beadId }]);
   });
+});
+
+test("a bead that is made with hold waits for a sling: nobody is given it, why says so, and on a hook it is dispatched", async () => {
+  const rig = town();
+  const { beadId = "" } = rig.run({ type: "create_bead", bead: bead("later", { hold: true }), assignTo: null });
+  rig.run({ type: "get_or_create_agent", role: "polecat" });
+  await rig.advance(rig.now + HOUR);
+  expect(startsOf(rig, beadId)).toBe(0);
+  expect(why(rig, beadId)).toMatchObject({ reason: "waiting_for_person" });
+  expect(why(rig, beadId).sentence).toContain("hook");
+  const [agentId = ""] = rig.rig.world.agents.keys();
+  rig.run({ type: "hook", agentId, beadId });
+  await rig.settled();
+  expect(startsOf(rig, beadId)).toBe(1);
+  // It was slung once: it is like any other from then on.
+  expect(beadOf(rig, beadId).context.hold).toBeUndefined();
+});
+
+test("who asks a person and names no priority asks with a medium one", () => {
+  expect(Escalation.parse({ title: "which way?" })).toMatchObject({ priority: "medium" });
+  expect(Escalation.parse({ title: "which way?", priority: "low" })).toMatchObject({ priority: "low" });
 });
 
 const letter = (rig: TestRig, to: string) => rig.run({ type: "send_mail", from: "mayor", to, subject: "s", body: "b" });

@@ -10,6 +10,7 @@ import { guard, isEmpty, NOT_JSON } from "./guard.ts";
 import { isPassing, patiently, waitOf } from "../do/moving.ts";
 import type { Call, Route } from "./route.ts";
 import { onceInRegistry } from "./once.ts";
+import { uploadOf } from "./upload.ts";
 import { addressOf, countWrongKey, keyHolderOf, takeBytes, takeTurn } from "./rate-limit.ts";
 import { ROUTES } from "./routes/index.ts";
 import { Id } from "../wire/schemas.ts";
@@ -42,7 +43,7 @@ for (const entry of ROUTES) {
     const caller = await patiently(() => admitted(principal, entry, params, c.env));
     const { text, bytes } = entry.body === undefined ? { text: "", bytes: 0 } : await readBody(c.req.raw);
     takeBytes(principal, params["rigId"], bytes, Date.now());
-    // A file is not read before it is known that it is wanted; of two with one key their length is compared.
+    // A file is not read before it is known that it is wanted; of two with one key first their length is compared, then their bytes.
     const said = entry.file === undefined ? text : (c.req.header("content-length") ?? "");
     const key = await keyOf(c.req.raw, entry, principal, said);
     const rig = () => c.env.RIG.get(c.env.RIG.idFromName(params["rigId"] ?? ""));
@@ -65,7 +66,10 @@ for (const entry of ROUTES) {
       });
       return data instanceof Response ? data : c.json({ success: true, data }, entry.status ?? 200);
     };
-    return key !== null && entry.once === "registry" ? onceInRegistry(c.env, key, answer) : answer();
+    if (key === null || entry.once !== "registry") return answer();
+    const upload = entry.file === undefined ? null : uploadOf(c.req.raw.body);
+    if (upload !== null) c.req.raw = new Request(c.req.raw, { body: upload.body });
+    return onceInRegistry(c.env, key, answer, upload);
   });
 }
 

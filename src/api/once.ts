@@ -3,6 +3,7 @@ import type { IdempotencyKey } from "../do/idempotency.ts";
 import { patiently } from "../do/moving.ts";
 import { DIRECTORY } from "../do/user-do.ts";
 import { HttpError } from "./errors.ts";
+import type { Upload } from "./upload.ts";
 
 /**
  * An Idempotency-Key on what is not one rig's command: towns, rigs, the container, a tick. The rig keeps the keys of its commands in
@@ -14,6 +15,7 @@ export async function onceInRegistry(
   env: Env,
   { key: name, fingerprint }: IdempotencyKey,
   answer: () => Promise<Response>,
+  upload: Upload | null = null,
 ): Promise<Response> {
   const registry = () => env.USER.get(env.USER.idFromName(DIRECTORY));
   const dropKey = () => patiently(() => registry().dropKey(name));
@@ -24,7 +26,7 @@ export async function onceInRegistry(
       await dropKey();
       throw error;
     });
-  if (known !== null && known.fingerprint !== fingerprint)
+  if (known !== null && !(await isSame(known.fingerprint, fingerprint, upload)))
     throw new HttpError(422, "this Idempotency-Key was used for another request; use a new key for a new request");
   if (known !== null && known.status === 0)
     throw new HttpError(
@@ -41,11 +43,19 @@ export async function onceInRegistry(
   try {
     const response = await answer();
     const body = await response.clone().text();
-    await patiently(() => registry().keepAnswer(name, response.status, body));
+    const bytes = (await upload?.digest()) ?? null;
+    const said = bytes === null ? fingerprint : `${fingerprint}:${bytes}`;
+    await patiently(() => registry().keepAnswer(name, response.status, body, said));
     return response;
   } catch (error) {
     // What was refused or failed changed nothing, or is gone on with by whoever asks again: the same key may try again.
     await dropKey();
     throw error;
   }
+}
+
+/** Of a file that was answered its bytes are known; of one that is on its way as much as was said of it before it came. */
+async function isSame(known: string, fingerprint: string, upload: Upload | null): Promise<boolean> {
+  if (known === fingerprint) return true;
+  return upload !== null && known.startsWith(`${fingerprint}:`) && known === `${fingerprint}:${await upload.digest()}`;
 }

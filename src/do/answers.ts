@@ -34,10 +34,13 @@ export function takeKey(sql: Sql, now: number, key: string, fingerprint: string)
   return null;
 }
 
-/** Of an answer that is too long only that it was given: the same key must not do it again. */
-export function keepAnswer(sql: Sql, key: string, status: number, body: string): void {
+/**
+ * Of an answer that is too long only that it was given: the same key must not do it again.
+ * @param fingerprint what the request was, as it is known now that it was read
+ */
+export function keepAnswer(sql: Sql, key: string, status: number, body: string, fingerprint: string): void {
   const kept = new TextEncoder().encode(body).length > DOOR.answer_bytes ? null : body;
-  sql.exec("UPDATE answers SET status = ?, body = ? WHERE key = ?", status, kept, key);
+  sql.exec("UPDATE answers SET status = ?, body = ?, fingerprint = ? WHERE key = ?", status, kept, fingerprint, key);
 }
 
 export function dropKey(sql: Sql, key: string): void {

@@ -327,8 +327,8 @@ export class UserDO extends DurableObject<Env> {
   takeKey(key: string, fingerprint: string): answers.Answered | null {
     return answers.takeKey(this.ctx.storage.sql, Date.now(), key, fingerprint);
   }
-  keepAnswer(key: string, status: number, body: string): void {
-    answers.keepAnswer(this.ctx.storage.sql, key, status, body);
+  keepAnswer(key: string, status: number, body: string, fingerprint: string): void {
+    answers.keepAnswer(this.ctx.storage.sql, key, status, body, fingerprint);
   }
   dropKey(key: string): void {
     answers.dropKey(this.ctx.storage.sql, key);

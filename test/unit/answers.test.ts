@@ -24,9 +24,9 @@ test("a key is taken once, answers as the first time, and is free again when its
   expect(takeKey(sql, 0, "k", "f")).toBe(null);
   expect(takeKey(sql, 119_999, "k", "f")).toMatchObject({ status: 0, body: null });
   expect(takeKey(sql, 120_000, "k", "f")).toBe(null);
-  keepAnswer(sql, "k", 201, "made");
+  keepAnswer(sql, "k", 201, "made", "f:bytes");
   dropKey(sql, "k");
-  expect(takeKey(sql, 9e9, "k", "f")).toMatchObject({ fingerprint: "f", status: 201, body: "made" });
+  expect(takeKey(sql, 9e9, "k", "f")).toMatchObject({ fingerprint: "f:bytes", status: 201, body: "made" });
   takeKey(sql, 0, "other", "f");
   dropKey(sql, "other");
   expect(takeKey(sql, 0, "other", "f")).toBe(null);
@@ -39,7 +39,7 @@ test("an answer is kept up to its limit in bytes; of a longer one, that it was g
     ["too long", `${"ä".repeat(DOOR.answer_bytes / 2)}x`],
   ] as const) {
     takeKey(sql, 0, key, "f");
-    keepAnswer(sql, key, 200, body);
+    keepAnswer(sql, key, 200, body, "f");
     expect(takeKey(sql, 1, key, "f")).toMatchObject({ status: 200, body: key === "fits" ? body : null });
   }
 });

@@ -70,6 +70,10 @@ test("a rig that was lost is brought back as it was, held, with its old dispatch
   const brought = await bring(user, file, key);
   expect(brought).toMatchObject({ status: 201, data: { id, town_id: town, missing_secrets: ["GIT_TOKEN"] } });
   expect((await bring(user, file, key)).body).toEqual(brought.body);
+  // Another file is another request, however long it is.
+  const other = file.replace("note 3", "note 4");
+  expect([other.length, other === file]).toEqual([file.length, false]);
+  expect((await bring(user, other, key)).status).toBe(422);
   expect((await call("GET", `/api/users/${user}/towns/${town}`)).data).toMatchObject({ name: "Delft" });
 
   const now = factsOf(await exportOf(id));

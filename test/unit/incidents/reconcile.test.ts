@@ -303,6 +303,7 @@ test("a container's address may change: what ran at the old one runs again at th
   const { agentId, beadId } = await slung(rig, "running");
   await rig.advance(rig.now + MINUTE);
   const asked = rig.container.merges.length;
+  const n = agentOf(rig, agentId).context.dispatchN;
   // Nothing of the one before is known here, and nothing of it was ever told where it is.
   rig.container.instance = "at the new address";
   rig.container.processes.clear();
@@ -311,9 +312,9 @@ test("a container's address may change: what ran at the old one runs again at th
   expect(rig.container.merges.length).toBeGreaterThan(asked);
   await verdict(rig, merging.reviewId, "merged");
   expect(beadOf(rig, merging.beadId).value).toBe("closed");
-  expect(rig.container.processes.get(agentId)?.dispatchId).toBe(`${agentId}:2`);
+  expect(rig.container.processes.get(agentId)?.dispatchId).toBe(`${agentId}:${n + 1}`);
   const late = { type: "done", agentId, branch: "feature/late", prUrl: null, summary: null } as const;
-  expect(execute(rig.rig, late, as(rig, agentId, 1))).toMatchObject({ stale: true });
+  expect(execute(rig.rig, late, as(rig, agentId, n))).toMatchObject({ stale: true });
   expect(beadOf(rig, beadId).value).toBe("in_progress");
   await done(rig, agentId, "feature/running");
   expect(beadOf(rig, beadId).value).toBe("in_review");

@@ -129,7 +129,8 @@ export const RigInfo = z.object({
   git_url: z.string(),
   default_branch: z.string(),
   created_at: Time,
-  updated_at: Time,
+  /** When its name, its repository or its branch was changed last; absent: of an earlier version, which does not say. */
+  updated_at: Time.optional(),
 });
 export type RigInfo = z.infer<typeof RigInfo>;
 

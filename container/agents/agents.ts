@@ -20,7 +20,7 @@ import type { Apis } from "../reports/apis.ts";
 import type { Callbacks } from "../reports/callbacks.ts";
 import { judgeStart } from "./dispatch.ts";
 import type { AgentDoor } from "./door/door.ts";
-import { type ReportEnd, createEndRun, createReportEnd } from "./ending.ts";
+import { type EndRun, type ReportEnd, createEndRun, createReportEnd } from "./ending.ts";
 import { createLaunch } from "./launch.ts";
 import type { EventRing } from "./output.ts";
 import { type KnownAgent, type Roster, createRoster } from "./roster.ts";
@@ -92,9 +92,7 @@ export function createAgents(options: AgentsOptions): Agents {
   const roster = createRoster();
   const endRun = createEndRun(roster, config.stopGrace_ms);
   const report = createReportEnd(callbacks, log);
-  options.apis.onMoved((rigId) => {
-    for (const run of ofRig(roster.runs(), rigId)) run.apiUrl = options.apis.of(rigId);
-  });
+  followApis(options, roster);
   let draining = false;
   const refuseWhileDraining = (rigId: string): void => {
     options.halting.refuse(rigId);
@@ -105,24 +103,7 @@ export function createAgents(options: AgentsOptions): Agents {
   const starts = createStarts({ ...options, roster, launch, endRun, report, refuseWhileDraining });
   return {
     start: starts.start,
-    stop: (agentId, { signal = "SIGTERM", dispatchId, evict = false, lingerMs = 0 }) => {
-      const { run } = roster.known(agentId);
-      if (
-        dispatchId !== undefined &&
-        judgeStart(agentId, dispatchId, { dispatchId: run.dispatchId, live: true, spawned: true }) === "older"
-      ) {
-        return false;
-      }
-      const end = (): void => {
-        if (isLive(run)) endRun(run, { reason: evict ? "evicted" : "stopped", evict }, signal);
-      };
-      // Who is spoken with ends by itself when its turn does.
-      const patience_ms =
-        lingerMs > 0 && run.handedIn && run.talk !== null ? Math.max(lingerMs, LAST_TURN_MS) : lingerMs;
-      if (patience_ms === 0) end();
-      else setTimeout(end, patience_ms).unref();
-      return true;
-    },
+    stop: (agentId, request) => stopRun(roster.known(agentId).run, request, endRun),
     noteHandIn: (agentId, dispatchId) => {
       const run = roster.get(agentId)?.run;
       if (run !== undefined && run.dispatchId === dispatchId) run.saidDone = true;
@@ -176,6 +157,31 @@ export function createAgents(options: AgentsOptions): Agents {
       }
     },
   };
+}
+
+function followApis({ apis }: Pick<AgentsOptions, "apis">, roster: Roster): void {
+  apis.onMoved((rigId) => {
+    for (const run of ofRig(roster.runs(), rigId)) run.apiUrl = apis.of(rigId);
+  });
+}
+
+/** @returns false when a newer dispatch runs, which is left alone */
+function stopRun(run: Run, request: StopRequest, endRun: EndRun): boolean {
+  const { signal = "SIGTERM", dispatchId, evict = false, lingerMs = 0 } = request;
+  if (
+    dispatchId !== undefined &&
+    judgeStart(run.agentId, dispatchId, { dispatchId: run.dispatchId, live: true, spawned: true }) === "older"
+  ) {
+    return false;
+  }
+  const end = (): void => {
+    if (isLive(run)) endRun(run, { reason: evict ? "evicted" : "stopped", evict }, signal);
+  };
+  // Who is spoken with ends by itself when its turn does.
+  const patience_ms = lingerMs > 0 && run.handedIn && run.talk !== null ? Math.max(lingerMs, LAST_TURN_MS) : lingerMs;
+  if (patience_ms === 0) end();
+  else setTimeout(end, patience_ms).unref();
+  return true;
 }
 
 function tellLost(

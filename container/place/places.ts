@@ -57,25 +57,6 @@ export function createPlaces(options: PlacesOptions): Places {
     log(`rig ${rigId} was deleted: its store and clones are gone`);
   }
 
-  /** Nobody waits for it: the rig's mutex is not held. @returns null when nothing was pushed, or the remote is away */
-  async function tidyRemote(rigId: string, request: TidyRequest): Promise<Pushed | null> {
-    const { gitUrl, envVars = {} } = request;
-    if (!config.ephemeral || gitUrl === undefined) return null;
-    const remote = parseRemote(gitUrl, envVars);
-    const redact = redactorOf(secretsIn(envVars, remote.credentials ? [remote.credentials.token] : []));
-    const scratch = mkdtempSync(path.join(workDir, "tidy-"));
-    try {
-      const git = createGit(config, TICKTOWN_IDENTITY, redact, remote);
-      await mustGit(git, scratch, ["init", "--quiet", "--bare", "."]);
-      return await removePushed(request, { git, remote, folder: scratch, now: now() });
-    } catch (error) {
-      log(`rig ${rigId}: what was pushed for it could not be tidied yet: ${redact(messageOf(error))}`);
-      return request.ended === undefined ? null : { removed: 0, ended: request.ended };
-    } finally {
-      rmSync(scratch, { recursive: true, force: true });
-    }
-  }
-
   return {
     tidy: async (rigId, request) => {
       const folders = foldersOf(workDir, rigId);
@@ -92,7 +73,7 @@ export function createPlaces(options: PlacesOptions): Places {
       const bytes = existsSync(rig) ? await bytesIn(rig) : 0;
       if (bytes !== null) used.set(rigId, bytes);
       const disk = { ...space(workDir), rig_bytes: bytes };
-      const pushed = await tidyRemote(rigId, request);
+      const pushed = await tidyRemote({ config, log, now: now() }, rigId, request);
       if (pushed === null) return { ...answer, disk };
       const { ended, removed } = pushed;
       const due = firstDue(ended, request.keepDays);
@@ -126,4 +107,27 @@ export function createPlaces(options: PlacesOptions): Places {
       await removeTree(path.join(workDir, "doomed"));
     },
   };
+}
+
+/** Nobody waits for it: the rig's mutex is not held. @returns null when nothing was pushed, or the remote is away */
+async function tidyRemote(
+  { config, log, now }: Pick<PlacesOptions, "config" | "log"> & { readonly now: number },
+  rigId: string,
+  request: TidyRequest,
+): Promise<Pushed | null> {
+  const { gitUrl, envVars = {} } = request;
+  if (!config.ephemeral || gitUrl === undefined) return null;
+  const remote = parseRemote(gitUrl, envVars);
+  const redact = redactorOf(secretsIn(envVars, remote.credentials ? [remote.credentials.token] : []));
+  const scratch = mkdtempSync(path.join(config.workDir, "tidy-"));
+  try {
+    const git = createGit(config, TICKTOWN_IDENTITY, redact, remote);
+    await mustGit(git, scratch, ["init", "--quiet", "--bare", "."]);
+    return await removePushed(request, { git, remote, folder: scratch, now });
+  } catch (error) {
+    log(`rig ${rigId}: what was pushed for it could not be tidied yet: ${redact(messageOf(error))}`);
+    return request.ended === undefined ? null : { removed: 0, ended: request.ended };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
 }

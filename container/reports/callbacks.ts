@@ -59,19 +59,18 @@ export interface CallbackOptions {
   readonly onTaken?: (body: unknown) => void;
 }
 
+const fileOf = (dir: string, id: string): string =>
+  path.join(dir, `${createHash("sha256").update(id).digest("hex").slice(0, 32)}.json`);
+
 export function createCallbacks({ dir, max_ms, log, onTaken, apis = createApis(null) }: CallbackOptions): Callbacks {
   const waiting = new Map<string, { callback: Callback; wake: () => void }>();
   makePrivateDir(dir);
-  apis.onMoved(() => {
-    for (const { wake } of waiting.values()) wake();
-  });
-
-  const fileOf = (id: string): string =>
-    path.join(dir, `${createHash("sha256").update(id).digest("hex").slice(0, 32)}.json`);
+  const wakeAll = (): void => waiting.forEach(({ wake }) => wake());
+  apis.onMoved(wakeAll);
 
   function forget(id: string): void {
     waiting.delete(id);
-    removeFile(fileOf(id));
+    removeFile(fileOf(dir, id));
   }
 
   function add(callback: Callback): void {
@@ -118,12 +117,7 @@ export function createCallbacks({ dir, max_ms, log, onTaken, apis = createApis(n
   return {
     enqueue: (callback) => {
       const dated = { ...callback, created_at_ms: Date.now() };
-      try {
-        writePrivateJson(fileOf(dated.id), dated);
-      } catch (error) {
-        // A full disk must not keep the rig in the dark: deliver from memory.
-        log(`callback "${dated.id}" could not be saved: ${messageOf(error)}`);
-      }
+      save(fileOf(dir, dated.id), dated, log);
       add(dated);
     },
     resume: () => {
@@ -136,7 +130,7 @@ export function createCallbacks({ dir, max_ms, log, onTaken, apis = createApis(n
     late: () => [...waiting.values()].some(({ callback }) => Date.now() - callback.created_at_ms > CALLBACK_LATE_MS),
     flush: async (timeout_ms) => {
       const deadline = Date.now() + timeout_ms;
-      for (const { wake } of waiting.values()) wake();
+      wakeAll();
       while (waiting.size > 0 && Date.now() < deadline) await sleep(20);
       return waiting.size === 0;
     },
@@ -146,6 +140,15 @@ export function createCallbacks({ dir, max_ms, log, onTaken, apis = createApis(n
       for (const { wake } of all) wake();
     },
   };
+}
+
+/** A full disk must not keep the rig in the dark: then it is delivered from memory. */
+function save(file: string, callback: Callback, log: Log): void {
+  try {
+    writePrivateJson(file, callback);
+  } catch (error) {
+    log(`callback "${callback.id}" could not be saved: ${messageOf(error)}`);
+  }
 }
 
 interface Answer {

@@ -68,7 +68,7 @@ for (const entry of ROUTES) {
     };
     if (key === null || entry.once !== "registry") return answer();
     const upload = entry.file === undefined ? null : uploadOf(c.req.raw.body);
-    if (upload !== null) c.req.raw = new Request(c.req.raw, { body: upload.body });
+    if (upload !== null) c.req.raw = new Request(c.req.raw, { method: "POST", body: upload.body });
     return onceInRegistry(c.env, key, answer, upload);
   });
 }

@@ -33,11 +33,7 @@ export const RENEWAL_MUTANTS: readonly Mutant[] = [
     "RENEW-moved",
     "agents that run speak to their API where it is now",
     "their heartbeats go where it was",
-    edit(
-      "container/agents/agents.ts",
-      "run.apiUrl = options.apis.of(rigId);",
-      "run.apiUrl ??= options.apis.of(rigId);",
-    ),
+    edit("container/agents/agents.ts", "run.apiUrl = apis.of(rigId);", "run.apiUrl ??= apis.of(rigId);"),
   ),
   mutant(
     "RENEW-moved",

@@ -49,7 +49,6 @@ async function main(): Promise<void> {
     tell("exit_reason", { reason: "rate_limited", reset_at: new Date(Date.now() + plan.rate_limit_ms).toISOString() });
     process.exit(1);
   }
-
   let saved = savedFor(bead, prime);
   process.once("SIGTERM", () => {
     stopping = true;
@@ -64,6 +63,7 @@ async function main(): Promise<void> {
     await rig.checkpoint(saved);
   };
 
+  if (plan.spend > 0) await goInCircles(plan, rig);
   const isRework = needsRework(bead, prime);
   if (isRework) {
     say("reworking: taking in what was merged meanwhile");
@@ -109,6 +109,15 @@ async function main(): Promise<void> {
     await rig.done(branch, summary);
   }
   say(`done: ${branch}`);
+}
+
+/** It asks its model the same again and again, as far as anybody can tell. */
+async function goInCircles({ spend, step_ms }: Plan, rig: RigClient): Promise<never> {
+  for (let turn = 1; ; turn++) {
+    await sleep(step_ms);
+    say(`turn ${turn}: the same again`);
+    await rig.spent({ tokens: turn * 1_000, microdollars: turn * spend });
+  }
 }
 
 /** Refusals that a commit mends. */

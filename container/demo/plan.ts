@@ -16,6 +16,8 @@ export interface Plan {
   readonly hang: boolean;
   /** Once per bead: says done without having committed its last step, is refused, and mends it. */
   readonly forget: boolean;
+  /** Does nothing but spend so many microdollars with each step, until it is stopped; 0: it works. */
+  readonly spend: number;
   /** Leaves a `TODO` behind, which it settles when it is asked for rework. */
   readonly todo: boolean;
 }
@@ -40,6 +42,7 @@ export function parsePlan(body: string | null, beadId: string): Plan {
     fail: number("fail", 0, 0, 1000),
     rate_limit_ms: number("rate_limit_ms", 0, 0, 3_600_000),
     hang: isOnce("hang"),
+    spend: number("spend", 0, 0, 1_000_000_000),
     forget: isOnce("forget"),
     todo: isOnce("todo"),
   };

@@ -25,6 +25,8 @@ export interface RigClient {
   readonly mail: () => Promise<readonly Mail[]>;
   readonly checkpoint: (data: unknown, patience_ms?: number) => Promise<void>;
   readonly event: (eventType: string, data: unknown) => Promise<void>;
+  /** Says what its conversation has used so far. */
+  readonly spent: (used: { readonly tokens: number; readonly microdollars: number }) => Promise<void>;
   readonly askForHelp: (question: string, beadId: string) => Promise<void>;
   /** Waits a little for what comes of it. @returns null where nobody says so */
   readonly done: (branch: string, summary: string) => Promise<HandedIn | null>;
@@ -93,6 +95,17 @@ export function createRigClient(env: Readonly<Record<string, string | undefined>
     mail: () => call("GET", `${agent}/mail`),
     checkpoint: (data, patience_ms) => call("POST", `${agent}/checkpoint`, { data }, { patience_ms }),
     event: (eventType, data) => call("POST", `${rig}/agent-events`, { agent_id: agentId, event_type: eventType, data }),
+    spent: ({ tokens, microdollars }) =>
+      call("POST", `${agent}/heartbeat`, {
+        ...(env["TICKTOWN_DISPATCH_ID"] ? { dispatch_id: env["TICKTOWN_DISPATCH_ID"] } : {}),
+        usage: {
+          session: `circles of ${agentId}`,
+          input_tokens: tokens,
+          cached_tokens: 0,
+          output_tokens: 0,
+          cost_microdollars: microdollars,
+        },
+      }),
     askForHelp: (question, beadId) =>
       call(
         "POST",

@@ -17,7 +17,8 @@ test("the demo runs to its end, says what it checked, and leaves nothing behind"
   expect(out).toMatch(/resuming at step [4-8]/);
   expect(out).toContain("zero divergence");
   expect(out).not.toContain("WRONG");
-  expect(out.match(/^ok {4}/gm)).toHaveLength(12);
+  expect(out.match(/^ok {4}/gm)).toHaveLength(13);
+  expect(out).toMatch(/its cap has stopped it: \$0\.\d\d of \$0\.50 are spent/);
   expect(out).toMatch(/review_completed {2}in_review, status red/);
   expect(out).toContain("verify: 6 commits, 6 covered by receipts");
   expect(out).not.toContain("\u001b");

@@ -3,6 +3,7 @@ import type { ApiClient, BeadEvent } from "../api-client.ts";
 import { fault } from "../../verify/print.ts";
 import { look, type Looked } from "../../verify/run.ts";
 import type { DemoRepository } from "./repository.ts";
+import { wrongWithCap } from "./cap.ts";
 import { ACCIDENT, ANSWER, BEADS } from "./script.ts";
 import type { Told } from "./story.ts";
 
@@ -61,6 +62,7 @@ export async function gatherEvidence(
         ),
       ),
       check("no invariant is violated", violations),
+      check("the agent that went in circles was stopped by its cap", await wrongWithCap(api, rig, told.capped)),
       checkOfReceipts(verified),
       check(
         "the journal, folded again, gives the same facts, effects and rows",

@@ -1,4 +1,4 @@
-/** What the demo does: six beads, one accident, one question, one word "done" too early, one red check. */
+/** What the demo does: six beads, one accident, one question, one word "done" too early, one red check; and an agent that its cap stops. */
 
 export interface PlannedBead {
   readonly key: string;
@@ -52,6 +52,12 @@ export const SETTINGS = {
   backoff_base_ms: 500,
   backoff_max_ms: 2_000,
 } as const;
+
+/** What one bead may spend. */
+export const CAP = { bead_microdollars: 500_000 } as const;
+
+/** Its agent does nothing but spend, turn after turn. Until it is stopped it may begin a few more. */
+export const LOOP = { title: "Go in circles", turn_ms: 250, microdollars: 20_000, turns_over: 20 } as const;
 
 /** What every merge must pass: a line that somebody has yet to think about is no finished work. */
 export const CHECK = {

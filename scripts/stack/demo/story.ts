@@ -5,8 +5,9 @@ import type { ApiClient, Bead, RigInfo } from "../api-client.ts";
 import { agentProcesses } from "../control.ts";
 import { StackError } from "../errors.ts";
 import type { Stack } from "../stack.ts";
+import { type Capped, lookForCap, slingLoop } from "./cap.ts";
 import type { Screen } from "./screen.ts";
-import { ACCIDENT, ANSWER, BEADS, bodyOf, CHECK, SETTINGS } from "./script.ts";
+import { ACCIDENT, ANSWER, BEADS, bodyOf, CAP, CHECK, SETTINGS } from "./script.ts";
 import { type Observed, observe } from "./view.ts";
 
 export interface Told {
@@ -15,6 +16,8 @@ export interface Told {
   readonly killed: { readonly agentId: string; readonly step: number };
   /** The step at which the killed agent's next dispatch went on. */
   readonly resumedAt: number;
+  /** The agent that went in circles. */
+  readonly capped: Capped;
   /** Every process group of an agent that was seen. */
   readonly groups: ReadonlySet<number>;
 }
@@ -27,7 +30,7 @@ export async function tellStory(stack: Stack, { id: rigId, town_id }: RigInfo, s
   const { api } = stack;
   const rig = `/api/rigs/${rigId}`;
   const output: Output = (agentId, after) => outputOf(api, town_id, agentId, after);
-  await api.call("PUT", `${rig}/settings`, { ...SETTINGS, checks: [CHECK] });
+  await api.call("PUT", `${rig}/settings`, { ...SETTINGS, ...CAP, checks: [CHECK] });
 
   const ids = new Map<string, string>();
   for (const planned of BEADS) {
@@ -41,11 +44,13 @@ export async function tellStory(stack: Stack, { id: rigId, town_id }: RigInfo, s
   }
   screen.tell(`every merge must pass the check "${CHECK.name}"`);
   screen.tell(`six beads slung; "${titleOf("tests")}" and "${titleOf("manual")}" wait for others`);
+  const loop = await slingLoop(api, rig, screen);
 
   const groups = new Set<number>();
   const deadline = Date.now() + LIMIT_MS;
   let killed: (Told["killed"] & { readonly eventsBefore: number }) | null = null;
   let resumedAt: number | null = null;
+  let capped: Capped | null = null;
   let blockedSince: number | null = null;
   let isAnswered = false;
 
@@ -60,6 +65,7 @@ export async function tellStory(stack: Stack, { id: rigId, town_id }: RigInfo, s
 
     if (killed === null) killed = await haveAccident(stack.workDir, output, now, ids, screen);
     else if (resumedAt === null) resumedAt = await lookForResumption(output, killed, screen);
+    capped ??= await lookForCap(api, rig, loop, screen);
 
     const asking = now.agents.find(
       ({ status, current_hook_bead_id }) => status === "blocked" && current_hook_bead_id === ids.get("greeting"),
@@ -78,11 +84,11 @@ export async function tellStory(stack: Stack, { id: rigId, town_id }: RigInfo, s
     }
 
     const isOver = [...ids.values()].every((id) => now.beads.get(id)?.status === "closed");
-    if (isOver && killed !== null && resumedAt !== null) {
+    if (isOver && killed !== null && resumedAt !== null && capped !== null) {
       screen.tell("everything is merged");
-      return { ids, killed, resumedAt, groups };
+      return { ids, killed, resumedAt, capped, groups };
     }
-    if (isOver)
+    if (isOver && (killed === null || resumedAt === null))
       throw new StackError(
         killed === null
           ? `"${titleOf(ACCIDENT.key)}" was finished before its agent could be killed`

@@ -36,11 +36,26 @@ export interface CliRun {
 export type Cli = (pass: DoorPass, prompt: string, cwd: string) => Promise<CliRun>;
 
 /** Claude Code, headless, as its own users run it. */
-export const claude: Cli = (pass, prompt, cwd) => {
+export const claude: Cli = (pass, prompt, cwd) =>
+  claudeWith(
+    {
+      ticktown: { type: "http", url: pass.mcpUrl, headers: { Authorization: `Bearer ${pass.token}` } },
+    },
+    { ANTHROPIC_BASE_URL: pass.modelUrl("anthropic"), ANTHROPIC_API_KEY: pass.token },
+    prompt,
+    cwd,
+  );
+
+/** @param servers those of MCP that it is told of, as in its own settings */
+export function claudeWith(
+  servers: Readonly<Record<string, object>>,
+  env: Readonly<Record<string, string>>,
+  prompt: string,
+  cwd: string,
+): Promise<CliRun> {
   const home = tempDir();
   const mcp = path.join(home, "mcp.json");
-  const server = { type: "http", url: pass.mcpUrl, headers: { Authorization: `Bearer ${pass.token}` } };
-  writeFileSync(mcp, JSON.stringify({ mcpServers: { ticktown: server } }));
+  writeFileSync(mcp, JSON.stringify({ mcpServers: servers }));
   return runCli(
     "claude",
     [
@@ -57,14 +72,13 @@ export const claude: Cli = (pass, prompt, cwd) => {
     cwd,
     {
       ...cleanEnv(home),
-      ANTHROPIC_BASE_URL: pass.modelUrl("anthropic"),
-      ANTHROPIC_API_KEY: pass.token,
+      ...env,
       IS_SANDBOX: "1",
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
       DISABLE_AUTOUPDATER: "1",
     },
   );
-};
+}
 
 /** Codex, headless. */
 export const codex: Cli = (pass, prompt, cwd) => {

@@ -1,4 +1,7 @@
+import path from "node:path";
+import { PROJECT } from "../../scripts/stack/project.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { claudeWith, tempDir } from "./cli.ts";
 import { steps } from "./model/server.ts";
 import { KEY, type Name, type Stack, startTicktown } from "./stack.ts";
 
@@ -57,6 +60,48 @@ describe.each<Name>(["claude", "codex"])("%s", (name) => {
     expect(work.asked()[2]?.last).toMatch(/not (accepted|taken).*HELLO\.md/is);
     expect((await work.status()).dispatchId).toBe(`${work.agentId}:1`);
   });
+
+  // The mayor is a person's own Claude Code, whichever agent it runs.
+  if (name === "claude")
+    test.concurrent("is answered by the Claude Code of its person, which runs the fleet by ticktown mcp over stdio", async () => {
+      const work = await stack.sling(
+        "of-the-mayor",
+        steps(
+          {
+            text: "I ask.",
+            calls: [{ tool: "gt_ask", args: { question: "Which colour?", options: ["red", "blue"] } }],
+          },
+          { text: "I wait." },
+          { text: "As you say.", calls: [{ shell: commit("COLOUR.md", "blue") }] },
+          DONE,
+          { text: "All is done." },
+        ),
+      );
+      await work.until("it is blocked", async () => (await work.agent()).status === "blocked");
+      await work.until("it has stopped", () => work.asked().length === 2);
+      const what = "Follow of-the-mayor";
+      stack.model.scripts.set(
+        "mayor",
+        steps(
+          { text: "I look.", calls: [{ tool: "__needs", args: {} }] },
+          { text: "I answer.", calls: [{ tool: "__answer", args: { what, words: ["blue"] } }] },
+          { text: "It is answered." },
+        ),
+      );
+      const env = { TICKTOWN_URL: stack.url, TICKTOWN_OPERATOR_TOKEN: stack.token };
+      const ran = await claudeWith(
+        { ticktown: { command: process.execPath, args: [path.join(PROJECT, "cli/ticktown.ts"), "mcp"], env } },
+        { ANTHROPIC_BASE_URL: stack.model.url, ANTHROPIC_API_KEY: KEY, ENABLE_TOOL_SEARCH: "false" },
+        "[[script:mayor]] Answer who asks.",
+        tempDir(),
+      );
+      expect(ran.code, ran.output).toBe(0);
+      const asked = stack.model.requests.filter(({ script }) => script === "mayor");
+      expect(asked.some(({ missed }) => missed)).toBe(false);
+      expect(asked[1]?.last).toContain("Which colour?");
+      await work.until("it is merged", async () => (await work.bead()).status === "closed");
+      expect(work.merged("COLOUR.md")).toBe("blue\n");
+    });
 
   test.concurrent("asks a person, and goes on with the answer in the same conversation", async () => {
     const work = await stack.sling(

@@ -29,7 +29,9 @@ const METADATA: Readonly<Record<Name, object>> = { claude: {}, codex: { model: "
 export interface Stack {
   readonly model: Model;
   readonly api: ApiClient;
+  readonly url: string;
   readonly dir: string;
+  readonly token: string;
   readonly log: () => string;
   /** A rig for a repository of its own, and one bead in it whose agent follows the script. */
   readonly sling: (name: string, script: Script, settings?: Record<string, unknown>, runtime?: Name) => Promise<Work>;
@@ -80,11 +82,14 @@ export async function startTicktown(name: Name, args: readonly string[] = []): P
     },
     PATIENCE_MS,
   );
-  const api = createApiClient(url, readFileSync(path.join(state, "operator-token"), "utf8").trim());
+  const token = readFileSync(path.join(state, "operator-token"), "utf8").trim();
+  const api = createApiClient(url, token);
   return {
     model,
     api,
+    url,
     dir,
+    token,
     log: () => log,
     sling: (script, follow, settings, runtime) =>
       sling({ api, dir, model, runtime: runtime ?? name }, script, follow, settings),

@@ -35,7 +35,6 @@ export function keyOf({ at, rig }: World): string {
     context.probe,
     context.container ?? null,
     context.imported?.isHeld ?? null,
-    context.strays !== undefined,
   ]);
 }
 
@@ -100,6 +99,9 @@ function movesOf({ at, rig }: World): Move[] {
     ...reportsOf(PROBE).flatMap((fact) =>
       fact.type === "agent.heard" || fact.type === "agent.done" ? [move(at, notFit, fact)] : [],
     ),
+    // It says nothing of anything else, so it makes no states of its own.
+    move(at, straysFound, straysFound),
+    move(at, straysFound, { type: "strays.gone" }),
     move(at, ...[true, true].map((active): Fact => ({ type: "rig.activity_changed", active }))),
   ];
 }

@@ -3,7 +3,7 @@ import type { Fact, Role } from "../../../src/events/facts.ts";
 import { Outcome } from "../../../src/events/fields.ts";
 import { HandInDecision } from "../../../src/events/hand-in.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
-import { watchOf } from "../../../src/events/settings.ts";
+import { DEFAULT_SETTINGS, watchOf } from "../../../src/events/settings.ts";
 import type { AgentContext, AgentSnapshot } from "../../../src/machines/agent.ts";
 import type { World } from "../../../src/core/world.ts";
 import type { Model } from "./explore.ts";
@@ -190,7 +190,7 @@ function driverMoves({ context }: AgentSnapshot, at: number, granted: Fact, disp
   if (!hasNoPast(context)) return [];
   return [
     move(at, { ...granted, expectMs: EXPECT_MS } as Fact),
-    ...dispatches.flatMap((dispatch) => clockMoves(dispatch, at)),
+    ...dispatches.flatMap((dispatch) => clockMoves(dispatch, at, DEFAULT_SETTINGS.gupp_check_ms)),
     ...dispatches.flatMap((dispatch) => toldMoves(dispatch).map((fact) => move(at, fact))),
     move(at, { type: "secrets.changed" }),
   ];
@@ -257,8 +257,8 @@ export function movesOf(world: World, agent: AgentSnapshot, by: "anybody" | "dri
 
 const EXPECT_MS = 2_700_000;
 
-/** What its container tells of its clocks, a moment later. */
-function clockMoves(dispatch: string, at: number): Move[] {
+/** What its container tells of its clocks, a moment later, and of what it was seen to do long ago. */
+function clockMoves(dispatch: string, at: number, late_ms: number): Move[] {
   const of = { agentId: ID, dispatchId: dispatch };
   const now = at + 1;
   const facts: Fact[] = [
@@ -269,7 +269,12 @@ function clockMoves(dispatch: string, at: number): Move[] {
     { type: "agent.waiting", ...of, for: "model", since: now, until: now + 600_000 },
     { type: "agent.waiting", ...of, for: null, since: now, until: null },
   ];
-  return facts.map((fact) => move(now, fact));
+  return [
+    ...facts.map((fact) => move(now, fact)),
+    ...[null, now].map((progressAt) =>
+      move(now + late_ms, { type: "agent.observed", ...of, activeAt: now, progressAt } as Fact),
+    ),
+  ];
 }
 
 /** What its driver tells besides. */

@@ -35,6 +35,8 @@ export function keyOf({ at, rig }: World): string {
     context.probe,
     context.container ?? null,
     context.imported?.isHeld ?? null,
+    // What was stopped at once is told apart where nothing else is the matter; the charts look at nothing beside it.
+    context.failures.length === 0 && context.probe === null && context.stopped === true,
   ]);
 }
 

@@ -4,6 +4,7 @@ import type { Fact } from "../../../src/events/facts.ts";
 import { decide, type Caller, type Command } from "../../../src/core/decide/index.ts";
 import { nearestDeadline } from "../../../src/core/invariants.ts";
 import type { World } from "../../../src/core/world.ts";
+import type { AgentContext } from "../../../src/machines/agent.ts";
 import { walk, type Edge } from "../graph.ts";
 import { keyOf as agentKey } from "./agent.ts";
 import { keyOf as beadKey } from "./bead.ts";
@@ -72,11 +73,24 @@ function movesOf(world: World): Move[] {
   };
   const tell = (...facts: Fact[]) => moves.push(move(at, ...facts));
 
+  /** What the container finds when it looks at what was handed in. */
+  const tellOfHandIn = ({ id: agentId, dispatchN, hook, handIn }: AgentContext) => {
+    if (handIn === undefined || handIn === null || hook === null) return;
+    const about = { agentId, dispatchId: `${agentId}:${dispatchN}`, beadId: hook };
+    const commit = "c".repeat(40);
+    const refusals = (world.beads.get(hook)?.context.refusals ?? 0) + 1;
+    const seen = { branch: "ticktown/b", commit, base: null, ahead: 1, files: 1, deletions: 0, asIs: false };
+    tell({ type: "hand_in.accepted", ...about, ...seen });
+    tell({ type: "hand_in.refused", ...about, code: "dirty", sentence: "look at it.", refusals, commit });
+    tell({ type: "hand_in.unanswered", ...about, error: "no answer" });
+    tell({ type: "work.lost", ...about, reason: "the clone is gone" });
+  };
   const deadline = nearestDeadline(world);
   for (const container of ["unasked", "unreachable"] as const)
     moves.push(move(deadline === null ? at : Math.max(at, deadline), { type: "TICK", container }));
   moves.push(move(at, { type: "TICK", container: "unasked" }));
-  for (const type of ["drain", "resume"] as const) say({ type });
+  for (const type of ["drain", "stop", "resume"] as const) say({ type });
+  tell({ type: "rig.imported", by: "operator", secrets: [] });
 
   const open = [...world.beads.values()].filter((bead) => bead.context.type === "issue" && !bead.hasTag("terminal"));
   if (open.length === 0 && world.agents.size <= AGENTS)
@@ -102,6 +116,7 @@ function movesOf(world: World): Move[] {
     say({ type: "answer", agentId, answer: "yes" });
     say({ type: "unhook", agentId });
     say({ type: "delete_agent", agentId });
+    tellOfHandIn(context);
     if (context.leaseUntil === null) continue;
     tell({ type: "start.accepted", ...of });
     tell({ type: "start.refused", ...of, status: 422, error: "no such branch" });

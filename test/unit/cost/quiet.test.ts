@@ -6,7 +6,7 @@ import type { MachineEvent } from "../../../src/machines/event.ts";
 import { step, wakeOf } from "../../../src/core/step.ts";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
 import { bead, testRig } from "../../support/node-rig.ts";
-import { exploreAll } from "../../support/paths.ts";
+import { exploreAll } from "../../support/explored.ts";
 import { worldAfter } from "../../support/model/world.ts";
 import { fold } from "../../../src/core/fold.ts";
 import { begin, rollback, type World } from "../../../src/core/world.ts";

@@ -7,7 +7,7 @@ import type { AnySnapshot } from "../../../src/core/step.ts";
 import { createWorld, get, type World } from "../../../src/core/world.ts";
 import type { Recorded } from "../../../src/events/facts.ts";
 import type { JsonValue } from "../../../src/events/json.ts";
-import { exploreAll } from "../../support/paths.ts";
+import { exploreAll } from "../../support/explored.ts";
 import { take } from "../../support/model/world.ts";
 
 /**

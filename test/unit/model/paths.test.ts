@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Kind } from "../../../src/core/step.ts";
 import { CHARTS, wantedOf } from "../../support/model/coverage.ts";
 import { worldAfter } from "../../support/model/world.ts";
-import { exploreAll, MODELS } from "../../support/paths.ts";
+import { exploreAll } from "../../support/explored.ts";
+import { MODELS } from "../../support/paths.ts";
 import { drive } from "./drive.ts";
 import { UNREACHABLE } from "./unreachable.ts";
 

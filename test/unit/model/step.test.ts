@@ -7,7 +7,8 @@ import { emitted, MACHINES, step, type AnySnapshot, type Kind } from "../../../s
 import { createWorld, get, type World } from "../../../src/core/world.ts";
 import type { Model } from "../../support/model/explore.ts";
 import { take, worldAfter, type Move } from "../../support/model/world.ts";
-import { exploreAll, MODELS } from "../../support/paths.ts";
+import { exploreAll } from "../../support/explored.ts";
+import { MODELS } from "../../support/paths.ts";
 
 /** `step` reuses one inert scope; xstate's own `transition` is the reference. */
 

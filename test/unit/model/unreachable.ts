@@ -15,25 +15,11 @@ export const UNREACHABLE: Readonly<
 > = {
   agent: {
     transitions: {
-      "agent.working.progress.checked|agent.observed|0": "the models see nothing late: thresholds/clocks.test.ts does",
-      "agent.working.progress.checked|agent.observed|1": "the models see nothing late: thresholds/clocks.test.ts does",
-      "agent.working.progress.escalated|agent.observed|0":
-        "the models see nothing late: thresholds/clocks.test.ts does",
-      "agent.working.progress.escalated|agent.observed|1":
-        "the models see nothing late: thresholds/clocks.test.ts does",
       "agent.exited|TICK|1": A_PROCESS_HAS_A_HOOK,
       "agent.blocked.onPermission|agent.exited|0": A_PROMPT_WAS_HEARD,
       "agent.blocked.onPermission|agent.exited|1": A_PROMPT_WAS_HEARD,
     },
     guards: {
-      "agent.working.progress.checked|agent.observed|0 [isLateNews]=true":
-        "the models see nothing late: thresholds/clocks.test.ts does",
-      "agent.working.progress.checked|agent.observed|1 [isLateNews]=true":
-        "the models see nothing late: thresholds/clocks.test.ts does",
-      "agent.working.progress.escalated|agent.observed|0 [isLateNews]=true":
-        "the models see nothing late: thresholds/clocks.test.ts does",
-      "agent.working.progress.escalated|agent.observed|1 [isLateNews]=true":
-        "the models see nothing late: thresholds/clocks.test.ts does",
       "agent.exited|TICK|0 [hasHook]=false": A_PROCESS_HAS_A_HOOK,
       "agent.exited.completed|TICK|1 [hasHook]=false": A_PROCESS_HAS_A_HOOK,
       "agent.blocked.onPermission|agent.exited|0 [wasGoneTooEarly]=true": A_PROMPT_WAS_HEARD,
@@ -48,22 +34,7 @@ export const UNREACHABLE: Readonly<
   },
   bead: {},
   review: {},
-  rig: {
-    guards: {
-      "rig.life.draining|rig.draining|0 [not isStopped]=false":
-        "the models stop nothing at once and import nothing: incidents/stop.test.ts and restore.test.ts do",
-      "rig.life.draining|rig.imported|0 [isStopped]=true":
-        "the models stop nothing at once and import nothing: incidents/stop.test.ts and restore.test.ts do",
-      "rig.life.draining|rig.resumed|0 [isStopped]=true":
-        "the models stop nothing at once and import nothing: incidents/stop.test.ts and restore.test.ts do",
-    },
-    transitions: {
-      "rig.life.draining|rig.imported|0":
-        "the models stop nothing at once and import nothing: incidents/stop.test.ts and restore.test.ts do",
-      "rig.life.draining|rig.resumed|0":
-        "the models stop nothing at once and import nothing: incidents/stop.test.ts and restore.test.ts do",
-    },
-  },
+  rig: {},
   queue: {
     guards: {
       "queue.held|queue.blocked|0 [isNotBlocked]=false":

@@ -1,6 +1,6 @@
 import type { Kind } from "../../../src/core/step.ts";
 
-/** What no path reaches, and why. A line that a path does reach fails the test as well. */
+/** What no path of the models reaches, and why. A line that a path does reach fails the test as well. */
 type Reasons = Readonly<Record<string, string>>;
 
 const A_PROCESS_HAS_A_HOOK =

@@ -83,6 +83,7 @@ export const RULES: readonly Rule[] = [
     may: [
       "src/events/backoff.ts",
       "src/events/budget.ts",
+      "src/events/choice.ts",
       "src/events/dispatch-id.ts",
       "src/wire/agent-reports.ts",
       "src/wire/container.ts",

@@ -8,7 +8,7 @@ import { rigPath } from "../find.ts";
 import { follow, lineOf } from "../follow.ts";
 import { allNeeds } from "../needs.ts";
 import { oneLine } from "../text.ts";
-import { reply } from "../verbs/people.ts";
+import { answerTo, reply } from "../verbs/people.ts";
 import { type Act, keysIn, press } from "./keys.ts";
 import { render, type Runner, type Seen, type Size, type View } from "./view.ts";
 
@@ -129,8 +129,10 @@ type Doing = Exclude<Act, { type: "follow" } | { type: "quit" } | { type: "back"
 /** @returns what was done, in words */
 async function done(act: Doing, context: Context): Promise<string> {
   switch (act.type) {
-    case "reply":
-      return (await reply(act.to, act.choice, context)).text;
+    case "reply": {
+      const choice = act.choice.id === null ? answerTo(act.to.need, act.choice.label) : act.choice;
+      return (await reply(act.to, choice, context)).text;
+    }
     case "retry": {
       const { rig, need } = act.of;
       const ids = need.beads.map(({ id }) => id);

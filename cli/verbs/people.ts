@@ -1,5 +1,6 @@
 /** Verbs for whoever is needed: what waits, and the answer to it. */
 import type { Agent, Bead } from "../../scripts/stack/api-client.ts";
+import { meantOption, offered } from "../../src/events/choice.ts";
 import { HandInDecision } from "../../src/events/hand-in.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../exits.ts";
@@ -37,10 +38,16 @@ export const needs = verb({
   },
 });
 
-/** Lets the agent go on, and closes the escalation that asked for it. */
-export async function reply({ rig, need }: Needed, choice: Choice, { api }: Pick<Context, "api">): Promise<Answer> {
+/** Lets the agent go on, and closes the escalation that asked for it. @param words told to it beside the option that is chosen */
+export async function reply(
+  { rig, need }: Needed,
+  choice: Choice,
+  { api }: Pick<Context, "api">,
+  words = "",
+): Promise<Answer> {
   const agentId = need.agents[0]?.id ?? "";
-  const body = choice.id === null ? { answer: choice.label } : { option: choice.id };
+  const own = words === "" ? {} : { answer: words };
+  const body = choice.id === null ? { answer: choice.label } : { option: choice.id, ...own };
   const agent = await api.call<Agent>("POST", rigPath(rig, `/agents/${encodeURIComponent(agentId)}/unblock`), body);
   for (const { id } of need.escalations)
     await api
@@ -70,29 +77,34 @@ export const answer = verb({
   run: async ({ what, words, option }, context) => {
     const found = needOf(what, await waiting(context), "question");
     const choices = choicesOf(found.need);
-    if (option !== undefined) return reply(found, chosen(option, choices), context);
+    if (option !== undefined) return reply(found, chosen(option, choices), context, words.join(" "));
     let text = words.join(" ");
     if (text === "" && context.ask !== null) {
       for (const line of [found.need.title, ...detailsOf(found.need)]) context.say(printable(line));
       text = await context.ask("answer: ");
     }
     if (text.trim() === "") throw new Failure("misuse", "say the answer: words, or --option");
-    const offered = choices.find(({ label }) => label.toLowerCase() === text.trim().toLowerCase());
-    return reply(found, offered ?? { id: null, label: text }, context);
+    return reply(found, answerTo(found.need, text), context);
   },
 });
 
+/** What is meant by these words: one of the answers that are offered, or, where it is a free question, the words themselves. */
+export function answerTo(need: Needed["need"], text: string): Choice {
+  const choices = choicesOf(need);
+  const meant = meantOption(text, choices);
+  if (meant === undefined && need.code === "permission" && choices.length > 0)
+    throw new Failure(
+      "misuse",
+      `it asks for a permission, so the answer is one of ${offered(choices)}; nothing was said`,
+    );
+  return meant ?? { id: null, label: text };
+}
+
 function chosen(option: string, choices: readonly Choice[]): Choice {
-  const found =
-    choices.find(({ id }) => id === option) ??
-    choices.find(({ label }) => label.toLowerCase() === option.toLowerCase()) ??
-    choices[Number(option) - 1];
+  const found = choices.find(({ id }) => id === option) ?? meantOption(option, choices) ?? choices[Number(option) - 1];
   if (found !== undefined) return found;
-  const offered = choices.map(({ id, label }, n) => id ?? `${n + 1}: ${label}`).join(", ");
-  throw new Failure(
-    "misuse",
-    offered === "" ? "nothing is offered to choose from: answer in words" : `offered are ${offered}`,
-  );
+  const all = choices.map(({ id, label }, n) => id ?? `${n + 1}: ${label}`).join(", ");
+  throw new Failure("misuse", all === "" ? "nothing is offered to choose from: answer in words" : `offered are ${all}`);
 }
 
 const verdict = (name: "allow" | "deny", about: string) =>

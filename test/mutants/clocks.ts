@@ -79,6 +79,12 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
     edit(DRIVER, "Math.max(inputTokens, known?.inputTokens ?? 0)", "inputTokens"),
   ),
   mutant(
+    "DRIVER-words",
+    "words that are none of its answers answer no permission",
+    "whatever is typed lets it go on, and its driver takes it for No",
+    edit("src/core/decide/agents.ts", 'ask?.kind === "permission" && chosen === undefined', "ask === undefined"),
+  ),
+  mutant(
     "DRIVER-twice",
     "the same ask asks once",
     "who asks again makes a second question",

@@ -7,6 +7,12 @@ const CONVERSATION = "container/agents/drivers/conversation.ts";
 
 export const TALK_MUTANTS: readonly Mutant[] = [
   mutant(
+    "TALK-words",
+    "words that are no option answer no permission",
+    "whatever is said is a No",
+    edit("container/agents/drivers/claude.ts", "if (chosen === null) return false;", ""),
+  ),
+  mutant(
     "TALK-replay",
     "what an old conversation tells again is no progress",
     "an agent that only repeats itself is taken for one that works",

@@ -139,7 +139,7 @@ const TAKEN: ReadonlySet<string> = new Set(["accepted", "no_change", "unseen", "
 function askRig({ run, callbacks, redact }: TalkOptions, conversation: Conversation, ask: Ask): void {
   if (run.apiUrl === null) {
     // Later: the driver has not finished with the ask.
-    setImmediate(() => conversation.answer(ask.id, { text: "Nobody can be asked here." }));
+    setImmediate(() => conversation.answer(ask.id, { denies: true, text: "Nobody can be asked here." }));
     return;
   }
   callbacks.enqueue({

@@ -1,6 +1,6 @@
 /** The Agent Client Protocol, version 1: OpenCode, Kilo, Gemini and whoever else speaks it. */
 import { ASK_COMMAND_MAX_CHARS, ASK_OPTIONS_MAX, ASK_TEXT_MAX_CHARS, DRIVER_TOOLS_MAX } from "../../limits.ts";
-import { type OpenAsks, type OpenTools, chosenOption, openAsks, openTools } from "./books.ts";
+import { type OpenAsks, type OpenTools, chosenOption, openAsks, openTools, ownWords } from "./books.ts";
 import { endingOf, statusIn } from "./endings.ts";
 import { type Json, countIn, listIn, numberIn, part, shortened, textIn } from "./json.ts";
 import { type Rpc, type RpcFailure, createRpc } from "./rpc.ts";
@@ -75,17 +75,18 @@ function cancel(acp: Acp): void {
   acp.rpc.notify("session/cancel", { sessionId: acp.session });
 }
 
-function answer(acp: Acp, askId: string, { optionId, text }: Answer): boolean {
+function answer(acp: Acp, askId: string, said: Answer): boolean {
   const asked = acp.asks.peek(askId);
   if (asked === null) return false;
   const rejects = listIn(asked.held["options"]).find(({ kind }) => textIn(kind).startsWith("reject"));
-  const chosen = chosenOption(asked.ask.options, { optionId, text });
-  const picked = chosen ?? textIn(rejects?.["optionId"]);
-  const outcome = picked === "" ? { outcome: "cancelled" } : { outcome: "selected", optionId: picked };
+  const optionId = said.denies ? textIn(rejects?.["optionId"]) : chosenOption(asked.ask.options, said);
+  if (optionId === null) return false;
+  const outcome = optionId === "" ? { outcome: "cancelled" } : { outcome: "selected", optionId };
   if (!acp.rpc.reply(asked.held["id"], { outcome })) return false;
   acp.asks.close(askId);
-  // Words that are none of its options are told after the turn.
-  if (chosen === null && text !== undefined) acp.world.emit({ type: "unsaid", text });
+  // What was said beside the option is told after the turn.
+  const text = ownWords(asked.ask.options, said);
+  if (text !== null) acp.world.emit({ type: "unsaid", text });
   return true;
 }
 

@@ -1,4 +1,5 @@
 /** What a driver keeps count of: tools that are open, and asks without an answer. Both have an end and a limit. */
+import { meantOption } from "../../../src/events/choice.ts";
 import { DRIVER_ASKS_MAX, DRIVER_TOOLS_MAX, TOOL_NAME_MAX_CHARS, TOOL_TITLE_MAX_CHARS } from "../../limits.ts";
 import { shortened } from "./json.ts";
 import type { Answer, Ask, AskOption, DriverEvent } from "./vocabulary.ts";
@@ -72,10 +73,15 @@ export function openAsks<Held>(emit: Emit) {
   };
 }
 
-/** The option that is meant: by its id, or by words that are its label. @returns null for words of one's own */
-export function chosenOption(options: readonly AskOption[], { optionId, text }: Answer): string | null {
-  const meant = text?.trim().toLowerCase();
-  const found =
-    options.find(({ id }) => id === optionId) ?? options.find(({ label }) => label.trim().toLowerCase() === meant);
+/**
+ * The option that is meant: by its id, or by words that are its id or its label. @returns null for words of one's own, which are
+ * no Yes and no No
+ */
+export function chosenOption(options: readonly AskOption[], { optionId, text = "" }: Answer): string | null {
+  const found = options.find(({ id }) => id === optionId) ?? meantOption(text, options);
   return found?.id ?? null;
 }
+
+/** Words of one's own: they are told beside the option that was chosen. @returns null where they are only its name */
+export const ownWords = (options: readonly AskOption[], { text = "" }: Answer): string | null =>
+  text.trim() === "" || meantOption(text, options) !== undefined ? null : text;

@@ -1,6 +1,6 @@
 /** Claude Code's stream-json, both ways. */
 import { ASK_COMMAND_MAX_CHARS, DRIVER_CALLS_MAX } from "../../limits.ts";
-import { type OpenAsks, type OpenTools, chosenOption, openAsks, openTools } from "./books.ts";
+import { type OpenAsks, type OpenTools, chosenOption, openAsks, openTools, ownWords } from "./books.ts";
 import { endingOf, isFinal, statusIn } from "./endings.ts";
 import { type Json, countIn, listIn, numberIn, objectIn, part, shortened, textIn } from "./json.ts";
 import type { Answer, AskOption, Driver, DriverWorld, EndingKind, Usage } from "./vocabulary.ts";
@@ -88,15 +88,16 @@ function say(claude: Claude, text: string): boolean {
   return false;
 }
 
-function answer(claude: Claude, askId: string, { optionId, text }: Answer): boolean {
+function answer(claude: Claude, askId: string, said: Answer): boolean {
   const asked = claude.asks.peek(askId);
   if (asked === null) return false;
+  const chosen = said.denies ? "deny" : chosenOption(asked.ask.options, said);
+  if (chosen === null) return false;
   const { input, permission_suggestions } = part(asked.held["request"]);
-  const chosen = chosenOption(asked.ask.options, { optionId, text }) ?? "deny";
   const allowed = { behavior: "allow", updatedInput: part(input) };
   const response =
     chosen === "deny"
-      ? { behavior: "deny", message: text?.trim() || "The operator has denied it." }
+      ? { behavior: "deny", message: ownWords(asked.ask.options, said)?.trim() ?? "The operator has denied it." }
       : chosen === "always"
         ? { ...allowed, updatedPermissions: listIn(permission_suggestions) }
         : allowed;

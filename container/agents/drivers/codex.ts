@@ -1,6 +1,6 @@
 /** Codex's app-server: threads, turns, and the approvals that it asks for. */
 import { ASK_COMMAND_MAX_CHARS, ASK_TEXT_MAX_CHARS, MESSAGES_HELD_MAX } from "../../limits.ts";
-import { type OpenAsks, type OpenTools, chosenOption, openAsks, openTools } from "./books.ts";
+import { type OpenAsks, type OpenTools, chosenOption, openAsks, openTools, ownWords } from "./books.ts";
 import { endingOf, isFinal, statusIn } from "./endings.ts";
 import { type Json, countIn, numberIn, part, shortened, textIn } from "./json.ts";
 import { type Rpc, createRpc } from "./rpc.ts";
@@ -130,14 +130,16 @@ function cancel(codex: Codex): void {
 const interrupt = (codex: Codex): void =>
   void codex.rpc.call("turn/interrupt", { threadId: codex.thread, turnId: codex.turn }, () => {});
 
-function answer(codex: Codex, askId: string, { optionId, text }: Answer): boolean {
+function answer(codex: Codex, askId: string, said: Answer): boolean {
   const asked = codex.asks.peek(askId);
   if (asked === null) return false;
-  const chosen = chosenOption(asked.ask.options, { optionId, text });
-  const decision = chosen === "acceptForSession" ? asked.held["always"] : (chosen ?? "decline");
+  const chosen = said.denies ? "decline" : chosenOption(asked.ask.options, said);
+  if (chosen === null) return false;
+  const decision = chosen === "acceptForSession" ? asked.held["always"] : chosen;
   if (!codex.rpc.reply(asked.held["id"], { decision })) return false;
   codex.asks.close(askId);
-  if (chosen === null && text !== undefined) codex.world.emit({ type: "unsaid", text });
+  const text = ownWords(asked.ask.options, said);
+  if (text !== null) codex.world.emit({ type: "unsaid", text });
   return true;
 }
 

@@ -45,6 +45,8 @@ export interface Ask {
 export interface Answer {
   readonly optionId?: string | undefined;
   readonly text?: string | undefined;
+  /** Nobody can say, so it is No: never so for words that a person said. */
+  readonly denies?: true;
 }
 
 /** How a turn ended: `cancelled`: as it was told to; `failed`: it was broken off by itself, so nothing says that the work is done. */

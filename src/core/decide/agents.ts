@@ -1,3 +1,4 @@
+import { meantOption, offered } from "../../events/choice.ts";
 import { askOf } from "../../machines/agent/driver.ts";
 import { clip, type Fact, type Role } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
@@ -92,17 +93,24 @@ function unhook(world: World, { agentId }: CommandOf<"unhook">, around: Surround
 }
 
 function answer(world: World, command: CommandOf<"answer">, around: Surroundings): Decision {
-  const { agentId, option = null } = command;
+  const { agentId, option = null, answer: words = null } = command;
   const agent = world.agents.get(agentId);
   if (!agent) return noAgent(agentId);
   const ask = askOf(agent.context);
-  const chosen = option === null ? undefined : ask?.options.find(({ id }) => id === option);
+  const chosen =
+    option === null ? meantOption(words ?? "", ask?.options ?? []) : ask?.options.find(({ id }) => id === option);
   if (option !== null && chosen === undefined)
     return refuse(
       422,
       `agent ${agentId} gives no answer called ${option} to choose from${ask === undefined ? "" : `; there is ${ask.options.map(({ id }) => id).join(", ") || "none"}`}`,
     );
-  const text = command.answer ?? chosen?.label ?? "";
+  // What a tool may do is said by one of its answers. Other words are nobody's Yes, and nobody's No.
+  if (ask?.kind === "permission" && chosen === undefined)
+    return refuse(
+      422,
+      `agent ${agentId} asks for a permission, and "${clip(words ?? "", 60)}" is none of its answers: ${offered(ask.options)}`,
+    );
+  const text = words ?? chosen?.label ?? "";
   if (text.length > LIMITS.mail_body_chars) return tooLong("an answer", text);
   const fact: Fact = {
     type: "agent.answered",

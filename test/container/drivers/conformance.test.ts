@@ -150,7 +150,8 @@ describe.each(KINDS)("a driver of %s, with an agent that", (kind) => {
   test("asks and is told no, with words: it is denied, and the words reach it", async () => {
     const stage = openStage(kind);
     stage.fake.asks("7", "rm -rf /");
-    expect(stage.conversation.answer("permission-7", { text: "Never, use git clean." })).toBe(true);
+    const optionId = stage.asked[0]?.options.find(({ label }) => label === "Deny")?.id;
+    expect(stage.conversation.answer("permission-7", { optionId, text: "Never, use git clean." })).toBe(true);
     expect(stage.heard("answer")).toMatchObject([{ to: "7", allows: false }]);
     if (kind === "claude") return; // There they are the denial's own words.
     stage.fake.endsTurn();

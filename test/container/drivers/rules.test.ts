@@ -83,6 +83,37 @@ test("TALK-ask the same ask asks once, and is answered once", () => {
   }
 });
 
+test("TALK-words the id of an option said in words is that option, and other words are no answer to a permission", async () => {
+  for (const kind of KINDS) {
+    for (const { label, allows } of [
+      { label: "Allow", allows: true },
+      { label: "Deny", allows: false },
+    ]) {
+      const stage = openStage(kind);
+      stage.fake.asks("7", "ls");
+      const id = stage.asked[0]?.options.find((option) => option.label === label)?.id ?? "";
+      for (const text of ["perhaps", `${id} or not`, ""])
+        expect(stage.conversation.answer("permission-7", { text }), kind).toBe(false);
+      expect(stage.heard("answer"), kind).toEqual([]);
+      expect(stage.conversation.answer("permission-7", { text: ` ${id.toUpperCase()} ` }), kind).toBe(true);
+      expect(stage.heard("answer"), kind).toMatchObject([{ to: "7", allows }]);
+      stage.fake.endsTurn();
+      await settled();
+      const told = [...stage.heard("prompt"), ...stage.heard("message")].map(({ text }) => text);
+      expect(told, "an option's name is nothing to be told").not.toContain(` ${id.toUpperCase()} `);
+    }
+  }
+});
+
+test("where nobody can be asked, a permission is denied", () => {
+  for (const kind of KINDS) {
+    const stage = openStage(kind);
+    stage.fake.asks("7", "ls");
+    expect(stage.conversation.answer("permission-7", { denies: true, text: "Nobody can be asked here." })).toBe(true);
+    expect(stage.heard("answer"), kind).toMatchObject([{ to: "7", allows: false }]);
+  }
+});
+
 test("TALK-early what is said to a turn that has no id yet is said in it, and its end is asked for when there is one", () => {
   const lines: { id?: number; method: string; params: Record<string, unknown> }[] = [];
   const events: DriverEvent[] = [];

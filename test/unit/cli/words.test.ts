@@ -7,6 +7,7 @@ import { meant, pick, shorten } from "../../../cli/pick.ts";
 import { confirm } from "../../../cli/run.ts";
 import { columns, cut, filled, oneLine, printable, span, widthOf } from "../../../cli/text.ts";
 import type { Verb } from "../../../cli/verb.ts";
+import { answerTo } from "../../../cli/verbs/people.ts";
 import { settingOf } from "../../../cli/verbs/rig.ts";
 import { linesOf, SLUNG } from "../../../cli/verbs/sling.ts";
 import { need, rig } from "./needs.ts";
@@ -142,6 +143,19 @@ test("F-801: a question and a permission prompt show all that is needed to answe
     { id: null, label: "red" },
     { id: null, label: "blue" },
   ]);
+});
+
+test("an answer in words is the option that it names; to a permission other words are not sent", () => {
+  const permission = asking([
+    { id: "yes", label: "Allow" },
+    { id: "al", label: "Always" },
+    { id: "no", label: "Deny" },
+  ]);
+  expect(["yes", " Allow", "AL"].map((words) => answerTo(permission, words).id)).toEqual(["yes", "yes", "al"]);
+  expect(() => answerTo(permission, "sure")).toThrow("one of Allow (yes), Always (al), Deny (no); nothing was said");
+  const question = need({ escalations: [{ id: "e", title: "which?", body: "", options: ["red", "blue"] }] });
+  expect(answerTo(question, "red")).toEqual({ id: null, label: "red" });
+  expect(answerTo(question, "green")).toEqual({ id: null, label: "green" });
 });
 
 test("CLI-allow allow and deny choose what is for once, and nothing where nothing says so", () => {

@@ -111,6 +111,52 @@ test("DRIVER-twice a permission shows its exact command with Allow, Deny and Alw
   expect(asks(rig, agentId, ask("p1", "permission")).facts).toEqual([]);
 });
 
+test("DRIVER-words an option's id or name said in words is that option; other words answer no permission, and its answers are told", async () => {
+  const options = [
+    { id: "yes", label: "Allow" },
+    { id: "al", label: "Always" },
+    { id: "no", label: "Deny" },
+    { id: "No", label: "Never" },
+  ];
+  for (const [words, optionId] of [
+    ["yes", "yes"],
+    [" YES ", "yes"],
+    ["always", "al"],
+    ["deny", "no"],
+    ["no", null],
+    ["sure", null],
+    [" ", null],
+  ] as const) {
+    const rig = town();
+    const { agentId } = await slung(rig);
+    asks(rig, agentId, { ...ask("p1", "permission"), options });
+    const said = () => facts(rig, "agent.answered").map((fact) => fact.optionId);
+    if (optionId !== null) {
+      rig.run({ type: "answer", agentId, answer: words });
+      expect([words, said()]).toEqual([words, [optionId]]);
+      continue;
+    }
+    const refusal = /none of its answers: Allow \(yes\), Always \(al\), Deny \(no\), Never \(No\)$/;
+    expect(() => rig.run({ type: "answer", agentId, answer: words })).toThrow(refusal);
+    expect([words, said(), stateOf(rig, agentId)]).toEqual([words, [], "blocked.onPermission.waiting"]);
+    rig.run({ type: "answer", agentId, answer: "Use git clean.", option: "no" });
+    expect(facts(rig, "agent.answered")).toMatchObject([{ answer: "Use git clean.", optionId: "no" }]);
+  }
+});
+
+test("to a question with options, words of one's own are an answer, and an option's name is the option", async () => {
+  const rig = town();
+  const { agentId } = await slung(rig);
+  asks(rig, agentId, ask("q1", "question"));
+  asks(rig, agentId, ask("q2", "question"));
+  rig.run({ type: "answer", agentId, answer: "Green" });
+  rig.run({ type: "answer", agentId, answer: "blue" });
+  expect(facts(rig, "agent.answered").map(({ answer, optionId }) => [answer, optionId])).toEqual([
+    ["Green", undefined],
+    ["blue", "b"],
+  ]);
+});
+
 test("an answer that nobody takes goes the way of a message and a letter", async () => {
   const rig = town();
   rig.container.onAnswer = () => ({ kind: "refused", status: 404, error: "nobody waits" });
@@ -162,7 +208,7 @@ test("DRIVER-asks what was asked stays asked while its agent saves or shows prog
     rig.run({ type: "progressed", agentId, what: "a tool" }, as(rig, agentId));
     expect([kind, needs(rig.rig).needs.map(({ code }) => code)]).toEqual([kind, [kind]]);
     expect(facts(rig, "agent.checkpointed")).toHaveLength(1);
-    rig.run({ type: "answer", agentId, answer: "yes" });
+    rig.run({ type: "answer", agentId, answer: kind === "permission" ? "allow" : "yes" });
     expect(needs(rig.rig).needs).toEqual([]);
   }
 });

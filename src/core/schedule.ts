@@ -45,9 +45,12 @@ export function allowance(world: World): number {
 export const isDeferred = (bead: BeadSnapshot, at: number): boolean =>
   bead.context.deferUntil !== null && bead.context.deferUntil > at;
 
+/** Work that only waits for a slot, whether or not somebody has it on their hook already. */
+export const waitsForSlot = (bead: BeadSnapshot, at: number): boolean => isReady(bead) && !isDeferred(bead, at);
+
 /** A bead that may run now: an issue, every blocker closed, not deferred. In progress counts: its agent comes back to it. */
 export const mayRun = (bead: BeadSnapshot, at: number): boolean =>
-  (isReady(bead) || (bead.value === "in_progress" && bead.context.type === "issue")) && !isDeferred(bead, at);
+  waitsForSlot(bead, at) || (bead.value === "in_progress" && bead.context.type === "issue" && !isDeferred(bead, at));
 
 /** What the bead may spend is spent. */
 export const isCapped = ({ rig }: World, { context }: BeadSnapshot): boolean =>

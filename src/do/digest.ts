@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import { choicesOf, whatCanBeDone } from "../core/needs-actions.ts";
 import type { Need } from "../core/needs.ts";
-import { isDeferred } from "../core/schedule.ts";
+import { waitsForSlot } from "../core/schedule.ts";
 import type { Entry } from "../core/fold.ts";
 import { dayOf, startOfDay } from "../events/budget.ts";
 import { clip } from "../events/facts.ts";
@@ -102,10 +102,7 @@ function stateOf(rig: Rig, all: readonly Need[], listed: RigDigest["needs"], day
     agents: countStates(world.agents.values()),
     beads: countStates(world.beads.values()),
     reviews: countStates(world.reviews.values()),
-    ready: [...world.index.ready].filter((id) => {
-      const bead = world.beads.get(id);
-      return bead !== undefined && !isDeferred(bead, now);
-    }).length,
+    ready: [...world.beads.values()].filter((bead) => waitsForSlot(bead, now)).length,
     today: { merged: day.merged, failed: day.failed },
     spend: spendToday(rig, now),
     oldest_stuck:

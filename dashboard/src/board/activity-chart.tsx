@@ -116,7 +116,11 @@ function optionsOf(
         font: `11px ${FONT}`,
         size: 26,
         space: 90,
-        values: (_u, splits) => splits.map((x) => timeOfDay(latest.current.time.from(x))),
+        // Parts of a second have no name of their own: what would say the same again says nothing.
+        values: (_u, splits) => {
+          const words = splits.map((x) => timeOfDay(latest.current.time.from(x)));
+          return words.map((word, i) => (word === words[i - 1] ? "" : word));
+        },
       },
       {
         stroke: colour("soft"),

@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
-import { agentStateOf, doesNow } from "../lib/does-now.ts";
+import { agentStateOf, doesNow, questionOf } from "../lib/does-now.ts";
 import { BARS, type History } from "../lib/history.ts";
 import { AGENT_GROUPS, type AgentGroup, type Lists } from "../lib/lists.ts";
 import { beadTitle } from "../lib/names.ts";
@@ -196,14 +196,4 @@ function Row({ agent, history }: { agent: AgentSnapshot; history: History }) {
       <span className="a-min right num soft">{since === null ? "·" : duration(now - since)}</span>
     </>
   );
-}
-
-/** What it asked with an escalation: the newest that is open and says so. */
-function questionOf(agent: AgentSnapshot, content: ReturnType<typeof useWorld>["state"]["content"]): string | null {
-  if (!agent.matches({ blocked: "onHelp" })) return null;
-  let found: string | null = null;
-  for (const { title, createdBy, metadata } of content.values())
-    if ("agent_id" in metadata && (metadata["agent_id"] === agent.context.id || createdBy === agent.context.id))
-      found = title;
-  return found;
 }

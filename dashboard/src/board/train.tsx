@@ -8,7 +8,7 @@ import { href } from "../lib/url.ts";
 import { useStore, useWorld } from "../lib/use-rig.ts";
 import { Until } from "../ui/bits.tsx";
 import { Icon, type IconName } from "../ui/icons.tsx";
-import { Btn, Go, Nothing, Panel, Since, State, type Tone } from "../ui/parts.tsx";
+import { Btn, Go, Panel, Since, State, type Tone } from "../ui/parts.tsx";
 import { Rows } from "../ui/rows.tsx";
 import { SureBtn } from "../ui/sure.tsx";
 import { useToasts } from "../ui/toasts.tsx";
@@ -54,10 +54,11 @@ export function TrainLine({ lists }: { lists: Lists }) {
   const groups = new Map<string, ReviewSnapshot[]>();
   for (const review of lists.train)
     groups.set(stepOf(review).word, [...(groups.get(stepOf(review).word) ?? []), review]);
+  // The train itself says that it is empty.
+  if (groups.size === 0) return null;
   return (
     <Go to={`${paths.rig(rigId)}`} className="panel train-line" onClick={(event) => toTrain(event)}>
       <span className="strong">Train</span>
-      {groups.size === 0 && <span className="soft">Nothing is on its way to the target</span>}
       {[...groups].map(([word, reviews]) => {
         const [first] = reviews;
         if (first === undefined) return null;
@@ -118,12 +119,10 @@ export function Train({ lists, history }: { lists: Lists; history: History }) {
         </p>
       )}
       {lists.train.length === 0 ? (
-        <Nothing title="Nothing is on its way">
-          <p>
-            When work is done, its branch waits here until it is checked and on the target. Only then it counts as
-            merged.
-          </p>
-        </Nothing>
+        <p className="empty-line">
+          Nothing is on its way. Work that is done waits here until it is checked and on the target; only then it is
+          merged.
+        </p>
       ) : (
         <Rows
           label="Train"
@@ -229,7 +228,7 @@ function CarActs({ review, title }: { review: ReviewSnapshot; title: string }) {
         </>
       )}
       {isWaiting && (
-        <Btn isSmall kind="ghost" aria-label={`In front of the others: ${title}`} onClick={act("jump")}>
+        <Btn isSmall kind="ghost" aria-label={`Jump to the front: ${title}`} onClick={act("jump")}>
           Jump
         </Btn>
       )}

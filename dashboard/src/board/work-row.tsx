@@ -1,19 +1,25 @@
 import { useState, type FormEvent } from "react";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
+import { aboutOf } from "../../../src/core/needs.ts";
 import { whyBead } from "../../../src/core/why.ts";
+import type { World } from "../../../src/core/world.ts";
 import * as actions from "../lib/actions.ts";
-import { placeOf, type Place } from "../lib/lists.ts";
-import { agentName, beadTitle } from "../lib/names.ts";
+import { beadStateOf } from "../lib/bead-state.ts";
+import { doesNow, questionOf, type AgentState } from "../lib/does-now.ts";
+import { agentName, beadTitle, reasonOf } from "../lib/names.ts";
+import type { ShownNeed } from "../lib/needs.ts";
 import { paths } from "../lib/routes.ts";
 import { href } from "../lib/url.ts";
 import { useStore, useWorld } from "../lib/use-rig.ts";
 import { PRIORITIES } from "../lib/work.ts";
-import { Icon, type IconName } from "../ui/icons.tsx";
-import { Btn, Go, money, Since, State, type Tone } from "../ui/parts.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { Btn, Go, money, Since, State } from "../ui/parts.tsx";
 import { useToasts } from "../ui/toasts.tsx";
 
 interface Props {
   bead: BeadSnapshot;
+  /** The need that it tells of, if it is asked of people. */
+  tells: ShownNeed | undefined;
   now: number;
   isChosen: boolean;
   choose: (id: string) => void;
@@ -21,32 +27,24 @@ interface Props {
   edit: (id: string | null) => void;
 }
 
-const STATES: Record<Place, readonly [IconName, Tone, string]> = {
-  people: ["ask", "warn", "For people"],
-  running: ["work", "busy", "Working"],
-  ready: ["ready", "plain", "Ready"],
-  waiting: ["chain", "plain", "Waits"],
-  review: ["merge", "violet", "In review"],
-  failed: ["fail", "bad", "Failed"],
-  closed: ["done", "good", "Merged"],
-};
-
-function stateOf(bead: BeadSnapshot, now: number): readonly [IconName, Tone, string] {
-  if (bead.value === "stuck") return ["chain", "bad", "Stuck"];
-  if (bead.context.cancelled === true) return ["close", "plain", "Cancelled"];
-  const place = placeOf(bead, now);
-  if (place !== "closed" || (bead.context.type === "issue" && bead.context.commitSha !== null)) return STATES[place];
-  return ["done", "plain", bead.context.resolution === "no_change" ? "No change" : "Closed"];
+/** Of what is asked of people, and of work, which is in the same state wherever it is shown. */
+function stateOf(bead: BeadSnapshot, world: World, now: number): AgentState {
+  const isAsked = bead.context.type !== "issue" && !bead.hasTag("terminal");
+  return isAsked ? { word: "For people", icon: "ask", tone: "warn" } : beadStateOf(bead, world, now);
 }
 
 /** One piece of work: what it is, where it is and why, and what it took so far. */
-export function WorkRow({ bead, now, isChosen, choose, isEdited, edit }: Props) {
+export function WorkRow({ bead, tells, now, isChosen, choose, isEdited, edit }: Props) {
   const { rigId } = useStore();
   const { state, world } = useWorld();
   const { context } = bead;
   const { id } = context;
-  const title = beadTitle(state.content, id);
-  const [icon, tone, word] = stateOf(bead, now);
+  const about = aboutOf(state.content.get(id)).beadId;
+  const title =
+    tells?.code === "failed" && about !== null
+      ? `“${beadTitle(state.content, about)}” failed`
+      : (tells?.title ?? beadTitle(state.content, id));
+  const { icon, tone, word } = stateOf(bead, world, now);
   if (isEdited) return <Edit bead={bead} title={title} close={() => edit(null)} />;
   const isCalm = tone === "busy" || tone === "plain";
   const labels = state.content.get(id)?.labels ?? [];
@@ -77,7 +75,7 @@ export function WorkRow({ bead, now, isChosen, choose, isEdited, edit }: Props) 
           {word}
         </State>
       </span>
-      <Why bead={bead} />
+      <Why bead={bead} tells={tells} />
       <span className="w-g clip">
         {context.assignee === null ? (
           <span className="faint">·</span>
@@ -104,16 +102,18 @@ export function WorkRow({ bead, now, isChosen, choose, isEdited, edit }: Props) 
 }
 
 /** Why it is where it is: everything that does not run says so. */
-function Why({ bead }: { bead: BeadSnapshot }) {
-  const { world, state } = useWorld();
+function Why({ bead, tells }: Pick<Props, "bead" | "tells">) {
+  const { world, state, now } = useWorld();
   const { context } = bead;
   if (bead.value === "failed")
-    return <Said text={context.reason ?? "Nothing was said."} tone={context.cancelled === true ? "soft" : "t-bad"} />;
+    return <Said text={reasonOf(context.reason)} tone={context.cancelled === true ? "soft" : "t-bad"} />;
   if (bead.value === "closed")
     return <Said text={context.commitSha === null ? "" : `as ${context.commitSha.slice(0, 10)}`} />;
-  if (context.type !== "issue") return <Said text={state.content.get(context.id)?.body ?? ""} />;
+  if (context.type !== "issue") return <Said text={tells?.text ?? state.content.get(context.id)?.body ?? ""} />;
   if (context.blockedBy.length > 0)
     return <Said text={`after ${context.blockedBy.map((id) => beadTitle(state.content, id)).join(", ")}`} />;
+  const agent = bead.value === "in_progress" ? world.agents.get(context.assignee ?? "") : undefined;
+  if (agent !== undefined) return <Said text={doesNow(world, agent, now, questionOf(agent, state.content)).text} />;
   return <Said text={whyBead(world, bead).sentence} />;
 }
 

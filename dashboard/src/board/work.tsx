@@ -73,7 +73,7 @@ export function Work({ lists, now }: { lists: Lists; now: number }) {
             </button>
           </Nothing>
         ) : (
-          <List lines={lines} chosen={chosen} choose={choose} now={now} />
+          <List lines={lines} needs={lists.needs} chosen={chosen} choose={choose} now={now} />
         )}
       </Panel>
       {picked.length > 0 && <Bulk beads={picked} clear={() => setChosen(new Set())} />}
@@ -143,16 +143,26 @@ function Tools({ lists, asked }: { lists: Lists; asked: Asked }) {
 
 interface ListProps {
   lines: readonly Line[];
+  needs: Lists["needs"];
   chosen: ReadonlySet<string>;
   choose: (id: string) => void;
   now: number;
 }
 
-function List({ lines, chosen, choose, now }: ListProps) {
+function List({ lines, needs, chosen, choose, now }: ListProps) {
   const screen = useScreen();
   const { params } = usePlace();
   const show = params.get("show");
   const [editing, setEditing] = useState<string | null>(null);
+  const tells = useMemo(
+    () =>
+      new Map(
+        [...needs.now, ...needs.soon, ...needs.know]
+          .filter(({ code }) => code !== "escalation")
+          .flatMap((need) => need.escalations.map((id) => [id, need] as const)),
+      ),
+    [needs],
+  );
   const isOn = ({ context: { id } }: BeadSnapshot) => chosen.has(id) || show === `bead:${id}`;
   return (
     <>
@@ -179,6 +189,7 @@ function List({ lines, chosen, choose, now }: ListProps) {
           "bead" in line ? (
             <WorkRow
               bead={line.bead}
+              tells={tells.get(line.bead.context.id)}
               now={now}
               isChosen={chosen.has(line.bead.context.id)}
               choose={choose}

@@ -1,3 +1,4 @@
+import type { BoardContent } from "../../../src/wire/schemas.ts";
 import { statusLine, type AgentSnapshot } from "../../../src/machines/agent.ts";
 import { askOf } from "../../../src/machines/agent/driver.ts";
 import { whyAgent } from "../../../src/core/why.ts";
@@ -60,4 +61,14 @@ export function doesNow(world: World, agent: AgentSnapshot, now: number, questio
     if (said !== null) return { text: said, isOwn: true };
   }
   return { text: whyAgent(world, agent).sentence, isOwn: false };
+}
+
+/** What it asked with an escalation: the newest that is open and says so. */
+export function questionOf(agent: AgentSnapshot, content: ReadonlyMap<string, BoardContent>): string | null {
+  if (!agent.matches({ blocked: "onHelp" })) return null;
+  let found: string | null = null;
+  for (const { title, createdBy, metadata } of content.values())
+    if ("agent_id" in metadata && (metadata["agent_id"] === agent.context.id || createdBy === agent.context.id))
+      found = title;
+  return found;
 }

@@ -1,6 +1,6 @@
 import type { BoardContent } from "../../../src/wire/schemas.ts";
 import { rank } from "../../../src/core/rank.ts";
-import { isDeferred } from "../../../src/core/schedule.ts";
+import { waitsForSlot } from "../../../src/core/schedule.ts";
 import { inLine } from "../../../src/core/train/depart.ts";
 import type { World } from "../../../src/core/world.ts";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
@@ -30,7 +30,7 @@ export function placeOf(bead: BeadSnapshot, now: number): Place {
     case "closed":
       return "closed";
     default:
-      return bead.context.blockedBy.length > 0 || isDeferred(bead, now) ? "waiting" : "ready";
+      return waitsForSlot(bead, now) ? "ready" : "waiting";
   }
 }
 

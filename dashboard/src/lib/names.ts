@@ -15,3 +15,7 @@ export const short = (id: string): string =>
 
 export const plural = (n: number, one: string, many = `${one}s`): string =>
   `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+/** Why something ended, as it is on record, for people to read. */
+export const reasonOf = (reason: string | null): string =>
+  (reason ?? "Nothing was said.").replace(/^1 attempts used up/, "1 attempt used up");

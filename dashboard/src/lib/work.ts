@@ -15,7 +15,7 @@ export const FILTERS = {
   waiting: { word: "Waiting", of: ({ work }: Lists) => work.waiting },
   stuck: { word: "Stuck", of: ({ stuck }: Lists) => stuck },
   running: { word: "With an agent", of: ({ work }: Lists) => work.running },
-  review: { word: "In review", of: ({ work }: Lists) => work.review },
+  review: { word: "In train", of: ({ work }: Lists) => work.review },
   failed: { word: "Failed", of: ({ work }: Lists) => work.failed },
   people: { word: "For people", of: ({ work }: Lists) => work.people },
   merged: { word: "Merged today", of: ({ merged }: Lists) => merged },
@@ -48,7 +48,7 @@ export const PLACE_WORDS: Record<Place, string> = {
   running: "With an agent",
   ready: "Ready",
   waiting: "Waiting",
-  review: "In review",
+  review: "In train",
   failed: "Failed",
   closed: "Ended",
 };

@@ -1,3 +1,4 @@
+import type { World } from "../../../src/core/world.ts";
 import type { Report } from "../../../src/wire/report.ts";
 import type { RunAnswer } from "../../../src/wire/run.ts";
 import { moment } from "../lib/looked.ts";
@@ -20,7 +21,9 @@ export default function SincePage() {
   const { rigId } = useStore();
   const { params } = usePlace();
   const one = useNight();
-  const { night, report, run, needs, titleOf, now } = one;
+  const { night, report, run, titleOf, now } = one;
+  const { world } = useWorld();
+  const open = [...new Set(report.data?.asked.ids)].filter((id) => isOpen(world, id)).length;
   const toRun = href(paths.run(rigId), { from: params.get("from"), to: params.get("to") });
   return (
     <div className="page flush night-page">
@@ -30,7 +33,7 @@ export default function SincePage() {
             The night
           </Go>
         </NightHead>
-        {night !== null && <Numbers night={night} needs={needs} toRun={toRun} />}
+        {night !== null && <Numbers night={night} open={open} toRun={toRun} />}
       </div>
       {night !== null && report.data !== null && run.data !== null && (
         <div className="night-lists">
@@ -45,7 +48,10 @@ export default function SincePage() {
   );
 }
 
-function Numbers({ night, needs, toRun }: { night: Night; needs: number; toRun: string }) {
+/** Whether it still waits for somebody. */
+const isOpen = (world: World, agentId: string): boolean => world.agents.get(agentId)?.matches("blocked") === true;
+
+function Numbers({ night, open, toRun }: { night: Night; open: number; toRun: string }) {
   const { path, params } = usePlace();
   const { rigId } = useStore();
   const here = (list: string): string => `${href(path, {}, params)}#${list}`;
@@ -61,10 +67,10 @@ function Numbers({ night, needs, toRun }: { night: Night; needs: number; toRun: 
       />
       <Num
         n={night.asked}
-        aside={needs === 0 ? null : `${needs} open`}
+        aside={open === 0 ? null : `${open} open`}
         label="questions and permissions"
         to={here("asked")}
-        isHot={needs > 0}
+        isHot={open > 0}
       />
       <Num n={night.stuck} label="stuck agents" to={here("asked")} />
       <Num n={duration(night.personMs)} label="agents waited for you" to={here("waits")} />
@@ -210,7 +216,7 @@ function Asked({ report, titleOf }: { report: Report; titleOf: Titles }) {
         <span className="soft nowrap">
           {word} {n === 1 ? "once" : `${n} times`}
         </span>
-        <span className="faint nowrap">{world.agents.get(id)?.matches("blocked") === true ? "open" : ""}</span>
+        <span className="faint nowrap">{isOpen(world, id) ? "open" : ""}</span>
       </li>
     ));
   };

@@ -70,7 +70,8 @@ export function lanesOf(run: Run, by: LanesBy, chain: Chain | null, now: number)
       spans: one.spans.toSorted((a, b) => a.from - b.from),
       marks: one.marks.toSorted((a, b) => a.at - b.at),
       merged: one.marks.filter(({ kind }) => kind === "merged").length,
-      failed: one.marks.filter(({ kind }) => kind === "failed" || kind === "sent_back").length,
+      // Pieces, as in the report: that an attempt failed is a mark, and no end of its piece.
+      failed: one.marks.filter(({ kind, ends }) => kind === "failed" && ends).length,
     }));
 }
 
@@ -161,7 +162,7 @@ function LaneShown(props: { lane: LaneOf; by: LanesBy; name: string; from: numbe
         frames={frames}
       />
       <span className="num right soft">{merged}</span>
-      <span className="num right soft">{failed === 0 ? "·" : failed}</span>
+      <span className="num right soft">{failed}</span>
     </>
   );
 }

@@ -1,11 +1,6 @@
 import { expect, describe, test } from "vitest";
-import { runAxe } from "./flaws.ts";
+import { runAxe, SETTLED } from "./flaws.ts";
 import { DESK, type Pages } from "./pages.ts";
-
-/** Runs in the page: waits for what moves and comes to an end. */
-const SETTLED = `Promise.all(document.getAnimations()
-  .filter((one) => one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity)
-  .map((one) => one.finished)).then(() => null, () => null)`;
 
 /** For everybody: axe finds nothing in what is opened on a page, in light and dark. The pages themselves are walked in looks.ts. */
 export function accessTests(pages: Pages): void {

@@ -2,7 +2,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { live, PHONE, soon, toast, type Pages } from "./pages.ts";
 import { makeTour, SCREENS, tourPages, type Tour } from "./tour.ts";
-import { flawsOf, runAxe } from "./flaws.ts";
+import { flawsOf, inScheme, runAxe } from "./flaws.ts";
 import { LINES } from "./work.ts";
 
 /** The widths at which axe looks, and in which scheme. */
@@ -125,7 +125,7 @@ export function looksTests(pages: Pages): void {
 
     test("is told in sentences and numbers, and each number opens a list of that many", async () => {
       const page = await visit(`/since?from=${tour.since}`);
-      await page.getByText(/^2 pieces merged, 1 failed for 1 cause/).waitFor();
+      await page.getByText(/^2 pieces merged, 4 failed for 2 causes/).waitFor();
       const numbers = page.getByRole("navigation", { name: "In numbers" });
       for (const [label, list, rows] of [
         ["merged", "merged", ".night-list > li"],
@@ -156,14 +156,13 @@ export function looksTests(pages: Pages): void {
       const page = await visit("/");
       const form = { name: "new", path: "/new", ready: (at: Page) => at.getByLabel(/^Repository/).waitFor() };
       for (const one of [...tourPages(pages.world, tour), form]) {
-        await page.emulateMedia({ colorScheme: "light" });
         await page.goto(`${pages.world.stack.url}${one.path}`);
         await one.ready(page);
         for (const { name, viewport } of SCREENS) {
           await page.setViewportSize(viewport);
           // Colours do not depend on the width, nor the layout on colours: axe sees each width of its own and each scheme once.
           const colorScheme = AXE_AT[name];
-          if (colorScheme !== undefined) await page.emulateMedia({ colorScheme });
+          if (colorScheme !== undefined) await inScheme(page, colorScheme);
           const found = [await flawsOf(page), colorScheme === undefined ? [] : await runAxe(page)].flat();
           flaws.push(...found.map((flaw) => `${one.name} ${name}: ${flaw}`));
         }
@@ -174,6 +173,7 @@ export function looksTests(pages: Pages): void {
 
   describe("many agents", () => {
     test("have a lane each, of which a screenful is in the document", async () => {
+      await pages.world.rig("PUT", "/settings", { capacity: 100 });
       await Promise.all(Array.from({ length: 80 }, (_, n) => pages.world.sling(`Piece ${n}`)));
       const page = await visit(`/run?from=${tour.since}`);
       const lanes = page.getByRole("list", { name: "Agents" }).getByRole("listitem");

@@ -157,7 +157,7 @@ export function rigTests(pages: Pages): void {
       await row("Third load").getByText("Held").waitFor();
       await row("Third load").getByRole("button", { name: "Release: Third load" }).click();
       await row("Third load").getByText("In line").waitFor();
-      await row("Third load").getByRole("button", { name: "In front of the others: Third load" }).click();
+      await row("Third load").getByRole("button", { name: "Jump to the front: Third load" }).click();
       await toast(page, "In front of the others");
       await row("Second load").getByRole("button", { name: "Remove: Second load" }).click();
       await row("Second load").getByRole("button", { name: "Cancel it?" }).click();

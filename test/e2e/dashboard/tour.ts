@@ -62,21 +62,44 @@ async function merged(world: DashboardWorld, title: string): Promise<Slung> {
   return slung;
 }
 
+async function fails(world: DashboardWorld, title: string, reason: string): Promise<Slung> {
+  const slung = await begun(world, title);
+  const start = world.container.starts.findLast(({ agentId }) => agentId === slung.agent.id);
+  await world.rig("POST", `/agents/${slung.agent.id}/completed`, {
+    status: "failed",
+    reason,
+    dispatch_id: start?.dispatchId,
+    bead_id: slung.bead.id,
+    tail: `$ agent --print\nError: ${reason.replace(/^exit 1: /, "")}\nexit 1`,
+  });
+  await until(`${title} has failed`, async () => {
+    const { status } = await world.rig<{ status: string }>("GET", `/beads/${slung.bead.id}`);
+    if (status !== "failed") await world.rig("POST", "/tick", {});
+    return status === "failed";
+  });
+  return slung;
+}
+
+/** Rigs beside it: one at work, one that was stopped, one that is calm. */
+async function makeOthers({ stack }: DashboardWorld): Promise<void> {
+  const made = async (name: string): Promise<string> =>
+    (await stack.api.rigFor({ name, gitUrl: `https://example.com/shop/${name}.git`, defaultBranch: "main" })).rig.id;
+  const [ledger, warehouse] = [await made("ledger"), await made("warehouse"), await made("website")];
+  for (const title of ["Close the month twice as fast", "Book fees per order"])
+    await stack.api.call("POST", `/api/rigs/${ledger}/sling`, { title });
+  await stack.api.call("POST", `/api/rigs/${warehouse}/pause`, {});
+  await stack.api.call("POST", `/api/rigs/${warehouse}/sling`, { title: "Count by shelf" });
+}
+
 /** Fills a rig. */
 export async function makeTour(world: DashboardWorld): Promise<Tour> {
   const since = new Date(Date.now() - 2_000).toISOString();
   await world.rig("PUT", "/settings", { max_attempts: 1 });
   const first = await merged(world, "Store amounts in minor units");
   await merged(world, "Count refunds in the daily report");
-  const failed = await begun(world, "Write release notes for 4.12");
-  const start = world.container.starts.findLast(({ agentId }) => agentId === failed.agent.id);
-  await world.rig("POST", `/agents/${failed.agent.id}/completed`, {
-    status: "failed",
-    reason: "exit 1: HTTP 401, API key not valid",
-    dispatch_id: start?.dispatchId,
-    bead_id: failed.bead.id,
-    tail: "$ agent --print\nError: HTTP 401, API key not valid\nexit 1",
-  });
+  const failed = await fails(world, "Write release notes for 4.12", "exit 1: HTTP 401, API key not valid");
+  for (const title of ["Read the ledger’s schema", "Sign the webhook’s body", "Tell the acquirer’s errors apart"])
+    await fails(world, title, "exit 1: npm ci, ERESOLVE could not resolve react@19");
   const asking = await begun(
     world,
     "Round EUR totals the way Finance does, in every invoice and refund that leaves the shop",
@@ -99,6 +122,28 @@ export async function makeTour(world: DashboardWorld): Promise<Tour> {
     const { agent } = await begun(world, title);
     await world.rig("POST", `/agents/${agent.id}/status`, { status: "Runs npm test -- money" });
   }
+  const careful = await begun(world, "Rebuild the price snapshot");
+  await world.rig("POST", `/agents/${careful.agent.id}/asked`, {
+    dispatch_id: world.container.starts.findLast(({ agentId }) => agentId === careful.agent.id)?.dispatchId,
+    ask_id: "psql",
+    kind: "permission",
+    text: "Writes to staging. Not in this rig’s list of allowed commands.",
+    command: 'psql "$STAGING_URL" -f db/rebuild_snapshot.sql',
+    options: [
+      { id: "allow", label: "Allow once" },
+      { id: "always", label: "Always in this rig" },
+      { id: "deny", label: "Deny" },
+    ],
+  });
+  for (const title of ["Guard the checkout against double clicks", "Show the fee on the receipt"]) {
+    const { agent, bead } = await begun(world, title);
+    await world.rig("POST", `/agents/${agent.id}/done`, { branch: `ticktown/${bead.id}` });
+  }
+  // All slots are taken, and something waits for one.
+  await world.rig("PUT", "/settings", { capacity: 5 });
+  for (const title of ["Cache the shipping quotes", "Type the order events end to end"])
+    await world.sling(title, { priority: "low" });
+  await makeOthers(world);
   await world.rig("POST", "/escalations", {
     title: "Which rounding is the rule?",
     body: "Finance’s sheet rounds half-even per line; the code rounds half-up on the total. Which one is it?",

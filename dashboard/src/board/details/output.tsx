@@ -55,9 +55,9 @@ export function Output({ agent }: { agent: AgentSnapshot }) {
   }, [events]);
   return (
     <>
-      <h3 className="sub">What it says</h3>
+      <h3 className="sub">What it prints</h3>
       {events === null || events.length === 0 ? (
-        <p className="soft">{events === null ? "…" : "It has not said anything yet."}</p>
+        <p className="soft">{events === null ? "…" : "Nothing yet."}</p>
       ) : (
         <div className="output" ref={box} tabIndex={0} role="log" aria-label={`Output of ${agent.context.name}`}>
           {events.map((event) => (

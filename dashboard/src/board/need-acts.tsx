@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { budgetOf } from "../../../src/events/settings.ts";
+import { actorOfNeed } from "../debug/actor.ts";
 import * as actions from "../lib/actions.ts";
 import { agentName } from "../lib/names.ts";
 import type { ShownNeed } from "../lib/needs.ts";
@@ -257,10 +258,7 @@ function SettingsLink({ says, part }: { says: string; part: string }) {
 /** The way into the debugger, of what it is most about. */
 export function Debug({ need }: { need: ShownNeed }) {
   const { rigId } = useStore();
-  const [agent] = need.agents;
-  const [bead = need.escalations[0]] = need.beads;
-  const [broken] = need.actors;
-  const actor = broken ?? (agent === undefined ? (bead === undefined ? "rig:rig" : `bead:${bead}`) : `agent:${agent}`);
+  const actor = actorOfNeed(need);
   return (
     <Go
       className="need-debug"

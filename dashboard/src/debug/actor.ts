@@ -1,9 +1,12 @@
 import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { Need } from "../../../src/core/needs.ts";
 import type { AgentContext } from "../../../src/machines/agent.ts";
 import { stateName } from "../../../src/core/decide/index.ts";
 import type { AnySnapshot, Kind } from "../../../src/core/step.ts";
 import { KINDS } from "../../../src/events/row.ts";
 import { get, type World } from "../../../src/core/world.ts";
+import { beadStateOf } from "../lib/bead-state.ts";
+import { agentStateOf } from "../lib/does-now.ts";
 import { agentName, beadTitle, short } from "../lib/names.ts";
 
 /** One actor as the address names it, `agent:<id>`. */
@@ -52,6 +55,34 @@ export function actorName(world: World, content: ReadonlyMap<string, BoardConten
       return bead === undefined ? short(id) : `Review of ${beadTitle(content, bead)}`;
     }
   }
+}
+
+/** What it is and does, in the words of the board; what the chart calls it where the board has none. */
+export function actorWord(world: World, content: ReadonlyMap<string, BoardContent>, actor: ActorRef): string {
+  const snapshot = snapshotOf(world, actor);
+  if (snapshot === undefined) return "";
+  if (actor.kind === "agent") {
+    const agent = world.agents.get(actor.id);
+    const { hook = null } = agent?.context ?? {};
+    const word = agent === undefined ? "" : agentStateOf(agent).word;
+    return hook === null ? word : `${word} · ${beadTitle(content, hook)}`;
+  }
+  if (actor.kind === "bead") {
+    const bead = world.beads.get(actor.id);
+    return bead === undefined ? "" : beadStateOf(bead, world, world.at).word;
+  }
+  return leaf(snapshot).replaceAll("_", " ");
+}
+
+/** The actor that a need is about, for the debugger: whoever waits, else what it is about. */
+export function actorOfNeed(need: Pick<Need, "agents" | "beads" | "reviews" | "escalations" | "actors">): string {
+  const [agent] = need.agents;
+  const [review] = need.reviews;
+  const [bead = need.escalations[0]] = need.beads;
+  if (need.actors[0] !== undefined) return need.actors[0];
+  if (agent !== undefined) return `agent:${agent}`;
+  if (review !== undefined) return `review:${review}`;
+  return bead === undefined ? "rig:rig" : `bead:${bead}`;
 }
 
 /** The last part of each active state: what a list has room for. */

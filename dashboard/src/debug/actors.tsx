@@ -1,7 +1,7 @@
 import { useMemo, useState } from "react";
 import { allActors } from "../lib/world.ts";
 import { VirtualList } from "../ui/virtual-list.tsx";
-import { actorName, leaf, refText, type ActorRef } from "./actor.ts";
+import { actorName, actorWord, leaf, refText, type ActorRef } from "./actor.ts";
 import type { Bench } from "./bench.ts";
 
 const ORDER = { rig: 0, agent: 1, queue: 2, budget: 3, accounts: 4, review: 5, bead: 6 } as const;
@@ -16,11 +16,15 @@ export function Actors({ bench, pick }: { bench: Bench; pick: (actor: ActorRef) 
       kind,
       id,
       name: actorName(world, content, { kind, id }),
+      word: actorWord(world, content, { kind, id }),
       state: leaf(snapshot),
       isOver: kind !== "rig" && kind !== "agent" && (snapshot.tags as Set<string>).has("terminal"),
     }));
     return all
-      .filter((one) => wanted === "" || `${one.name} ${one.id} ${one.state} ${one.kind}`.toLowerCase().includes(wanted))
+      .filter(
+        (one) =>
+          wanted === "" || `${one.name} ${one.id} ${one.word} ${one.state} ${one.kind}`.toLowerCase().includes(wanted),
+      )
       .sort((a, b) => Number(a.isOver) - Number(b.isOver) || ORDER[a.kind] - ORDER[b.kind]);
   }, [world, version, wanted]);
   return (
@@ -57,7 +61,9 @@ export function Actors({ bench, pick }: { bench: Bench; pick: (actor: ActorRef) 
               </span>
               <span className="list-main">
                 <span className="list-title clip small">{one.name}</span>
-                <span className="soft small clip mono">{one.state}</span>
+                <span className="soft small clip" title={one.state}>
+                  {one.word}
+                </span>
               </span>
             </>
           )}

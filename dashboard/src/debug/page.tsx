@@ -17,6 +17,7 @@ import { useToasts } from "../ui/toasts.tsx";
 import { actorName, actorRef, firstActor, refText, snapshotOf } from "./actor.ts";
 import { Actors } from "./actors.tsx";
 import type { Bench } from "./bench.ts";
+import { ChangesPanel, useKept } from "./changes-panel.tsx";
 import { ChartView, useLayout } from "./chart.tsx";
 import { FactsPanel, NowPanel, PossiblePanel } from "./panels.tsx";
 import { WhatIfPanel } from "./what-if.tsx";
@@ -234,7 +235,7 @@ function FileBench({ file, close }: { file: FileSource; close: () => void }) {
   );
 }
 
-const TABS = ["Now", "Can happen", "What if", "Facts"] as const;
+const TABS = ["Now", "Changes", "Can happen", "What if", "Facts"] as const;
 
 interface WorkbenchProps {
   readonly source: Source;
@@ -334,7 +335,8 @@ function Side({
   goTo: (seq: number | null) => void;
 }) {
   const { actor } = bench;
-  const [tab, setTab] = useState<(typeof TABS)[number]>("Now");
+  // A link to a comparison opens it.
+  const [tab, setTab] = useState<(typeof TABS)[number]>(useKept() === null ? "Now" : "Changes");
   const [draft, setDraft] = useState<string | null>(null);
   useEffect(() => setDraft(null), [actor.kind, actor.id]);
   const tryIt = (fact: Fact) => (setDraft(JSON.stringify(fact, null, 1)), setTab("What if"));
@@ -349,6 +351,7 @@ function Side({
       </div>
       <div className="body" tabIndex={0} role="region" aria-label={tab}>
         {tab === "Now" && <NowPanel bench={bench} />}
+        {tab === "Changes" && <ChangesPanel bench={bench} />}
         {tab === "Can happen" && <PossiblePanel bench={bench} tryIt={tryIt} />}
         {tab === "What if" && (
           <WhatIfPanel key={`${refText(actor)} ${seq}`} bench={bench} draft={draft} setDraft={setDraft} />

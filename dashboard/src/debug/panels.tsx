@@ -19,6 +19,8 @@ import type { Bench } from "./bench.ts";
 export function NowPanel({ bench }: { bench: Bench }) {
   const { world, actor, moment, now } = bench;
   const snapshot = snapshotOf(world, actor);
+  const broken = world.broken.get(`${actor.kind}:${actor.id}`);
+  if (snapshot === undefined && broken !== undefined) return <div className="notice bad">Set aside: {broken}</div>;
   if (snapshot === undefined)
     return (
       <p className="soft">It does not exist {moment === null ? "any more, or not in this rig" : "at this moment"}.</p>
@@ -26,7 +28,6 @@ export function NowPanel({ bench }: { bench: Bench }) {
   const before = moment === null ? null : snapshotOf(moment.before, actor);
   const next = deadlineOf(world, actor.kind, snapshot, now);
   const waits = deadlines(world, actor);
-  const broken = world.broken.get(`${actor.kind}:${actor.id}`);
   return (
     <>
       {broken !== undefined && <div className="notice bad">Set aside: {broken}</div>}
@@ -185,7 +186,8 @@ function Context({ value, before }: { value: object; before: object | null }) {
 
 const isTime = (name: string, value: unknown): value is number =>
   typeof value === "number" && /(At|Until)$/.test(name) && value > 1e11;
-const textOf = (name: string, value: unknown): string => {
+/** A value as it is shown: a time as one. */
+export const textOf = (name: string, value: unknown): string => {
   if (isTime(name, value)) return dateAndTime(value);
   if (typeof value === "string") return value;
   return JSON.stringify(value, null, typeof value === "object" && value !== null ? 1 : undefined) ?? "undefined";

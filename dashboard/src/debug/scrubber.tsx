@@ -4,6 +4,7 @@ import { concerns } from "../../../src/core/explain.ts";
 import { say } from "../lib/says.ts";
 import { dateAndTime } from "../lib/time.ts";
 import type { Bench } from "./bench.ts";
+import { seqAt, spanOf } from "./changes.ts";
 
 const STEP = 200;
 
@@ -22,15 +23,7 @@ export function Scrubber({
   children?: React.ReactNode;
 }) {
   const last = bench.source.last();
-  const [dragged, setDragged] = useState<number | null>(null);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => setDragged(null), [seq]);
-  const at = dragged ?? seq ?? last;
-  const drag = (to: number) => {
-    setDragged(to);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => goTo(to), 90);
-  };
+  const at = seq ?? last;
   const jump = async (direction: -1 | 1) => goTo(await nearest(bench, at, direction));
   return (
     <section className="card scrubber" aria-label="Time">
@@ -60,7 +53,7 @@ export function Scrubber({
           its next<span className="visually-hidden"> fact</span>
           <span aria-hidden="true">&nbsp;→</span>
         </Button>
-        <Shown bench={bench} seq={seq} dragged={dragged} isReplaying={isReplaying} />
+        <Shown bench={bench} seq={seq} isReplaying={isReplaying} />
         {children}
         <Button
           size="compact-sm"
@@ -71,16 +64,7 @@ export function Scrubber({
           Now
         </Button>
       </div>
-      <input
-        type="range"
-        min={1}
-        max={Math.max(1, last)}
-        step={1}
-        value={Math.min(at, Math.max(1, last))}
-        onChange={(event) => drag(Number(event.currentTarget.value))}
-        aria-label="Seq in the journal"
-        aria-valuetext={seq === null ? `now, ${last}` : `${at} of ${last}`}
-      />
+      <TimeLine bench={bench} seq={seq} goTo={goTo} />
     </section>
   );
 }
@@ -100,30 +84,79 @@ async function nearest({ source, actor }: Bench, at: number, direction: -1 | 1):
   return direction === 1 ? null : 1;
 }
 
+/** Steps over the whole width: finer than a hand is. */
+const STEPS = 4_000;
+
+/** The whole of the journal's time; where one lets go is the newest fact that was written by then. */
+function TimeLine({ bench, seq, goTo }: { bench: Bench; seq: number | null; goTo: (seq: number | null) => void }) {
+  const { source, moment, version } = bench;
+  const [span, setSpan] = useState<readonly [number, number] | null>(null);
+  const [dragged, setDragged] = useState<number | null>(null);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const wanted = useRef(0);
+  useEffect(() => setDragged(null), [seq, moment]);
+  useEffect(() => {
+    let isGone = false;
+    spanOf(source).then(
+      (found) => !isGone && setSpan(found),
+      () => {},
+    );
+    return () => {
+      isGone = true;
+    };
+  }, [source, version]);
+  const [from, to] = span ?? [0, 1];
+  const drag = (at: number) => {
+    setDragged(at);
+    clearTimeout(timer.current);
+    const ask = ++wanted.current;
+    timer.current = setTimeout(
+      () =>
+        void seqAt(source, at).then(
+          (found) => ask === wanted.current && goTo(at >= to ? null : found),
+          () => setDragged(null),
+        ),
+      90,
+    );
+  };
+  const at = dragged ?? (seq === null ? to : (moment?.entry.fact.at ?? to));
+  return (
+    <>
+      <input
+        type="range"
+        min={from}
+        max={Math.max(from + 1, to)}
+        step={Math.max(1, Math.round((to - from) / STEPS))}
+        value={at}
+        disabled={span === null}
+        onChange={(event) => drag(Number(event.currentTarget.value))}
+        aria-label="Time in the journal"
+        aria-valuetext={seq === null && dragged === null ? "now" : dateAndTime(at)}
+      />
+      <div className="line time-ends small soft num" aria-hidden="true">
+        <span>{span === null ? "" : dateAndTime(from)}</span>
+        <span className="grow" />
+        <span>{dragged === null ? "" : dateAndTime(dragged)}</span>
+        <span className="grow" />
+        <span>now</span>
+      </div>
+    </>
+  );
+}
+
 /** Which moment is shown, in words. */
-function Shown({
-  bench,
-  seq,
-  dragged,
-  isReplaying,
-}: {
-  bench: Bench;
-  seq: number | null;
-  dragged: number | null;
-  isReplaying: boolean;
-}) {
+function Shown({ bench, seq, isReplaying }: { bench: Bench; seq: number | null; isReplaying: boolean }) {
   const { source, moment, world, content } = bench;
   const last = source.last();
-  const at = dragged ?? seq ?? last;
   return (
     <div className="moment">
-      <b>{seq === null && dragged === null ? "Now" : `#${at}`}</b>
+      <b>{seq === null ? "Now" : `#${seq}`}</b>
       <span className="soft clip" aria-live="polite">
-        {moment !== null && dragged === null ? (
+        {moment !== null ? (
           <>
             {dateAndTime(moment.entry.fact.at)} · {say(moment.entry.fact, world, content).text}
           </>
-        ) : seq === null && dragged === null ? (
+        ) : seq === null ? (
           `after ${last.toLocaleString("en")} facts`
         ) : (
           "replaying…"

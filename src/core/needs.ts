@@ -8,6 +8,7 @@ import type { ReviewSnapshot } from "../machines/review.ts";
 import { causeOf, failureOf } from "./causes.ts";
 import { behind } from "./chain.ts";
 import { agentNeed, refusalOf } from "./needs-agent.ts";
+import { agentKey } from "./needs-keys.ts";
 import { ofMoney, tellsOf } from "./needs-money.ts";
 import { ofQueue } from "./needs-queue.ts";
 import { ofRestored } from "./needs-restored.ts";
@@ -165,8 +166,6 @@ function ofDamaged(world: World, drafts: Drafts): void {
   }
 }
 
-const agentKey = (code: NeedCode, agentId: string): string => `${code}:${agentId}`;
-
 function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
   const { id, hook, blockedAt, progressAt, exit, ends } = agent.context;
   if (world.broken.has(`agent:${id}`)) return;
@@ -181,7 +180,8 @@ function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
   const key = cause === undefined ? agentKey(code, id) : `${code}:${causeOf(cause)}`;
   const need = drafts.of(key, code, level, blockedAt ?? progressAt);
   need.agents.add(id);
-  need.until = until;
+  // Of many the first that something is done about.
+  need.until = need.until === null || until === null ? (need.until ?? until) : Math.min(need.until, until);
   if (hook !== null) need.beads.add(hook);
   if (code === "over_budget" || code === "not_authorized") need.values = { reason: exit?.reason ?? "no reason given" };
   if (code === "early_ends")
@@ -218,7 +218,7 @@ function ofEscalations(world: World, { about }: Known, drafts: Drafts): Map<stri
     if (kind !== null && kind in TELLS_OF && agentId !== null) {
       const code = TELLS_OF[kind] ?? "stalled";
       const state =
-        drafts.byKey.get(agentKey(code, agentId)) ??
+        drafts.with(code, agentId) ??
         [...drafts.byKey.values()].find((need) => tellsOf(need, code) && need.agents.has(agentId));
       (state ?? drafts.of("settled_itself", "settled_itself", "know", createdAt)).escalations.add(id);
       continue;

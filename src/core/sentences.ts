@@ -10,6 +10,8 @@ export interface Sentence {
   /** The title when it is about more than one. */
   readonly many?: string;
   readonly text: string;
+  /** The same about more than one. */
+  readonly manyText?: string;
 }
 
 export const SENTENCES: Record<NeedCode, Sentence> = {
@@ -119,14 +121,22 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
   },
   stalled: {
     title: "{agent} makes no progress",
+    many: "{count} agents make no progress",
+    manyText:
+      "They are alive, were asked what they are doing, and did not move. Each is restarted from its checkpoint at its deadline.",
     text: "It works on “{bead}”, is alive, was asked what it is doing, and did not move. It is restarted from its checkpoint at the deadline.",
   },
   model_silent: {
     title: "The model of {agent} does not answer",
+    many: "The models of {count} agents do not answer",
+    manyText:
+      "They have waited since they asked. Look at the provider and the key; if nothing moves, each is restarted, uncharged.",
     text: "It works on “{bead}” and has waited since it asked. Look at the provider and the key; if nothing moves, it is restarted, uncharged.",
   },
   no_output: {
     title: "{agent} has printed nothing since its start",
+    many: "{count} agents have printed nothing since their start",
+    manyText: "Their processes run. Perhaps they wait for input that never comes: look at their command.",
     text: "Its process runs on “{bead}”. Perhaps it waits for input that never comes: look at its command.",
   },
   fruitless: {
@@ -135,6 +145,9 @@ export const SENTENCES: Record<NeedCode, Sentence> = {
   },
   busy: {
     title: "{agent} is busy without progress",
+    many: "{count} agents are busy without progress",
+    manyText:
+      "They do something, but have ended no tool, said nothing new and saved nothing for long. They are left alone; unhook those for which that is wrong.",
     text: "It works on “{bead}” and does something, but has ended no tool, said nothing new and saved nothing for long. It is left alone; unhook it if that is wrong.",
   },
   does_not_merge: {
@@ -192,7 +205,7 @@ const counted = (need: Need): readonly string[] =>
 
 /** A need in words. What has no title yet is called by its id; an empty reason is said to be one. */
 export function say(need: Need, names: Names): { readonly title: string; readonly text: string } {
-  const { title, many, text } = SENTENCES[need.code];
+  const { title, many, text, manyText = text } = SENTENCES[need.code];
   const { length: count } = counted(need);
   const agent = need.agents[0];
   const bead = need.beads[0];
@@ -214,7 +227,7 @@ export function say(need: Need, names: Names): { readonly title: string; readonl
   };
   return {
     title: fill(many !== undefined && count > 1 ? many : title, parts),
-    text: `${fill(text, parts)}${rests(need)}${waits(need)}`,
+    text: `${fill(count > 1 ? manyText : text, parts)}${rests(need)}${waits(need)}`,
   };
 }
 

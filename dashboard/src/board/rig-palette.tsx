@@ -3,8 +3,8 @@ import { gateOf } from "../../../src/machines/rig.ts";
 import * as actions from "../lib/actions.ts";
 import { agentStateOf } from "../lib/does-now.ts";
 import { placeOf } from "../lib/lists.ts";
-import { agentName, beadTitle, plural } from "../lib/names.ts";
-import { shownNeeds } from "../lib/needs.ts";
+import { commandsOnMany } from "../lib/commands.ts";
+import { agentName, beadTitle } from "../lib/names.ts";
 import { paths } from "../lib/routes.ts";
 import { go, href } from "../lib/url.ts";
 import { useStore, useWorld } from "../lib/use-rig.ts";
@@ -47,38 +47,8 @@ function commandsOf({ rigId, state, world, now, run, ask }: Shown): Found[] {
   const gate = gateOf(world.rig);
   const isStopped = gate === "paused" || gate === "draining";
   const section = "Commands";
-  const resting = [...world.agents.values()].filter((agent) => agent.matches({ restarting: "backingOff" }));
-  const retries = shownNeeds(world, state.content, now)
-    .filter(({ code }) => code === "failed" || code === "blocked_by_failed")
-    .map((need): Found => ({
-      key: `retry ${need.key}`,
-      section,
-      icon: "play",
-      text:
-        need.beads.length === 1
-          ? `Retry “${beadTitle(state.content, need.beads[0] ?? "")}”`
-          : `Retry ${need.beads.length} that failed: ${String(need.values["reason"] ?? "")}`,
-      aside: need.waiting.length > 0 ? `frees ${need.waiting.length}` : need.beads.length > 1 ? "preview first" : "",
-      ...(need.beads.length > 1 ? { preview: need.beads.map((id) => beadTitle(state.content, id)) } : {}),
-      act: run(() => actions.retryAll(rigId, need.beads, need.escalations), "Not tried again"),
-    }));
-  const again: Found[] =
-    resting.length === 0
-      ? []
-      : [
-          {
-            key: "retry now",
-            section,
-            icon: "clock",
-            text: `Retry now: ${plural(resting.length, "agent that backs off", "agents that back off")}`,
-            aside: "skips the wait",
-            preview: resting.map((agent) => agent.context.name),
-            act: run(() => actions.restartAll(rigId, resting), "Not all were started again"),
-          },
-        ];
   return [
-    ...retries,
-    ...again,
+    ...commandsOnMany({ rigId, world, content: state.content, now, run }),
     { key: "sling", section, icon: "plus", text: "Sling work…", aside: "S", act: () => ask({ type: "sling" }) },
     {
       key: "life",

@@ -3,12 +3,13 @@ import * as actions from "../lib/actions.ts";
 import type { History } from "../lib/history.ts";
 import type { Lists } from "../lib/lists.ts";
 import { beadTitle } from "../lib/names.ts";
+import { etaOf, stepOf } from "../lib/train.ts";
 import { paths } from "../lib/routes.ts";
 import { href } from "../lib/url.ts";
 import { useStore, useWorld } from "../lib/use-rig.ts";
 import { Until } from "../ui/bits.tsx";
-import { Icon, type IconName } from "../ui/icons.tsx";
-import { Btn, Go, Panel, Since, State, type Tone } from "../ui/parts.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { Btn, Go, Panel, Since, State } from "../ui/parts.tsx";
 import { Rows } from "../ui/rows.tsx";
 import { SureBtn } from "../ui/sure.tsx";
 import { useToasts } from "../ui/toasts.tsx";
@@ -16,36 +17,12 @@ import { useScreen } from "../ui/use-screen.ts";
 
 /** Branches on their way to the target: where each is, when it may be there, and what one can do about it. */
 
-interface Step {
-  readonly word: string;
-  readonly icon: IconName;
-  readonly tone: Tone;
-}
-const STEPS: Record<string, Step> = {
-  running: { word: "Merging", icon: "merge", tone: "good" },
-  boarded: { word: "Checks", icon: "work", tone: "busy" },
-  pending: { word: "In line", icon: "clock", tone: "plain" },
-  held: { word: "Held", icon: "pause", tone: "plain" },
-  unapproved: { word: "Needs approval", icon: "merge", tone: "violet" },
-  handed_over: { word: "Handed over", icon: "right", tone: "plain" },
-};
-const stepOf = ({ value }: ReviewSnapshot): Step =>
-  STEPS[String(value)] ?? { word: String(value).replaceAll("_", " "), icon: "clock", tone: "plain" };
-
 const QUEUE_WORDS: Record<string, string> = {
   waiting: "stacked, checked, pushed when green",
   running: "one is under way",
   parked: "parked: nothing can be pushed",
   held: "held: the target is red",
 };
-
-/** When something of the train is there, as far as the last trains tell, ms; null: nobody knows. */
-function etaOf(review: ReviewSnapshot, departedAt: number | null, train_ms: number | null, now: number): number | null {
-  if (train_ms === null) return null;
-  if (review.value === "boarded") return (departedAt ?? now) + train_ms;
-  if (review.value !== "pending") return null;
-  return (departedAt === null ? now : departedAt + train_ms) + train_ms;
-}
 
 /** The train in one line, above what it stands over. */
 export function TrainLine({ lists }: { lists: Lists }) {

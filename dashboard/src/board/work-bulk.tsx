@@ -1,5 +1,6 @@
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
 import * as actions from "../lib/actions.ts";
+import { bulkOf } from "../lib/bulk.ts";
 import { useStore, useWorld } from "../lib/use-rig.ts";
 import { PRIORITIES } from "../lib/work.ts";
 import { Btn, money } from "../ui/parts.tsx";
@@ -13,12 +14,7 @@ export function Bulk({ beads, clear }: { beads: readonly BeadSnapshot[]; clear: 
   const { rigId } = useStore();
   const { now } = useWorld();
   const toasts = useToasts();
-  const idsThat = (is: (bead: BeadSnapshot) => boolean) => beads.filter(is).map(({ context }) => context.id);
-  const failed = idsThat(({ value, context }) => value === "failed" && context.type === "issue");
-  const open = idsThat((bead) => !bead.hasTag("terminal"));
-  const waits = idsThat(({ value }) => value === "open");
-  const held = idsThat(({ value, context }) => value === "open" && (context.deferUntil ?? 0) > now);
-  const spent = beads.reduce((sum, { context }) => sum + (context.spent?.microdollars ?? 0), 0);
+  const { failed, open, waits, held, spent } = bulkOf(beads, now);
   const act = (doing: () => Promise<actions.Done>, refused: string) =>
     void toasts.act(doing, refused).then((isDone) => isDone && clear());
   const change = (ids: readonly string[], what: actions.BeadChange) =>

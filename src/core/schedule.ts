@@ -77,6 +77,7 @@ function candidates(world: World): Candidate[] {
     const agent = world.agents.get(id);
     if (!agent || agent.context.hook === null || agent.context.role !== "polecat" || world.broken.has(`agent:${id}`))
       continue;
+    if (agent.context.held !== undefined) continue;
     const bead = get(world, "bead", agent.context.hook);
     if (!bead || !mayRun(bead, world.at) || isCapped(world, bead) || world.broken.has(`bead:${bead.context.id}`))
       continue;
@@ -188,6 +189,7 @@ function dispatches(world: World, causeSeq: number): Fact[] {
 export const freePolecats = (world: World): AgentSnapshot[] =>
   Array.from(world.index.free, (id) => world.agents.get(id))
     .filter((agent) => agent !== undefined && !world.broken.has(`agent:${agent.context.id}`))
+    .filter((agent) => agent?.context.held === undefined)
     .sort((a, b) => (a?.context.seq ?? 0) - (b?.context.seq ?? 0)) as AgentSnapshot[];
 
 /** People count agents; ids and identities hold the seq, which nobody shares. */

@@ -275,6 +275,14 @@ function whyBlocked(world: World, agent: AgentSnapshot): Why | null {
 }
 
 /** Why this agent does what it does, or does not. */
+/** A person's hold, in that person's words. */
+const whyKept = ({ by, reason, at }: NonNullable<AgentSnapshot["context"]["held"]>): Why =>
+  why(
+    "waiting_for_person",
+    `It is held by ${by}${reason === "" ? "" : `: ${reason}`}. Nothing new is started with it until it is released.`,
+    { held_by: by, since: iso(at) },
+  );
+
 export function whyAgent(world: World, agent: AgentSnapshot): Why {
   const { context } = agent;
   const broken = world.broken.get(`agent:${context.id}`);
@@ -314,6 +322,7 @@ export function whyAgent(world: World, agent: AgentSnapshot): Why {
       {},
       context.backoffUntil ?? world.at,
     );
+  if (context.held !== undefined) return whyKept(context.held);
   if (agent.matches({ restarting: "backingOff" }))
     return why(
       "backing_off_until",

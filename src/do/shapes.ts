@@ -96,6 +96,7 @@ export function wireAgent(agent: AgentSnapshot, heardAt: number | null, checkpoi
     status_line: line ?? undefined,
     ask: wireAsk(context),
     session: context.session && { driver: context.session.driver, id: context.session.id },
+    held: context.held && { by: context.held.by, reason: context.held.reason, since: iso(context.held.at) },
     usage: wireUsage(context),
     created_at: iso(context.createdAt),
   };

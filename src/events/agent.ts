@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { AN, branch, ms, ofAgent, ofBead, reason, Role, TEXT, title } from "./fields.ts";
+import { AN, branch, BY, id, ms, ofAgent, ofBead, reason, Role, TEXT, title } from "./fields.ts";
 import { fact, told } from "./row.ts";
 
 /** Facts about an agent's identity and its hook. */
@@ -59,5 +59,19 @@ export const AGENT_FACTS = [
         rig: "Of interest only as the end of the probe.",
       },
     },
+  ),
+  fact(
+    "agent.held",
+    { ...ofAgent, by: id, reason },
+    {
+      to: ["agent"],
+      example: { agentId: AN.agentId, by: BY, reason: TEXT },
+      ignored: {},
+    },
+  ),
+  fact(
+    "agent.released",
+    { ...ofAgent, by: id },
+    { to: ["agent"], arms: true, example: { agentId: AN.agentId, by: BY }, ignored: {} },
   ),
 ] as const;

@@ -18,7 +18,8 @@ export const RULES = {
     "Of the town: town.leased; a setting of the town. A rig spends no more of a day than it has leased of its town's. " +
     "Facts of accounts: account.limited; dispatch.granted with a program and an account, agent.exited with an account; settings runtimes and hold_accounts. What a provider limits is an account: nothing is started with it until its reset, and another program is used meanwhile. " +
     "Of the wire: bead.created with a hold; bead.status_set, bead.closed and bead.cancelled with what was before. " +
-    "Of reconciling: strays.found, strays.gone. What a container has and its rig does not know is stopped or removed.",
+    "Of reconciling: strays.found, strays.gone. What a container has and its rig does not know is stopped or removed. " +
+    "Facts of agents that a person holds: agent.held, agent.released. Nothing new is started with whoever is held.",
 } as const satisfies Record<number, string>;
 
 /** What this Ticktown decides by: a new rig from its first fact, an older one from its `rig.upgraded` on. */

@@ -60,6 +60,8 @@ export const agentMachine = agentSetup.createMachine({
     "charge.forgiven": { guard: and(["isItsHook", "isCharged"]), actions: ["forgiveCharge"] },
     "clock.jumped": { guard: "hasClocks", actions: ["moveClocks"] },
     "rig.imported": { actions: ["fenceBefore"] },
+    "agent.held": { actions: ["noteHold"] },
+    "agent.released": { actions: ["noteHold"] },
     "agent.status_said": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberStatus"] },
     "agent.session": { guard: and(["isCurrentDispatch", "hasHook"]), actions: ["rememberSession"] },
     "agent.usage": [

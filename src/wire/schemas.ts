@@ -66,6 +66,8 @@ export const Agent = z.object({
   /** What it waits for an answer to; its conversation; and what all of them on its newest bead have used. */
   ask: z.object({ id: z.string(), kind: z.string(), text: z.string(), command: z.string().nullable() }).optional(),
   session: Conversation.optional(),
+  /** Who keeps it from new dispatches, since when and why. */
+  held: z.object({ by: z.string(), reason: z.string(), since: Time }).optional(),
   usage: z
     .object({
       input_tokens: z.int(),
@@ -265,6 +267,8 @@ export const BeadStatusUpdate = z.object({ status: BeadStatus, agent_id: Id.null
 export const ByAgent = z.object({ agent_id: Id });
 export const AgentCreate = z.object({ role: Role, name: Title, identity: Title });
 export const AgentGetOrCreate = z.object({ role: Role });
+/** Why, for whoever looks at it later. */
+export const AgentHold = z.object({ reason: z.string().max(LIMITS.reason_chars).nullish() });
 export const Hook = z.object({ bead_id: Id });
 export const Done = z.object({
   branch: z.string().min(1).max(250),

@@ -57,6 +57,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "GET /api/rigs/:rigId/agents/:agentId/events": isFor("read", "own", "own", "own", "own"),
   "POST /api/rigs/:rigId/agents/:agentId/hook": isFor("operate", "own", "own", "own", "own"),
   "DELETE /api/rigs/:rigId/agents/:agentId/hook": isFor("operate", "own", "own", "own", "own"),
+  "POST /api/rigs/:rigId/agents/:agentId/hold": isFor("operate"),
+  "POST /api/rigs/:rigId/agents/:agentId/release": isFor("operate"),
   "GET /api/rigs/:rigId/agents/:agentId/prime": isFor("read", "own", "own", "own", "own"),
   "POST /api/rigs/:rigId/agents/:agentId/done": isFor("operate", "own", "own", "own", "own"),
   "POST /api/rigs/:rigId/agents/:agentId/completed": isFor("operate", "own", "own", "own", "own"),

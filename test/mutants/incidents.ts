@@ -20,6 +20,7 @@ import { HAND_IN_MUTANTS } from "./hand-in.ts";
 import { ACCOUNT_MUTANTS } from "./accounts.ts";
 import { TOWN_MUTANTS } from "./town.ts";
 import { MONEY_MUTANTS } from "./money.ts";
+import { HOLD_MUTANTS } from "./holds.ts";
 import { OWN_MUTANTS } from "./own.ts";
 import { OVERVIEW_MUTANTS } from "./overview.ts";
 import { PLAIN_MUTANTS } from "./plain.ts";
@@ -51,6 +52,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MONEY_MUTANTS,
   ...ACCOUNT_MUTANTS,
   ...TOWN_MUTANTS,
+  ...HOLD_MUTANTS,
   ...OWN_MUTANTS,
   mutant(
     "GT-1971",

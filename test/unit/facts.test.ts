@@ -125,6 +125,7 @@ describe("every fact's row", () => {
       "agent.done",
       "agent.exited",
       "agent.hooked",
+      "agent.released",
       "clock.jumped",
       "hand_in.refused",
       "hand_in.settled",

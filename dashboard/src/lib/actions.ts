@@ -67,6 +67,23 @@ export async function unhook(rigId: string, agent: AgentSnapshot): Promise<Done>
   };
 }
 
+/** Keeps an agent from new dispatches; what runs goes on. */
+export async function hold(rigId: string, agent: AgentSnapshot, reason: string): Promise<Done> {
+  await post(agentPath(rigId, agent.context.id, "/hold"), { reason });
+  return {
+    title: `Held ${agent.context.name}`,
+    text: agent.hasTag("slot")
+      ? "What it does now goes on; nothing new is started with it."
+      : "Nothing is started with it.",
+  };
+}
+
+/** Lets an agent that is held start again. */
+export async function release(rigId: string, agent: AgentSnapshot): Promise<Done> {
+  await post(agentPath(rigId, agent.context.id, "/release"));
+  return { title: `Released ${agent.context.name}`, text: "It starts again as soon as a slot is free." };
+}
+
 /** Takes the bead away and gives it back: the running process is stopped, a new dispatch starts. */
 export async function restart(rigId: string, agent: AgentSnapshot): Promise<Done> {
   const { id, hook: beadId, name } = agent.context;

@@ -34,7 +34,11 @@ const STATES: readonly (readonly [value: Parameters<AgentSnapshot["matches"]>[0]
   ["exited", { word: "Ended", icon: "clock", tone: "plain" }],
 ] as never;
 
+const HELD: AgentState = { word: "Held", icon: "pause", tone: "plain" };
+
 export function agentStateOf(agent: AgentSnapshot): AgentState {
+  // What runs goes on, and whoever waits for a person does so first.
+  if (agent.context.held !== undefined && !agent.hasTag("slot") && !agent.matches("blocked")) return HELD;
   return STATES.find(([value]) => agent.matches(value))?.[1] ?? { word: "Free", icon: "ready", tone: "plain" };
 }
 

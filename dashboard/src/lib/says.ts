@@ -198,6 +198,9 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
     said("warn", `${agent(fact.agentId)} did not wait for the answer any more: it gets it as a letter`),
   "secrets.changed": () => said("plain", "The secrets were changed"),
   "agent.checkpointed": (fact, { agent }) => said("good", `${agent(fact.agentId)} saved a checkpoint`),
+  "agent.held": (fact, { agent }) =>
+    said("warn", `${fact.by} holds ${agent(fact.agentId)}${fact.reason === "" ? "" : `: ${fact.reason}`}`),
+  "agent.released": (fact, { agent }) => said("good", `${fact.by} released ${agent(fact.agentId)}`),
   "agent.status_said": (fact, { agent }) => said("plain", `${agent(fact.agentId)} says: ${fact.line}`),
   "agent.exited": (fact, { agent }) =>
     said(

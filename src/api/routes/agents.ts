@@ -14,6 +14,7 @@ import {
   AgentEventCreate,
   AgentEventQuery,
   AgentGetOrCreate,
+  AgentHold,
   AgentQuery,
   Answer,
   Asked,
@@ -147,6 +148,26 @@ export const agentRoutes: Route[] = [
       accepted(await execute({ type: "unhook", agentId: params.agentId }));
       return { unhooked: true };
     },
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/hold",
+    summary: "Start nothing new with an agent until it is released; what runs goes on",
+    tag,
+    access: ["operator"],
+    body: AgentHold,
+    answer: Agent,
+    handle: async ({ execute, params, body }) =>
+      agentOf(await execute({ type: "hold_agent", agentId: params.agentId, reason: body.reason ?? "" })),
+  }),
+  route({
+    method: "POST",
+    path: "/api/rigs/:rigId/agents/:agentId/release",
+    summary: "Let an agent that is held start again",
+    tag,
+    access: ["operator"],
+    answer: Agent,
+    handle: async ({ execute, params }) => agentOf(await execute({ type: "release_agent", agentId: params.agentId })),
   }),
   route({
     method: "GET",

@@ -9,7 +9,16 @@ import type { CommandOf, Decision, Refusal, Rows, Surroundings } from "./command
 import { accept, allowedIn, cannot, isRefusal, noAgent, noBead, refuse, stateName, takes, tooLong } from "./tools.ts";
 
 /** Commands about agents, from outside of them. */
-export const AGENTS: Rows<"register_agent" | "get_or_create_agent" | "delete_agent" | "hook" | "unhook" | "answer"> = {
+export const AGENTS: Rows<
+  | "register_agent"
+  | "get_or_create_agent"
+  | "delete_agent"
+  | "hook"
+  | "unhook"
+  | "hold_agent"
+  | "release_agent"
+  | "answer"
+> = {
   register_agent: {
     may: anyOf(operators, mayors),
     run: (world, { role, name, identity }, around) => registerAgent(world, role, name, identity, around),
@@ -28,6 +37,8 @@ export const AGENTS: Rows<"register_agent" | "get_or_create_agent" | "delete_age
     run: (world, { agentId, beadId }, around) => hook(world, agentId, beadId, around),
   },
   unhook: { may: anyOf<CommandOf<"unhook">>(operators, mayors, itself), run: unhook },
+  hold_agent: { may: operators, run: hold },
+  release_agent: { may: operators, run: release },
   answer: { may: operators, run: answer },
 };
 
@@ -90,6 +101,21 @@ function unhook(world: World, { agentId }: CommandOf<"unhook">, around: Surround
   const { hook: beadId } = agent.context;
   const reason = `unhooked by ${clip(around.caller.id, 200)}`;
   return accept(beadId === null ? [] : [{ type: "agent.unhooked", agentId, beadId, reason }], { agentId });
+}
+
+/** Whoever is held already stays held by whom and for what it was. */
+function hold(world: World, { agentId, reason }: CommandOf<"hold_agent">, around: Surroundings): Decision {
+  const agent = world.agents.get(agentId);
+  if (!agent) return noAgent(agentId);
+  const fact: Fact = { type: "agent.held", agentId, by: around.caller.id, reason: clip(reason, LIMITS.reason_chars) };
+  return accept(agent.context.held === undefined ? [fact] : [], { agentId });
+}
+
+function release(world: World, { agentId }: CommandOf<"release_agent">, around: Surroundings): Decision {
+  const agent = world.agents.get(agentId);
+  if (!agent) return noAgent(agentId);
+  const fact: Fact = { type: "agent.released", agentId, by: around.caller.id };
+  return accept(agent.context.held === undefined ? [] : [fact], { agentId });
 }
 
 function answer(world: World, command: CommandOf<"answer">, around: Surroundings): Decision {

@@ -114,6 +114,9 @@ export type Command =
   | { type: "delete_agent"; agentId: string }
   | { type: "hook"; agentId: string; beadId: string }
   | { type: "unhook"; agentId: string }
+  /** Nothing new is started with it until it is released; what runs goes on. */
+  | { type: "hold_agent"; agentId: string; reason: string }
+  | { type: "release_agent"; agentId: string }
   /** `option`: id of one of the answers that the agent gives to choose from. */
   | { type: "answer"; agentId: string; answer: string | null; option?: string | null }
   | {

@@ -6,7 +6,7 @@ import type { RefusalCode } from "../../events/refusal-code.ts";
 import type { Settings } from "../../events/settings.ts";
 import type { Ask, Used } from "./driver.ts";
 import type { Counted, Stretch } from "./spend.ts";
-import { exponential, type MachineEvent } from "../event.ts";
+import { expect, exponential, type MachineEvent } from "../event.ts";
 
 /** What was handed in and waits for an answer, or for a person. */
 export interface HandIn {
@@ -77,6 +77,8 @@ export interface AgentContext {
   readonly blockedAt: number | null;
   /** What it said last of itself, for people; not there before it ever said something. */
   readonly said?: { readonly line: string; readonly dispatchN: number };
+  /** A person keeps it from new dispatches; not there where nobody does. What runs goes on. */
+  readonly held?: { readonly by: string; readonly reason: string; readonly at: number } | undefined;
   /** Its newest dispatch has a clone that can be looked at. Those of earlier versions have none, and are believed as they were. */
   readonly isLookedAt?: true;
   /** Since when its container makes its clone; absent once there is a process, or where the container does not say so. */
@@ -158,3 +160,14 @@ export const forgotten = {
   ends: undefined,
   stretch: undefined,
 } satisfies Partial<AgentContext>;
+
+/** Who holds it from now on, or that nobody does any more. */
+export function heldBy(event: MachineEvent): AgentContext["held"] {
+  return event.type === "agent.held" ? { by: event.by, reason: event.reason, at: event.at } : undefined;
+}
+
+/** What it says of itself from now on. */
+export const saidIn = ({ dispatchN }: AgentContext, event: MachineEvent): NonNullable<AgentContext["said"]> => ({
+  line: expect(event, "agent.status_said").line,
+  dispatchN,
+});

@@ -34,6 +34,8 @@ export const GUARDS = {
   hasHook: ({ context }) => context.hook !== null,
   isNextDispatch: ({ context, event }) => {
     const grant = expect(event, "dispatch.granted");
+    // Nobody starts whom a person holds.
+    if (context.held !== undefined) return false;
     return context.hook === grant.beadId && grant.dispatchId === dispatchId(context.id, context.dispatchN + 1);
   },
   isCurrentDispatch: ({ context, event }) =>

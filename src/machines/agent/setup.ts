@@ -23,7 +23,7 @@ import { ended, isAskAnswered, resetBy, resetsAfter } from "./ends.ts";
 import { alertLimits, programOf, uncharged, untilReset } from "./limits.ts";
 import { afterJump } from "./jump.ts";
 import { GUARDS, provesProgress } from "./guards.ts";
-import { forgotten, idleFor, newest, restartBackoff, type AgentContext } from "./context.ts";
+import { forgotten, heldBy, idleFor, newest, restartBackoff, saidIn, type AgentContext } from "./context.ts";
 import {
   escalation,
   escalationId,
@@ -111,9 +111,8 @@ export const agentSetup = setup({
         checkpoint: context.hook === null ? null : { seq: saved.seq, beadId: context.hook, digest: saved.digest },
       };
     }),
-    rememberStatus: assign(({ context, event }) => ({
-      said: { line: expect(event, "agent.status_said").line, dispatchN: context.dispatchN },
-    })),
+    noteHold: assign({ held: ({ event }) => heldBy(event) }),
+    rememberStatus: assign({ said: ({ context, event }) => saidIn(context, event) }),
     rememberSession: assign(({ context, event }) => {
       const { driver, session } = expect(event, "agent.session");
       return { session: { driver, id: session, beadId: context.hook } };

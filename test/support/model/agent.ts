@@ -241,6 +241,12 @@ export function movesOf(world: World, agent: AgentSnapshot, by: "anybody" | "dri
       ),
     ),
     move(at, { type: "agent.answered", agentId: ID, answer: "yes", by: "operator" }),
+    ...(agent.matches("idle")
+      ? [
+          move(at, { type: "agent.held", agentId: ID, by: "operator", reason: "not now" }),
+          move(at, { type: "agent.released", agentId: ID, by: "operator" }),
+        ]
+      : []),
     move(at, saved(other, "older")),
     move(at, done(current, "another")),
     ...handInMoves(agent, current, other).map((fact) => move(at, fact)),

@@ -99,6 +99,7 @@ function AgentActions({ agent }: { agent: AgentSnapshot }) {
           </Button>
         </>
       )}
+      <Hold agent={agent} />
       <Button {...act} onClick={() => ask({ type: "mail", to: context.id })}>
         Write
       </Button>
@@ -106,6 +107,22 @@ function AgentActions({ agent }: { agent: AgentSnapshot }) {
         Look now
       </Button>
     </div>
+  );
+}
+
+/** Kept from new dispatches, or let go again; what runs goes on. */
+function Hold({ agent }: { agent: AgentSnapshot }) {
+  const { rigId } = useStore();
+  const toasts = useToasts();
+  const { held, name } = agent.context;
+  const act = () =>
+    held === undefined
+      ? toasts.act(() => actions.hold(rigId, agent, ""), `${name} is not held`)
+      : toasts.act(() => actions.release(rigId, agent), `${name} was not released`);
+  return (
+    <Button size="compact-sm" variant="default" onClick={() => void act()}>
+      {held === undefined ? "Hold" : "Release"}
+    </Button>
   );
 }
 
@@ -129,6 +146,15 @@ function AgentFields({ agent }: { agent: AgentSnapshot }) {
           </button>
         )}
       </dd>
+      {context.held !== undefined && (
+        <>
+          <dt>Held</dt>
+          <dd>
+            by {context.held.by} (<Ago at={context.held.at} />)
+            {context.held.reason === "" ? "" : `: ${context.held.reason}`}
+          </dd>
+        </>
+      )}
       <dt>Attempts</dt>
       <dd>
         {context.attempts} of {world.rig.context.settings.max_attempts}

@@ -120,6 +120,33 @@ export const AGENTS = {
     again: "nothing",
     refuses: [noAgent({ type: "unhook", agentId: "ghost" })],
   },
+  hold_agent: {
+    accepts: [
+      [
+        "a running agent",
+        byOperator(running((agentId) => ({ type: "hold_agent", agentId, reason: "not now" }))),
+        ["agent.held"],
+      ],
+    ],
+    again: "nothing",
+    refuses: [noAgent({ type: "hold_agent", agentId: "ghost", reason: "" })],
+  },
+  release_agent: {
+    accepts: [
+      [
+        "an agent that is held",
+        byOperator(
+          running(
+            (agentId) => ({ type: "release_agent", agentId }),
+            (rig, agentId) => void rig.run({ type: "hold_agent", agentId, reason: "not now" }),
+          ),
+        ),
+        ["agent.released"],
+      ],
+    ],
+    again: "nothing",
+    refuses: [noAgent({ type: "release_agent", agentId: "ghost" })],
+  },
   answer: {
     accepts: [
       [

@@ -74,7 +74,7 @@ export const REPORTS = {
         "an agent that never had a bead",
         (rig) => ({ command: { type: "done", agentId: polecat(rig), ...work } }),
         409,
-        /is idle\.empty and cannot be done without a bead; in this state it takes: agent\.hooked/,
+        /is idle\.empty and cannot be done without a bead; in this state it takes: agent\.held, agent\.hooked/,
       ],
     ],
   },

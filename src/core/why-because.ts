@@ -47,6 +47,8 @@ export const SOURCES = {
   // Of an agent
   agent: of("agent", "agent.registered"),
   role: of("agent", "agent.registered"),
+  held_by: of("agent", "agent.held"),
+  held_since: of("agent", "agent.held"),
   since: of("agent", ...BLOCKS),
   refusals: of("agent", "hand_in.refused"),
   code: of("agent", "hand_in.refused"),

@@ -274,15 +274,15 @@ function whyBlocked(world: World, agent: AgentSnapshot): Why | null {
   return null;
 }
 
-/** Why this agent does what it does, or does not. */
 /** A person's hold, in that person's words. */
 const whyKept = ({ by, reason, at }: NonNullable<AgentSnapshot["context"]["held"]>): Why =>
   why(
     "waiting_for_person",
     `It is held by ${by}${reason === "" ? "" : `: ${reason}`}. Nothing new is started with it until it is released.`,
-    { held_by: by, since: iso(at) },
+    { held_by: by, held_since: at },
   );
 
+/** Why this agent does what it does, or does not. */
 export function whyAgent(world: World, agent: AgentSnapshot): Why {
   const { context } = agent;
   const broken = world.broken.get(`agent:${context.id}`);

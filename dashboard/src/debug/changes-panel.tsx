@@ -9,6 +9,7 @@ import type { Bench } from "./bench.ts";
 import { changesBetween, type Change, type Changed } from "./changes.ts";
 import { textOf } from "./panels.tsx";
 import { momentAt, type Moment } from "./source.ts";
+import "../styles/changes.css";
 
 /** What changed between a moment that was kept and the one that is shown: of all actors, value by value. */
 

@@ -182,12 +182,9 @@ export const BOX_MUTANTS: readonly Mutant[] = [
   mutant(
     "BOX-sees",
     "an agent in a box writes its clone, its inbox and its home, and nothing else",
-    "the rig's store is written too",
-    edit(
-      BOX,
-      "writable: [mine.clone, mine.inbox, mine.home],",
-      'writable: [mine.clone, mine.inbox, mine.home, path.resolve(mine.root, "../../store.git")],',
-    ),
+    "the rig's store is written too, by root",
+    STORE_WRITTEN,
+    ...ROOT_STAYS,
   ),
   mutant(
     "BOX-hears",

@@ -15,7 +15,7 @@ const PATIENT = {
 
 /** Where no box works these are not applicable, which scripts/box.ts has said before. */
 const OF_THE_BOX = [
-  ...["agent-box", "bounds", "box", "escapes", "exchanged", "gateway", "linked"].map(
+  ...["agent-box", "bounds", "box", "box-hostile", "escapes", "exchanged", "gateway", "linked"].map(
     (name) => `test/container/${name}.test.ts`,
   ),
   "test/e2e/box.test.ts",

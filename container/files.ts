@@ -4,6 +4,7 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -20,6 +21,19 @@ const PRIVATE_DIR = 0o700;
 
 export function makePrivateDir(dir: string): void {
   mkdirSync(dir, { recursive: true, mode: PRIVATE_DIR });
+}
+
+/** Makes a folder of an agent's home. Its agent may have put a link on the way, which leads to somebody else's: it goes. */
+export function ownFolder(home: string, folder: string): void {
+  makePrivateDir(home);
+  let at = home;
+  for (const part of path.normalize(folder).split(path.sep)) {
+    if (part === "" || part === ".") continue;
+    at = path.join(at, part);
+    const there = lstatSync(at, { throwIfNoEntry: false });
+    if (there !== undefined && !there.isDirectory()) rmSync(at, { force: true });
+    if (there?.isDirectory() !== true) mkdirSync(at, { mode: PRIVATE_DIR });
+  }
 }
 
 /** Readable by the owner only; replaces the old content in one step. */

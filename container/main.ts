@@ -2,6 +2,9 @@
 import { readConfig } from "./config.ts";
 import { logToStderr as log, messageOf } from "./log.ts";
 import { startControlServer } from "./http/server.ts";
+import { closeInherited } from "./processes/inherited.ts";
+
+closeInherited();
 
 try {
   const control = await startControlServer(readConfig(process.env), log);

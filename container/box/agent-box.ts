@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import path from "node:path";
 import type { Place } from "../../src/wire/container.ts";
 import type { Config } from "../config.ts";
+import { ownFolder } from "../files.ts";
 import { type AgentFolders, agentFoldersOf, foldersOf } from "../git/layout.ts";
 import { boxConfigFile } from "../git/user-config.ts";
 import { messageOf } from "../log.ts";
@@ -115,7 +116,7 @@ function withHome(
   mine: AgentFolders,
   own = path.join(mine.home, COMMANDS_OWN),
 ): Record<string, string> {
-  mkdirSync(own, { recursive: true, mode: 0o700 });
+  ownFolder(mine.home, path.relative(mine.home, own));
   return { ...given, HOME: own };
 }
 

@@ -95,6 +95,10 @@ export const isIn = (file: string, folder: string): boolean =>
 
 /** @param hidden what is not seen even where it lies in something that is, as a state folder in /opt */
 export function bwrapArgs(spec: BoxSpec, hidden: readonly string[]): string[] {
+  const covered = [
+    ...hidden.filter((dir) => dir !== "/" && SYSTEM.some((root) => isIn(dir, root))),
+    ...SECRET_FOLDERS.filter((dir) => kindOf(dir) === "folder"),
+  ];
   const args = [
     ...ALONE,
     ...capabilities(spec),
@@ -103,9 +107,8 @@ export function bwrapArgs(spec: BoxSpec, hidden: readonly string[]): string[] {
       if (kind === "link") return ["--symlink", readlinkSync(dir), dir];
       return kind === "folder" ? ["--ro-bind", dir, dir] : [];
     }),
-    ...hidden.filter((dir) => dir !== "/" && SYSTEM.some((root) => isIn(dir, root))).flatMap((dir) => ["--tmpfs", dir]),
+    ...covered.flatMap((dir) => ["--tmpfs", dir]),
     ...SECRETS.filter((file) => kindOf(file) === "file").flatMap((file) => ["--ro-bind", "/dev/null", file]),
-    ...SECRET_FOLDERS.filter((dir) => kindOf(dir) === "folder").flatMap((dir) => ["--tmpfs", dir]),
     "--proc",
     "/proc",
     // For root they would be as writable as outside.
@@ -126,7 +129,8 @@ export function bwrapArgs(spec: BoxSpec, hidden: readonly string[]): string[] {
   for (const dir of spec.writable) args.push("--bind", dir, dir);
   if (spec.socket !== undefined) args.push("--unshare-net", "--ro-bind", spec.socket, SOCKET_IN_BOX);
   // What lies between all these is in memory as well, and nobody's to write.
-  return [...args, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", spec.cwd];
+  const closed = ["/dev", ...covered, "/"].flatMap((dir) => ["--remount-ro", dir]);
+  return [...args, ...closed, "--chdir", spec.cwd];
 }
 
 /** Who asks for names: often a link into /run. */

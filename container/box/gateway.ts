@@ -3,8 +3,15 @@
  * nothing else. Whatever a request says of where it wants to go is not looked at: its path alone decides which of the two it is.
  */
 import { chownSync, mkdtempSync, rmSync } from "node:fs";
-import { type IncomingMessage, type Server, type ServerResponse, createServer, request as overHttp } from "node:http";
-import { request as overHttps } from "node:https";
+import {
+  Agent as HttpAgent,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  createServer,
+  request as overHttp,
+} from "node:http";
+import { Agent as HttpsAgent, request as overHttps } from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pipeline } from "node:stream";
@@ -39,7 +46,8 @@ export function createGateways(door: Pick<AgentDoor, "answer">, log: Log): Gatew
     open: async (apiUrl, uid = null) => {
       folder ??= mkdtempSync(path.join(tmpdir(), "ticktown-gateways-"));
       const socket = path.join(folder, `${++counter}.sock`);
-      const server = serverFor(door, apiUrl === null ? null : new URL(apiUrl), log);
+      const api = apiUrl === null ? null : apiAt(new URL(apiUrl));
+      const server = serverFor(door, api, log);
       await listening(server, socket);
       if (uid !== null) chownSync(socket, uid, uid);
       const gateway: Gateway = {
@@ -48,6 +56,7 @@ export function createGateways(door: Pick<AgentDoor, "answer">, log: Log): Gatew
           opened.delete(gateway);
           server.close();
           server.closeAllConnections();
+          api?.agent.destroy();
           rmSync(socket, { force: true });
         },
       };
@@ -62,7 +71,18 @@ export function createGateways(door: Pick<AgentDoor, "answer">, log: Log): Gatew
   };
 }
 
-function serverFor(door: Pick<AgentDoor, "answer">, api: URL | null, log: Log): Server {
+/** Ticktown's API, by connections that no other box has: what one leaves on them is nobody else's answer. */
+interface Api {
+  readonly url: URL;
+  readonly agent: HttpAgent;
+}
+
+const apiAt = (url: URL): Api => ({
+  url,
+  agent: new (url.protocol === "https:" ? HttpsAgent : HttpAgent)({ keepAlive: true }),
+});
+
+function serverFor(door: Pick<AgentDoor, "answer">, api: Api | null, log: Log): Server {
   const server = createServer({
     headersTimeout: DOOR_HEADERS_TIMEOUT_MS,
     requestTimeout: DOOR_REQUEST_TIMEOUT_MS,
@@ -90,13 +110,22 @@ export function destinationOf(target: string): "api" | "door" | null {
 /** Steps upwards, and slashes and dots in disguise: whoever takes them for what they stand for is somewhere else. */
 const isAmbiguous = (path: string): boolean => /(^|\/)\.{1,2}(\/|$)|\/\/|\\|%(2e|2f|5c|25|00)/i.test(path);
 
-function passToApi(request: IncomingMessage, response: ServerResponse, api: URL): void {
+/** Where a body has a length or is in pieces when it is passed on. Of others it would stand behind its request, and be the next. */
+const WITH_BODY = ["POST", "PUT", "PATCH"];
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
+
+function passToApi(request: IncomingMessage, response: ServerResponse, { url: api, agent }: Api): void {
+  const takesBody = WITH_BODY.includes(request.method ?? "");
+  if (!takesBody && hasBody(request)) return refuse(response, 400, `${request.method} has no body here`);
   const send = api.protocol === "https:" ? overHttps : overHttp;
   const onward = send(
     {
       protocol: api.protocol,
       hostname: api.hostname.replace(/^\[(.*)\]$/, "$1"),
       port: api.port,
+      agent,
       method: request.method,
       path: `${api.pathname.replace(/\/+$/, "")}${request.url}`,
       headers: { ...headersToApi(request.headers), host: api.host },
@@ -108,7 +137,8 @@ function passToApi(request: IncomingMessage, response: ServerResponse, api: URL)
   );
   onward.once("error", (error) => refuse(response, 502, `Ticktown's API does not answer: ${messageOf(error)}`));
   response.once("close", () => onward.destroy());
-  request.pipe(onward);
+  if (takesBody) request.pipe(onward);
+  else onward.end();
 }
 
 function refuse(response: ServerResponse, status: number, error: string): void {

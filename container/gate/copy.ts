@@ -4,7 +4,7 @@ import path from "node:path";
 import { lookAt } from "../git/files-of.ts";
 import { lastWords } from "../git/git.ts";
 import { copyIndex } from "../git/layout.ts";
-import { fetchLfs, filterLines } from "../git/lfs.ts";
+import { FROM_STORE_ALONE, fetchLfs, filterLines } from "../git/lfs.ts";
 import { fetchContents } from "../git/modes.ts";
 import { ownFiles } from "../git/own-files.ts";
 import { copyOne, writeBareSkeleton } from "../git/reader.ts";
@@ -83,7 +83,7 @@ async function checkOut({ git, folders, remote, request }: TrainContext, tree: s
     throw passing("remote_unreachable", messageOf(error));
   }
   await copyOne(git, folders, tree, commit);
-  const result = await git(tree, ["checkout", "--quiet", "--force", "--detach", commit], {
+  const result = await git(tree, [...FROM_STORE_ALONE, "checkout", "--quiet", "--force", "--detach", commit], {
     timeout_ms: GIT_CHECKOUT_TIMEOUT_MS,
     // Large files are taken from the store.
     env: lending(store),

@@ -3,9 +3,18 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { GIT_CHECKOUT_TIMEOUT_MS, GIT_REFS_MAX_BYTES, INBOX_MAX_BYTES } from "../limits.ts";
 import { type Git, GitFailure, mustGit } from "./git.ts";
-import { type AgentFolders, type RigFolders, copyIndex, discard, liesThere, moveTo, scratchName } from "./layout.ts";
+import {
+  type AgentFolders,
+  type RigFolders,
+  copyIndex,
+  discard,
+  isRealFolder,
+  liesThere,
+  moveTo,
+  scratchName,
+} from "./layout.ts";
 import { removeLocksOf } from "./locks.ts";
-import { filterLines, hasLfs } from "./lfs.ts";
+import { FROM_STORE_ALONE, filterLines, hasLfs } from "./lfs.ts";
 import { isPartial, partialLines } from "./modes.ts";
 import { ownFiles } from "./own-files.ts";
 import { copyInto, mustCopy, writeBareSkeleton } from "./reader.ts";
@@ -87,6 +96,9 @@ export function configureClone(
   ].join("");
   const replace = (file: string, content: string): void => {
     const draft = scratchName(folders, "config");
+    // Its agent may have made a folder of the file, and a file of the folder.
+    if (!isRealFolder(path.dirname(file))) rmSync(path.dirname(file), { force: true });
+    else if (isRealFolder(file)) rmSync(file, { recursive: true, force: true });
     writeFileSync(draft, content);
     moveTo(draft, file);
   };
@@ -127,21 +139,27 @@ export async function updateClone({ git, folders, mine }: ClonePlace, start: str
  */
 export async function reuseClone(place: ClonePlace, branch: string, start: string): Promise<void> {
   const { git, folders, mine } = place;
-  // Their git folders have configurations of their own, which the agent may have written.
-  if (liesThere(path.join(mine.clone, ".git", "modules"))) return makeClone(place, branch, start);
+  // Submodules have configurations of their own, in which the agent may have named a program, wherever it has put them.
+  if (git.place.submodules === "init" || liesThere(path.join(mine.clone, ".git", "modules")))
+    return makeClone(place, branch, start);
+  // What it says there of attributes and ignored files is said of no other work.
+  rmSync(path.join(mine.clone, ".git", "info"), { recursive: true, force: true });
+  mkdirSync(path.join(mine.clone, ".git", "info"));
   configureClone(place);
   await updateClone(place, start);
   await checkout(git, folders, mine.clone, branch, start);
   await mustGit(git, mine.clone, ["clean", "--quiet", "-d", "--force"], { timeout_ms: GIT_CHECKOUT_TIMEOUT_MS });
   const left = await mustGit(git, mine.clone, ["status", "--porcelain", "--untracked-files=normal"]);
   if (left !== "") throw new Error(`git could not tidy ${mine.clone}: ${left.split("\n")[0]}`);
-  if (git.place.submodules === "init") await initSubmodules({ ...place, store: folders.store }, mine.clone);
   await ownFiles(path.join(mine.clone, ".git"));
 }
 
 async function checkout(git: Git, folders: RigFolders, clone: string, branch: string, start: string): Promise<void> {
-  const args = ["checkout", "--quiet", "--force", "--no-track", "-B", branch, start];
-  const options = { timeout_ms: GIT_CHECKOUT_TIMEOUT_MS, env: mustCopy(folders) ? lending(folders.store) : {} };
+  const args = [...FROM_STORE_ALONE, "checkout", "--quiet", "--force", "--no-track", "-B", branch, start];
+  const options = {
+    timeout_ms: GIT_CHECKOUT_TIMEOUT_MS,
+    env: mustCopy(folders) ? lending(folders.store) : {},
+  };
   const result = await git(clone, args, options);
   if (result.code !== 0) throw new GitFailure("git checkout failed", result);
 }

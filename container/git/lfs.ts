@@ -40,6 +40,12 @@ const NO_FILTER: typeof FILTER = [
   ["filter.lfs.required", "false"],
 ];
 
+/**
+ * For a checkout of ours: large files are what the store has of them, and else stay pointers. Where else they might be is said by files of
+ * the commit itself (`.lfsconfig`), and so by an agent. https://github.com/git-lfs/git-lfs/blob/main/docs/man/git-lfs-config.adoc
+ */
+export const FROM_STORE_ALONE = ["-c", "lfs.url=nowhere://", "-c", "lfs.skipdownloaderrors=true"] as const;
+
 function filterOf(git: Git): typeof FILTER {
   if (git.place.lfs === "off") return NO_FILTER;
   return isInstalled() ? FILTER : [];

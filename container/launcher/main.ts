@@ -8,6 +8,9 @@ import path from "node:path";
 import { logToStderr as log, messageOf } from "../log.ts";
 import { RUNNING_AGENTS_MAX } from "../limits.ts";
 import { startLauncher } from "./launcher.ts";
+import { closeInherited } from "../processes/inherited.ts";
+
+closeInherited();
 
 const SOCKET = process.env["LAUNCHER_SOCKET"] || "/run/ticktown-launcher/launcher.sock";
 /** Beyond those that a system gives to anybody. */

@@ -5,7 +5,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -20,9 +19,7 @@ import { isRoot, nextUser, takeBack } from "../../container/box/users.ts";
 import { BOX_USERS, FIRST_BOX_UID } from "../../container/limits.ts";
 import { DEFAULT_PLACE } from "../../src/wire/container.ts";
 import {
-  type Control,
   cleanUp,
-  commitFile,
   createFakeRig,
   createOrigin,
   eventually,
@@ -34,23 +31,9 @@ import {
   tempDir,
   worktreeOf,
 } from "./world.ts";
+import { BOXED, ran } from "./boxed.ts";
 import { trainBody } from "./train-world.ts";
 import { processesOf } from "../support/processes.ts";
-
-const BOXED = { AGENT_BOX: "bwrap" };
-
-/** Runs one script as an agent, to its end. @returns what it printed */
-async function ran(
-  control: Control,
-  url: string,
-  script: string,
-  more: Record<string, unknown> = {},
-): Promise<string[]> {
-  const started = await control.post("/agents/start", startBody(url, script, more));
-  expect([started.status, started.body.error]).toEqual([201, undefined]);
-  await control.ended((more["agentId"] as string | undefined) ?? "a1");
-  return control.lines((more["agentId"] as string | undefined) ?? "a1");
-}
 
 test("BOX-sees an agent sees its clone, its home and the system: no state folder, no other agent, no operator's home, no socket, no other process", async () => {
   const home = tempDir();
@@ -292,61 +275,6 @@ test("BOX-read what lies in a folder of Ticktown's own is shown to no box: a rig
       body: { code: "box_read_refused", error: expect.stringContaining(file) },
     });
   }
-});
-
-test("BOX-submodules what an agent's .gitmodules names is fetched with the operator's rights only where the target names it too", async () => {
-  const control = await startControl(BOXED);
-  const [{ url, clone }, library, secret] = [createOrigin(), createOrigin(), createOrigin()];
-  for (const [{ clone: at }, file] of [
-    [library, "lib.txt"],
-    [secret, "secret.txt"],
-  ] as const) {
-    commitFile(at, file, `in ${file}`);
-    git(at, "push", "--quiet", "origin", "main");
-  }
-  git(clone, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", path.relative(url, library.url), "lib");
-  git(clone, "commit", "--quiet", "-m", "a library");
-  git(clone, "push", "--quiet", "origin", "main");
-  const place = { ...DEFAULT_PLACE, submodules: "init" };
-  const commit = git(secret.clone, "rev-parse", "HEAD");
-  const names = `git config -f .gitmodules submodule.s.path s; git config -f .gitmodules submodule.s.url '${secret.url}'`;
-  const work = `${names}; git add .gitmodules; git update-index --add --cacheinfo 160000,${commit},s; git commit -qm work`;
-  expect(await ran(control, url, `cat lib/lib.txt; echo; ${work}`, { place })).toEqual(["in lib.txt"]);
-  const next = startBody(url, "true", { agentId: "a2", branch: "work/a1", place });
-  expect(await control.post("/agents/start", next)).toMatchObject({
-    status: 422,
-    body: { code: "submodules_failed", error: expect.stringContaining("since the target does not name them") },
-  });
-  expect(
-    readdirSync(control.workDir, { recursive: true }).filter((name) => String(name).endsWith("secret.txt")),
-  ).toEqual([]);
-});
-
-test("BOX-submodules_nested a submodule that the target names is moved by an agent to a commit that names others: those are fetched without the operator's rights", async () => {
-  const control = await startControl(BOXED);
-  const [{ url, clone }, library, secret] = [createOrigin(), createOrigin(), createOrigin()];
-  commitFile(secret.clone, "secret.txt", "in secret.txt");
-  git(secret.clone, "push", "--quiet", "origin", "main");
-  const add = (at: string, place: string, name: string): void => {
-    git(at, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", place, name);
-    git(at, "commit", "--quiet", "-m", name);
-  };
-  add(clone, path.relative(url, library.url), "lib");
-  git(clone, "push", "--quiet", "origin", "main");
-  // As somebody's fork has it, whose commits a host gives away under the name of the repository.
-  add(library.clone, secret.url, "deep");
-  git(library.clone, "push", "--quiet", "origin", "HEAD:refs/heads/fork");
-  const moved = git(library.clone, "rev-parse", "HEAD");
-  const place = { ...DEFAULT_PLACE, submodules: "init" };
-  const work = `git update-index --cacheinfo 160000,${moved},lib; git commit -qm work; echo done`;
-  expect(await ran(control, url, work, { place })).toEqual(["done"]);
-  const next = startBody(url, "true", { agentId: "a2", branch: "work/a1", place });
-  expect(await control.post("/agents/start", next)).toMatchObject({
-    status: 422,
-    body: { code: "submodules_failed", error: expect.stringContaining("since the target does not name them") },
-  });
-  const there = readdirSync(control.workDir, { recursive: true }).map(String);
-  expect(there.filter((name) => name.endsWith("secret.txt"))).toEqual([]);
 });
 
 test("BOX-receipt a receipt says what the work was made in, and what it was checked in, whoever writes it", async () => {

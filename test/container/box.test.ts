@@ -70,6 +70,8 @@ test("a box works for root and for a plain user, who write what they were given,
 
 test("what is hidden is hidden inside of the system's folders too, and is not shown because something in it may be seen", () => {
   expect(boxed("ls /usr/share | wc -l", {}, ["/usr/share"])).toBe("0 0\n");
+  // Nor is it a folder in memory in which as much could be kept as there is.
+  expect(boxed("! true > /usr/share/x; ! true > /etc/ssl/private/x", {}, ["/usr/share"])).toMatch(/^0 /);
   const home = tempDir();
   mkdirSync(path.join(home, "tools", "bin"), { recursive: true });
   writeFileSync(path.join(home, "key"), "secret");

@@ -120,8 +120,10 @@ async function makeWorld(who: Who): Promise<EscapeWorld> {
   cpSync(other.url, foreign, { recursive: true });
   give(who, base);
   const socket = path.join(base, "run", "control.sock");
+  // As whoever starts it may have left something open.
+  const open = ["bash", "-c", 'exec 20< "$0"; exec "$@"', base];
   const within =
-    who.uid === null ? [] : ["setpriv", `--reuid=${who.uid}`, `--regid=${who.uid}`, "--clear-groups", "--"];
+    who.uid === null ? open : [...open, "setpriv", `--reuid=${who.uid}`, `--regid=${who.uid}`, "--clear-groups", "--"];
   const control = await spawnControl(
     {
       WORK_DIR: workDir,

@@ -91,6 +91,12 @@ test("ESC-root another process's files are not reached by way of its entry in /p
 
 test("ESC-keys the keyring that the control server was started with is not reached", () => refused("keys"));
 
+test("ESC-descriptor what whoever started the control server left open is not open in the box", () =>
+  each(async ({ start }) => {
+    const { lines } = await start("a9", "ls -l /proc/self/fd | sed -n 's/.* -> //p'; ls /proc/self/fd/20/ || true");
+    expect(lines.filter((line) => /ticktown-escapes-[^/]*$|^(home|work|marks)$/.test(line))).toEqual([]);
+  }));
+
 test("without a box each of these ways leads out, so that none is refused in one for a reason of its own", async () => {
   const { looks, victim } = await worldOf(UNBOXED);
   const { looks: boxed } = await worldOf(WHO[0] as Who);

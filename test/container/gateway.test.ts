@@ -76,6 +76,49 @@ test("GATEWAY-path only a path decides where a request goes, and an address in i
     expect(destinationOf(`/api/${plain}`), plain).toBe("api");
 });
 
+test("GATEWAY-smuggled what stands behind a request is no request of anybody's: a method without a body has none, and no two boxes share a connection", async () => {
+  const asked: string[] = [];
+  const ports = new Set<number | undefined>();
+  const api = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    ports.add(request.socket.remotePort);
+    request.resume().on("end", () => response.end("answer"));
+  });
+  await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve));
+  cleanUp(() => api.close());
+  const gateways = createGateways(createDoor().door, () => {});
+  cleanUp(gateways.close);
+  const open = async (): Promise<string> =>
+    (await gateways.open(`http://127.0.0.1:${(api.address() as AddressInfo).port}`)).socket;
+  const says = (socket: string, lines: readonly string[]): Promise<string> =>
+    new Promise((resolve) => {
+      let said = "";
+      const connection = connect(socket, () => connection.write(lines.join("\r\n")));
+      connection.on("data", (chunk: Buffer) => (said += chunk.toString())).on("close", () => resolve(said));
+    });
+  const hidden = ["GET /not-api/x HTTP/1.1", "host: x", "", ""].join("\r\n");
+  const chunked = [hidden.length.toString(16), hidden, "0", "", ""];
+  const one = await open();
+  for (const method of ["GET", "HEAD", "DELETE", "OPTIONS", "PROPFIND"])
+    for (const body of [
+      ["transfer-encoding: chunked", "", ...chunked],
+      [`content-length: ${hidden.length}`, "", hidden],
+    ])
+      expect(await says(one, [`${method} /api/x HTTP/1.1`, "host: x", ...body])).toMatch(/^HTTP\/1\.1 400 /);
+  expect(asked).toEqual([]);
+  for (const body of [
+    ["transfer-encoding: chunked", "", ...chunked],
+    [`content-length: ${hidden.length}`, "", hidden],
+  ])
+    expect(await says(one, ["POST /api/y HTTP/1.1", "host: x", "connection: close", ...body])).toMatch(
+      /^HTTP\/1\.1 200 /,
+    );
+  for (const socket of [one, await open()])
+    expect(await says(socket, ["GET /api/z HTTP/1.1", "host: x", "connection: close", "", ""])).toContain("answer");
+  expect(asked).toEqual(["POST /api/y", "POST /api/y", "GET /api/z", "GET /api/z"]);
+  expect(ports.size).toBe(2);
+});
+
 /** Where Codex finds its tools: what it would do with them, a shell does here. */
 const OF_CONFIG = (name: string): string => `$(sed -n 's/^${name} = "\\(.*\\)"/\\1/p' "$CODEX_HOME/config.toml")`;
 const DONE = JSON.stringify({

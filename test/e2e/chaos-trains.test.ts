@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
@@ -7,7 +7,7 @@ import { DEMO_AGENT } from "../../scripts/stack/stack.ts";
 import { fault, summary } from "../../scripts/verify/print.ts";
 import { look } from "../../scripts/verify/run.ts";
 import { type ChaosTown, chaosTown, dice, kill } from "./chaos-town.ts";
-import { nothingLeftIn, processesIn, temporaryDir, until } from "./support.ts";
+import { nothingLeftIn, processesIn, eachTry, until } from "./support.ts";
 
 /**
  * SIGKILL for the Worker, the control server, and git, while trains run; when, a seed decides. The same order again:
@@ -18,14 +18,13 @@ const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 3);
 const BEADS_PER_ROUND = 3;
 const STEPS = 2;
 
-const dir = temporaryDir();
+let dir = "";
+eachTry((made) => (dir = made));
 let town: ChaosTown | null = null;
 
 afterAll(async () => {
   await town?.stop();
-  const left = await nothingLeftIn(dir);
-  rmSync(dir, { recursive: true, force: true });
-  expect(left).toEqual([]);
+  expect(await nothingLeftIn(dir)).toEqual([]);
 });
 
 const CHECK = { name: "looks", command: "sleep 0.2; ls work", timeout_ms: 60_000, expect: ".md" };

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
@@ -7,7 +7,7 @@ import { agentProcesses } from "../../scripts/stack/control.ts";
 import { DEMO_AGENT } from "../../scripts/stack/stack.ts";
 import { chaosTown, dice, kill } from "./chaos-town.ts";
 import { journalOf } from "./journal.ts";
-import { nothingLeftIn, temporaryDir, until } from "./support.ts";
+import { nothingLeftIn, eachTry, until } from "./support.ts";
 
 /**
  * SIGKILL for the Worker, the control server and agents, in an order that a seed decides, while work goes on. The same
@@ -17,14 +17,13 @@ const SEED = Number(process.env["CHAOS_SEED"] ?? 7);
 const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 8);
 const BEADS = 6;
 
-const dir = temporaryDir();
+let dir = "";
+eachTry((made) => (dir = made));
 const undo: (() => Promise<unknown>)[] = [];
 
 afterAll(async () => {
   for (const step of undo.toReversed()) await step();
-  const left = await nothingLeftIn(dir);
-  rmSync(dir, { recursive: true, force: true });
-  expect(left).toEqual([]);
+  expect(await nothingLeftIn(dir)).toEqual([]);
 });
 
 test(`${ROUNDS} rounds of kill -9 by seed ${SEED}: what was acknowledged is kept, nothing runs twice at once, everything ends, the replay is clean`, async () => {

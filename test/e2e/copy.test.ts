@@ -1,14 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { cpSync, existsSync, lstatSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
 import path from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createApiClient } from "../../scripts/stack/api-client.ts";
 import { agentProcesses } from "../../scripts/stack/control.ts";
 import { makeRepository } from "../../scripts/stack/demo/repository.ts";
-import { nothingLeftIn, processesIn, ready, run, temporaryDir, tokenIn, until } from "./support.ts";
+import { nothingLeftIn, processesIn, ready, run, eachTry, tokenIn, until } from "./support.ts";
 
-const dir = temporaryDir();
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+let dir = "";
+eachTry((made) => (dir = made));
 
 test("a copy of a state folder, started beside the one it was copied from, ends none of its processes", async () => {
   const repository = makeRepository(dir);

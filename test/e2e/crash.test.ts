@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
@@ -10,16 +9,15 @@ import { DEMO_AGENT } from "../../scripts/stack/stack.ts";
 import { openState } from "../../scripts/stack/state.ts";
 import { startWorker, type Worker } from "../../scripts/stack/worker.ts";
 import { journalOf } from "./journal.ts";
-import { nothingLeftIn, temporaryDir, until } from "./support.ts";
+import { nothingLeftIn, eachTry, until } from "./support.ts";
 
-const dir = temporaryDir();
+let dir = "";
+eachTry((made) => (dir = made));
 const undo: (() => Promise<unknown>)[] = [];
 
 afterAll(async () => {
   for (const step of undo.toReversed()) await step();
-  const left = await nothingLeftIn(dir);
-  rmSync(dir, { recursive: true, force: true });
-  expect(left).toEqual([]);
+  expect(await nothingLeftIn(dir)).toEqual([]);
 });
 
 test("the Worker is killed in the middle of the work and started again: nothing is started twice and the work ends", async () => {

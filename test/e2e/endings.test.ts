@@ -6,12 +6,12 @@ import type { Bead } from "../../scripts/stack/api-client.ts";
 import { makeRepository } from "../../scripts/stack/demo/repository.ts";
 import { freePort } from "../../scripts/stack/ports.ts";
 import type { Attempt } from "../../src/wire/attempts.ts";
-import { nothingLeftIn, type Program, ready, run, temporaryDir, tokenIn, until } from "./support.ts";
+import { nothingLeftIn, type Program, ready, run, eachTry, tokenIn, until } from "./support.ts";
 
-const dir = temporaryDir();
+let dir = "";
+eachTry((made) => (dir = made));
 afterAll(async () => {
   expect(await nothingLeftIn(dir)).toEqual([]);
-  rmSync(dir, { recursive: true, force: true });
 });
 
 const state = path.join(dir, "state");

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Bead } from "../../scripts/stack/api-client.ts";
 import { makeRepository } from "../../scripts/stack/demo/repository.ts";
 import { freePort } from "../../scripts/stack/ports.ts";
@@ -16,16 +16,13 @@ import {
   ready,
   run,
   runCommand,
-  temporaryDir,
+  eachTry,
   tokenIn,
   until,
 } from "./support.ts";
 
-/** Each try of a test has a folder of its own. */
-const dirs: string[] = [];
 let dir = "";
-beforeEach(() => void dirs.push((dir = temporaryDir())));
-afterAll(() => dirs.forEach((each) => rmSync(each, { recursive: true, force: true })));
+eachTry((made) => (dir = made));
 
 /** What is there when it is listed: a git of Ticktown's own may still be taking its folders away. */
 function filesIn(folder: string): string[] {

@@ -1,13 +1,24 @@
 /** What the end-to-end tests share: temporary folders, programs, and a look at which processes exist. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeEach } from "vitest";
 import { PROJECT } from "../../scripts/stack/project.ts";
 
 export function temporaryDir(): string {
   return realpathSync(mkdtempSync(path.join(tmpdir(), "ticktown-e2e-")));
+}
+
+/** A folder of its own for each try of each test of a file, gone at its end: a test that is tried again finds nothing of its first try. */
+export function eachTry(use: (dir: string) => void): void {
+  const made: string[] = [];
+  beforeEach(() => {
+    made.push(temporaryDir());
+    use(made.at(-1) ?? "");
+  });
+  afterAll(() => made.forEach((dir) => rmSync(dir, { recursive: true, force: true })));
 }
 
 /** The operator's token of the Ticktown on a state folder. */

@@ -1,14 +1,14 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createApiClient, type RigInfo, type Town } from "../../scripts/stack/api-client.ts";
 import { freePort } from "../../scripts/stack/ports.ts";
 import { oldJournal, startOldAgents, unpack } from "../support/node-upgrade.ts";
 import { journalOf } from "./journal.ts";
-import { nothingLeftIn, ready, run, temporaryDir, tokenIn } from "./support.ts";
+import { nothingLeftIn, ready, run, eachTry, tokenIn } from "./support.ts";
 
-const dir = temporaryDir();
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+let dir = "";
+eachTry((made) => (dir = made));
 
 /** Each fact of an exported journal, as `seq type`. */
 const factsOf = (text: string): string[] =>

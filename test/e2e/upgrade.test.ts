@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type ApiClient, type Bead, createApiClient } from "../../scripts/stack/api-client.ts";
@@ -10,21 +10,20 @@ import { startWorker } from "../../scripts/stack/worker.ts";
 import { NEWEST_RULES } from "../../src/events/rules.ts";
 import { type OldAgent, startOldAgents, type Unpacked, unpack } from "../support/node-upgrade.ts";
 import { journalOf } from "./journal.ts";
-import { nothingLeftIn, temporaryDir, until } from "./support.ts";
+import { nothingLeftIn, eachTry, until } from "./support.ts";
 
 /**
  * What somebody has who upgrades: a state folder of an earlier version that was killed at work, and ten agents that live on.
  * Whoever changes what a chart decides, a table, a file or a token adds here what must have survived it.
  */
 
-const dir = temporaryDir();
+let dir = "";
+eachTry((made) => (dir = made));
 const undo: (() => unknown)[] = [];
 
 afterAll(async () => {
   for (const step of undo.toReversed()) await step();
-  const left = await nothingLeftIn(dir);
-  rmSync(dir, { recursive: true, force: true });
-  expect(left).toEqual([]);
+  expect(await nothingLeftIn(dir)).toEqual([]);
 });
 
 const MINUTE_MS = 60_000;

@@ -150,6 +150,12 @@ const ESCAPES: readonly (readonly [name: string, rule: string, bug: string, ...e
     edit("container/box/box.ts", "return tried.code === 0 ? begin : [program];", "return [program];"),
   ],
   [
+    "descriptor",
+    "who is started gets three streams, and nothing that this server was started with",
+    "it gets that too",
+    edit("container/main.ts", "closeInherited();", ""),
+  ],
+  [
     "key",
     "an agent is given of the control server's environment what is listed, and nothing else",
     "it is given all of it",
@@ -234,19 +240,6 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     edit(BOX, "isIn(realOf(file), folder)", "file === folder"),
   ),
   mutant(
-    "BOX-submodules",
-    "what only an agent's .gitmodules names is fetched without the operator's rights",
-    "it is fetched with them",
-    edit("container/git/submodules.ts", "!known.has(url)", 'url === ""'),
-    edit("container/git/submodules.ts", "named.filter(({ url }) => known.has(url))", "named"),
-  ),
-  mutant(
-    "BOX-submodules_nested",
-    "what a moved submodule names is fetched without the operator's rights",
-    "it is fetched with them",
-    edit("container/git/submodules.ts", "ours.filter((one) => taken.get(one) === there.get(one))", "ours"),
-  ),
-  mutant(
     "BOX-receipt",
     "a receipt says what the work was made in",
     "it says nothing of that",
@@ -257,6 +250,19 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     "an agent in a box without a network reaches Ticktown, and no other address",
     "the box has the machine's network",
     edit("container/box/bwrap.ts", 'args.push("--unshare-net", "--ro-bind"', 'args.push("--ro-bind"'),
+  ),
+  mutant(
+    "GATEWAY-smuggled",
+    "a request without a length has no body",
+    "what stands behind it is passed on, and is the next request",
+    edit("container/box/gateway.ts", "if (!takesBody && hasBody(request)) return", "if (api === null) return"),
+    edit("container/box/gateway.ts", "if (takesBody) request.pipe(onward);", "if (api !== null) request.pipe(onward);"),
+  ),
+  mutant(
+    "GATEWAY-smuggled",
+    "no two boxes share a connection to the API",
+    "they do",
+    edit("container/box/gateway.ts", "agent, method: request.method,", "method: request.method,"),
   ),
   mutant(
     "GATEWAY-path",

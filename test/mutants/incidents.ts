@@ -6,6 +6,7 @@
 
 import { AGENT_DOOR_MUTANTS } from "./agent-door.ts";
 import { BOX_MUTANTS } from "./box.ts";
+import { CLONE_MUTANTS } from "./clones.ts";
 import { CLI_MUTANTS } from "./cli.ts";
 import { CLOCK_MUTANTS } from "./clocks.ts";
 import { CLOUD_MUTANTS } from "./cloud.ts";
@@ -46,6 +47,7 @@ const NEEDS = "src/core/needs.ts";
 export const MUTANTS: readonly Mutant[] = [
   ...AGENT_DOOR_MUTANTS,
   ...BOX_MUTANTS,
+  ...CLONE_MUTANTS,
   ...CLOCK_MUTANTS,
   ...CLOUD_MUTANTS,
   ...OLD_CONTAINER_MUTANTS,

@@ -1,13 +1,12 @@
 /** An agent's own home: what its program keeps, such as its conversations, and what is written there for it at each start. */
-import { closeSync, lstatSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { closeSync, lstatSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { makePrivateDir } from "../../files.ts";
+import { ownFolder } from "../../files.ts";
 import { AGENT_HOME_MAX_BYTES } from "../../limits.ts";
 import { bytesIn } from "../../place/disk.ts";
 import { removeTree } from "../../place/remove.ts";
 
 const PRIVATE_FILE = 0o600;
-const PRIVATE_DIR = 0o700;
 
 export interface HomeOptions {
   readonly home: string;
@@ -38,19 +37,6 @@ export async function prepareHome(options: HomeOptions): Promise<void> {
       ownFolder(home, path.dirname(name));
       linkLogin(path.join(home, name), path.join(personHome, name));
     }
-}
-
-/** Makes a folder of the home. Its agent may have put a link on the way, which leads to somebody else's: it goes. */
-function ownFolder(home: string, folder: string): void {
-  makePrivateDir(home);
-  let at = home;
-  for (const part of path.normalize(folder).split(path.sep)) {
-    if (part === "" || part === ".") continue;
-    at = path.join(at, part);
-    const there = lstatSync(at, { throwIfNoEntry: false });
-    if (there !== undefined && !there.isDirectory()) rmSync(at, { force: true });
-    if (there?.isDirectory() !== true) mkdirSync(at, { mode: PRIVATE_DIR });
-  }
 }
 
 /** Whatever lay there before, also a link to somewhere else, is replaced in one step. */

@@ -12,16 +12,8 @@ export const OWN_MUTANTS: readonly Mutant[] = [
     "OWN-home",
     "what we write for an agent is written in its home",
     "a link on the way leads to somebody else's settings",
-    edit(
-      "container/agents/runtimes/home.ts",
-      "if (there !== undefined && !there.isDirectory())",
-      "if (false as boolean)",
-    ),
-    edit(
-      "container/agents/runtimes/home.ts",
-      "if (there?.isDirectory() !== true) mkdirSync",
-      "if (there === undefined) mkdirSync",
-    ),
+    edit("container/files.ts", "if (there !== undefined && !there.isDirectory())", "if (false as boolean)"),
+    edit("container/files.ts", "if (there?.isDirectory() !== true) mkdirSync", "if (there === undefined) mkdirSync"),
   ),
   mutant(
     "OWN-usage",

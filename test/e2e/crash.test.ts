@@ -110,7 +110,7 @@ test("the control server is killed in the middle of the work: its agents end wit
   });
   undo.push(() => worker.stop());
   const api = createApiClient(url, state.secrets.TICKTOWN_OPERATOR_TOKEN);
-  const { rig } = await api.rigFor({ name: "demo", gitUrl: path.join(dir, "origin.git"), defaultBranch: "main" });
+  const { rig } = await api.rigFor({ name: "demo", gitUrl: makeRepository(dir).origin, defaultBranch: "main" });
   await api.call("PUT", `/api/rigs/${rig.id}/settings`, {
     arm_delay_ms: 300,
     cadence_active_ms: 1_000,

@@ -9,12 +9,14 @@ import type { Attempt } from "../../src/wire/attempts.ts";
 import { nothingLeftIn, type Program, ready, run, eachTry, tokenIn, until } from "./support.ts";
 
 let dir = "";
-eachTry((made) => (dir = made));
+let state = "";
+eachTry((made) => {
+  dir = made;
+  state = path.join(made, "state");
+});
 afterAll(async () => {
   expect(await nothingLeftIn(dir)).toEqual([]);
 });
-
-const state = path.join(dir, "state");
 
 async function stop(program: Program): Promise<void> {
   program.process.kill("SIGINT");

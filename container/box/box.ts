@@ -25,10 +25,17 @@ export interface BoxOptions {
   readonly hidden: readonly string[];
   /** A file that a box must hide, or it is none. Beside it is written what a box may not ask the kernel for. */
   readonly secret: string;
+  /** Boxes are begun by others than this user too: the launcher's. */
+  readonly isLaunched?: boolean;
 }
 
 /** @returns the box, or none with the reason: it is tried, since a container or a kernel may forbid it */
-export async function openBox({ path: pathVariable, hidden, secret }: BoxOptions): Promise<{ box: Box; why: string }> {
+export async function openBox({
+  path: pathVariable,
+  hidden,
+  secret,
+  isLaunched = false,
+}: BoxOptions): Promise<{ box: Box; why: string }> {
   const program = findProgram("bwrap", pathVariable);
   if (program === null) return { box: NO_BOX, why: "bubblewrap (bwrap) is not installed" };
   const closed = isRoot() ? [] : await withoutNamespaces(program, pathVariable);
@@ -48,7 +55,11 @@ export async function openBox({ path: pathVariable, hidden, secret }: BoxOptions
     secret,
   ]);
   const tried = await exec(command, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
-  if (tried.code === 0) return { box: begunBy(await withoutKeys(program, pathVariable, `${secret}.calls`)), why: "" };
+  if (tried.code === 0)
+    return {
+      box: begunBy(await withoutKeys(program, pathVariable, `${secret}.calls`, isLaunched ? 0o644 : 0o600)),
+      why: "",
+    };
   return {
     box: NO_BOX,
     why: `bubblewrap does not work here: ${lastLine(tried.stderr) || "it hides nothing"}`,
@@ -56,12 +67,16 @@ export async function openBox({ path: pathVariable, hidden, secret }: BoxOptions
 }
 
 /** @returns how bubblewrap is begun: where the kernel takes a filter, nobody in a box reaches a keyring */
-async function withoutKeys(program: string, pathVariable: string, file: string): Promise<readonly string[]> {
+async function withoutKeys(
+  program: string,
+  pathVariable: string,
+  file: string,
+  mode: number,
+): Promise<readonly string[]> {
   const filter = keysFilter(process.arch);
   if (filter === null) return [program];
   writeFileSync(file, filter);
-  // Where a launcher starts agents, it is opened by another user.
-  chmodSync(file, 0o644);
+  chmodSync(file, mode);
   const begin = ["/bin/sh", "-c", 'exec 9< "$0" && exec "$@"', file, program, "--seccomp", "9"];
   const [command = "", ...args] = [...begin, "--ro-bind", "/", "/", "--", "true"];
   const tried = await exec(command, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });

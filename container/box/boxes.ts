@@ -140,11 +140,16 @@ export const kindOf = ({ kind }: Pick<Box, "kind">): string => (kind === "none" 
 
 type Tried = Awaited<ReturnType<typeof openBox>>;
 
-function tryBox({ workDir, stateDir, hostEnv }: Config): Promise<Tried> {
+function tryBox({ workDir, stateDir, hostEnv, launcher }: Config): Promise<Tried> {
   const secret = [workDir, stateDir ?? "", hostEnv["HOME"] ?? ""].filter((dir) => path.isAbsolute(dir));
   // By the name that it is known by, and by where that leads.
   const hidden = [...new Set(secret.flatMap((dir) => [path.normalize(dir), realOf(dir)]))];
-  return openBox({ path: hostEnv["PATH"] ?? "", hidden, secret: identityOf(workDir) });
+  return openBox({
+    path: hostEnv["PATH"] ?? "",
+    hidden,
+    secret: identityOf(workDir),
+    isLaunched: launcher !== null,
+  });
 }
 
 /** The same box, if an agent in it can be told to end. */

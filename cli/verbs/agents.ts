@@ -4,7 +4,7 @@ import path from "node:path";
 import type { Agent, RigInfo } from "../../scripts/stack/api-client.ts";
 import { stopEverything } from "../../scripts/stack/stop.ts";
 import type { Attempt } from "../../src/wire/attempts.ts";
-import type { AgentEvents, StreamTicket } from "../../src/wire/container.ts";
+import type { AgentEvents, MessageAnswer, StreamTicket } from "../../src/wire/container.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../exits.ts";
 import { follow, lineOf, type Printed } from "../follow.ts";
@@ -128,6 +128,12 @@ async function attemptsOf(what: string, { find, api, now }: Context) {
   };
 }
 
+/** Whether it has reached the agent; what is held is not counted as said, since nothing keeps it beyond the agent's process. */
+export const toldOf = (name: string, { sent }: MessageAnswer): string =>
+  sent
+    ? `${oneLine(name)} was told`
+    : `${oneLine(name)} was not told yet: it is held until the turn that runs is over, and lost if its process ends before`;
+
 export const message = verb({
   name: "message",
   about: "say something to an agent while it works",
@@ -136,8 +142,9 @@ export const message = verb({
   options: {},
   run: async ({ what, words }, { find, api }) => {
     const { rig, it } = await find.agentOf(what);
-    const sent = await api.call("POST", containerPath(rig, it, "message"), { prompt: words.join(" ") });
-    return { data: sent, text: `${oneLine(it.name)} was told` };
+    const body = { prompt: words.join(" ") };
+    const answer = await api.call<MessageAnswer>("POST", containerPath(rig, it, "message"), body);
+    return { data: answer, text: toldOf(it.name, answer) };
   },
 });
 

@@ -7,6 +7,7 @@ import { meant, pick, shorten } from "../../../cli/pick.ts";
 import { confirm } from "../../../cli/run.ts";
 import { columns, cut, filled, oneLine, printable, span, widthOf } from "../../../cli/text.ts";
 import type { Verb } from "../../../cli/verb.ts";
+import { toldOf } from "../../../cli/verbs/agents.ts";
 import { answerTo } from "../../../cli/verbs/people.ts";
 import { settingOf } from "../../../cli/verbs/rig.ts";
 import { linesOf, SLUNG } from "../../../cli/verbs/sling.ts";
@@ -123,6 +124,13 @@ test("a setting is JSON where it is JSON, and one that is not known is refused",
   expect(settingOf("checks=null")).toEqual(["checks", null]);
   expect(() => settingOf("capasity=4")).toThrow("capacity");
   expect(() => settingOf("capacity")).toThrow("NAME=VALUE");
+});
+
+test("a message that is held is not said to have been told", () => {
+  expect(toldOf("polecat-1", { sent: true })).toBe("polecat-1 was told");
+  expect(toldOf("polecat-1", { sent: false })).toMatch(
+    /^polecat-1 was not told yet: it is held .*, and lost if its process ends/,
+  );
 });
 
 const asking = (options: { id: string; label: string }[]) =>

@@ -53,9 +53,14 @@ const PARTICULARS: readonly RegExp[] = [
 ];
 const CAUSE_CHARS = 120;
 
+/** How a process ended, in Ticktown's own words, is no particular: one that ends with 3 and one that ends with 7 have not ended for one cause. */
+const EXIT = /(^|, )exit (\d{1,3})(?= \(|$)/g;
+/** In letters, so that the numbers' mask leaves it. */
+const spelled = (digits: string): string => digits.replace(/\d/g, (digit) => "abcdefghij".charAt(Number(digit)));
+
 /** The same for two texts that tell of one cause. At most 120 characters, in lower case. */
 export function causeOf(words: string): string {
-  let cause = words.toLowerCase();
+  let cause = words.toLowerCase().replace(EXIT, (_, before: string, code: string) => `${before}exit ${spelled(code)}`);
   for (const particular of PARTICULARS) cause = cause.replace(particular, "*");
   return cause
     .replace(/[^a-z*]+/g, " ")

@@ -72,6 +72,8 @@ export interface Known {
   readonly ended: Iterable<BeadSnapshot>;
   /** ms. */
   readonly now: number;
+  /** What the newest attempt at a bead said last; left out, or "": that is not known. */
+  readonly lastWords?: (beadId: string) => string;
   /** Names of the secrets that are set; left out: none is known. */
   readonly secrets?: readonly string[];
 }
@@ -124,7 +126,7 @@ export function needsOf(world: World, known: Known): Need[] {
     ofRestored(world, known, (...need) => drafts.of(...need));
     ofMoney(world, (...need) => drafts.of(...need));
     ofDamaged(world, drafts);
-    for (const agent of world.agents.values()) ofAgent(world, agent, drafts);
+    for (const agent of world.agents.values()) ofAgent(world, agent, drafts, known);
     const ofStuck = ofEscalations(world, known, drafts);
     for (const bead of known.ended) ofEnded(world, bead, drafts);
     for (const review of world.reviews.values()) ofReview(world, review, drafts);
@@ -166,7 +168,7 @@ function ofDamaged(world: World, drafts: Drafts): void {
   }
 }
 
-function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
+function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts, { lastWords }: Known): void {
   const { id, hook, blockedAt, progressAt, exit, ends } = agent.context;
   if (world.broken.has(`agent:${id}`)) return;
   const found = agentNeed(world, agent);
@@ -177,7 +179,8 @@ function ofAgent(world: World, agent: AgentSnapshot, drafts: Drafts): void {
   if (code === "over_budget" && money !== undefined) return void money.agents.add(id);
   // Whose key is not taken for one reason, or who ends in one way, is one need, however many they are.
   const cause = code === "early_ends" ? ends?.reason : code === "not_authorized" ? exit?.reason : undefined;
-  const key = cause === undefined ? agentKey(code, id) : `${code}:${causeOf(cause)}`;
+  const words = code === "early_ends" && hook !== null ? causeOf(lastWords?.(hook) ?? "") : "";
+  const key = cause === undefined ? agentKey(code, id) : [code, causeOf(cause), words].filter(Boolean).join(":");
   const need = drafts.of(key, code, level, blockedAt ?? progressAt);
   need.agents.add(id);
   // Of many the first that something is done about.

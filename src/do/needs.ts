@@ -75,6 +75,7 @@ export function needsFirst(rig: Rig, limit: number): { all: readonly Need[]; lis
     ended: ended(rig),
     now: ports.now(),
     secrets: secretNames(rig),
+    lastWords: (beadId) => newestWords(rig, beadId) ?? "",
   });
   const redact = redactor(ports.sql);
   return { all, listed: all.slice(0, limit).map((need) => wireNeed(rig, need, content, redact)) };
@@ -83,12 +84,18 @@ export function needsFirst(rig: Rig, limit: number): { all: readonly Need[]; lis
 /** What is told of an end is said best by whoever ended. */
 const OF_ENDS: ReadonlySet<Need["code"]> = new Set(["early_ends", "failed"]);
 
+/** What the newest attempt at a bead said last; null: there was none. */
+function newestWords(rig: Rig, beadId: string): string | null {
+  const last = attemptsOf(rig, beadId).at(-1);
+  return last === undefined ? null : lastWordsOf(last);
+}
+
 /** What the newest attempt of the first of its beads that has any said last; or "". */
 function lastWordsIn(rig: Rig, { code, beads }: Need): string {
   if (!OF_ENDS.has(code)) return "";
   for (const id of beads.slice(0, LIMITS.need_ids)) {
-    const last = attemptsOf(rig, id).at(-1);
-    if (last !== undefined) return lastWordsOf(last);
+    const words = newestWords(rig, id);
+    if (words !== null) return words;
   }
   return "";
 }

@@ -68,7 +68,7 @@ export const PLAIN_MUTANTS: readonly Mutant[] = [
     "vibe-kanban#809",
     "and in its own words",
     "its last words are kept, and told nobody",
-    edit("src/do/needs.ts", "if (last !== undefined) return lastWordsOf(last);", ""),
+    edit("src/do/needs.ts", "if (words !== null) return words;", ""),
   ),
   mutant(
     "HOLD-key",

@@ -113,6 +113,26 @@ async function endsWith(rig: TestRig, agentId: string, beadId: string, reason: s
   await rig.settled();
 }
 
+test("ends with another exit code, or with other last words but for numbers and names, are needs of their own, each with its own words", async () => {
+  const first = ["exit 7", "cannot read /srv/a.json at line 4"] as const;
+  for (const [other, count] of [
+    [["exit 3", first[1]], 2],
+    [["exit 7", "no key is set"], 2],
+    [["exit 7", "cannot read /tmp/b.json at line 12"], 1],
+  ] as const) {
+    const rig = town();
+    const works: { agentId: string; beadId: string; end: readonly [string, string] }[] = [];
+    for (const end of [first, other]) works.push({ ...(await slung(rig, end.join(": "))), end });
+    for (const { agentId, beadId, end } of works) await endsWith(rig, agentId, beadId, end[0], end[1]);
+    await rig.advance(rig.now + 10 * SECOND);
+    for (const { agentId, beadId, end } of works) await endsWith(rig, agentId, beadId, end[0], end[1]);
+    const found = needs(rig.rig).needs.filter(({ code }) => code === "early_ends");
+    expect([other, found.length]).toEqual([other, count]);
+    for (const { beads, values } of found)
+      expect(beads.map(({ title }) => title)).toContain(`${values["reason"]}: ${values["last_words"]}`);
+  }
+});
+
 test("vibe-kanban#809 two equal early ends are one need, whoever they are of, with the program's own last words; why says them too, also after a restart", async () => {
   const rig = town();
   const words = "sh: 0: cannot open nope.sh: No such file";

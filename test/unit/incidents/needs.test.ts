@@ -290,6 +290,16 @@ describe("causes", () => {
   });
 
   test("different words are different causes, and a long text is cut", () => {
+    const ends = [
+      "exit 3",
+      "exit 7",
+      "exit 37",
+      "signal SIGTERM",
+      "it ended in mid-turn, exit 9",
+      "it ended in mid-turn, exit 1",
+    ];
+    expect(new Set(ends.map(causeOf)).size).toBe(ends.length);
+    expect(causeOf("exit 7 (1 write refused)")).toBe(causeOf("exit 7 (2 write refused)"));
     expect(causeOf("no such file")).not.toBe(causeOf("no such branch"));
     expect(causeOf("word ".repeat(1_000))).toHaveLength(120);
   });

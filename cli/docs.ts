@@ -8,7 +8,7 @@ const HEAD = `# The command line
 
 <!-- made by \`node scripts/cli-docs.ts\` -->
 
-\`ticktown VERB\` speaks to a Ticktown over its API. In a clone of the project it is \`npx ticktown\`, or \`node cli/ticktown.ts\`. \`ticktown VERB --help\` shows what is
+\`ticktown VERB\` speaks to a Ticktown over its API. In a clone of the project it is \`npx ticktown\` within the clone, and \`node CLONE/cli/ticktown.ts\` anywhere. \`ticktown VERB --help\` shows what is
 below, and \`ticktown completion bash|zsh|fish\` makes the shell finish words.
 
 **Which Ticktown**: the one of \`--url\` or \`--state\`; or of TICKTOWN_URL; or the one that runs on a folder \`.ticktown\`, here or in a folder above; or the

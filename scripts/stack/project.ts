@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { quoted } from "./quoted.ts";
 
 /** The folder of package.json: of a clone, or of the package as it is installed (scripts/pack.ts). */
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
@@ -17,5 +18,12 @@ export const BUILT = existsSync(path.join(PROJECT, "worker.json"))
     }
   : null;
 
-/** How a verb is called from here, for people who read it. */
-export const called = (verb: string): string => (BUILT === null ? `npx ticktown ${verb}` : `ticktown ${verb}`);
+/**
+ * A command that works wherever it is typed. In a clone that is the clone's own program with the Node that runs this one: outside of the clone
+ * `npx ticktown` would ask the public registry for a program of that name, and `.ticktown` would not be found.
+ * @param words the verb and what follows it, as a shell reads it
+ */
+export function called(words: string, stateDir: string, isBuilt: boolean = BUILT !== null): string {
+  const clone = [process.execPath, path.join(PROJECT, "cli", "ticktown.ts")].map(quoted).join(" ");
+  return `${isBuilt ? "ticktown" : clone} ${words} --state ${quoted(stateDir)}`;
+}

@@ -141,7 +141,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     const link = await linkToBoard(stack).catch(
       (error: unknown) => `${stack.url} (without a code: ${messageOf(error)})`,
     );
-    say(`the board; this link is good once and for five minutes, \`${called("open")}\` makes another:\n  ${link}`);
+    say(
+      `the board; this link is good once and for five minutes, \`${called("open", options.stateDir)}\` makes another:\n  ${link}`,
+    );
     say(`state in ${options.stateDir}, logs in ${stack.logs}`);
     process.stdout.write(`ready ${stack.url}\n`);
     const end = await Promise.race([asked, stack.failed]);
@@ -166,7 +168,7 @@ async function agentOf(
 async function introduce(
   stack: Stack,
   repository: Repository,
-  { agent, containerUrl, setup, checks }: ServeOptions,
+  { agent, containerUrl, setup, checks, stateDir }: ServeOptions,
 ): Promise<void> {
   const { rig, isNew } = await stack.api.rigFor(repository);
   // A token that was made anew is meant to be used.
@@ -188,7 +190,7 @@ async function introduce(
   if (agent === null && containerUrl === null)
     say("agents are the demo agent, which only writes lines into work/; give your own with --agent");
   say(
-    `sling the first bead:\n  ${called("sling")} "Say hello" --body "Write a greeting into HELLO.md"\nor, as any program would:\n  curl -H "Authorization: Bearer $(cat ${quoted(stack.tokenFile)})" -H 'content-type: application/json' ${stack.url}/api/rigs/${rig.id}/sling -d '{"title":"Say hello","body":"Write a greeting into HELLO.md"}'`,
+    `sling the first bead:\n  ${called(`sling "Say hello" --body "Write a greeting into HELLO.md"`, stateDir)}\nor, as any program would:\n  curl -H "Authorization: Bearer $(cat ${quoted(stack.tokenFile)})" -H 'content-type: application/json' ${stack.url}/api/rigs/${rig.id}/sling -d '{"title":"Say hello","body":"Write a greeting into HELLO.md"}'`,
   );
 }
 

@@ -205,13 +205,19 @@ export function exitReasonOf(run: Run, exit: Exit): string {
   if (run.ending !== null) return run.ending.reason;
   if (run.ended === null) return "handed in";
   if (run.ended !== undefined) {
-    const { kind, until, says } = run.ended;
-    return `${kind}${until === null ? "" : ` until ${until}`}: ${says}`.slice(0, REASON_MAX_CHARS);
+    const { kind, until, says, gone } = run.ended;
+    const how = gone ? `, ${exitWordsOf(exit)}` : "";
+    return `${kind}${until === null ? "" : ` until ${until}`}: ${says.slice(0, REASON_MAX_CHARS / 2)}${how}`.slice(
+      0,
+      REASON_MAX_CHARS,
+    );
   }
   if (run.stated !== null)
     return run.stated.resetAt === null ? run.stated.reason : `${run.stated.reason} until ${run.stated.resetAt}`;
-  return exit.signal === null ? `exit ${exit.code}` : `signal ${exit.signal}`;
+  return exitWordsOf(exit);
 }
+
+const exitWordsOf = ({ code, signal }: Exit): string => (signal === null ? `exit ${code}` : `signal ${signal}`);
 
 function isoOrNull(value: unknown): string | null {
   const time = typeof value === "string" ? timeOf(value) : null;

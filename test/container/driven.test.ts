@@ -96,7 +96,11 @@ describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runt
   test("dies in mid-turn: it has crashed, and its open tool is closed", async () => {
     const { control, rig, start } = await drivenWorld(runtime);
     await start({}, { FAKE_DIES: "1" });
-    expect(await completed(rig)).toMatchObject({ status: "failed", ending: "crashed" });
+    expect(await completed(rig)).toMatchObject({
+      status: "failed",
+      ending: "crashed",
+      reason: expect.stringMatching(/^crashed: it ended in mid-turn.*, (signal SIGKILL|exit 137)$/),
+    });
     expect((await control.status("a1")).activeTools).toEqual([]);
   });
 

@@ -7,6 +7,7 @@ import { judgeStart } from "../../container/agents/dispatch.ts";
 import { markedProcesses } from "../../container/processes/marks.ts";
 import { createKeyedMutex } from "../../container/mutex.ts";
 import { createEventRing, createLineSplitter, type Line, parseAgentLine } from "../../container/agents/output.ts";
+import { tailOf } from "../../container/agents/tail.ts";
 
 test("dispatch numbers are compared as numbers, and only within one agent", () => {
   const last = { dispatchId: "a1:9", live: true, spawned: true };
@@ -19,6 +20,36 @@ test("dispatch numbers are compared as numbers, and only within one agent", () =
   expect(judgeStart("a1", "a1:9", { ...last, live: false, spawned: false })).toBe("newer");
   expect(judgeStart("a1", "a1:1", { ...last, dispatchId: null })).toBe("newer");
   expect(() => judgeStart("a1", "a2:1", null)).toThrow("is not a1:<number>");
+});
+
+test("an agent's last words are its own, or the sentence in what is told of it, and never the form that Ticktown tells it in", () => {
+  const ring = createEventRing();
+  ring.append("agent_started", { pid: 1 });
+  for (const [type, data] of [
+    ["text", { text: "I look at it." }],
+    ["tool_start", { name: "Bash", title: "ls" }],
+    ["asks", { id: "p1", kind: "permission", text: "May I run it?", command: "ls", options: [] }],
+    ["waiting", { until: null, says: "the model is overloaded" }],
+    ["output", { stream: "stderr", line: "warning: low on disk" }],
+    ["result", { cost: 3 }],
+    ["hand_in", { result: "refused", code: "untidy", sentence: "There are files without a commit." }],
+    ["hand_in_failed", { error: "HTTP 500: broken" }],
+    ["waiting", { until: null }],
+    ["turn_end", { stop: "failed" }],
+    ["messages_undelivered", { count: 1 }],
+    ["agent_exited", { reason: "exit 9" }],
+  ] as const)
+    ring.append(type, data);
+  expect(tailOf(ring).split("\n")).toEqual([
+    "I look at it.",
+    "May I run it?",
+    "the model is overloaded",
+    "warning: low on disk",
+    // What a plain command prints as JSON is its own word.
+    '{"type":"result","cost":3}',
+    "There are files without a commit.",
+    "HTTP 500: broken",
+  ]);
 });
 
 test("tasks of one key run one after the other, of other keys at the same time, and a failure stops nobody", async () => {

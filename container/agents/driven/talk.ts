@@ -109,7 +109,7 @@ export function talkWith(options: TalkOptions): { readonly talk: Talk; readonly 
 function seenBy(opened: OpenDoor, end: ConversationEnd): ConversationEnd {
   const trouble = opened.trouble();
   if (trouble === null || end.kind === "ended_without_done") return end;
-  if (end.kind === "crashed") return { ...trouble, says: `${end.says} (${trouble.says})` };
+  if (end.kind === "crashed") return { ...end, ...trouble, says: `${end.says} (${trouble.says})` };
   return end.kind === trouble.kind ? { ...end, until: end.until ?? trouble.until } : end;
 }
 

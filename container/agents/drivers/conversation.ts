@@ -31,6 +31,8 @@ import { type Words, collectWords } from "./words.ts";
 
 /** How it ended; null: its work is handed in. */
 export interface ConversationEnd {
+  /** Its program has gone by itself: how it ended says something. */
+  readonly gone?: true;
   readonly kind: EndingKind;
   /** ISO */
   readonly until: string | null;
@@ -186,7 +188,11 @@ export function createConversation(world: ConversationWorld): Conversation {
       lines.end();
       state.words.flush();
       const says = state.session === null ? "it ended before its conversation was open" : "it ended in mid-turn";
-      finish(state, { kind: "crashed", until: null, says }, state.session === null && state.wanted !== null);
+      finish(
+        state,
+        { kind: "crashed", until: null, says, gone: true },
+        state.session === null && state.wanted !== null,
+      );
     },
     end: (end) => finish(state, end),
     facts: () => ({

@@ -117,6 +117,7 @@ test("a demo plan takes what it knows from the body and has a default for the re
     hang: false,
     forget: false,
     todo: false,
+    spend: 0,
   });
   const body =
     "Please write it.\n- steps: 5\nstep_ms: 10\nfile: docs/x.md\nhelp: Which colour: red or blue?\nfail: 2\nhang: once\ncolour: red";
@@ -130,6 +131,7 @@ test("a demo plan takes what it knows from the body and has a default for the re
     hang: true,
     forget: false,
     todo: false,
+    spend: 0,
   });
 });
 

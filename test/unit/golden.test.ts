@@ -1,5 +1,7 @@
 import { afterEach, expect, test } from "vitest";
-import { RULES, type Rule } from "../../src/core/invariants.ts";
+import { fold } from "../../src/core/fold.ts";
+import { RULES, type Rule, type Violation, glance, transitionViolations } from "../../src/core/invariants.ts";
+import { copyWorld, createWorld } from "../../src/core/world.ts";
 import { remember } from "../../src/machines/xstate.ts";
 import { readGoldenPaths, readSpoils } from "../mutants/golden.ts";
 import { digestOf, spoilsDigestOf } from "../mutants/judge.ts";
@@ -89,6 +91,19 @@ test("the invariants say of every spoilt world what they said when it was record
   ).toBe(0);
 });
 
+/** What is said of a commit in which a train departs, as it would be if the rig had been stopped at once before it. */
+function unresumed(): readonly Violation[] {
+  const world = createWorld();
+  const { facts = [], at = 0 } = TRAIN.at(-1) ?? {};
+  for (const earlier of TRAIN.slice(0, -1)) fold(world, earlier.facts, earlier.at);
+  const before = copyWorld(world);
+  const { entries } = fold(world, facts, at);
+  expect(entries.map(({ fact }) => fact.type)).toContain("train.departed");
+  expect(transitionViolations(glance(before), entries, world)).toEqual([]);
+  const stopped = { ...before.rig, context: { ...before.rig.context, stopped: true } } as typeof before.rig;
+  return transitionViolations({ ...glance(before), rig: stopped }, entries, world);
+}
+
 test("every invariant can fail: some way to spoil a sound rig violates it, and the rig itself violates none", () => {
   const { worlds, values } = readSpoils();
   const violated = new Set<Rule>();
@@ -100,6 +115,7 @@ test("every invariant can fail: some way to spoil a sound rig violates it, and t
     for (const [, found] of spoilt(moves, values)) for (const { rule } of found) violated.add(rule);
     expect(spoilt(moves, values).next().value?.[1]).toEqual([]);
   }
+  for (const { rule } of unresumed()) violated.add(rule);
   for (const { moves } of worlds) {
     const [nothing, ...spoils] = spoilt(moves, values);
     // Rigs of the model hold an actor whose counterparts are missing; those of the golden journals are whole.

@@ -50,7 +50,8 @@ const POKE_MS = 5 * 60_000;
 const TELL_MS = 1_000;
 /** The Worker is everything: one that does not come up for so long is not waited for. */
 const MOST_WORKER_FAILURES = 6;
-const WORKER_STOP_MS = 5_000;
+/** Less than `arm_delay_ms`, after which who was evicted is started again: by then there is no control server that could. */
+const WORKER_STOP_MS = 2_000;
 
 /** @throws StackError saying what to do */
 export async function startStack(options: StackOptions): Promise<Stack> {

@@ -46,6 +46,7 @@ export async function observe(rig: Rig): Promise<Observation> {
     const agent = world.agents.get(id);
     if (agent && isUnheard(rig, agent, now, settings.heartbeat_lost_ms)) asked.push(agent);
   }
+  const begun = new Set(asked.filter((agent) => hasBegun(rig, agent)));
   const container = ports.container(config.townId);
   // Whether there is a container at all is not for one route to say.
   const seen = await lookAtTrain(rig).catch(() => null);
@@ -61,7 +62,8 @@ export async function observe(rig: Rig): Promise<Observation> {
           rig,
           agents.some(({ dispatchId }) => dispatchId !== null),
         );
-      return { container: "reachable", commands: conclude(rig, asked, agents), error: null, instance, train };
+      const lost = isAnother(rig, instance) ? begun : NOBODY;
+      return { container: "reachable", commands: conclude(rig, asked, agents, lost), error: null, instance, train };
     }
     // A merge has no process of its own to ask about: whether it is still under way is whether the server is the same.
     if (seen === null || world.index.merging.size > 0 || world.rig.matches({ container: "unreachable" })) {
@@ -73,6 +75,19 @@ export async function observe(rig: Rig): Promise<Observation> {
     const words = reasonOf(error) || "the container does not answer";
     return { container: "unreachable", commands: [], error: words, instance: null, train: NO_TRAIN };
   }
+}
+
+const NOBODY: ReadonlySet<AgentSnapshot> = new Set();
+
+/** Another control server answers than the one that the rig knew. */
+const isAnother = ({ world }: Rig, instance: string | null): boolean =>
+  instance !== null && world.rig.context.instance !== undefined && world.rig.context.instance !== instance;
+
+/** Its start was asked for and is settled, and nothing was heard of it since: whoever was asked is the only one who knows. */
+function hasBegun({ ports }: Rig, { context: { id, dispatchN, heard } }: AgentSnapshot): boolean {
+  if (heard) return false;
+  const key = `${id}:${dispatchN}:container.start`;
+  return ports.sql.exec("SELECT 1 FROM outbox WHERE key = ? LIMIT 1", key).toArray().length === 0;
 }
 
 function isUnheard(rig: Rig, agent: AgentSnapshot, now: number, lost_ms: number): boolean {
@@ -107,8 +122,16 @@ export function isOldNews(
   return now < leaseUntil && startedAt < leaseUntil - start_lease_ms;
 }
 
-/** What the answer says of each agent that was asked about. An agent that the container does not know is gone. */
-function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Observed[]): Command[] {
+/**
+ * What the answer says of each agent that was asked about. An agent that the container does not know is gone; one of the lost ended with the
+ * control server that its start was asked of, which is no fault of the work and needs no lease to be waited for.
+ */
+function conclude(
+  rig: Rig,
+  asked: readonly AgentSnapshot[],
+  seen: readonly Observed[],
+  lost: ReadonlySet<AgentSnapshot>,
+): Command[] {
   const byId = new Map(seen.map((status) => [status.agentId, status]));
   const commands: Command[] = [];
   for (const agent of asked) {
@@ -125,8 +148,9 @@ function conclude(rig: Rig, asked: readonly AgentSnapshot[], seen: readonly Obse
         type: "exited",
         agentId: context.id,
         dispatchId,
-        outcome: "gone",
-        reason: "the container does not know it",
+        ...(lost.has(agent)
+          ? { outcome: "evicted", reason: "the control server that its start was asked of is gone" }
+          : { outcome: "gone", reason: "the container does not know it" }),
         resetAt: null,
       });
     } else if (current.status === "exited" || current.status === "failed") {

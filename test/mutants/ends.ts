@@ -41,6 +41,18 @@ export const ENDS_MUTANTS: readonly Mutant[] = [
     edit("src/do/outbox.ts", "answer.status === 429 || answer.status === 503", "false"),
   ),
   mutant(
+    "START-instance",
+    "a start that was lost with its control server costs no lease and nobody an attempt",
+    "the next control server's ignorance is like that of the one that was asked",
+    edit("src/do/patrol.ts", "isAnother(rig, instance) ? begun : NOBODY", "NOBODY"),
+  ),
+  mutant(
+    "START-instance",
+    "a start that is still to be asked for was not lost",
+    "whoever was not heard from was lost",
+    edit("src/do/patrol.ts", ".toArray().length === 0;", ".toArray().length >= 0;"),
+  ),
+  mutant(
     "F-306",
     "what fails several agents at once is charged to nobody",
     "failures at once are failures of each",

@@ -81,6 +81,58 @@ describe("failures at once", () => {
   });
 });
 
+const lostStarts = async (instance: string | null): Promise<TestRig> => {
+  const rig = town();
+  rig.container.instance = instance;
+  const { agentId } = await slung(rig, "known before");
+  await rig.tickAt(rig.now + SECOND);
+  rig.container.processes.delete(agentId);
+  await done(rig, agentId, "b");
+  rig.container.onStart = () => ({ kind: "unknown", error: "internal error" });
+  for (let n = 0; n < 3; n++) await slung(rig, `bead ${n}`);
+  rig.container.onStart = () => ({ kind: "accepted" });
+  rig.container.processes.clear();
+  return rig;
+};
+const exited = (rig: TestRig) => facts(rig, "agent.exited").map(({ outcome }) => outcome);
+
+test("START-instance starts whose answer was lost with the control server that was asked are settled at once by the next one, at nobody's cost and as no sign of an outage", async () => {
+  const rig = await lostStarts("one");
+  await rig.tickAt(rig.now + 5 * SECOND);
+  expect(exited(rig)).toEqual([]);
+  rig.container.instance = "two";
+  await rig.tickAt(rig.now + 5 * SECOND);
+  expect(exited(rig)).toEqual(["evicted", "evicted", "evicted"]);
+  await rig.advance(rig.now + MINUTE);
+  expect(running(rig)).toHaveLength(3);
+  expect(running(rig).map((id) => agentOf(rig, id).context.attempts)).toEqual([0, 0, 0]);
+  expect([facts(rig, "dispatch.failed"), rig.rig.world.rig.matches({ gate: "open" })]).toEqual([[], true]);
+});
+
+test.each([
+  ["the one that was asked", "one", "one"],
+  ["the first one that says who it is", null, "one"],
+  ["one that does not say who it is", "one", null],
+])("starts whose answer was lost wait for their lease when %s is asked how they are", async (_, before, after) => {
+  const rig = await lostStarts(before);
+  rig.container.instance = after;
+  await rig.tickAt(rig.now + 5 * SECOND);
+  expect(exited(rig)).toEqual([]);
+});
+
+test("START-instance another control server says nothing of a start that is still to be asked for", async () => {
+  const rig = await lostStarts("one");
+  const [agentId = ""] = running(rig);
+  rig.ports.sql.exec(
+    "INSERT INTO outbox (key, seq, kind, body, attempts, next_at) VALUES (?, 1, 'container.start', '{}', 0, ?)",
+    `${agentId}:${agentOf(rig, agentId).context.dispatchN}:container.start`,
+    rig.now + HOUR,
+  );
+  rig.container.instance = "two";
+  await rig.tickAt(rig.now + 5 * SECOND);
+  expect(exited(rig)).toEqual(["evicted", "evicted"]);
+});
+
 test("xagent#779 a container with no more room: nobody is charged, why says at_capacity, and all get their turn", async () => {
   const rig = town();
   rig.run({ type: "set_settings", settings: { capacity: 10 } });

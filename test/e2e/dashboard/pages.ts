@@ -38,8 +38,13 @@ export function usePages(): Pages {
     world = await openWorld();
   });
   afterAll(() => world?.close());
-  afterEach(async () => {
+  afterEach(async ({ task }) => {
     for (const page of open.splice(0)) await page.context().close();
+    // What a test that failed has left is nobody's.
+    if (desk !== null && task.result?.state === "fail") {
+      await desk.page.context().close();
+      desk = null;
+    }
     if (desk?.isTaken === true) await leave(desk.page);
     if (desk !== null) desk.isTaken = false;
     expect(troubles.splice(0)).toEqual([]);
@@ -89,6 +94,7 @@ export function usePages(): Pages {
 /** Leaves a page as one that was just opened: with nothing on it, nothing kept, and no way of its own to the Worker. */
 async function leave(page: Page): Promise<void> {
   await page.unrouteAll();
+  await page.context().setOffline(false);
   await page.evaluate("localStorage.clear(); sessionStorage.clear();");
   await page.goto("about:blank");
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });

@@ -105,6 +105,7 @@ describe("the scope of an operator's token", () => {
       const tables = sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'").toArray();
       for (const { name } of tables) if (!old.includes(name) && !name.startsWith("_")) sql.exec(`DROP TABLE ${name}`);
       sql.exec(`
+        ALTER TABLE rigs DROP COLUMN updated_at;
         CREATE TABLE operator_tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER) STRICT, WITHOUT ROWID;
       `);
       sql.exec("INSERT INTO operator_tokens VALUES ('op-1', 'old', 'h', 0, NULL)");

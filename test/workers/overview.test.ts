@@ -149,7 +149,11 @@ test("an overview lists the most urgent needs of all rigs, so many at most, and 
   await runInDurableObject(user as never, (instance: UserDO, state) => {
     const { sql } = state.storage;
     for (let n = 0; n < 11; n++) {
-      sql.exec("INSERT INTO rigs VALUES (?, 'wide', ?, 'u', 'main', 1)", `wide-${n}`, `wide ${n}`);
+      sql.exec(
+        "INSERT INTO rigs (id, town_id, name, git_url, default_branch, created_at) VALUES (?, 'wide', ?, 'u', 'main', 1)",
+        `wide-${n}`,
+        `wide ${n}`,
+      );
       const needs = Array.from({ length: LIMITS.digest_needs }, (_, i) => ({
         ...NEED,
         key: `k${n}-${i}`,

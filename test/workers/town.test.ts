@@ -223,7 +223,12 @@ test("a user has so many towns and so many rigs and no more", async () => {
   await runInDurableObject(user, (_, { storage: { sql } }) => {
     for (let i = 2; i < DOOR.towns_and_rigs; i++) sql.exec("INSERT INTO towns VALUES (?, 'n', ?)", `t${i}`, i);
     for (let i = 1; i < DOOR.towns_and_rigs; i++)
-      sql.exec("INSERT INTO rigs VALUES (?, ?, 'n', 'https://example.org/r.git', 'main', ?)", `r${i}`, town.id, i);
+      sql.exec(
+        "INSERT INTO rigs (id, town_id, name, git_url, default_branch, created_at) VALUES (?, ?, 'n', 'https://example.org/r.git', 'main', ?)",
+        `r${i}`,
+        town.id,
+        i,
+      );
   });
   const rig = { town_id: town.id, name: "rig", git_url: "https://example.org/r.git" };
   const statuses: number[] = [];

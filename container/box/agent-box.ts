@@ -11,11 +11,9 @@ import { type AgentFolders, agentFoldersOf, foldersOf } from "../git/layout.ts";
 import { boxConfigFile } from "../git/user-config.ts";
 import { messageOf } from "../log.ts";
 import { Refusal } from "../refusal.ts";
-import { BOX_PROBE_TIMEOUT_MS } from "../limits.ts";
-import { exec } from "../processes/exec.ts";
 import { proxiesOf } from "../processes/host-env.ts";
 import type { Held, Holder } from "./bounds.ts";
-import { type BoxSpec, lastLine } from "./box.ts";
+import { type BoxSpec, lastLine, probe } from "./box.ts";
 import type { AgentBoxes } from "./boxes.ts";
 import { CERTIFICATES, isIn, realOf, toolsOn } from "./bwrap.ts";
 import { FORWARDER, NODE, forwarding } from "./forwarding.ts";
@@ -312,7 +310,6 @@ const HEARING = SIGNALS.map((name) => `--default-signal=${name}`);
 
 /** @returns why agents in a box could not be told to end here: what `env` says of it; empty: they can */
 export async function whyNoSignals(pathVariable: string): Promise<string> {
-  const args = [...DEAF, "env", ...HEARING, "true"];
-  const tried = await exec("env", args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
+  const tried = await probe(["env", ...DEAF, "env", ...HEARING, "true"], pathVariable);
   return tried.code === 0 ? "" : `its env cannot do what a box needs: ${lastLine(tried.stderr)}`;
 }

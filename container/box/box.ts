@@ -47,14 +47,8 @@ export async function openBox({
   const uid = nextUser();
   const probed: BoxSpec = { cwd: "/", writable: [], readable: [], ...(uid === null ? {} : { uid }) };
   const script = 'test ! -e "$1" && test "$$" -lt 100 && test "$(id -u)" -ne 0 && ! true > /usr/ticktown-probe';
-  const [command = "", ...args] = begunBy([program]).within(probed, [
-    "sh",
-    "-c",
-    `( ${script} ) 2> /dev/null`,
-    "sh",
-    secret,
-  ]);
-  const tried = await exec(command, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
+  const looks = ["sh", "-c", `( ${script} ) 2> /dev/null`, "sh", secret];
+  const tried = await probe(begunBy([program]).within(probed, looks), pathVariable);
   if (tried.code === 0)
     return {
       box: begunBy(await withoutKeys(program, pathVariable, `${secret}.calls`, isLaunched ? 0o644 : 0o600)),
@@ -65,6 +59,10 @@ export async function openBox({
     why: `bubblewrap does not work here: ${lastLine(tried.stderr) || "it hides nothing"}`,
   };
 }
+
+/** Runs what a box is to be made of, for its exit code alone. */
+export const probe = ([command = "", ...args]: readonly string[], pathVariable: string): ReturnType<typeof exec> =>
+  exec(command, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
 
 /** @returns how bubblewrap is begun: where the kernel takes a filter, nobody in a box reaches a keyring */
 async function withoutKeys(
@@ -78,8 +76,7 @@ async function withoutKeys(
   writeFileSync(file, filter);
   chmodSync(file, mode);
   const begin = ["/bin/sh", "-c", 'exec 9< "$0" && exec "$@"', file, program, "--seccomp", "9"];
-  const [command = "", ...args] = [...begin, "--ro-bind", "/", "/", "--", "true"];
-  const tried = await exec(command, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
+  const tried = await probe([...begin, "--ro-bind", "/", "/", "--", "true"], pathVariable);
   return tried.code === 0 ? begin : [program];
 }
 
@@ -87,8 +84,7 @@ const CLOSED = ["--unshare-user", "--disable-userns"];
 
 /** Where bubblewrap can, nobody in it makes a namespace, and so no folder in memory that has no bound. */
 async function withoutNamespaces(program: string, pathVariable: string): Promise<readonly string[]> {
-  const args = [...CLOSED, "--ro-bind", "/", "/", "--", "true"];
-  const tried = await exec(program, args, { cwd: "/", env: { PATH: pathVariable }, timeout_ms: BOX_PROBE_TIMEOUT_MS });
+  const tried = await probe([program, ...CLOSED, "--ro-bind", "/", "/", "--", "true"], pathVariable);
   return tried.code === 0 ? CLOSED : [];
 }
 

@@ -22,8 +22,8 @@ export interface SubmodulePlace {
 export async function initSubmodules(place: SubmodulePlace, clone: string): Promise<void> {
   const { git, store, remote, target } = place;
   if (!liesThere(path.join(clone, ".gitmodules"))) return;
-  await must(place, clone, [...settings(remote), ...credentialArgs(remote), ...origin(remote), ...INIT]);
   const login = [...settings(remote), ...credentialArgs(remote)];
+  await must(place, clone, [...login, ...origin(remote), ...INIT]);
   if (git.reading === null) {
     await must(place, clone, [...login, ...UPDATE, ...NESTED]);
     return;

@@ -32,7 +32,7 @@ type Process = Inventory["processes"][number];
 /** All of it, within what one answer may hold. */
 export function inventoryOf(context: InventoryContext): Inventory {
   const { folders } = context;
-  const names = existsSync(folders.agents) ? readdirSync(folders.agents) : [];
+  const names = agentNamesIn(folders);
   let bytes = 0;
   let leftOut = 0;
   const within = <T>(all: readonly T[]): T[] =>
@@ -47,6 +47,8 @@ export function inventoryOf(context: InventoryContext): Inventory {
   const clones = within(names.filter(isId).map((agentId) => cloneOf(folders, agentId)));
   return { processes, clones, folders: folderNames, leftOut };
 }
+
+const agentNamesIn = ({ agents }: RigFolders): string[] => (existsSync(agents) ? readdirSync(agents) : []);
 
 const isId = (name: string): boolean => Id.safeParse(name).success;
 
@@ -100,7 +102,7 @@ export async function clearStrays(request: ClearRequest, context: ClearContext):
     answer[isGone ? "removed" : "left"] += 1;
   }
   await withRig(async () => {
-    const odd = new Set(oddIn(folders, existsSync(folders.agents) ? readdirSync(folders.agents) : []));
+    const odd = new Set(oddIn(folders, agentNamesIn(folders)));
     for (const name of request.folders) {
       if (odd.has(name)) moveAside(folders, path.join(path.dirname(folders.store), name), path.basename(name));
       answer[odd.has(name) ? "removed" : "left"] += 1;

@@ -1,46 +1,10 @@
+import { failureIn, type Failure } from "../events/failure.ts";
 import type { BeadContext } from "../machines/bead.ts";
 
-/** Why a bead failed, as a code, and which failures are one: the same thing went wrong, whatever its numbers and names were. */
+/** Why a bead failed, and which failures are one: the same thing went wrong, whatever its numbers and names were. */
 
-export const FAILURES = [
-  "attempts_exhausted",
-  "review_failed",
-  "conflict",
-  "red",
-  "cancelled",
-  "set_failed",
-  "unknown",
-] as const;
-export type FailureCode = (typeof FAILURES)[number];
-
-export interface Failure {
-  readonly code: FailureCode;
-  /** What went wrong, in the words of whoever saw it. */
-  readonly words: string;
-}
-
-/**
- * The stored context of a bead has only a sentence, and stored states keep their shape; so the beginnings of the sentences
- * that the charts write are read here, and nowhere else. A test walks the charts and finds no failure that is unknown.
- */
-const SENTENCES: readonly (readonly [FailureCode, RegExp])[] = [
-  ["attempts_exhausted", /^\d+ attempts used up(?:; last: )?/],
-  ["review_failed", /^review failed: /],
-  ["conflict", /^conflict again after rework: /],
-  ["red", /^red again after its rework: /],
-  ["cancelled", /^cancelled by /],
-  ["set_failed", /^set to failed by /],
-];
-
-/** Of a failed bead. The words of `cancelled` and `set_failed` are the id of who did it. */
-export function failureOf({ reason }: Pick<BeadContext, "reason">): Failure {
-  for (const [code, beginning] of SENTENCES) {
-    const found = beginning.exec(reason ?? "");
-    if (found === null) continue;
-    return { code, words: (reason ?? "").slice(found[0].length) };
-  }
-  return { code: "unknown", words: reason ?? "" };
-}
+/** Of a failed bead. */
+export const failureOf = ({ reason }: Pick<BeadContext, "reason">): Failure => failureIn(reason ?? "");
 
 /** What differs between two tellings of one cause: ids, numbers, paths, addresses, quoted names. */
 const PARTICULARS: readonly RegExp[] = [

@@ -1,3 +1,4 @@
+import { failureIn, type FailureCode } from "./failure.ts";
 import * as z from "zod";
 import { actorOf } from "./by.ts";
 import {
@@ -25,9 +26,12 @@ const OF_ANOTHER =
 /** What it was before, as the wire calls it; absent in facts of earlier versions. */
 const was = BeadStatus.optional();
 
-/** By who says that it failed, in the words that the charts write: its agent, while it works; or its review. */
-const beforeFailing = (reason: string): BeadStatus | null =>
-  /^\d+ attempts used up/.test(reason) ? "in_progress" : reason.startsWith("review failed: ") ? "in_review" : null;
+/** By who says that it failed: its agent, while it works; or its review. */
+const BEFORE_FAILING: Partial<Record<FailureCode, BeadStatus>> = {
+  attempts_exhausted: "in_progress",
+  review_failed: "in_review",
+};
+const beforeFailing = (reason: string): BeadStatus | null => BEFORE_FAILING[failureIn(reason).code] ?? null;
 
 /** Facts about a bead. */
 export const BEAD_FACTS = [

@@ -8,6 +8,19 @@ import { fact } from "./row.ts";
 
 const spent = { tokens: ms, microdollars: ms };
 const caps = { tokens: ms.nullable(), microdollars: ms.nullable() };
+const ofConversation = {
+  ...ofDispatch,
+  beadId: id.nullable(),
+  session: id,
+  runtime: z.string().max(LIMITS.runtime_chars).nullable(),
+};
+const CONVERSATION = {
+  agentId: AN.agentId,
+  dispatchId: AN.dispatchId,
+  beadId: AN.beadId,
+  session: "an-id",
+  runtime: null,
+};
 const OF_THE_PROBE = "Of interest only from the start that finds out whether an account is free.";
 const SPENT = { tokens: 1_000, microdollars: 0 } as const;
 const CAPS = { tokens: 1_000, microdollars: null } as const;
@@ -27,10 +40,7 @@ export const MONEY_FACTS = [
   fact(
     "spend.counted",
     {
-      ...ofDispatch,
-      beadId: id.nullable(),
-      session: id,
-      runtime: z.string().max(LIMITS.runtime_chars).nullable(),
+      ...ofConversation,
       model: z.string().max(LIMITS.model_chars).nullable(),
       inputTokens: ms,
       cachedTokens: ms,
@@ -44,11 +54,7 @@ export const MONEY_FACTS = [
       to: ["bead?", "budget", "accounts"],
       kept: true,
       example: {
-        agentId: AN.agentId,
-        dispatchId: AN.dispatchId,
-        beadId: AN.beadId,
-        session: "an-id",
-        runtime: null,
+        ...CONVERSATION,
         model: null,
         inputTokens: 1_000,
         cachedTokens: 0,
@@ -66,20 +72,13 @@ export const MONEY_FACTS = [
   fact(
     "spend.incomplete",
     {
-      ...ofDispatch,
-      beadId: id.nullable(),
-      session: id,
-      runtime: z.string().max(LIMITS.runtime_chars).nullable(),
+      ...ofConversation,
     },
     {
       to: [],
       kept: true,
       example: {
-        agentId: AN.agentId,
-        dispatchId: AN.dispatchId,
-        beadId: AN.beadId,
-        session: "an-id",
-        runtime: null,
+        ...CONVERSATION,
       },
     },
   ),

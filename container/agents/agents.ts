@@ -191,7 +191,7 @@ function tellLost(
   const run = lostRun(record);
   roster.remember(run).ring.append("agent_exited", { reason: run.exitReason, code: null, signal: null });
   const reason = halting.isHalted(record.rigId) ? "evicted" : LOST_REASON;
-  report(run, { status: "failed", reason, ...workOf(record) });
+  report(run, { status: "failed", reason, ...workOf(record), unheard: true });
 }
 
 const countsOf = (live: readonly Run[]): ReturnType<Agents["counts"]> => ({

@@ -19,12 +19,26 @@ export interface Completion {
   readonly limited?: SeenLimit | undefined;
   /** What it has used, all in all. */
   readonly usage?: Usage | undefined;
+  /** It ended with whoever watched it: there are no last words. */
+  readonly isUnheard?: boolean;
 }
 
 /** The command that it is. */
 export function exitedBy(agentId: string, report: Completion): Command {
-  const { dispatchId, ending, runtime, limited, setAside = [] } = report;
+  const { dispatchId, ending, runtime, limited, isUnheard = false, setAside = [] } = report;
   const { outcome, resetAt } = outcomeOf(report.status, report.reason, report.resetAt, ending);
   const reason = report.reason ?? report.status;
-  return { type: "exited", agentId, dispatchId, outcome, reason, resetAt, ending, runtime, limited, setAside };
+  return {
+    type: "exited",
+    agentId,
+    dispatchId,
+    outcome,
+    reason,
+    resetAt,
+    ending,
+    runtime,
+    limited,
+    isUnheard,
+    setAside,
+  };
 }

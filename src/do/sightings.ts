@@ -10,7 +10,7 @@ import { forbidden, type Caller } from "../core/decide/index.ts";
 import { commit } from "./commit.ts";
 import type { Seen } from "./ports.ts";
 import type { Rig } from "./rig.ts";
-import { beadOfDispatch } from "./spend.ts";
+import { beadOfDispatch, isIncomplete } from "./spend.ts";
 
 /**
  * What was last heard of each agent's newest dispatch, in memory only: it comes with every heartbeat and every look of the patrol, and
@@ -244,7 +244,7 @@ export function tellLastUsage(
   rig: Rig,
   agentId: string,
   caller: Caller,
-  said: { readonly dispatchId: string | null; readonly usage?: Usage | undefined },
+  said: { readonly dispatchId: string | null; readonly usage?: Usage | undefined; readonly isUnheard?: boolean },
 ): void {
   const agent = rig.world.agents.get(agentId);
   if (agent === undefined || forbidden(rig.world, { type: "heard", agentId, dispatchId: null }, caller) !== null)
@@ -254,7 +254,9 @@ export function tellLastUsage(
   if (said.usage !== undefined && n === agent.context.dispatchN) see(rig, agent, { usage: said.usage });
   const isOlder = said.usage !== undefined && of !== null && n !== null && n < agent.context.dispatchN;
   const news = isOlder ? newsOfOlder(rig, agentId, of, said.usage) : newsOfUsage(rig, agent, 0);
-  if (news.length > 0) commit(rig, news);
+  const isLast = of !== null && said.isUnheard !== true && isIncomplete(rig.ports.sql, of);
+  const told: Fact[] = isLast ? [...news, { type: "spend.completed", agentId, dispatchId: of }] : news;
+  if (told.length > 0) commit(rig, told);
 }
 
 /** A wait for the model that lasts, or that has ended. */

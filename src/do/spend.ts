@@ -14,7 +14,7 @@ import { iso } from "./shapes.ts";
 
 /**
  * The ledger: what was counted, by day, dispatch, conversation and model, in rows of its own; and of dispatches, which have failed, and which
- * ended without their last words. All of it follows from `spend.counted`, `dispatch.failed` and `spend.incomplete`.
+ * ended without their last words. All of it follows from `spend.counted`, `dispatch.failed`, `spend.incomplete` and `spend.completed`.
  */
 
 /** Adds what a fact counts. The oldest day goes when there are too many rows. */
@@ -79,6 +79,15 @@ export function keepUnsaid(sql: Sql, fact: RecordedOf<"spend.incomplete">): void
     runtime ?? "",
   );
 }
+
+/** Its end was told after all: what was counted is all of it. */
+export function keepSaid(sql: Sql, { dispatchId }: RecordedOf<"spend.completed">): void {
+  sql.exec("UPDATE spend_ends SET unsaid = NULL WHERE dispatch = ?", dispatchId);
+}
+
+/** Whether a dispatch has more to tell of what it has used, as far as the ledger knows. */
+export const isIncomplete = (sql: Sql, dispatchId: string): boolean =>
+  sql.exec("SELECT 1 FROM spend_ends WHERE dispatch = ? AND unsaid IS NOT NULL", dispatchId).toArray().length > 0;
 
 /** What became of dispatches, each asked for once. */
 export function endsIn(sql: Sql): Ends {

@@ -8,7 +8,7 @@ import { restore, store, type AnySnapshot, type Kind, type Snapshots } from "../
 import { createWorld, get, put, type World } from "../core/world.ts";
 import type { JsonValue } from "../events/json.ts";
 import type { Sql } from "./ports.ts";
-import { keepFailed, keepSpend, keepUnsaid } from "./spend.ts";
+import { keepFailed, keepSaid, keepSpend, keepUnsaid } from "./spend.ts";
 import { readEntry, type JournalEntry, type JournalRow } from "../core/journal.ts";
 
 /** Reads and writes the rig's rows. What may be computed from a fact is not decided here. */
@@ -211,6 +211,7 @@ const PROJECTIONS: { readonly [T in KeptType]: (sql: Sql, fact: RecordedOf<T>) =
   "escalation.joined": joinEscalation,
   "spend.counted": keepSpend,
   "spend.incomplete": keepUnsaid,
+  "spend.completed": keepSaid,
   "dispatch.failed": keepFailed,
   "agent.checkpointed": (sql, { agentId, data }) => writeContent(sql, "checkpoint", agentId, data),
   "agent.done": (sql, { agentId }) => deleteContent(sql, "checkpoint", agentId),

@@ -268,6 +268,8 @@ export const DISPATCH_FACTS = [
       runtime: z.string().max(LIMITS.runtime_chars).optional(),
       /** Whose limit it was, where that is known: the rig holds what would use it, so that this one need not wait. */
       account: AccountId.optional(),
+      /** It ended with whoever watched it: nobody heard its last words. */
+      unheard: z.literal(true).optional(),
     },
     {
       to: ["agent", "accounts", "rig"],

@@ -73,6 +73,8 @@ export const MONEY_FACTS = [
     "spend.incomplete",
     {
       ...ofConversation,
+      /** Its agent is through with it, and its process was not seen to end yet: they may come. */
+      awaited: z.literal(true).optional(),
     },
     {
       to: [],
@@ -81,6 +83,12 @@ export const MONEY_FACTS = [
         ...CONVERSATION,
       },
     },
+  ),
+  /** The end of a dispatch that was marked incomplete was told after all, with whatever it has used. */
+  fact(
+    "spend.completed",
+    { ...ofDispatch },
+    { to: [], kept: true, example: { agentId: AN.agentId, dispatchId: AN.dispatchId } },
   ),
   /** A provider has limited a credential until then, whoever else uses it; `runtime`: what ran with it, null for the container's own command. */
   fact(

@@ -163,6 +163,8 @@ export const CompletedReport = z.object({
   limited: Limited.optional(),
   /** What it has used, all in all. */
   usage: Usage.optional(),
+  /** It ended with an earlier control server: nobody has heard its last words. */
+  unheard: z.literal(true).optional(),
 });
 export type CompletedReport = z.infer<typeof CompletedReport>;
 

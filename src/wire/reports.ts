@@ -29,6 +29,8 @@ export const Completed = z.object({
   limited: Limited.nullish().catch(null),
   /** Ticktown: what it has used, all in all. */
   usage: Usage.nullish().catch(null),
+  /** Ticktown: it ended with whoever watched it, who heard no last words. */
+  unheard: z.boolean().nullish().catch(null),
 });
 
 /** A sign of life counts whatever else it says: what cannot be read of it is as if it were not there. */

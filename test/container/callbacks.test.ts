@@ -203,7 +203,7 @@ test("a control server that is killed leaves nothing running: the next one ends 
   const report = await eventually("the report", () => rig.to("/completed")[0]);
   expect(report).toMatchObject({
     token: "session-token-1",
-    body: { status: "failed", reason: "container restarted", dispatch_id: "a1:3" },
+    body: { status: "failed", reason: "container restarted", dispatch_id: "a1:3", unheard: true },
   });
   // A start of that dispatch that was on its way must not bring it back to life; the next dispatch may.
   expect(await second.post("/agents/start", body)).toMatchObject({

@@ -277,8 +277,8 @@ export const CLOUD_MUTANTS: readonly Mutant[] = [
     "a cancelled bead leaves its process running",
     edit(
       AGENT_TRANSITIONS,
-      'const loseHookAlive = { guard: "isItsHook", target: "#agent.idle.empty", actions: ["stopContainer", "forgetHook"] }',
-      'const loseHookAlive = { guard: "isItsHook", target: "#agent.idle.empty", actions: ["forgetHook"] }',
+      'target: "#agent.idle.empty",\n  actions: ["stopContainer", "tellAwaited", "forgetHook"],',
+      'target: "#agent.idle.empty",\n  actions: ["tellAwaited", "forgetHook"],',
     ),
   ),
   mutant(

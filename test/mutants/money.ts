@@ -96,7 +96,29 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     "MONEY-unsaid",
     "who is gone without its last words is marked incomplete",
     "what was counted passes for all that was used",
-    edit(SPEND, '(event.type === "agent.exited" && event.outcome === "gone")', "false"),
+    edit(SPEND, 'event.outcome === "gone" || ', ""),
+  ),
+  mutant(
+    "MONEY-awaited",
+    "whose work was taken is incomplete until its end is told",
+    "what it had used when its work was taken passes for all of it",
+    edit(
+      SPEND,
+      "const conversation = underWay(context, event);\n  return",
+      "const conversation = null as Unsaid | null;\n  return",
+    ),
+  ),
+  mutant(
+    "MONEY-awaited",
+    "an end that is told late completes what was marked",
+    "it is incomplete for ever",
+    edit("src/do/sightings.ts", "isIncomplete(rig.ports.sql, of)", "false"),
+  ),
+  mutant(
+    "MONEY-unheard",
+    "an end whose last words nobody has heard is incomplete",
+    "a control server that was restarted tells of an end like any other",
+    edit(SPEND, " || event.unheard === true", ""),
   ),
   mutant(
     "DOOR-bead",

@@ -177,7 +177,11 @@ const SAYINGS: { readonly [T in FactType]: Saying<T> } = {
   "spend.counted": (fact, { agent }) =>
     said("quiet", `${agent(fact.agentId)}: ${fact.inputTokens + fact.outputTokens} tokens more are counted`),
   "spend.incomplete": (fact, { agent }) =>
-    said("warn", `${agent(fact.agentId)} ended without its last words: it has used more than is counted`),
+    fact.awaited === true
+      ? said("quiet", `${agent(fact.agentId)} may have used more than is counted, until its end is told`)
+      : said("warn", `${agent(fact.agentId)} ended without its last words: it has used more than is counted`),
+  "spend.completed": (fact, { agent }) =>
+    said("quiet", `${agent(fact.agentId)}: its end was told, and all that it has used is counted`),
   "bead.capped": (fact, { bead }) =>
     said("warn", `${bead(fact.beadId)} has spent what it may: ${spentText(fact.spent, fact.caps)}`),
   "bead.budget_raised": (fact, { bead }) =>

@@ -232,6 +232,7 @@ export const agentRoutes: Route[] = [
         runtime: body.runtime ?? undefined,
         limited: limitIn(body.limited),
         usage: body.usage ?? undefined,
+        isUnheard: body.unheard === true,
       };
       accepted(await rig().completed(params.agentId, report, caller, key));
       return { completed: true };

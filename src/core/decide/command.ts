@@ -144,6 +144,8 @@ export type Command =
       limited?: { readonly account: string; readonly until: number } | undefined;
       /** What was left in a container whose disk does not last, and what became of it. */
       setAside?: readonly LeftBehind[];
+      /** Nobody has heard its last words. */
+      isUnheard?: boolean;
     }
   | { type: "heard"; agentId: string; dispatchId: string | null }
   | { type: "progressed"; agentId: string; what: string }

@@ -116,7 +116,7 @@ function asked(world: World, { agentId, dispatchId: named, ask }: CommandOf<"ask
 }
 
 function exited(world: World, command: CommandOf<"exited">, around: Surroundings): Decision {
-  const { agentId, dispatchId: named, outcome, reason, resetAt, ending, runtime, setAside = [] } = command;
+  const { agentId, dispatchId: named, outcome, reason, resetAt, ending, runtime, isUnheard, setAside = [] } = command;
   const limit =
     outcome === "rate_limited" && command.limited !== undefined
       ? limitOf(world, agentId, command.limited, around.at)
@@ -134,6 +134,7 @@ function exited(world: World, command: CommandOf<"exited">, around: Surroundings
     ...(ending === undefined ? {} : { ending }),
     ...(runtime === undefined ? {} : { runtime }),
     ...(limit === null ? {} : { account: limit.account }),
+    ...(isUnheard === true ? { unheard: true as const } : {}),
   }));
   const beadId = agent?.context.hook ?? null;
   const isNews = decision.ok && decision.facts.some(({ type }) => type === "agent.exited");

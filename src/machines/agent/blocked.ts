@@ -55,10 +55,13 @@ export const blocked = agentSetup.createStateConfig({
               },
               saves,
             ],
-            "agent.exited": { guard: "isCurrentDispatch", target: "parked", actions: ["rememberExit"] },
-            "rig.draining": { target: "parked", actions: ["stopContainer"] },
+            "agent.exited": { guard: "isCurrentDispatch", target: "parked", actions: ["tellUnsaid", "rememberExit"] },
+            "rig.draining": { target: "parked", actions: ["stopContainer", "tellAwaited"] },
             // Its question still waits for its answer, which starts it again.
-            "rig.imported": { target: "parked", actions: ["stopContainer", "rememberExit", "fenceBefore"] },
+            "rig.imported": {
+              target: "parked",
+              actions: ["stopContainer", "tellUnsaid", "rememberExit", "fenceBefore"],
+            },
             "hand_in.settled": isSettledAlive,
             "agent.done": isDoneAlive,
             "work.handed_in": handsIn,

@@ -35,6 +35,12 @@ export function withAsk({ asks = [], asked = [] }: AgentContext, event: MachineE
   };
 }
 
+/** Which conversation it is that its newest dispatch goes on with. */
+export function withSession({ hook }: AgentContext, event: MachineEvent): Partial<AgentContext> {
+  const { driver, session } = expect(event, "agent.session");
+  return { session: { driver, id: session, beadId: hook } };
+}
+
 const usedBefore = ({ usage, dispatchBead }: AgentContext): readonly Used[] =>
   usage?.beadId === dispatchBead ? usage.sessions : [];
 

@@ -17,9 +17,19 @@ import {
   waitFor,
   waitIsOver,
 } from "./clocks.ts";
-import { withAsk, withUsage } from "./driver.ts";
-import { alertFruitless, shownBy, spentSince, stretchOfNext, unsaid, withCounted, withStretch } from "./spend.ts";
+import { withAsk, withSession, withUsage } from "./driver.ts";
+import {
+  alertFruitless,
+  awaited,
+  shownBy,
+  spentSince,
+  stretchOfNext,
+  unsaid,
+  withCounted,
+  withStretch,
+} from "./spend.ts";
 import { ended, isAskAnswered, resetBy, resetsAfter } from "./ends.ts";
+import { handedIn, takenAsItIs, withRefusal } from "./hand-in.ts";
 import { alertLimits, programOf, uncharged, untilReset } from "./limits.ts";
 import { afterJump } from "./jump.ts";
 import { GUARDS, provesProgress } from "./guards.ts";
@@ -113,10 +123,7 @@ export const agentSetup = setup({
     }),
     noteHold: assign({ held: ({ event }) => heldBy(event) }),
     rememberStatus: assign({ said: ({ context, event }) => saidIn(context, event) }),
-    rememberSession: assign(({ context, event }) => {
-      const { driver, session } = expect(event, "agent.session");
-      return { session: { driver, id: session, beadId: context.hook } };
-    }),
+    rememberSession: assign(({ context, event }) => withSession(context, event)),
     rememberUsage: assign(({ context, event }) => withUsage(context, event)),
     rememberStretch: assign(({ context, event }) => withStretch(context, event)),
     rememberFruitless: assign(({ context }) => ({ stretch: context.stretch && { ...context.stretch, isTold: true } })),
@@ -168,31 +175,9 @@ export const agentSetup = setup({
       blockedAt: event.at,
     })),
 
-    rememberHandIn: assign(({ event }) => {
-      const { branch, prUrl, summary, resolution, note } = expect(event, "work.handed_in");
-      const askAt = event.at + LIMITS.hand_in_resend_ms;
-      return {
-        handIn: { branch, prUrl, summary, resolution, note, asIs: null, askAt, isUnanswered: false, refused: null },
-        progressAt: null,
-        blockedAt: null,
-      };
-    }),
-    rememberRefusal: assign(({ context, event }) => {
-      const { code, commit, refusals } = expect(event, "hand_in.refused");
-      const refused = { code, commit, isLast: refusals >= LIMITS.hand_in_refusals };
-      return { handIn: context.handIn && { ...context.handIn, refused } };
-    }),
-    takeAsIs: assign(({ context, event }) => ({
-      handIn: context.handIn && {
-        ...context.handIn,
-        resolution: "work" as const,
-        asIs: expect(event, "hand_in.settled").commit,
-        askAt: event.at + LIMITS.hand_in_resend_ms,
-        refused: null,
-      },
-      progressAt: null,
-      blockedAt: null,
-    })),
+    rememberHandIn: assign(({ event }) => handedIn(event)),
+    rememberRefusal: assign(({ context, event }) => withRefusal(context, event)),
+    takeAsIs: assign(({ context, event }) => takenAsItIs(context, event)),
     endHandIn: assign({ handIn: undefined }),
     askLater: assign(({ context, event }) => ({
       handIn: context.handIn && { ...context.handIn, askAt: event.at + LIMITS.hand_in_resend_ms },
@@ -272,6 +257,8 @@ export const agentSetup = setup({
     countSpend: ({ context, event }): Fact => ({ type: "spend.counted", ...spentSince(context, event) }),
     tellUnsaid: ({ context, event }): Fact[] =>
       unsaid(context, event).map((of): Fact => ({ type: "spend.incomplete", ...of })),
+    tellAwaited: ({ context, event }): Fact[] =>
+      awaited(context, event).map((of): Fact => ({ type: "spend.incomplete", ...of, awaited: true })),
     sendGuppMail: ({ context, event }): Fact => ({
       type: "mail.sent",
       mailId: `mail-${context.id}-${event.seq}`,

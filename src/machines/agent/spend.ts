@@ -92,18 +92,35 @@ export function spentSince(context: AgentContext, event: MachineEvent): Omit<Fac
   };
 }
 
-/** Nobody was there to say its last words: its process is gone, or did not end when it was asked to. */
+/** Nobody was there to say its last words, or nobody will hear them: its process is gone, or did not end when it was asked to, or its agent is. */
 const isUnsaid = (event: MachineEvent): boolean =>
-  event.type === "TICK" || event.type === "rig.imported" || (event.type === "agent.exited" && event.outcome === "gone");
+  event.type === "TICK" ||
+  event.type === "rig.imported" ||
+  event.type === "agent.deleted" ||
+  (event.type === "agent.exited" && (event.outcome === "gone" || event.unheard === true));
 
-/** Its conversation, where it has ended without its last words. From rules 2 on. */
-export function unsaid(context: AgentContext, event: MachineEvent): Omit<FactOf<"spend.incomplete">, "type">[] {
+type Unsaid = Omit<FactOf<"spend.incomplete">, "type">;
+
+/** The conversation of its newest dispatch, whose process has not ended as far as anybody knows. From rules 2 on. */
+function underWay(context: AgentContext, event: MachineEvent): Unsaid | null {
   const { heard, session, usage, dispatchBead: beadId, exit, program } = context;
   const told = usage?.beadId === beadId ? usage.sessions.at(-1)?.session : undefined;
   const id = session?.beadId === beadId ? session.id : told;
-  if (id === undefined || !heard || exit !== null || !isUnsaid(event) || !rulesAtLeast(event.ruleSet, 2)) return [];
+  if (id === undefined || !heard || exit !== null || !rulesAtLeast(event.ruleSet, 2)) return null;
   const of = { agentId: context.id, dispatchId: newest(context), beadId };
-  return [{ ...of, session: id, runtime: program ?? session?.driver ?? null }];
+  return { ...of, session: id, runtime: program ?? session?.driver ?? null };
+}
+
+/** Its conversation, where it has ended without its last words. */
+export function unsaid(context: AgentContext, event: MachineEvent): Unsaid[] {
+  const conversation = isUnsaid(event) ? underWay(context, event) : null;
+  return conversation === null ? [] : [conversation];
+}
+
+/** The conversation that it is through with, and whose process has not ended: what was counted is not all of it before its end is told. */
+export function awaited(context: AgentContext, event: MachineEvent): Unsaid[] {
+  const conversation = underWay(context, event);
+  return conversation === null ? [] : [conversation];
 }
 
 /** A stretch of work without a commit, a checkpoint or a tool that ended as none had before. */

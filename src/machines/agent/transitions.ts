@@ -56,15 +56,18 @@ export const isDone = {
 /** A done also asks the container to stop that dispatch, so that nothing lingers. */
 export const isDoneAlive = {
   ...isDone,
-  actions: ["submitReview", "stopContainer", "forgetHook", "forgiveAgent"],
+  actions: ["submitReview", "stopContainer", "tellAwaited", "forgetHook", "forgiveAgent"],
 } as const;
 export const loseHook = { guard: "isItsHook", target: "#agent.idle.empty", actions: ["forgetHook"] } as const;
 export const loseHookAlive = {
   guard: "isItsHook",
   target: "#agent.idle.empty",
-  actions: ["stopContainer", "forgetHook"],
+  actions: ["stopContainer", "tellAwaited", "forgetHook"],
 } as const;
-export const leaveAlive = { target: "#agent.idle.empty", actions: ["stopContainer", "forgetHook"] } as const;
+export const leaveAlive = {
+  target: "#agent.idle.empty",
+  actions: ["stopContainer", "tellUnsaid", "forgetHook"],
+} as const;
 export const leave = { target: "#agent.idle.empty", actions: ["forgetHook"] } as const;
 export const blocksOnHelp = {
   guard: "isCurrentDispatch",
@@ -169,17 +172,17 @@ export const handInEnds = {
   "hand_in.accepted": {
     guard: isItsHandIn,
     target: "#agent.idle.empty",
-    actions: ["submitSeen", "stopContainer", "forgetHook", "forgiveAgent"],
+    actions: ["submitSeen", "stopContainer", "tellAwaited", "forgetHook", "forgiveAgent"],
   },
   "hand_in.unseen": {
     guard: isItsHandIn,
     target: "#agent.idle.empty",
-    actions: ["submitUnseen", "stopContainer", "forgetHook", "forgiveAgent"],
+    actions: ["submitUnseen", "stopContainer", "tellAwaited", "forgetHook", "forgiveAgent"],
   },
   "hand_in.no_change": {
     guard: isItsHandIn,
     target: "#agent.idle.empty",
-    actions: ["closeUnchanged", "stopContainer", "forgetHook", "forgiveAgent"],
+    actions: ["closeUnchanged", "stopContainer", "tellAwaited", "forgetHook", "forgiveAgent"],
   },
   "work.lost": {
     guard: isItsHandIn,
@@ -206,7 +209,7 @@ export const isSettledAlive = [
   {
     guard: isSettled.asNoChange,
     target: "#agent.idle.empty",
-    actions: ["closeUnchanged", "stopContainer", "forgetHook"],
+    actions: ["closeUnchanged", "stopContainer", "tellAwaited", "forgetHook"],
   },
   {
     guard: isSettled.sentBack,

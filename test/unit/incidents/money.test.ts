@@ -3,13 +3,15 @@ import { LIMITS } from "../../../src/events/limits.ts";
 import { heartbeat } from "../../../src/do/rig.ts";
 import { needs } from "../../../src/do/needs.ts";
 import { report } from "../../../src/do/report.ts";
+import { exitedBy } from "../../../src/do/completed.ts";
 import { tellLastUsage } from "../../../src/do/sightings.ts";
 import { budgetOrder, spend, spendOfBead } from "../../../src/do/spend.ts";
 import { whyAgent, whyBead } from "../../../src/core/why.ts";
 import type { SettingsPatch } from "../../../src/events/settings.ts";
 import type { TestRig } from "../../support/node-rig.ts";
+import { seeing } from "./hand-in-words.ts";
 import { codes, set, uses } from "./money-words.ts";
-import { agentOf, as, beadOf, calls, DAY, exits, facts, MINUTE, SECOND, slung, stateOf, town } from "./words.ts";
+import { agentOf, as, beadOf, calls, DAY, done, exits, facts, MINUTE, SECOND, slung, stateOf, town } from "./words.ts";
 
 /** What is spent is counted once, and ends at its caps: what counts, what is stopped, who is told, and what it costs nobody. */
 
@@ -255,6 +257,71 @@ test("MONEY-unsaid who is gone without its last words is marked incomplete, unti
   expect(marks()).toEqual([1, 1, 1]);
   uses(rig, agentId, { tokens: 90 });
   expect(marks()).toEqual([0, 0, 0]);
+});
+
+test("MONEY-awaited whose work was taken is incomplete until its end is told, which may add nothing; an end that nobody has heard leaves it so", async () => {
+  const rig = town();
+  set(rig, { day_tokens: 1_000_000 });
+  const { agentId } = await slung(rig);
+  const incomplete = (): number => spend(rig.rig, "day", null, null).total.incomplete;
+  uses(rig, agentId, { tokens: 70 });
+  await done(rig, agentId, "a-branch");
+  expect(incomplete()).toBe(1);
+  const said = { dispatchId: `${agentId}:1` };
+  tellLastUsage(rig.rig, agentId, as(rig, agentId), { ...said, isUnheard: true });
+  await rig.advance(rig.now + DAY);
+  expect(incomplete()).toBe(1);
+  tellLastUsage(rig.rig, agentId, as(rig, agentId), said);
+  expect([incomplete(), total(rig)]).toEqual([0, 70]);
+  // Said twice it is one end.
+  tellLastUsage(rig.rig, agentId, as(rig, agentId), said);
+  expect(facts(rig, "spend.completed")).toMatchObject([{ dispatchId: `${agentId}:1` }]);
+  // The same of one whose hand-in was looked at.
+  const looked = seeing();
+  const other = await slung(looked);
+  uses(looked, other.agentId, { tokens: 70 });
+  await done(looked, other.agentId, "ticktown/x");
+  expect(facts(looked, "hand_in.accepted")).toHaveLength(1);
+  expect(spend(looked.rig, "day", null, null).total.incomplete).toBe(1);
+  // Its next dispatch is another one, and the end of one that was marked is told late.
+  const next = await slung(rig, "more");
+  uses(rig, next.agentId, { tokens: 5, session: "t" });
+  rig.run({ type: "unhook", agentId: next.agentId });
+  expect(incomplete()).toBe(1);
+  await slung(rig, "and more");
+  tellLastUsage(rig.rig, next.agentId, as(rig, next.agentId, 2), { dispatchId: `${next.agentId}:2` });
+  expect(incomplete()).toBe(0);
+});
+
+test("MONEY-unheard an end that a control server tells of a process of the one before it is incomplete, in work and in a question", async () => {
+  for (const asks of [false, true]) {
+    const rig = town();
+    set(rig, { day_tokens: 1_000_000 });
+    const { agentId } = await slung(rig);
+    uses(rig, agentId, { tokens: 70 });
+    if (asks)
+      rig.run(
+        {
+          type: "asked",
+          agentId,
+          dispatchId: `${agentId}:1`,
+          ask: { id: "q", kind: "question", text: "which?", command: null, options: [] },
+        },
+        as(rig, agentId),
+      );
+    const end = { status: "failed", reason: "container restarted", resetAt: null, dispatchId: `${agentId}:1` } as const;
+    rig.run(exitedBy(agentId, { ...end, isUnheard: true }), as(rig, agentId));
+    expect([asks, spend(rig.rig, "day", null, null).total.incomplete]).toEqual([asks, 1]);
+  }
+});
+
+test("an agent that is deleted at work is marked incomplete", async () => {
+  const rig = town();
+  set(rig, { day_tokens: 1_000_000 });
+  const { agentId } = await slung(rig);
+  uses(rig, agentId, { tokens: 70 });
+  rig.run({ type: "delete_agent", agentId });
+  expect(spend(rig.rig, "agent", null, null).rows).toMatchObject([{ key: agentId, incomplete: 1 }]);
 });
 
 test("MONEY-said an end that its container tells of is complete, and what it has used may come with it", async () => {

@@ -1,5 +1,7 @@
 /** Every bound of the control server, with its unit and its reason. Those an operator may change are in config.ts. */
 
+import { SAID } from "../src/wire/agent-reports.ts";
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const SECOND_MS = 1000;
@@ -40,6 +42,8 @@ export const EVENT_BYTES_PER_AGENT_MAX = 4 * MIB;
 export const LINE_MAX_CHARS = 8 * KIB;
 /** Read past the cut, so that a secret lying across it is still recognised as a whole. */
 export const SECRET_MAX_CHARS = 4 * KIB;
+/** The newest tools that a dispatch tells of with its end, for its bead's trace. */
+export const TOOLS_TOLD_MAX = SAID.tools_told;
 /** An agent that starts more tools than this forgets to end them. */
 export const ACTIVE_TOOLS_MAX = 50;
 /** So many ends of tools are known again; what ended longer ago counts as new. */

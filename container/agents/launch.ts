@@ -25,7 +25,7 @@ import { startHeartbeat } from "./heartbeats.ts";
 import type { EventRing } from "./output.ts";
 import type { Roster } from "./roster.ts";
 import { ownHead } from "./own-head.ts";
-import { type Run, exitReasonOf, isLive, noteLine, usedBy } from "./run.ts";
+import { type Run, exitReasonOf, isLive, noteLine, toolsOf, usedBy } from "./run.ts";
 import { tailOf } from "./tail.ts";
 import { type AgentProcess, type Exit, spawnAgent } from "./supervisor.ts";
 import { type Workspace, keepCommits, leaveBehind, prepare, prepareSetup } from "./workspace.ts";
@@ -274,6 +274,7 @@ async function untilReported(
     ...(run.ended && run.ending === null ? { ending: run.ended.kind } : {}),
     ...(run.runtime === null ? {} : { runtime: run.runtime }),
     ...usedBy(run),
+    ...toolsOf(run, request, workspace.redact),
     ...(run.limited === null || run.ending !== null ? {} : { limited: run.limited }),
   });
   // Only now: a crash in between reports twice, the other order would not report at all.

@@ -1,6 +1,6 @@
 /** What is known of one dispatch of an agent, while it runs and after. */
 import type { DispatchBudget } from "./door/budget.ts";
-import { timeOf } from "../../src/wire/agent-reports.ts";
+import { SAID, timeOf, type CompletedReport } from "../../src/wire/agent-reports.ts";
 import type {
   AgentProcessStatus,
   AgentStatus,
@@ -179,6 +179,18 @@ function saidByTalk({ conversation, runtime, usage, isAtDoor }: Talk): Partial<A
 export const usedBy = (run: Run): Pick<AgentStatus, "usage"> => {
   const { usage } = run.talk === null ? {} : saidByTalk(run.talk);
   return usage === undefined ? {} : { usage };
+};
+
+/** The tools that it has run, where its rig wants to know. */
+export const toolsOf = (
+  run: Run,
+  request: StartAgentRequest,
+  redact: (text: string) => string,
+): Pick<CompletedReport, "tools"> => {
+  const ran = request.tellsTools === true ? (run.talk?.conversation.facts().ran ?? []) : [];
+  return ran.length === 0
+    ? {}
+    : { tools: ran.map((tool) => ({ ...tool, name: redact(tool.name).slice(0, SAID.tool_name_chars) })) };
 };
 
 /** Records a line as an event, and takes up what the agent says about itself in JSON. */

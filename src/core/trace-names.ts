@@ -13,8 +13,12 @@ export const GEN_AI = {
   model: "gen_ai.response.model",
   inputTokens: "gen_ai.usage.input_tokens",
   outputTokens: "gen_ai.usage.output_tokens",
+  toolName: "gen_ai.tool.name",
 } as const;
 export const INVOKE_AGENT = "invoke_agent";
+export const EXECUTE_TOOL = "execute_tool";
+/** Of what has failed, where nobody says by what. */
+export const ERROR_TYPE = { name: "error.type", other: "_OTHER" } as const;
 
 /** Who answers for the programs that are known; another program is called by its own name. */
 export const PROVIDERS: Readonly<Partial<Record<string, string>>> = { claude: "anthropic", codex: "openai" };

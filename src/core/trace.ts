@@ -1,10 +1,11 @@
 import type { Recorded } from "../events/facts.ts";
 import { runOf, type Phase, type Span } from "./run.ts";
-import { GEN_AI, INVOKE_AGENT, PROVIDERS, TICKTOWN } from "./trace-names.ts";
+import { ERROR_TYPE, EXECUTE_TOOL, GEN_AI, INVOKE_AGENT, PROVIDERS, TICKTOWN } from "./trace-names.ts";
 
 /**
- * A bead's life as a trace: the bead, in it each dispatch with what it waited for, the gate and the trains. Made of the facts that are about it,
- * so that nothing is measured for it. Ids, numbers, codes and the names of agents, programs and models only: no title, no prompt, no words.
+ * A bead's life as a trace: the bead, in it each dispatch with what it waited for and the tools that it ran, the gate and the trains. Made of the
+ * facts that are about it, so that nothing is measured for it; tools are no facts, and told of with the end of their dispatch. Ids, numbers, codes
+ * and the names of agents, programs, models and tools only: no title, no prompt, no words.
  */
 
 type Value = string | number;
@@ -105,6 +106,34 @@ export function traceOf(facts: readonly Recorded[], of: TraceOf): TraceSpan[] {
     ...dispatches.map((dispatch) => spanOf(dispatch, { own, to, nameOf, of, hasFailed: failed.has(dispatch.id) })),
     ...own.map((span) => ofPhase(span, to, dispatches)),
   ];
+}
+
+/** A tool that a dispatch has run, as its container tells of it. */
+export interface Ran {
+  readonly name: string;
+  /** ms, by the container's clock */
+  readonly from: number;
+  readonly to: number;
+  readonly ok: boolean;
+}
+
+/** What is told of a dispatch's tools: parts of its span. @param since ms: when it was granted @param now ms: nothing of it lies outside */
+export function toolSpansOf(tools: readonly Ran[], dispatchId: string, since: number, now: number): TraceSpan[] {
+  const within = (time: number): number => Math.min(Math.max(time, since), now);
+  return tools.map(({ name, from, to, ok }, n) => ({
+    key: `${dispatchId} tool ${n}`,
+    parent: dispatchId,
+    name: `${EXECUTE_TOOL} ${name}`,
+    from: within(from),
+    to: within(Math.max(from, to)),
+    attributes: {
+      [GEN_AI.operation]: EXECUTE_TOOL,
+      [GEN_AI.toolName]: name,
+      [TICKTOWN.dispatch]: dispatchId,
+      ...(ok ? {} : { [ERROR_TYPE.name]: ERROR_TYPE.other }),
+    },
+    hasFailed: !ok,
+  }));
 }
 
 interface About {

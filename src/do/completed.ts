@@ -1,7 +1,7 @@
 import type { SeenLimit } from "./ports.ts";
 import type { Command, LeftBehind } from "../core/decide/index.ts";
 import type { Ending } from "../events/ending.ts";
-import type { Usage } from "../wire/agent-reports.ts";
+import type { ToolRun, Usage } from "../wire/agent-reports.ts";
 import { outcomeOf } from "./patrol.ts";
 
 /** What a container reports of the end of a process. */
@@ -21,6 +21,8 @@ export interface Completion {
   readonly usage?: Usage | undefined;
   /** It ended with whoever watched it: there are no last words. */
   readonly isUnheard?: boolean;
+  /** The tools that it has run. */
+  readonly tools?: readonly ToolRun[];
 }
 
 /** The command that it is. */

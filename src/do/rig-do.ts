@@ -199,6 +199,7 @@ export class RigDO extends DurableObject<Env> {
     const reply = this.execute(exitedBy(agentId, report), caller, key);
     const dispatchId = report.dispatchId ?? caller.dispatchId;
     if (reply.ok) keepAttempt(this.#open, { ...report, dispatchId, agentId });
+    if (reply.ok) this.#open.tracer?.tools(agentId, dispatchId, report.tools ?? []);
     return reply;
   }
 

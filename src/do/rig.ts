@@ -35,6 +35,7 @@ import { migrate } from "./schema.ts";
 import { type Reconciling, readReconciling } from "./reconcile.ts";
 import { type Tidying, readTidying, tidySoon } from "./tidy.ts";
 import { loadWorld, undeliveredMail } from "./store.ts";
+import type { Tracer } from "./traces.ts";
 
 /** Called after each durable commit with what it journalled. */
 export type Listener = (entries: readonly Entry[]) => void;
@@ -66,6 +67,8 @@ export interface Rig {
   isNewContainer: boolean;
   /** What is counted for whoever watches from outside; in memory only. */
   readonly meter: Meter;
+  /** Who tells a collector of what has ended; null: none is set. */
+  tracer: Tracer | null;
   /** What it asks its town for. */
   readonly leasing: Leasing;
   /** What the train that runs was seen doing last, for people; in memory only. */
@@ -100,6 +103,7 @@ export function openRig(ports: RigPorts): Rig {
     isNewContainer: false,
     trainStep: null,
     meter: newMeter(),
+    tracer: null,
     leasing: newLeasing(),
     handIns: new Map(),
     waiters: new Set(),

@@ -250,10 +250,10 @@ export function budgetOrder(rig: Rig, agentId: string): BudgetOrder | undefined 
 export const beadOfDispatch = (sql: Sql, dispatchId: string): string | null => grantOf(sql, dispatchId)?.bead ?? null;
 
 /** The grant of a dispatch, as far as the journal still has it. It is looked for from the end: whoever ends was granted not long ago. */
-export const grantOf = (sql: Sql, dispatchId: string): { seq: number; bead: string | null } | null =>
+export const grantOf = (sql: Sql, dispatchId: string): { seq: number; at: number; bead: string | null } | null =>
   sql
-    .exec<{ seq: number; bead: string | null }>(
-      "SELECT seq, bead FROM journal WHERE type = 'dispatch.granted' AND json_extract(body, '$.dispatchId') = ? ORDER BY seq DESC LIMIT 1",
+    .exec<{ seq: number; at: number; bead: string | null }>(
+      "SELECT seq, at, bead FROM journal WHERE type = 'dispatch.granted' AND json_extract(body, '$.dispatchId') = ? ORDER BY seq DESC LIMIT 1",
       dispatchId,
     )
     .toArray()[0] ?? null;

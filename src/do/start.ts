@@ -67,6 +67,7 @@ export async function start(rig: Rig, effect: EffectOf<"container.start">): Prom
       envVars: env,
       ...placeOfOrder(settings),
       ...(budget === undefined ? {} : { budget }),
+      ...(rig.tracer === null ? {} : { tellsTools: true as const }),
       ...(settings.leftovers_remote === true && ports.sealKey !== undefined ? { sealKey: ports.sealKey() } : {}),
     },
     settings.start_timeout_ms,

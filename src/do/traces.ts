@@ -1,12 +1,14 @@
 import type { Entry } from "../core/fold.ts";
-import { ENDS, traceOf, type TraceSpan, type UsedBy } from "../core/trace.ts";
+import { ENDS, toolSpansOf, traceOf, type Ran, type TraceSpan, type UsedBy } from "../core/trace.ts";
 import { CONVENTIONS, SCHEMA_URL } from "../core/trace-names.ts";
+import { dispatchNumber } from "../events/dispatch-id.ts";
 import { LIMITS } from "../events/limits.ts";
 import { messageOf } from "../events/message-of.ts";
 import { TICKTOWN_VERSION } from "../events/rules.ts";
 import { story } from "./looks.ts";
 import { count } from "./metrics.ts";
 import type { Rig } from "./rig.ts";
+import { grantOf } from "./spend.ts";
 import { digestOf } from "./sha256.ts";
 
 /**
@@ -55,29 +57,52 @@ export function trace(
   if (endpoint === undefined || endpoint === "") return;
   const headers = headersIn(env.OTEL_EXPORTER_OTLP_HEADERS);
   const tracer = createTracer(rig, { endpoint, headers, fetch: fetchIt });
+  rig.tracer = tracer;
   rig.listeners.add((entries) => tracer.hear(entries));
 }
 
-export function createTracer(rig: Rig, collector: Collector): { readonly hear: (entries: readonly Entry[]) => void } {
-  const due = new Set<string>();
+export interface Tracer {
+  readonly hear: (entries: readonly Entry[]) => void;
+  /** A dispatch has ended, with the tools that it has run. They are parts of its span, and may come before or after it. */
+  readonly tools: (agentId: string, dispatchId: string | null, tools: readonly Ran[]) => void;
+}
+
+/** What is made of something when its turn has come; null: there is nothing to tell. */
+type Make = () => Promise<unknown>;
+
+export function createTracer(rig: Rig, collector: Collector): Tracer {
+  const due = new Map<string, Make>();
   let isSending = false;
   const sendAll = async (): Promise<void> => {
-    for (const beadId of due) {
-      due.delete(beadId);
-      await send(rig, beadId, collector);
+    for (const [key, make] of due) {
+      due.delete(key);
+      await send(rig, make, collector);
     }
     isSending = false;
+  };
+  const add = (key: string, make: Make): void => {
+    if (due.size >= LIMITS.traces_waiting) drop(rig);
+    else due.set(key, make);
+  };
+  const go = (): void => {
+    if (due.size === 0 || isSending) return;
+    isSending = true;
+    rig.ports.background(sendAll());
   };
   return {
     hear: (entries) => {
       for (const { fact } of entries) {
         if (!ENDS.has(fact.type) || !("beadId" in fact)) continue;
-        if (due.size >= LIMITS.traces_waiting) drop(rig);
-        else due.add(String(fact.beadId));
+        const beadId = String(fact.beadId);
+        add(beadId, () => bodyFor(rig, beadId));
       }
-      if (due.size === 0 || isSending) return;
-      isSending = true;
-      rig.ports.background(sendAll());
+      go();
+    },
+    tools: (agentId, dispatchId, tools) => {
+      const isIts = dispatchId !== null && dispatchNumber(agentId, dispatchId) !== null;
+      if (tools.length === 0 || !isIts) return;
+      add(`tools of ${dispatchId}`, () => toolsFor(rig, dispatchId, tools));
+      go();
     },
   };
 }
@@ -85,11 +110,11 @@ export function createTracer(rig: Rig, collector: Collector): { readonly hear: (
 const drop = (rig: Rig): void => count(rig.meter, "ticktown_traces_dropped_total");
 
 /** Never throws: what goes wrong here is nobody's trouble but the trace's. */
-async function send(rig: Rig, beadId: string, { endpoint, headers, fetch }: Collector): Promise<void> {
+async function send(rig: Rig, make: Make, { endpoint, headers, fetch }: Collector): Promise<void> {
   try {
     // Whoever commits is not held up by it.
     await Promise.resolve();
-    const body = await bodyFor(rig, beadId);
+    const body = await make();
     if (body === null) return;
     const response = await fetch(`${endpoint.replace(/\/+$/, "")}/v1/traces`, {
       method: "POST",
@@ -113,6 +138,15 @@ async function bodyFor(rig: Rig, beadId: string): Promise<unknown> {
   const usedBy = (dispatchId: string): UsedBy | null => used.get(dispatchId) ?? null;
   const spans = traceOf(story(rig, beadId)?.facts ?? [], { rigId, beadId, usedBy });
   return spans.length === 0 ? null : otlp(spans, await idsFor(`${rigId} ${beadId}`, spans));
+}
+
+/** Of which bead it is says the journal. */
+async function toolsFor(rig: Rig, dispatchId: string, tools: readonly Ran[]): Promise<unknown> {
+  const grant = grantOf(rig.ports.sql, dispatchId);
+  if (grant === null || grant.bead === null) return null;
+  const rigId = rig.world.rig.context.config?.rigId ?? "";
+  const spans = toolSpansOf(tools, dispatchId, grant.at, rig.ports.now());
+  return otlp(spans, await idsFor(`${rigId} ${grant.bead}`, spans));
 }
 
 /** What each dispatch of a bead has used; of several models the one that used most. */
@@ -143,7 +177,8 @@ interface Ids {
 
 /** From what they are of: the same trace told twice is one. */
 async function idsFor(of: string, spans: readonly TraceSpan[]): Promise<Ids> {
-  const ids = await Promise.all(spans.map(async ({ key }) => [key, await digest(`${of} ${key}`, 8)] as const));
+  const keys = new Set(spans.flatMap(({ key, parent }) => (parent === null ? [key] : [key, parent])));
+  const ids = await Promise.all(Array.from(keys, async (key) => [key, await digest(`${of} ${key}`, 8)] as const));
   return { trace: await digest(of, 16), spans: new Map(ids) };
 }
 

@@ -30,6 +30,8 @@ export const SAID = {
   option_id_chars: 64,
   option_label_chars: 200,
   answer_chars: 65_536,
+  tool_name_chars: 128,
+  tools_told: 200,
 } as const;
 
 /** Ticktown: the agent's conversation, by which its driver can take it up again. */
@@ -146,6 +148,15 @@ export const AgentStatus = z.object({
 });
 export type AgentStatus = z.infer<typeof AgentStatus>;
 
+/** A tool that an agent's program has run: what it is called, when it began and ended (ms), and whether it ended well. Nothing of what it did. */
+export const ToolRun = z.object({
+  name: z.string().min(1).max(SAID.tool_name_chars),
+  from: z.int().min(0),
+  to: z.int().min(0),
+  ok: z.boolean(),
+});
+export type ToolRun = z.infer<typeof ToolRun>;
+
 /** POST {rig API}/agents/:id/completed. `bead_id` is whose work it was, `tail` the end of what it printed. */
 export const CompletedReport = z.object({
   status: z.enum(["completed", "failed"]),
@@ -165,6 +176,8 @@ export const CompletedReport = z.object({
   usage: Usage.optional(),
   /** It ended with an earlier control server: nobody has heard its last words. */
   unheard: z.literal(true).optional(),
+  /** Where its start asked for it: the tools that it has run, the newest of them, in the order of their ends. */
+  tools: z.array(ToolRun).max(SAID.tools_told).optional(),
 });
 export type CompletedReport = z.infer<typeof CompletedReport>;
 

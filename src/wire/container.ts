@@ -106,6 +106,8 @@ export const StartAgentRequest = z.object({
   /** Ticktown: which agent program; absent: the container's own. */
   runtime: RuntimeName.optional(),
   budget: BudgetOrder.optional(),
+  /** Ticktown: its end is to say which tools it has run, and when. */
+  tellsTools: z.literal(true).optional(),
   /** Ticktown: false: a credential that is limited is tried all the same. */
   holdAccounts: z.boolean().optional(),
 });

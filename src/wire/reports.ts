@@ -1,6 +1,17 @@
 import * as z from "zod";
 import { LIMITS } from "../events/limits.ts";
-import { AskedReport, Ending, Head, Limited, RuntimeName, SAID, Session, Usage, Waiting } from "./agent-reports.ts";
+import {
+  AskedReport,
+  Ending,
+  Head,
+  Limited,
+  RuntimeName,
+  SAID,
+  Session,
+  ToolRun,
+  Usage,
+  Waiting,
+} from "./agent-reports.ts";
 
 /** What containers and agents report to a rig of what runs, as the rig takes it, and what it is answered. */
 
@@ -31,6 +42,8 @@ export const Completed = z.object({
   usage: Usage.nullish().catch(null),
   /** Ticktown: it ended with whoever watched it, who heard no last words. */
   unheard: z.boolean().nullish().catch(null),
+  /** Ticktown: the tools that it has run, for its bead's trace. */
+  tools: z.array(ToolRun).max(SAID.tools_told).nullish().catch(null),
 });
 
 /** A sign of life counts whatever else it says: what cannot be read of it is as if it were not there. */

@@ -8,8 +8,12 @@ import { createOrigin, eventually, git, isRunning, startBody, startControl, work
 describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runtime) => {
   test("is prompted, works in its clone, stops, and is handed in or told to say done; the rest is reported", async () => {
     const { control, rig, start, noted } = await drivenWorld(runtime);
-    await start();
+    await start({ tellsTools: true });
     const end = await completed(rig);
+    const [tool] = end["tools"] as { from: number; to: number }[];
+    expect(tool).toEqual({ name: expect.any(String), from: expect.any(Number), to: expect.any(Number), ok: true });
+    expect(tool?.to).toBeGreaterThanOrEqual(tool?.from ?? Infinity);
+    expect(JSON.stringify(end["tools"])).not.toContain("git");
     const [opened, first] = noted();
     expect(opened?.["opened"]).toBe("new");
     expect(first?.["prompt"]).toContain("do the work");
@@ -56,7 +60,8 @@ describe.each(["acp", "claude", "codex"])("a coding agent that speaks %s", (runt
   test("another program's conversation is not asked for", async () => {
     const { rig, start, noted } = await drivenWorld(runtime);
     await start({ session: { driver: "another", id: "x" } });
-    await completed(rig);
+    // Which tools it has run is told where it is asked for.
+    expect(await completed(rig)).not.toHaveProperty("tools");
     expect(noted()[0]?.["opened"]).toBe("new");
   });
 

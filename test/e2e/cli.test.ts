@@ -40,6 +40,7 @@ beforeAll(async () => {
       NOTIFY_FORMAT: "ntfy",
       NOTIFY_LEAST: "warning",
       NOTIFY_ALLOW_LOCAL: "1",
+      OTEL_EXPORTER_OTLP_ENDPOINT: stand.url,
     },
     say: () => {},
   });
@@ -145,6 +146,20 @@ test("work is slung in one go, waited for, and looked at by its title", async ()
   const [{ id } = { id: "" }] = await json<Bead[]>("ls", "--all");
   expect(await does("why", id.slice("bead-".length, "bead-".length + 8))).not.toBe("");
   expect(await does("verify")).toContain("origin");
+});
+
+test("a collector is told of the bead that has ended, and of the tools that its dispatch has run", async () => {
+  const { id, rig } = await json<Bead & { rig: string }>("show", "say hello");
+  const told = (what: string) =>
+    until(what, () => stand.traces.map((one) => JSON.stringify(one)).find((one) => one.includes(what)));
+  expect(await told(id)).toContain('"invoke_agent');
+  const [, agentId = ""] = /"gen_ai.agent.id","value":\{"stringValue":"([^"]+)"/.exec(await told(id)) ?? [];
+  await stack.api.call("POST", `/api/rigs/${rig}/agents/${agentId}/completed`, {
+    status: "completed",
+    dispatch_id: `${agentId}:1`,
+    tools: [{ name: "Bash", from: 1, to: 2, ok: true }],
+  });
+  expect(await told("execute_tool Bash")).toContain(`${agentId}:1`);
 });
 
 test("a chain in a file begins one after the other, and a list of JSON lines says who waits for whom", async () => {

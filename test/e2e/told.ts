@@ -5,16 +5,18 @@ import { json } from "node:stream/consumers";
 import { expect } from "vitest";
 import { until } from "./support.ts";
 
-/** What stands for ntfy and Slack: what they were told; a place that leads elsewhere, and a Slack that is out of order at first. */
+/** What stands for ntfy and Slack: what they were told; for a collector of traces; a place that leads elsewhere, and a Slack that is out of order at first. */
 export async function startStandIn() {
   const ntfy: { topic: string; title: string; click: string }[] = [];
   const slack: { text: string; at: number }[] = [];
-  const stand = { url: "", ntfy, slack, outOfOrder: 0, close: () => void server.close() };
+  const traces: unknown[] = [];
+  const stand = { url: "", ntfy, slack, traces, outOfOrder: 0, close: () => void server.close() };
   const server = createServer(async (request, response) => {
     const body = await json(request);
     if (request.url === "/redirects") return void response.writeHead(307, { location: "/slack" }).end();
     if (request.url === "/slack" && stand.outOfOrder-- > 0) return void response.writeHead(503).end();
     if (request.url === "/slack") slack.push({ ...(body as { text: string }), at: Date.now() });
+    else if (request.url === "/v1/traces") traces.push(body);
     else ntfy.push(body as (typeof ntfy)[number]);
     response.end("{}");
   });

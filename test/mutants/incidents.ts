@@ -29,6 +29,7 @@ import { OLD_CONTAINER_MUTANTS } from "./old-container.ts";
 import { TALK_MUTANTS } from "./talk.ts";
 import { QUEUE_MUTANTS } from "./queue.ts";
 import { edit, mutant, type Mutant } from "./mutant.ts";
+import { TRACE_MUTANTS } from "./traces.ts";
 import { TRAIN_MUTANTS } from "./train.ts";
 import { VERIFY_MUTANTS } from "./verify.ts";
 
@@ -54,6 +55,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MONEY_MUTANTS,
   ...ACCOUNT_MUTANTS,
   ...TOWN_MUTANTS,
+  ...TRACE_MUTANTS,
   ...HOLD_MUTANTS,
   ...OWN_MUTANTS,
   mutant(

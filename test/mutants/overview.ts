@@ -13,6 +13,26 @@ export const OVERVIEW_MUTANTS: readonly Mutant[] = [
     ),
   ),
   mutant(
+    "OVERVIEW-pause",
+    "the larger a rig is, the longer it waits until it tells again",
+    "a large rig does little else than to tell how it stands",
+    edit(
+      "src/do/digest.ts",
+      "rig.ports.background(pause(wait).then(run));",
+      "rig.ports.background(pause(wait * 0).then(run));",
+    ),
+  ),
+  mutant(
+    "OVERVIEW-pause",
+    "a clock that was put back makes nobody wait longer",
+    "for as long as the clock was put back nobody hears of the rig",
+    edit(
+      "src/do/digest.ts",
+      "Math.min(Math.max(0, nextAt - rig.ports.now()), pauseOf(rig))",
+      "Math.max(0, nextAt - rig.ports.now())",
+    ),
+  ),
+  mutant(
     "ACTS-as_told",
     "an answer is given to the question that was seen",
     "an answer that comes late is taken for one to the next question",

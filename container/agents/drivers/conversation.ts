@@ -2,6 +2,7 @@
  * One conversation with an agent, from its opening to its end: what is said to it and when, and what is known of it. It starts no
  * process and has no clock: lines, time and what the rig thinks are given to it.
  */
+import { SAID, type ToolRun } from "../../../src/wire/agent-reports.ts";
 import {
   ACTIVE_TOOLS_MAX,
   DRIVER_LINE_MAX_BYTES,
@@ -12,6 +13,7 @@ import {
   NUDGES_MAX,
   REASON_MAX_CHARS,
   TOOL_ENDS_MAX,
+  TOOLS_TOLD_MAX,
 } from "../../limits.ts";
 import { createDriver } from "./drivers.ts";
 import { shortened } from "./json.ts";
@@ -66,6 +68,8 @@ export interface Facts {
   readonly shown: number;
   readonly waiting: Waiting | null;
   readonly activeTools: readonly string[];
+  /** The newest tools that have ended, in the order of their ends. */
+  readonly ran: readonly ToolRun[];
   /** Messages that are in the conversation. */
   readonly messages: number;
   /** Lines that were longer than the limit. */
@@ -115,7 +119,8 @@ interface State {
   readonly words: Words;
   readonly openedAt: number;
   /** Those that run: how each is called, and what it is known again by. */
-  readonly tools: Map<string, { readonly name: string; readonly mark: string }>;
+  readonly tools: Map<string, { readonly name: string; readonly mark: string; readonly since: number }>;
+  readonly ran: ToolRun[];
   /** What is remembered of those that have ended. */
   readonly ended: Set<string>;
   shown: number;
@@ -145,6 +150,7 @@ export function createConversation(world: ConversationWorld): Conversation {
     words: collectWords((text) => world.tell("text", { text })),
     openedAt: world.now(),
     tools: new Map(),
+    ran: [],
     ended: new Set(),
     shown: 0,
     asks: new Set(),
@@ -202,6 +208,7 @@ export function createConversation(world: ConversationWorld): Conversation {
       shown: state.shown,
       waiting: state.waiting,
       activeTools: [...new Set(Array.from(state.tools.values(), ({ name }) => name))].slice(0, ACTIVE_TOOLS_MAX),
+      ran: state.ran,
       messages: state.messages,
       skippedLines: lines.skipped(),
     }),
@@ -225,7 +232,7 @@ function happened(state: State, event: DriverEvent): void {
       state.progressAt = world.now();
       return state.words.add(event.text);
     case "tool_start":
-      state.tools.set(event.id, { name: event.name, mark: `${event.name}\n${event.title}` });
+      state.tools.set(event.id, { name: event.name, mark: `${event.name}\n${event.title}`, since: world.now() });
       return world.tell("tool_start", { name: event.name, title: event.title });
     case "tool_end":
       noteToolEnd(state, event.id, event.ok);
@@ -263,6 +270,7 @@ function happened(state: State, event: DriverEvent): void {
 /** A tool that ends as it has ended before shows nothing: an agent in a loop runs the same again and again. */
 function noteToolEnd(state: State, id: string, ok: boolean): void {
   const mark = state.tools.get(id)?.mark ?? "";
+  noteRan(state, id, ok);
   state.tools.delete(id);
   state.progressAt = state.world.now();
   const known = `${mark} ${ok}`;
@@ -270,6 +278,13 @@ function noteToolEnd(state: State, id: string, ok: boolean): void {
   state.ended.add(known);
   const [oldest] = state.ended;
   if (state.ended.size > TOOL_ENDS_MAX && oldest !== undefined) state.ended.delete(oldest);
+}
+
+function noteRan({ tools, ran, world }: State, id: string, ok: boolean): void {
+  const tool = tools.get(id);
+  if (tool === undefined) return;
+  ran.push({ name: tool.name.slice(0, SAID.tool_name_chars) || "unnamed", from: tool.since, to: world.now(), ok });
+  if (ran.length > TOOLS_TOLD_MAX) ran.shift();
 }
 
 function opened(state: State, id: string, resumed: boolean, withoutTools: boolean): void {
@@ -358,6 +373,7 @@ function finish(state: State, end: ConversationEnd | null, lost = false): void {
   state.over = true;
   state.inTurn = false;
   state.words.flush();
+  for (const id of state.tools.keys()) noteRan(state, id, false);
   state.tools.clear();
   setWaiting(state, null);
   if (state.held.length > 0) state.world.tell("messages_undelivered", { count: state.held.length });

@@ -233,6 +233,7 @@ export const agentRoutes: Route[] = [
         limited: limitIn(body.limited),
         usage: body.usage ?? undefined,
         isUnheard: body.unheard === true,
+        tools: body.tools ?? [],
       };
       accepted(await rig().completed(params.agentId, report, caller, key));
       return { completed: true };

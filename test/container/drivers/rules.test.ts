@@ -4,7 +4,7 @@ import { createCodexDriver } from "../../../container/agents/drivers/codex.ts";
 import type { DriverEvent, DriverKind } from "../../../container/agents/drivers/vocabulary.ts";
 import { environmentFor } from "../../../container/agents/runtimes/environment.ts";
 import { RUNTIMES } from "../../../container/agents/runtimes/runtimes.ts";
-import { DRIVER_LINE_MAX_BYTES, NUDGES_MAX, TURN_SILENCE_MS } from "../../../container/limits.ts";
+import { DRIVER_LINE_MAX_BYTES, NUDGES_MAX, TOOLS_TOLD_MAX, TURN_SILENCE_MS } from "../../../container/limits.ts";
 import { openStage, settled, stageOf } from "./stage.ts";
 
 const KINDS: readonly DriverKind[] = ["acp", "claude", "codex"];
@@ -26,6 +26,23 @@ test("TALK-line a line beyond the limit is skipped as a whole, and no part of it
   stage.print(`${message}\n`);
   stage.conversation.tick();
   expect(stage.types()).toEqual(["session", "line_skipped"]);
+});
+
+test("TRACE-ran of the tools that a dispatch has run the newest are known, with those that its end has broken off", () => {
+  for (const kind of KINDS) {
+    const stage = openStage(kind);
+    const began = stage.now;
+    for (let n = 0; n <= TOOLS_TOLD_MAX; n++) {
+      stage.fake.startsTool(`t${n}`);
+      stage.now += 1_000;
+      stage.fake.endsTool(`t${n}`);
+    }
+    const { ran } = stage.conversation.facts();
+    expect([ran.length, ran[0]?.from, ran[0]?.to], kind).toEqual([TOOLS_TOLD_MAX, began + 1_000, began + 2_000]);
+    stage.fake.startsTool("open");
+    stage.conversation.gone();
+    expect(stage.conversation.facts().ran.at(-1), kind).toMatchObject({ from: stage.now, to: stage.now, ok: false });
+  }
 });
 
 test("TALK-nudge an agent that never says done is told so a few times, and not for ever", async () => {

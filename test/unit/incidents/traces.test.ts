@@ -1,13 +1,13 @@
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { LIMITS } from "../../src/events/limits.ts";
-import { heartbeat } from "../../src/do/rig.ts";
-import { traceOf } from "../../src/core/trace.ts";
-import type { Recorded } from "../../src/events/facts.ts";
-import { headersIn, trace, type CollectorSet } from "../../src/do/traces.ts";
-import type { TestRig } from "../support/node-rig.ts";
-import { agentOf, as, beadOf, done, exits, MINUTE, slung, town, verdict } from "./incidents/words.ts";
+import { LIMITS } from "../../../src/events/limits.ts";
+import { heartbeat } from "../../../src/do/rig.ts";
+import { traceOf } from "../../../src/core/trace.ts";
+import type { Recorded } from "../../../src/events/facts.ts";
+import { headersIn, trace, type CollectorSet } from "../../../src/do/traces.ts";
+import type { TestRig } from "../../support/node-rig.ts";
+import { agentOf, as, beadOf, DAY, done, exits, MINUTE, SECOND, slung, town, verdict } from "./words.ts";
 
 /** Traces, as a collector on the loopback gets them. */
 
@@ -145,7 +145,7 @@ test("each phase is a span from when to when: the gate and the train the bead's,
   expect(traceOf(facts.slice(0, -1), of)).toEqual([]);
 });
 
-test("no title, no body, no words and no secret of a bead are in its trace", async () => {
+test("TRACE-words no title, no body, no words and no secret of a bead are in its trace", async () => {
   const { endpoint, told } = await collector();
   const rig = town();
   trace(rig.rig, envOf(endpoint));
@@ -158,14 +158,16 @@ test("no title, no body, no words and no secret of a bead are in its trace", asy
   expect(of(spansOf(told[0] as Told)[0] as Span, "ticktown.outcome")).toBe("cancelled");
 });
 
-test("without an endpoint nothing listens, so that it costs nothing", () => {
+test("TRACE-off without an endpoint nothing listens and nobody is asked for tools, so that it costs nothing", async () => {
   const rig = town();
   const before = rig.rig.listeners.size;
   for (const endpoint of [undefined, ""]) trace(rig.rig, envOf(endpoint));
-  expect(rig.rig.listeners.size).toBe(before);
+  expect([rig.rig.listeners.size, rig.rig.tracer]).toEqual([before, null]);
+  await slung(rig);
+  expect(rig.container.starts[0]).not.toHaveProperty("tellsTools");
 });
 
-test("a collector that refuses or never answers holds nothing: what it does not take is dropped and counted, and its address is not told", async () => {
+test("TRACE-lost a collector that refuses or never answers holds nothing: what it does not take is dropped and counted, and its address is not told", async () => {
   for (const status of [500, null]) {
     const { endpoint, told } = await collector(status);
     const rig = town();
@@ -184,7 +186,7 @@ test("a collector that refuses or never answers holds nothing: what it does not 
   }
 });
 
-test("as many beads wait to be told of as the limit says, and one more is dropped", async () => {
+test("TRACE-limit as many beads wait to be told of as the limit says, and one more is dropped", async () => {
   const rig = town();
   let answer = (): void => undefined;
   const isAsked = new Promise<void>((resolve) => (answer = resolve));
@@ -209,6 +211,48 @@ test("as many beads wait to be told of as the limit says, and one more is droppe
   answer();
   await rig.settled();
   expect(sent).toBe(2);
+});
+
+test("TRACE-tools the tools of a dispatch are parts of its span, within its time, by name alone; what names no dispatch of it tells nothing", async () => {
+  const { endpoint, told } = await collector();
+  const rig = town();
+  trace(rig.rig, envOf(endpoint));
+  const { agentId, beadId } = await slung(rig, "TITLE-OF-IT");
+  expect(rig.container.starts[0]).toMatchObject({ tellsTools: true });
+  const since = rig.now;
+  rig.now += MINUTE;
+  const tools = [
+    { name: "Bash", from: since - DAY, to: since + SECOND, ok: true },
+    { name: "mcp__files__read", from: since + 2 * SECOND, to: since + DAY, ok: false },
+    { name: "Edit", from: since + 5 * SECOND, to: since + 3 * SECOND, ok: true },
+  ];
+  rig.rig.tracer?.tools(agentId, `${agentId}:1`, tools);
+  const other = await slung(rig, "another");
+  for (const dispatch of [null, `${agentId}:2`, `${other.agentId}:1`, ""])
+    rig.rig.tracer?.tools(agentId, dispatch, tools);
+  rig.rig.tracer?.tools(agentId, `${agentId}:1`, []);
+  await rig.settled();
+  rig.run({ type: "cancel_bead", beadId });
+  await rig.settled();
+  expect(told).toHaveLength(2);
+  const [ran, whole] = told.map(spansOf) as [Span[], Span[]];
+  const at = (ms: number): string => `${ms}000000`;
+  expect(ran.map((span) => [span.name, span.startTimeUnixNano, span.endTimeUnixNano, span.status?.code])).toEqual([
+    ["execute_tool Bash", at(since), at(since + SECOND), undefined],
+    ["execute_tool mcp__files__read", at(since + 2 * SECOND), at(since + MINUTE), 2],
+    ["execute_tool Edit", at(since + 5 * SECOND), at(since + 5 * SECOND), undefined],
+  ]);
+  expect(ran[1]?.attributes).toEqual([
+    { key: "gen_ai.operation.name", value: { stringValue: "execute_tool" } },
+    { key: "gen_ai.tool.name", value: { stringValue: "mcp__files__read" } },
+    { key: "ticktown.dispatch.id", value: { stringValue: `${agentId}:1` } },
+    { key: "error.type", value: { stringValue: "_OTHER" } },
+  ]);
+  const dispatch = whole.find(
+    (span) => of(span, "ticktown.dispatch.attempt") === "1" && span.name.startsWith("invoke"),
+  );
+  for (const span of ran) expect([span.traceId, span.parentSpanId]).toEqual([dispatch?.traceId, dispatch?.spanId]);
+  expect(new Set([...ran, ...whole].map(({ spanId }) => spanId)).size).toBe(ran.length + whole.length);
 });
 
 test("headers are read as OpenTelemetry writes them", () => {

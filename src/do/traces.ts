@@ -120,7 +120,8 @@ async function send(rig: Rig, make: Make, { endpoint, headers, fetch }: Collecto
       method: "POST",
       headers: { ...headers, "content-type": "application/json" },
       body: JSON.stringify(body),
-      redirect: "error",
+      // workerd knows no "error": an answer that leads elsewhere is none that was taken.
+      redirect: "manual",
       signal: AbortSignal.timeout(LIMITS.trace_timeout_ms),
     });
     await response.body?.cancel();

@@ -14,7 +14,7 @@ import { PROJECT } from "../../scripts/stack/project.ts";
 import type { Report } from "../../src/wire/report.ts";
 import { DEMO_AGENT, type Stack, startStack } from "../../scripts/stack/stack.ts";
 import { nothingLeftIn, temporaryDir, ticktown, until } from "./support.ts";
-import { isTold, startStandIn } from "./told.ts";
+import { isTold, isTraced, startStandIn } from "./told.ts";
 
 const dir = temporaryDir();
 const state = path.join(dir, ".ticktown");
@@ -150,16 +150,7 @@ test("work is slung in one go, waited for, and looked at by its title", async ()
 
 test("a collector is told of the bead that has ended, and of the tools that its dispatch has run", async () => {
   const { id, rig } = await json<Bead & { rig: string }>("show", "say hello");
-  const told = (what: string) =>
-    until(what, () => stand.traces.map((one) => JSON.stringify(one)).find((one) => one.includes(what)));
-  expect(await told(id)).toContain('"invoke_agent');
-  const [, agentId = ""] = /"gen_ai.agent.id","value":\{"stringValue":"([^"]+)"/.exec(await told(id)) ?? [];
-  await stack.api.call("POST", `/api/rigs/${rig}/agents/${agentId}/completed`, {
-    status: "completed",
-    dispatch_id: `${agentId}:1`,
-    tools: [{ name: "Bash", from: 1, to: 2, ok: true }],
-  });
-  expect(await told("execute_tool Bash")).toContain(`${agentId}:1`);
+  await isTraced(stand, stack.api, rig, id);
 });
 
 test("a chain in a file begins one after the other, and a list of JSON lines says who waits for whom", async () => {

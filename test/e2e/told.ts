@@ -70,3 +70,23 @@ export async function isTold(stand: StandIn, { does, typed, asks }: CommandLine,
   for (const title of ["Tell me too", "Tell me"]) await does("cancel", title, "--yes");
   await does("rig", "settings", "capacity=3");
 }
+
+/** A bead that has ended is a trace, and the end of its dispatch tells of the tools that it has run. */
+export async function isTraced(
+  { traces }: StandIn,
+  api: { readonly call: (method: "POST", path: string, body?: unknown) => Promise<unknown> },
+  rig: string,
+  beadId: string,
+): Promise<void> {
+  const told = (what: string): Promise<string> =>
+    until(`a trace with ${what}`, () => traces.map((one) => JSON.stringify(one)).find((one) => one.includes(what)));
+  const whole = await told(beadId);
+  const [, agentId = ""] = /"gen_ai.agent.id","value":\{"stringValue":"([^"]+)"/.exec(whole) ?? [];
+  const [, dispatchId = ""] = /"ticktown.dispatch.id","value":\{"stringValue":"([^"]+)"/.exec(whole) ?? [];
+  await api.call("POST", `/api/rigs/${rig}/agents/${agentId}/completed`, {
+    status: "completed",
+    dispatch_id: dispatchId,
+    tools: [{ name: "Bash", from: 1, to: 2, ok: true }],
+  });
+  expect(await told("execute_tool Bash")).toContain(dispatchId);
+}

@@ -44,6 +44,12 @@ export const TRACE_MUTANTS: readonly Mutant[] = [
     edit(TRACES, '.replaceAll(endpoint, "the collector")', ""),
   ),
   mutant(
+    "TRACE-redirect",
+    "a collector that leads elsewhere is followed by nobody",
+    "whoever stands there gets the collector's key",
+    edit(TRACES, 'redirect: "manual"', 'redirect: "follow"'),
+  ),
+  mutant(
     "TRACE-limit",
     "no more traces wait than the limit",
     "a collector that is slow fills the memory of the rig",

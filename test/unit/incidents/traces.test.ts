@@ -28,14 +28,17 @@ interface Span {
 }
 
 /** @param status null: it never answers */
-async function collector(status: number | null = 200): Promise<{ endpoint: string; told: Told[]; server: Server }> {
+async function collector(
+  status: number | null = 200,
+  location?: string,
+): Promise<{ endpoint: string; told: Told[]; server: Server }> {
   const told: Told[] = [];
   const server = createServer((request, response) => {
     let body = "";
     request.on("data", (chunk: Buffer) => (body += chunk.toString()));
     request.on("end", () => {
       told.push({ path: request.url ?? "", headers: request.headers, body });
-      if (status !== null) response.writeHead(status).end("{}");
+      if (status !== null) response.writeHead(status, location === undefined ? {} : { location }).end("{}");
     });
   });
   await new Promise<void>((listens) => server.listen(0, "127.0.0.1", listens));
@@ -165,6 +168,16 @@ test("TRACE-off without an endpoint nothing listens and nobody is asked for tool
   expect([rig.rig.listeners.size, rig.rig.tracer]).toEqual([before, null]);
   await slung(rig);
   expect(rig.container.starts[0]).not.toHaveProperty("tellsTools");
+});
+
+test("TRACE-redirect a collector that leads elsewhere is followed by nobody: its headers are its own", async () => {
+  const elsewhere = await collector();
+  const { endpoint, told } = await collector(307, `${elsewhere.endpoint}/`);
+  const rig = town();
+  trace(rig.rig, envOf(endpoint, "authorization=key"));
+  await merged(rig);
+  expect([told.length, elsewhere.told]).toEqual([1, []]);
+  expect(rig.rig.meter.counts.get("ticktown_traces_dropped_total ")?.value).toBe(1);
 });
 
 test("TRACE-lost a collector that refuses or never answers holds nothing: what it does not take is dropped and counted, and its address is not told", async () => {

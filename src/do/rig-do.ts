@@ -1,4 +1,6 @@
-import type { Board, HandInAnswer, Pending, TickReport } from "../wire/schemas.ts";
+import { packBoard } from "../wire/board.ts";
+import type { PackedBoard, PackedEnded } from "../wire/packed-board.ts";
+import type { HandInAnswer, Pending, TickReport } from "../wire/schemas.ts";
 import { DurableObject } from "cloudflare:workers";
 import { halt, type Halted } from "./halt.ts";
 import { handInOf } from "./hand-in.ts";
@@ -13,7 +15,7 @@ import { once, type IdempotencyKey } from "./idempotency.ts";
 import { tooMuch } from "./growth.ts";
 import type { JsonValue } from "../events/json.ts";
 import { exitedBy, type Completion } from "./completed.ts";
-import { board, pending } from "./board.ts";
+import { board, ended, pending } from "./board.ts";
 import { possible, whatIf, type Possibility, type WhatIf } from "../core/explain.ts";
 import { actOnNeeds } from "./acts.ts";
 import { announce } from "./announce.ts";
@@ -309,8 +311,11 @@ export class RigDO extends DurableObject<Env> {
     const past = stateAsOf(rig, seq);
     return past === null ? null : resume(past);
   }
-  board(): Board {
-    return board(this.#open);
+  board(): PackedBoard {
+    return packBoard(board(this.#open));
+  }
+  ended(before: number): PackedEnded {
+    return ended(this.#open, before);
   }
   pending(): Pending[] {
     return pending(this.#open);

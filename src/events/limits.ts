@@ -202,6 +202,10 @@ export const LIMITS = {
   need_ids: 50,
   /** One text of a listed need. */
   need_text_chars: 2_000,
+  /** Of all questions together on a board, and of all letters: a rig of 1,000 agents and 10,000 beads has a board of less than 1 MB. */
+  board_text_chars: 100_000,
+  /** Of all titles on a board; where there are too many, the longest are cut in lists and fetched whole where they are read. */
+  board_title_bytes: 400_000,
   /** Failed beads, newest first, that are looked at for needs. */
   failed_looked_at: 1_000,
 } as const;

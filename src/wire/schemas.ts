@@ -4,7 +4,7 @@ import { BeadStatus, BeadType, Priority, Role, type Recorded } from "../events/f
 import { HandInDecision, Resolution } from "../events/hand-in.ts";
 import { DOOR, LIMITS } from "../events/limits.ts";
 import { RefusalCode } from "../events/refusal-code.ts";
-import { BEAD_EVENT_TYPES, KINDS } from "../events/row.ts";
+import { BEAD_EVENT_TYPES } from "../events/row.ts";
 import { RuntimeName, Session as Conversation } from "./agent-reports.ts";
 import { isProtocolName } from "./env-names.ts";
 
@@ -135,61 +135,6 @@ export const RigInfo = z.object({
   updated_at: Time.optional(),
 });
 export type RigInfo = z.infer<typeof RigInfo>;
-
-// The board
-
-/** Why it is that way is in the rows of the rig: a board that has these folds the facts that follow with the same charts. */
-export const BoardActor = z.object({
-  kind: z.enum(KINDS),
-  id: z.string(),
-  v: z.int(),
-  value: z.unknown(),
-  context: z.unknown(),
-  /** What damaged it, or null. */
-  error: z.string().nullable(),
-});
-export type BoardActor = Readonly<z.infer<typeof BoardActor>>;
-
-export const BoardContent = z.object({
-  title: z.string(),
-  labels: z.array(z.string()),
-  createdBy: z.string().nullable(),
-  metadata: Metadata,
-  /** Of what people are asked; other texts are fetched when they are opened. */
-  body: z.string().optional(),
-});
-export type BoardContent = Readonly<z.infer<typeof BoardContent>>;
-
-/**
- * All that a board shows of a rig, as of one seq: whoever has it and follows the feed from there folds the same facts with
- * the same machines, and needs to ask for nothing again.
- */
-export const Board = z.object({
-  seq: z.int(),
-  /** Time of the newest fact, ms. */
-  at: z.int(),
-  /** The rig's clock, ms: a board's own may be wrong. */
-  now: z.int(),
-  /** When the rig looks next, ms, or null. */
-  next_alarm: z.int().nullable(),
-  /** The container's disk and this rig's part of it, bytes, as of `at`. */
-  disk: z
-    .object({ at: z.int(), free_bytes: z.number(), total_bytes: z.number(), rig_bytes: z.number().nullable() })
-    .nullable()
-    .optional(),
-  /** All agents, all beads and reviews that have not ended, and the newest of those that have. */
-  actors: z.array(BoardActor),
-  /** Beads and reviews that have ended, all of them. */
-  ended: z.int(),
-  content: z.record(z.string(), BoardContent),
-  /** Last sign of life per agent, ms; only what the rig remembers. */
-  heard: z.record(z.string(), z.int()),
-  /** What agents at a permission prompt were asked last, as they sent it. */
-  prompts: z.record(z.string(), z.string()),
-  /** Newest first. */
-  mail: z.array(Mail),
-});
-export type Board = z.infer<typeof Board>;
 
 /** One effect that was asked for and is not settled. */
 export const Pending = z.object({

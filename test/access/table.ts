@@ -108,6 +108,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   "GET /api/rigs/:rigId/feed": isFor("read"),
   "GET /api/rigs/:rigId/journal": isFor("read"),
   "GET /api/rigs/:rigId/board": isFor("read"),
+  "GET /api/rigs/:rigId/board/ended": isFor("read"),
   "GET /api/rigs/:rigId/outbox": isFor("read"),
   "GET /api/rigs/:rigId/actors/:kind/:id/possible": isFor("read"),
   "POST /api/rigs/:rigId/what-if": isFor("read"),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { unpackActors, unpackBoard } from "../../src/wire/board.ts";
 import { api, call, send, OPERATOR } from "./client.ts";
 
 /** A rig with a repository whose container accepts everything. */
@@ -19,11 +20,14 @@ const seqOf = async (rig: Rig): Promise<number> => (await rig.get("/board")).dat
 const named = (list: any[], type: string, variant = "") =>
   list.find((one) => one.fact.type === type && one.variant === variant);
 
+/** The board as a page has it. */
+const boardOf = async (rig: Rig): Promise<any> => unpackBoard((await rig.get("/board")).data);
+
 /** A bead whose agent runs: its container has answered that it was started. */
 async function working(rig: Rig) {
   const { bead, agent } = (await rig.post("/sling", { title: "throw a pot" })).data;
   await expect
-    .poll(async () => (await rig.get("/board")).data.actors.find((one: { id: string }) => one.id === agent.id)?.value)
+    .poll(async () => (await boardOf(rig)).actors.find((one: { id: string }) => one.id === agent.id)?.value)
     .toMatchObject({ working: { process: "running" } });
   return { bead, agent };
 }
@@ -34,7 +38,7 @@ describe("the board", () => {
     const { bead, agent } = await working(rig);
     // The rig lives on between two questions: they are asked until nothing came between them.
     await expect.poll(async () => (await seqOf(rig)) === (await rig.get("/state")).data.seq).toBe(true);
-    const { data } = await rig.get("/board");
+    const data = await boardOf(rig);
     expect(data.actors.map(({ kind, id }: { kind: string; id: string }) => `${kind}:${id}`)).toEqual(
       expect.arrayContaining(["rig:rig", `agent:${agent.id}`, `bead:${bead.id}`]),
     );
@@ -46,10 +50,14 @@ describe("the board", () => {
     const rig = await makeRig("board-2");
     const { data: bead } = await rig.post("/beads", { type: "message", title: "hello" });
     await rig.post(`/beads/${bead.id}/close`, { agent_id: "operator" });
-    const { data } = await rig.get("/board");
+    const data = await boardOf(rig);
     expect(data.ended).toBe(1);
     expect(data.actors.find((actor: { id: string }) => actor.id === bead.id)).toMatchObject({ value: "closed" });
     expect(data.content[bead.id]).toMatchObject({ title: "hello" });
+    expect(data.older).toEqual({ before: expect.any(Number), beads: 0 });
+    expect((await rig.get(`/board/ended?before=${data.older.before}`)).data.older).toEqual({ before: 0, beads: 0 });
+    expect(unpackActors((await rig.get("/board/ended")).data.actors).actors).toMatchObject([{ id: bead.id }]);
+    expect((await rig.get("/board/ended?before=soon")).status).toBe(400);
   });
 
   test("lists no effect that is settled in the outbox", async () => {

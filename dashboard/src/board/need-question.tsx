@@ -5,7 +5,7 @@ import { askOf, type Ask } from "../../../src/machines/agent/driver.ts";
 import * as actions from "../lib/actions.ts";
 import { agentName } from "../lib/names.ts";
 import type { ShownNeed } from "../lib/needs.ts";
-import { useStore, useWorld } from "../lib/use-rig.ts";
+import { useStore, useWhole, useWorld } from "../lib/use-rig.ts";
 import { Btn, Kbd } from "../ui/parts.tsx";
 import { SureBtn } from "../ui/sure.tsx";
 import type { Send } from "./need.tsx";
@@ -14,11 +14,12 @@ import type { Send } from "./need.tsx";
 
 export function Asked({ need }: { need: ShownNeed }) {
   const { state, world } = useWorld();
+  const [escalationId = ""] = need.escalations;
+  useWhole(escalationId);
   const ask = askIn(world, need);
   if (ask !== undefined) return <Shown text={ask.text} command={ask.command} />;
   if (need.code === "permission")
     return <Shown {...promptOf(state.prompts.get(need.agents[0] ?? "") ?? "")} or={need.title} />;
-  const [escalationId = ""] = need.escalations;
   const content = state.content.get(escalationId);
   const body = content?.body ?? "";
   const title = content?.title ?? need.title;

@@ -10,7 +10,7 @@ import { agentName, beadTitle, reasonOf } from "../lib/names.ts";
 import type { ShownNeed } from "../lib/needs.ts";
 import { paths } from "../lib/routes.ts";
 import { href } from "../lib/url.ts";
-import { useStore, useWorld } from "../lib/use-rig.ts";
+import { useStore, useWhole, useWorld } from "../lib/use-rig.ts";
 import { PRIORITIES } from "../lib/work.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Btn, Go, money, Since, State } from "../ui/parts.tsx";
@@ -139,7 +139,11 @@ const Priority = ({ of }: { of: string }) => (
 );
 
 /** Title and priority, changed where they stand: Enter keeps, Escape leaves it as it was. */
-function Edit({ bead, title, close }: { bead: BeadSnapshot; title: string; close: () => void }) {
+function Edit(props: { bead: BeadSnapshot; title: string; close: () => void }) {
+  return useWhole(props.bead.context.id) ? <EditWhole {...props} /> : <Said text="Its whole title is fetched." />;
+}
+
+function EditWhole({ bead, title, close }: { bead: BeadSnapshot; title: string; close: () => void }) {
   const { rigId } = useStore();
   const toasts = useToasts();
   const { id, priority } = bead.context;

@@ -4,6 +4,7 @@ import type { Lists } from "../lib/lists.ts";
 import {
   FILTERS,
   filterOf,
+  GOES_BACK,
   GROUPINGS,
   linesOf,
   SORTS,
@@ -13,6 +14,8 @@ import {
   type Line,
   type Sort,
 } from "../lib/work.ts";
+import { messageOf } from "../lib/api.ts";
+import { plural } from "../lib/names.ts";
 import { setParams, usePlace } from "../lib/url.ts";
 import { useStore, useWorld } from "../lib/use-rig.ts";
 import { Copyable } from "../ui/bits.tsx";
@@ -20,6 +23,7 @@ import { useDialog } from "../ui/dialogs.tsx";
 import { Btn, Chip, Nothing, Panel } from "../ui/parts.tsx";
 import { Rows } from "../ui/rows.tsx";
 import { HEAD_PX, ROW_PX, useScreen } from "../ui/use-screen.ts";
+import { useToasts } from "../ui/toasts.tsx";
 import { Bulk } from "./work-bulk.tsx";
 import { WorkRow } from "./work-row.tsx";
 
@@ -75,6 +79,7 @@ export function Work({ lists, now }: { lists: Lists; now: number }) {
         ) : (
           <List lines={lines} needs={lists.needs} chosen={chosen} choose={choose} now={now} />
         )}
+        {GOES_BACK.has(asked.filter) && state.older.beads > 0 && <Older beads={state.older.beads} />}
       </Panel>
       {picked.length > 0 && <Bulk beads={picked} clear={() => setChosen(new Set())} />}
     </>
@@ -204,6 +209,29 @@ function List({ lines, needs, chosen, choose, now }: ListProps) {
         }
       />
     </>
+  );
+}
+
+/** What the rig has and this list does not: it begins with the newest of what has ended. */
+function Older({ beads }: { beads: number }) {
+  const store = useStore();
+  const toasts = useToasts();
+  const [isAsked, setAsked] = useState(false);
+  const fetchThem = async () => {
+    setAsked(true);
+    await store.fetchOlder().catch((error: unknown) => toasts.refuse("They were not fetched", messageOf(error)));
+    setAsked(false);
+  };
+  return (
+    <p className="older soft">
+      <span>
+        <span className="num">{plural(beads, "older one")}</span> that ended {beads === 1 ? "is" : "are"} not in this
+        list.
+      </span>
+      <Btn isSmall kind="ghost" disabled={isAsked} onClick={() => void fetchThem()}>
+        Fetch more
+      </Btn>
+    </p>
   );
 }
 

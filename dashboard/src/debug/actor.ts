@@ -1,4 +1,4 @@
-import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { BoardContent } from "../../../src/wire/board.ts";
 import type { Need } from "../../../src/core/needs.ts";
 import type { AgentContext } from "../../../src/machines/agent.ts";
 import { stateName } from "../../../src/core/decide/index.ts";

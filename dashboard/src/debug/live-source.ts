@@ -1,7 +1,8 @@
 import type { WhatIf } from "../../../src/core/explain.ts";
 import type { JournalEntry } from "../../../src/core/journal.ts";
 import type { World } from "../../../src/core/world.ts";
-import type { BoardActor, Pending } from "../../../src/wire/schemas.ts";
+import type { BoardActor } from "../../../src/wire/board.ts";
+import type { Pending } from "../../../src/wire/schemas.ts";
 import { api, get, request, rigPath } from "../lib/api.ts";
 import type { RigStore } from "../lib/rig-store.ts";
 import { worldOf } from "../lib/world.ts";

@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { useContext, useEffect, useMemo, useRef, useState, type DragEvent, type ReactNode } from "react";
-import type { BoardContent } from "../../../src/wire/schemas.ts";
+import { contentOf, type BoardContent } from "../../../src/wire/board.ts";
 import { judge } from "../../../src/core/explain.ts";
 import type { JournalEntry } from "../../../src/core/journal.ts";
 import type { Fact } from "../../../src/events/facts.ts";
@@ -197,13 +197,7 @@ function FileBench({ file, close }: { file: FileSource; close: () => void }) {
       const [world, entries] = await Promise.all([file.committed(file.last()), file.entries(1, file.last())]);
       const content = new Map<string, BoardContent>();
       for (const { fact } of entries)
-        if (fact.type === "bead.created")
-          content.set(fact.beadId, {
-            title: fact.title,
-            labels: fact.labels,
-            createdBy: fact.createdBy,
-            metadata: fact.metadata as BoardContent["metadata"],
-          });
+        if (fact.type === "bead.created") content.set(fact.beadId, contentOf(fact.beadType, fact));
       setLoaded({ world, entries, content });
     };
     void load();

@@ -1,5 +1,5 @@
 import type { World } from "../../../src/core/world.ts";
-import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { BoardContent } from "../../../src/wire/board.ts";
 import type { Found } from "../ui/palette.tsx";
 import * as actions from "./actions.ts";
 import { beadTitle, plural } from "./names.ts";

@@ -1,4 +1,4 @@
-import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { BoardContent } from "../../../src/wire/board.ts";
 import { statusLine, type AgentSnapshot } from "../../../src/machines/agent.ts";
 import { askOf } from "../../../src/machines/agent/driver.ts";
 import { whyAgent } from "../../../src/core/why.ts";

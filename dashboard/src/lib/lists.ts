@@ -1,4 +1,4 @@
-import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { BoardContent } from "../../../src/wire/board.ts";
 import { rank } from "../../../src/core/rank.ts";
 import { waitsForSlot } from "../../../src/core/schedule.ts";
 import { inLine } from "../../../src/core/train/depart.ts";

@@ -1,4 +1,4 @@
-import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { BoardContent } from "../../../src/wire/board.ts";
 import type { World } from "../../../src/core/world.ts";
 
 /** What people call an actor. */

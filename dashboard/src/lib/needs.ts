@@ -1,4 +1,4 @@
-import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { BoardContent } from "../../../src/wire/board.ts";
 import { aboutOf, needsOf, type Need } from "../../../src/core/needs.ts";
 import { say } from "../../../src/core/sentences.ts";
 import type { World } from "../../../src/core/world.ts";

@@ -1,12 +1,12 @@
-import type { Board, BoardContent } from "../../../src/wire/schemas.ts";
-import { clip } from "../../../src/events/facts.ts";
-import { LIMITS } from "../../../src/events/limits.ts";
+import { contentOf, unpackActors, unpackBoard, type Board, type BoardContent } from "../../../src/wire/board.ts";
+import type { Older, PackedBoard, PackedEnded } from "../../../src/wire/packed-board.ts";
 import type { JournalEntry } from "../../../src/core/journal.ts";
 import type { World } from "../../../src/core/world.ts";
 import { factsThat } from "../../../src/events/facts.ts";
+import type { Bead } from "../../../src/wire/schemas.ts";
 import { ApiError, get, messageOf, rigPath } from "./api.ts";
 import { follow, type Line } from "./feed.ts";
-import { advance, worldOf } from "./world.ts";
+import { addTo, advance, worldOf } from "./world.ts";
 
 /** One rig as this page knows it: a board as of one seq, and every fact since. */
 
@@ -34,6 +34,8 @@ export interface RigState {
   /** Newest last, at most ENTRIES_KEPT. */
   readonly entries: readonly JournalEntry[];
   readonly mail: readonly Mail[];
+  /** Beads that have ended and are not here: they are fetched when a list goes as far. */
+  readonly older: Older;
   readonly heard: ReadonlyMap<string, number>;
   /** What each agent's newest permission prompt said, as it was sent. */
   readonly prompts: ReadonlyMap<string, string>;
@@ -51,6 +53,10 @@ export interface RigStore {
   onEntry(listener: (entry: JournalEntry) => void): () => void;
   /** The same, right before the world takes it. */
   beforeEntry(listener: (entry: JournalEntry, world: World) => void): () => void;
+  /** Fetches the texts of a bead that had no room on the board. @throws ApiError */
+  whole(beadId: string): Promise<void>;
+  /** Fetches the next older ones of what has ended. @throws ApiError */
+  fetchOlder(): Promise<void>;
   retry(): void;
   close(): void;
 }
@@ -72,6 +78,7 @@ const EMPTY: RigState = {
   content: new Map(),
   entries: [],
   mail: [],
+  older: { before: 0, beads: 0 },
   heard: new Map(),
   prompts: new Map(),
   disk: null,
@@ -90,10 +97,7 @@ interface Kept {
 function noted(fact: JournalEntry["fact"], { content, heard, prompts, mail }: Kept): RigState["mail"] {
   switch (fact.type) {
     case "bead.created": {
-      const { title, body, labels, createdBy, beadType } = fact;
-      const metadata = fact.metadata as BoardContent["metadata"];
-      const asked = beadType === "escalation" ? { body: clip(body ?? "", LIMITS.need_text_chars) } : {};
-      content.set(fact.beadId, { title, labels, createdBy, metadata, ...asked });
+      content.set(fact.beadId, contentOf(fact.beadType, fact));
       return mail;
     }
     case "bead.edited": {
@@ -138,6 +142,7 @@ const ready = (board: Board): Omit<RigState, "version" | "entries" | "line" | "l
     at: Date.parse(mail.created_at),
     deliveredAt: mail.delivered_at === null ? null : Date.parse(mail.delivered_at),
   })),
+  older: board.older,
   heard: new Map(Object.entries(board.heard)),
   prompts: new Map(Object.entries(board.prompts)),
   disk: board.disk ?? null,
@@ -205,6 +210,34 @@ function folded(
   return now;
 }
 
+/** Puts the texts of a bead that had no room into the page's content. */
+async function wholeOf(rigId: string, beadId: string, now: () => RigState): Promise<Partial<RigState>> {
+  const bead = await get<Bead>(rigPath(rigId, `/beads/${encodeURIComponent(beadId)}`));
+  const content = now().content as Kept["content"];
+  const known = content.get(beadId);
+  if (known?.isCut === true)
+    content.set(beadId, contentOf(bead.type, { ...bead, createdBy: known.createdBy, metadata: known.metadata }));
+  return {};
+}
+
+/** Puts the next older ones of what has ended into the page's world. */
+async function olderOf(rigId: string, now: () => RigState): Promise<Partial<RigState>> {
+  const { world, older } = now();
+  const more = await get<PackedEnded>(rigPath(rigId, `/board/ended?before=${older.before}`));
+  const state = now();
+  // Another page may have come meanwhile, or a new board.
+  if (world === null || state.world !== world || state.older !== older) return {};
+  const shown = unpackActors(more.actors);
+  const content = state.content as Kept["content"];
+  for (const [id, one] of Object.entries(shown.content)) if (!content.has(id)) content.set(id, one);
+  // What has come by its own facts is newer.
+  addTo(
+    world,
+    shown.actors.filter(({ kind, id }) => (kind === "bead" ? world.beads : world.reviews).get(id) === undefined),
+  );
+  return { older: more.older };
+}
+
 export function openRig(rigId: string): RigStore {
   let state = EMPTY;
   let entries: JournalEntry[] = [];
@@ -223,7 +256,6 @@ export function openRig(rigId: string): RigStore {
     state = { ...state, ...patch };
     tellSoon();
   };
-
   const take = (entry: JournalEntry): void => {
     const { seq } = entry.fact;
     if (seq <= seen) return;
@@ -235,7 +267,6 @@ export function openRig(rigId: string): RigStore {
     state = { ...state, mail: folded(state, entry, beforeListeners.tell, entryListeners.tell) };
     changed();
   };
-
   const load = async (): Promise<void> => {
     loading?.abort();
     loading = new AbortController();
@@ -243,7 +274,7 @@ export function openRig(rigId: string): RigStore {
     feed?.close();
     feed = null;
     try {
-      const board = await get<Board>(rigPath(rigId, "/board"), signal);
+      const board = unpackBoard(await get<PackedBoard>(rigPath(rigId, "/board"), signal));
       if (isClosed || signal.aborted) return;
       // Nothing was ever written of it: nobody has made it.
       if (board.seq === 0) throw new ApiError(404, `no rig ${rigId}`);
@@ -266,7 +297,6 @@ export function openRig(rigId: string): RigStore {
       if (told.error.status === 0) setTimeout(() => void load(), 3_000);
     }
   };
-
   void load();
   return {
     rigId,
@@ -274,6 +304,8 @@ export function openRig(rigId: string): RigStore {
     subscribe: listeners.add,
     onEntry: entryListeners.add,
     beforeEntry: beforeListeners.add,
+    whole: async (beadId) => changed(await wholeOf(rigId, beadId, () => state)),
+    fetchOlder: async () => changed(await olderOf(rigId, () => state)),
     retry() {
       if (feed !== null && state.world !== null && state.error === null) feed.retryNow();
       else void load();

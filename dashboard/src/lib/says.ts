@@ -1,5 +1,5 @@
 import { dollars, spentText } from "../../../src/events/budget.ts";
-import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { BoardContent } from "../../../src/wire/board.ts";
 import type { Fact, FactOf, FactType } from "../../../src/events/facts.ts";
 import type { World } from "../../../src/core/world.ts";
 import { agentName, beadTitle, short } from "./names.ts";

@@ -1,4 +1,4 @@
-import type { BoardContent } from "../../../src/wire/schemas.ts";
+import type { BoardContent } from "../../../src/wire/board.ts";
 import type { World } from "../../../src/core/world.ts";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
 import { PLACES, placeOf, type Lists, type Place } from "./lists.ts";
@@ -23,6 +23,8 @@ export const FILTERS = {
   all: { word: "All", of: (lists: Lists) => PLACES.flatMap((place) => lists.work[place]) },
 } as const;
 export type Filter = keyof typeof FILTERS;
+/** Lists with work that has ended: those that are old are not in them before they are fetched. */
+export const GOES_BACK: ReadonlySet<Filter> = new Set(["failed", "merged", "closed", "all"]);
 export const filterOf = (name: string | null): Filter => (name !== null && name in FILTERS ? (name as Filter) : "open");
 
 export const GROUPINGS = {

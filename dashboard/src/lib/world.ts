@@ -1,5 +1,5 @@
 import { messageOf } from "../../../src/events/message-of.ts";
-import type { BoardActor } from "../../../src/wire/schemas.ts";
+import type { BoardActor } from "../../../src/wire/board.ts";
 import type { Recorded } from "../../../src/events/facts.ts";
 import { agentDeadline } from "../../../src/machines/agent.ts";
 import { beadDeadline } from "../../../src/machines/bead.ts";
@@ -28,7 +28,13 @@ export function worldOf(moment: Moment): World {
   world.seq = moment.seq;
   world.at = moment.at;
   for (const [key, error] of moment.broken ?? []) world.broken.set(key, error);
-  for (const { kind, id, v, value, context, error } of moment.actors) {
+  addTo(world, moment.actors);
+  return world;
+}
+
+/** Puts stored actors into a world. */
+export function addTo(world: World, actors: readonly BoardActor[]): void {
+  for (const { kind, id, v, value, context, error } of actors) {
     if (error !== null) world.broken.set(actorKey(kind, id), error);
     try {
       put(world, kind, id, restore(kind, { v, value, context } as Stored) as never);
@@ -36,7 +42,6 @@ export function worldOf(moment: Moment): World {
       world.broken.set(actorKey(kind, id), messageOf(thrown));
     }
   }
-  return world;
 }
 
 /** Steps the world by one recorded fact, as the rig did. What follows from it was recorded too, and arrives by itself. */

@@ -1,9 +1,10 @@
 import { Checkbox, Select, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { AgentSnapshot } from "../../../src/machines/agent.ts";
+import { LIMITS } from "../../../src/events/limits.ts";
 import * as actions from "../lib/actions.ts";
 import { beadTitle } from "../lib/names.ts";
-import { useStore, useWorld } from "../lib/use-rig.ts";
+import { useStore, useWhole, useWorld } from "../lib/use-rig.ts";
 import { PRIORITIES } from "../lib/work.ts";
 import { ActionForm } from "./action-form.tsx";
 
@@ -39,7 +40,11 @@ export function Move({ agent, close }: { agent: AgentSnapshot; close: () => void
   );
 }
 
-export function Edit({ beadId, body: known, close }: { beadId: string; body: string; close: () => void }) {
+export function Edit(props: { beadId: string; body: string; close: () => void }) {
+  return useWhole(props.beadId) ? <EditWhole {...props} /> : <p className="soft">Its whole title is fetched.</p>;
+}
+
+function EditWhole({ beadId, body: known, close }: { beadId: string; body: string; close: () => void }) {
   const { rigId } = useStore();
   const { world, state } = useWorld();
   const title = beadTitle(state.content, beadId);
@@ -86,6 +91,31 @@ export function Edit({ beadId, body: known, close }: { beadId: string; body: str
         label="Labels, with commas between"
         value={next.labels}
         onChange={(event) => setNext({ ...next, labels: event.currentTarget.value })}
+      />
+    </ActionForm>
+  );
+}
+
+/** The reason is for whoever asks why it rests; it need not be given. */
+export function Hold({ agent, close }: { agent: AgentSnapshot; close: () => void }) {
+  const { rigId } = useStore();
+  const { name } = agent.context;
+  const [reason, setReason] = useState("");
+  return (
+    <ActionForm
+      yes={`Hold ${name}`}
+      failed={`${name} is not held`}
+      doing={() => actions.hold(rigId, agent, reason.trim())}
+      close={close}
+    >
+      <p>Nothing new is started with {name} until it is released. What it does now goes on.</p>
+      <TextInput
+        label="Why"
+        data-autofocus
+        value={reason}
+        maxLength={LIMITS.reason_chars}
+        placeholder="for whoever asks why it rests"
+        onChange={(event) => setReason(event.currentTarget.value)}
       />
     </ActionForm>
   );

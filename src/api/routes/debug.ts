@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { Fact } from "../../events/facts.ts";
+import { PackedBoard, PackedEnded } from "../../wire/packed-board.ts";
 import { inTheNameOfCaller, streamHolderOf } from "../caller.ts";
 import { HttpError } from "../errors.ts";
 import { found, kindOf } from "../respond.ts";
@@ -25,19 +26,18 @@ export const debugRoutes: Route[] = [
     summary: "Everything a live board starts from, as of one seq: follow the feed from there",
     tag,
     access,
-    answer: z.looseObject({
-      seq: z.int(),
-      at: z.number(),
-      now: z.number(),
-      next_alarm: z.number().nullable(),
-      actors: z.array(z.unknown()),
-      ended: z.int(),
-      content: z.record(z.string(), z.unknown()),
-      heard: z.record(z.string(), z.number()),
-      prompts: z.record(z.string(), z.string()),
-      mail: z.array(z.unknown()),
-    }),
+    answer: PackedBoard,
     handle: ({ rig }) => rig().board(),
+  }),
+  route({
+    method: "GET",
+    path: "/api/rigs/:rigId/board/ended",
+    summary: "More of what has ended, for a board's lists: what is older than a seq, the newest of it",
+    tag,
+    access,
+    query: z.object({ before: SeqText }),
+    answer: PackedEnded,
+    handle: ({ rig, query }) => rig().ended(Number(query.before ?? Number.MAX_SAFE_INTEGER)),
   }),
   route({
     method: "GET",

@@ -1,5 +1,7 @@
 import type { WebSocketRoute } from "playwright-core";
 import { describe, expect, test } from "vitest";
+import { packBoard } from "../../../src/wire/board.ts";
+import { AGENTS, BEADS, manyOnBoard } from "../../support/many.ts";
 import { DESK, soon, live, agents, need, toast, work, type Pages } from "./pages.ts";
 
 /** What an operator sees and does on the board. */
@@ -336,6 +338,33 @@ export function boardTests(pages: Pages): void {
       await page.keyboard.press("g");
       await page.keyboard.press("b");
       await agents(page).waitFor();
+    });
+
+    test("has a screenful of 1,000 agents and 10,000 beads in the document, from the first to the last; numbers are those of all", async () => {
+      const data = packBoard(await manyOnBoard());
+      const page = await visit("/", { ...DESK }, async (at) => {
+        await at.route(/\/board$/, (route) => route.fulfill({ json: { success: true, data } }));
+      });
+      const rows = page.locator("[role=listitem]");
+      await work(page).locator(".work-row").first().waitFor();
+      const chips = page.getByRole("group", { name: "Show work that is" });
+      await chips.getByRole("button", { name: /^All\s*10,000$/ }).waitFor();
+      expect(await rows.count()).toBeLessThan(200);
+      await page.goto(`${page.url().split("?")[0]}?agents=all&work=all`);
+      for (const [list, least] of [
+        ["Agents", AGENTS],
+        ["Work", BEADS],
+      ] as const) {
+        const items = page.getByRole("list", { name: list, exact: true }).getByRole("listitem");
+        await items.first().waitFor();
+        const all = Number(await items.first().getAttribute("aria-setsize"));
+        expect(all).toBeGreaterThanOrEqual(least);
+        await soon(async () => {
+          await page.mouse.wheel(0, 100_000);
+          return Number((await items.last().getAttribute("aria-posinset")) ?? 0);
+        }).toBe(all);
+        expect(await rows.count()).toBeLessThan(200);
+      }
     });
   });
 }

@@ -148,6 +148,37 @@ export const message = verb({
   },
 });
 
+const heldPath = (rig: RigInfo, { id }: Pick<Agent, "id">, act: "hold" | "release"): string =>
+  rigPath(rig, `/agents/${encodeURIComponent(id)}/${act}`);
+
+export const agentHold = verb({
+  name: "agent hold",
+  about: "start nothing new with an agent until it is released; what it does now goes on",
+  effect: "changes",
+  args: { what: AGENT, reason: { about: "why, for whoever asks why it rests", many: true, optional: true } },
+  options: {},
+  examples: ["agent hold polecat-1 its clone is looked at"],
+  run: async ({ what, reason }, { find, api }) => {
+    const { rig, it } = await find.agentOf(what);
+    const why = reason.join(" ");
+    const held = await api.call<Agent>("POST", heldPath(rig, it, "hold"), { reason: why });
+    return { data: held, text: `${oneLine(it.name)} is held${why === "" ? "" : `: ${oneLine(why)}`}` };
+  },
+});
+
+export const agentRelease = verb({
+  name: "agent release",
+  about: "let an agent that is held start again",
+  effect: "changes",
+  args: { what: AGENT },
+  options: {},
+  run: async ({ what }, { find, api }) => {
+    const { rig, it } = await find.agentOf(what);
+    const free = await api.call<Agent>("POST", heldPath(rig, it, "release"));
+    return { data: free, text: `${oneLine(it.name)} is held no more` };
+  },
+});
+
 /** What `POST /api/stop` answers. */
 interface AllStopped {
   readonly rigs: number;
@@ -205,4 +236,4 @@ no process of any rig is left and none is started, also where the Worker or the 
   },
 });
 
-export const AGENTS = [agents, logs, message, stop];
+export const AGENTS = [agents, logs, message, agentHold, agentRelease, stop];

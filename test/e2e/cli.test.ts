@@ -227,9 +227,10 @@ test("a permission is allowed by the title of its bead, and what it prints is fo
   const follower = ticktown(["logs", "-f", "Clean up", "--state", state]);
   await until("its output", () => follower.stdout().includes("hanging as asked"));
   await does("deny", "Clean up");
+  expect(await does("agent", "hold", "Clean up", "looked", "at")).toContain("is held: looked at");
+  expect(await does("agent", "release", "Clean up")).toContain("is held no more");
   expect(await does("message", "Clean up", "go", "on")).toContain("was told");
   expect(await follower.exited, follower.stderr()).toBe(0);
-  expect(follower.stdout()).toContain("hanging as asked");
   await isMerged("Clean up");
 });
 

@@ -6,7 +6,7 @@ import { agentName, beadTitle } from "../lib/names.ts";
 import { setParams } from "../lib/url.ts";
 import { useStore, useWorld } from "../lib/use-rig.ts";
 import { ActionForm } from "./action-form.tsx";
-import { Edit, Move, Revert } from "./work-dialogs.tsx";
+import { Edit, Hold, Move, Revert } from "./work-dialogs.tsx";
 
 /** Forms and confirmations. What is asked here is done nowhere else. */
 export type Dialog =
@@ -14,6 +14,7 @@ export type Dialog =
   | { readonly type: "mail"; readonly to: string | null }
   | { readonly type: "hook"; readonly agentId: string | null; readonly beadId: string | null }
   | { readonly type: "move"; readonly agent: AgentSnapshot }
+  | { readonly type: "hold"; readonly agent: AgentSnapshot }
   | { readonly type: "edit"; readonly beadId: string; readonly body: string }
   | { readonly type: "revert"; readonly beadId: string }
   | { readonly type: "unblock"; readonly agent: AgentSnapshot; readonly escalationId: string | null }
@@ -36,6 +37,7 @@ const TITLE = {
   hook: "Hook a bead to an agent",
   unblock: "Answer",
   move: "Move the work to another agent",
+  hold: "Hold an agent",
   edit: "Edit",
   revert: "Take it back from the target",
 } as const;
@@ -59,6 +61,7 @@ export function DialogProvider({ children }: { children: ReactNode }) {
         {dialog?.type === "mail" && <Mail to={dialog.to} close={close} />}
         {dialog?.type === "hook" && <Hook agentId={dialog.agentId} beadId={dialog.beadId} close={close} />}
         {dialog?.type === "move" && <Move agent={dialog.agent} close={close} />}
+        {dialog?.type === "hold" && <Hold agent={dialog.agent} close={close} />}
         {dialog?.type === "edit" && <Edit beadId={dialog.beadId} body={dialog.body} close={close} />}
         {dialog?.type === "revert" && <Revert beadId={dialog.beadId} close={close} />}
         {dialog?.type === "unblock" && (

@@ -185,7 +185,7 @@ export function rigTests(pages: Pages): void {
       expect(first?.y).toBeLessThan(300);
     });
 
-    test("work that is there is moved to another agent and edited, each under one's name", async () => {
+    test("an agent is held with a reason, its work is moved to another one and edited, each under one's name", async () => {
       const { agent, bead } = await working("Pull a handle");
       // Nobody else is given work meanwhile.
       await rig("POST", "/pause");
@@ -196,6 +196,13 @@ export function rigTests(pages: Pages): void {
       });
       const page = await visit(`/?show=agent:${agent.id}`);
       const drawer = page.getByRole("dialog", { name: agent.name });
+      await drawer.getByRole("button", { name: "Hold…" }).click();
+      const hold = page.getByRole("dialog", { name: "Hold an agent" });
+      await hold.getByLabel("Why").fill("its clone is looked at");
+      await hold.getByRole("button", { name: `Hold ${agent.name}` }).click();
+      await drawer.getByText("): its clone is looked at").waitFor();
+      await drawer.getByRole("button", { name: "Release" }).click();
+      await drawer.getByRole("button", { name: "Hold…" }).waitFor();
       await drawer.getByRole("button", { name: "Move…" }).click();
       const move = page.getByRole("dialog", { name: "Move the work to another agent" });
       await move.getByRole("combobox").or(move.getByLabel("To whom")).first().click();

@@ -114,14 +114,15 @@ function AgentActions({ agent }: { agent: AgentSnapshot }) {
 function Hold({ agent }: { agent: AgentSnapshot }) {
   const { rigId } = useStore();
   const toasts = useToasts();
+  const ask = useDialog();
   const { held, name } = agent.context;
   const act = () =>
     held === undefined
-      ? toasts.act(() => actions.hold(rigId, agent, ""), `${name} is not held`)
-      : toasts.act(() => actions.release(rigId, agent), `${name} was not released`);
+      ? ask({ type: "hold", agent })
+      : void toasts.act(() => actions.release(rigId, agent), `${name} was not released`);
   return (
-    <Button size="compact-sm" variant="default" onClick={() => void act()}>
-      {held === undefined ? "Hold" : "Release"}
+    <Button size="compact-sm" variant="default" onClick={act}>
+      {held === undefined ? "Hold…" : "Release"}
     </Button>
   );
 }

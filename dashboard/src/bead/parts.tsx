@@ -7,6 +7,7 @@ import type * as z from "zod";
 import { moment } from "../lib/looked.ts";
 import { inParts } from "../lib/phases.ts";
 import { dateAndTime, duration } from "../lib/time.ts";
+import { useScreen } from "../ui/use-screen.ts";
 import { Axis, Grid } from "../run/axis.tsx";
 import { Lane, LaneDefs, Legend } from "../run/lane.tsx";
 import { money } from "../ui/parts.tsx";
@@ -36,6 +37,8 @@ export function TimeOf({
   now: number;
   spent: Spent;
 }) {
+  // What a phone has room for.
+  const ticks = useScreen() === "phone" ? 3 : 10;
   const run = useMemo<Run>(() => runOf(facts), [facts]);
   const piece = run.pieces.find((one) => one.beadId === beadId);
   const spans = run.spans.filter((span) => span.beadId === beadId);
@@ -57,7 +60,7 @@ export function TimeOf({
         <div className="time-box">
           <div className="time-lanes">
             <div className="time-grid">
-              <Grid from={from} to={to} now={piece.endedAt === null ? now : Number.NaN} />
+              <Grid from={from} to={to} now={piece.endedAt === null ? now : Number.NaN} most={ticks} />
             </div>
             {Array.from({ length: most }, (_, n) => n + 1).map((attempt) => {
               // What was before the first attempt is drawn with it.
@@ -89,7 +92,7 @@ export function TimeOf({
           </div>
           <div className="time-row">
             <span />
-            <Axis from={from} to={to} now={piece.endedAt === null ? now : Number.NaN} />
+            <Axis from={from} to={to} now={piece.endedAt === null ? now : Number.NaN} most={ticks} />
             <span />
             <b className="num right">
               {money([...spent.values()].reduce((sum, row) => sum + row.cost_microdollars, 0))}

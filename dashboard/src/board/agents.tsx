@@ -56,7 +56,7 @@ export function Agents({ lists, history }: { lists: Lists; history: History }) {
       tools={
         <div className="chips" role="group" aria-label="Show agents that">
           <Chip on={filter === null} count={atWork} onClick={() => setParams({ agents: null }, false)}>
-            Have work
+            Not free
           </Chip>
           {Object.entries(FILTERS)
             .filter(([name, { of }]) => name === filter || of(lists).length > 0)

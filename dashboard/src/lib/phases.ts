@@ -83,8 +83,11 @@ export interface DrawnMark {
   readonly count: number;
 }
 
-/** A mark is this wide, and half of it may be hidden behind the next. */
+/** A mark is this wide, and half of it may be hidden behind the next of its kind. */
 const MARK = 1 / 150;
+/** Of another kind it stands beside it, and beside its number. */
+const BESIDE = 1.6 * MARK;
+const BESIDE_NUMBER = 3 * MARK;
 
 export function drawnMarks(marks: readonly Mark[], from: number, to: number): DrawnMark[] {
   const made: DrawnMark[] = [];
@@ -96,7 +99,12 @@ export function drawnMarks(marks: readonly Mark[], from: number, to: number): Dr
       made[made.length - 1] = { ...last, count: last.count + 1 };
     else made.push({ x, kind, count: 1 });
   }
-  return made;
+  let free = 0;
+  return made.map((mark) => {
+    const x = Math.min(1, Math.max(mark.x, free));
+    free = x + (mark.count > 1 ? BESIDE_NUMBER : BESIDE);
+    return { ...mark, x };
+  });
 }
 
 const MINUTE = 60_000;

@@ -106,6 +106,7 @@ export function shown(name: string, value: unknown): string {
   if (typeof value === "string") return value;
   if (name.endsWith("_ms") && typeof value === "number") return shortest(value);
   if (name.endsWith("_microdollars") && typeof value === "number") return (value / 1e6).toFixed(2);
+  if (typeof value === "number") return value.toLocaleString("en", { maximumFractionDigits: 20 });
   return JSON.stringify(value);
 }
 
@@ -131,7 +132,7 @@ export function typed(name: string, text: string, fallback: unknown): unknown {
   }
   if (typeof fallback === "string" || name === "runtime" || name === "model") return said;
   try {
-    return JSON.parse(said);
+    return JSON.parse(/^-?\d{1,3}(,\d{3})+(\.\d+)?$/.test(said) ? said.replaceAll(",", "") : said);
   } catch {
     throw new Error(`“${said}” is not what ${name} takes: a number, or JSON.`);
   }

@@ -1,6 +1,7 @@
 import type { Recorded } from "../../../src/events/facts.ts";
 import { promptOf } from "../../../src/core/prompts.ts";
 import { commentIn } from "./diff-rows.ts";
+import { reasonOf } from "./names.ts";
 
 type Icon =
   | "play"
@@ -76,7 +77,7 @@ const WORK_FACTS = (fact: Recorded, name: Names): Said | Happened | null => {
         fact.dispatchId,
       );
     case "dispatch.failed":
-      return event("fail", "bad", "Attempt failed", fact.reason, fact.dispatchId);
+      return event("fail", "bad", "Attempt failed", fact.reason.replace(/^failed: /, ""), fact.dispatchId);
     case "bead.unblocked":
       return event("chain", "plain", "Nothing is before it any more");
     case "bead.stuck":
@@ -92,7 +93,7 @@ const WORK_FACTS = (fact: Recorded, name: Names): Said | Happened | null => {
     case "bead.cancelled":
       return event("fail", "bad", `${person(fact.by)} cancelled it`);
     case "bead.failed":
-      return event("fail", "bad", "Failed", fact.reason);
+      return event("fail", "bad", "Failed", reasonOf(fact.reason));
     case "bead.closed":
       return event("done", "good", `${person(fact.by)} closed it`);
     case "bead.no_change":

@@ -17,13 +17,11 @@ export function duration(ms: number): string {
   return `${Math.floor(value / DAY)} d ${Math.floor((value % DAY) / HOUR)} h`;
 }
 
-/** "0:25", "4:03", "1:02:09": for what counts down. */
+/** "25 s", "4 min 03 s", "12 min": for what counts down. */
 export function clock(ms: number): string {
-  const seconds = Math.max(0, Math.ceil(ms / SECOND));
-  const [h, m, s] = [Math.floor(seconds / 3_600), Math.floor((seconds % 3_600) / 60), seconds % 60];
-  return h > 0
-    ? `${h}:${String(m).padStart(2, "0")}:${String(s).padStart(2, "0")}`
-    : `${m}:${String(s).padStart(2, "0")}`;
+  const left = Math.max(0, Math.ceil(ms / SECOND)) * SECOND;
+  if (left < MINUTE || left >= 10 * MINUTE) return duration(left);
+  return `${duration(left)} ${String((left % MINUTE) / SECOND).padStart(2, "0")} s`;
 }
 
 const TIME = new Intl.DateTimeFormat(undefined, {

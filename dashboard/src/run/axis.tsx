@@ -10,7 +10,7 @@ const zone = (at: number): number => new Date(at).getTimezoneOffset() * 60_000;
 
 export function Axis({ from, to, now, most = 10 }: { from: number; to: number; now: number; most?: number }) {
   const isNow = now >= from && now <= to;
-  const room = (to - from) / 10;
+  const room = (to - from) / most;
   return (
     <div className="axis" aria-hidden="true">
       {ticks(from, to, most, zone(from))

@@ -95,6 +95,7 @@ describe("a setting as people read and type it", () => {
       ["arm_delay_ms", 1_234],
       ["day_microdollars", 120_500_000],
       ["capacity", 28],
+      ["fruitless_tokens", 5_000_000],
       ["clone", "full"],
       ["protect", ["db/**"]],
       ["leftovers_remote", false],
@@ -103,6 +104,8 @@ describe("a setting as people read and type it", () => {
     expect(typed("day_microdollars", "", null)).toBeNull();
     expect(typed("day_microdollars", "$1,200", null)).toBe(1_200_000_000);
     expect(usual("gupp_check_ms", 1_800_000)).toBe("30 min");
+    expect(usual("fruitless_tokens", 5_000_000)).toBe("5,000,000");
+    expect(typed("fruitless_tokens", "5000000", null)).toBe(5_000_000);
   });
 
   test("that is none of its kind is refused in words", () => {

@@ -43,7 +43,7 @@ test("what goes on is drawn to now, and no further; what is one thing is one sha
   expect(drawn([span("working", 70, null)], 0, 100, 60)).toEqual([]);
 });
 
-test("marks that would hide each other are one, with their number", () => {
+test("marks that would hide each other are one, with their number; of another kind they stand beside each other", () => {
   const mark = (at: number, kind: "merged" | "failed") => ({
     at,
     kind,
@@ -61,7 +61,7 @@ test("marks that would hide each other are one, with their number", () => {
     ),
   ).toEqual([
     { x: 0.01, kind: "failed", count: 2 },
-    { x: 0.012, kind: "merged", count: 1 },
+    { x: 0.03, kind: "merged", count: 1 },
     { x: 0.9, kind: "failed", count: 1 },
   ]);
 });

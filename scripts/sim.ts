@@ -13,6 +13,7 @@ const { values } = parseArgs({
     hours: { type: "string", default: "24" },
     faults: { type: "string", default: "all" },
     work: { type: "string" },
+    capacity: { type: "string" },
     trains: { type: "boolean", default: false },
     old: { type: "boolean", default: false },
     trace: { type: "string", default: "60" },
@@ -25,7 +26,7 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(
-    "node scripts/sim.ts [--seed N] [--seeds K] [--rigs R] [--hours H] [--faults all|none|a,b] [--work MS] [--trains] [--old] [--trace LINES] [--save DIR] [--no-shrink] [--keep-going]\n",
+    "node scripts/sim.ts [--seed N] [--seeds K] [--rigs R] [--hours H] [--faults all|none|a,b] [--work MS] [--capacity N] [--trains] [--old] [--trace LINES] [--save DIR] [--no-shrink] [--keep-going]\n",
   );
   for (const [name, what] of Object.entries(FAULTS)) console.log(`  ${name.padEnd(10)} ${what}`);
   process.exit(0);
@@ -50,6 +51,7 @@ for (let seed = first; seed < first + Number(values.seeds); seed++) {
     ...(values.trains ? { trains: true } : {}),
     ...(values.old ? { old: true } : {}),
     ...(values.work === undefined ? {} : { work_ms: Number(values.work) }),
+    ...(values.capacity === undefined ? {} : { capacity: Number(values.capacity) }),
   };
   const report = await simulate(options);
   rigHours += report.rigHours;

@@ -3,6 +3,7 @@ import type { Fact } from "../events/facts.ts";
 import type { AgentSnapshot } from "../machines/agent.ts";
 import type { BeadSnapshot } from "../machines/bead.ts";
 import { gateOf as findGate, isHeldBack, type Gate, type RigSnapshot } from "../machines/rig.ts";
+import { turnOf } from "../machines/rig/outage.ts";
 import { isBeadCapped } from "../machines/spend.ts";
 import { programFor, type Program } from "./accounts.ts";
 import { heldFor } from "./held.ts";
@@ -88,9 +89,14 @@ function candidates(world: World): Candidate[] {
     if (!bead || isDeferred(bead, world.at) || isCapped(world, bead) || world.broken.has(`bead:${id}`)) continue;
     if (hasProgram(world, { bead, agent: null })) found.push({ bead, agent: null });
   }
+  // A probe goes round, or one bead that can never run would hold back everybody who can.
   return found
-    .map((candidate) => ({ candidate, rank: rank(world, candidate.bead) }))
-    .sort((a, b) => a.rank - b.rank || a.candidate.bead.context.seq - b.candidate.bead.context.seq)
+    .map((candidate) => ({
+      candidate,
+      turn: turnOf(world.rig.context, candidate.bead.context.id),
+      rank: rank(world, candidate.bead),
+    }))
+    .sort((a, b) => a.turn - b.turn || a.rank - b.rank || a.candidate.bead.context.seq - b.candidate.bead.context.seq)
     .map(({ candidate }) => candidate);
 }
 

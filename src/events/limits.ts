@@ -158,10 +158,13 @@ export const LIMITS = {
   queue_told_after_ms: 600_000,
   /** Later than this an alarm is not merely late, and earlier than this a clock is not merely imprecise: twice the cadence of work. */
   clock_tolerance_ms: 60_000,
-  /** So many agents that are charged within so long fail for one reason that is none of their work's. */
-  outage_agents: 3,
+  /** So many beads whose agents end alike fail for one reason that is none of theirs: within so long; or within longer, if nobody has anything to show meanwhile. */
+  outage_beads: 3,
   outage_window_ms: 60_000,
+  outage_quiet_ms: 1_800_000,
   charges_remembered: 100,
+  /** Outages that others ended and in which a bead failed: after so many, with nothing handed in, its ends are its own. */
+  outages_forgiven: 3,
   /** Between two probes of an outage: doubled up to the longest. */
   outage_probe_ms: 60_000,
   outage_probe_max_ms: 600_000,

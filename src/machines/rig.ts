@@ -8,7 +8,10 @@ import { DEFAULT_SETTINGS } from "../events/settings.ts";
 import { expect, type MachineEvent } from "./event.ts";
 import { containerMet, importedBy, recentFailures, type RigContext } from "./rig/context.ts";
 import {
+  afterShown,
+  alsoFailed,
   begun,
+  changesBlame,
   forgiven,
   goesOn,
   isCommon,
@@ -17,7 +20,9 @@ import {
   outageDeadline,
   outageMovedBy,
   probeSurvives,
+  probing,
   rememberCharge,
+  suspectsAfter,
 } from "./rig/outage.ts";
 import { clearing, straysAlert, straysOf } from "./rig/strays.ts";
 import { earliest, isOver, movedBy, plus, type Time } from "./time.ts";
@@ -51,6 +56,7 @@ const rigSetup = setup({
       return agentId !== null && context.probe !== null && dispatchNumber(agentId, context.probe) !== null;
     },
     isCommon: ({ context, event }) => isCommon(context, event),
+    changesBlame: ({ context, event }) => changesBlame(context, event),
     probeSurvives: ({ context, event }) => probeSurvives(context, event),
     probeIsDue: ({ context, event }) => isOver(context.outage?.nextAt ?? null, event.at),
     /** One bead that is refused again and again says nothing of the others (zeroshot#621). */
@@ -127,8 +133,16 @@ const rigSetup = setup({
     beginOutage: assign(({ context, event }) => ({ outage: begun(context, event), probe: null })),
     goOn: assign(({ context, event }) => ({ outage: goesOn(context.outage, event), probe: null })),
     probeNow: assign(({ context }) => ({ outage: context.outage && { ...context.outage, nextAt: null } })),
-    markProbe: assign(({ context, event }) => ({ outage: context.outage && { ...context.outage, probeAt: event.at } })),
-    endOutage: assign({ outage: undefined, charges: [], failures: [], probe: null }),
+    markProbe: assign(({ context, event }) => ({ outage: probing(context.outage, event) })),
+    failToo: assign(({ context, event }) => ({ outage: alsoFailed(context.outage, event) })),
+    endOutage: assign(({ context, event }) => ({
+      outage: undefined,
+      charges: [],
+      failures: [],
+      probe: null,
+      suspects: suspectsAfter(context, event),
+    })),
+    noteWork: assign(({ context, event }) => afterShown(context, event)),
     forgive: ({ context, event }): Fact[] =>
       forgiven(context, event).map((one) => ({ ...one, type: "charge.forgiven" }) as Fact),
     alertOutage: ({ context, event }): Effect => ({ kind: "notify", ...outageAlert(context, event) }),
@@ -259,6 +273,10 @@ export const rigMachine = rigSetup.createMachine({
               },
               { actions: ["countFailure"] },
             ],
+            "agent.progressed": { guard: "changesBlame", actions: ["noteWork"] },
+            "agent.checkpointed": { guard: "changesBlame", actions: ["noteWork"] },
+            "agent.done": { guard: "changesBlame", actions: ["noteWork"] },
+            "work.handed_in": { guard: "changesBlame", actions: ["noteWork"] },
           },
         },
         outage: {
@@ -266,7 +284,7 @@ export const rigMachine = rigSetup.createMachine({
             "Several agents failed at once: for something that is none of their work's. Nobody is charged; one probe at a time, until somebody makes progress.",
           on: {
             "dispatch.granted": { guard: "isGrantedAsProbe", actions: ["rememberProbe", "markProbe"] },
-            "dispatch.failed": { guard: "isProbe", actions: ["goOn"] },
+            "dispatch.failed": [{ guard: "isProbe", actions: ["goOn"] }, { actions: ["failToo"] }],
             "agent.progressed": { target: "open", actions: ["endOutage"] },
             "agent.checkpointed": { target: "open", actions: ["endOutage"] },
             "agent.done": { target: "open", actions: ["endOutage"] },

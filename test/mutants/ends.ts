@@ -53,10 +53,40 @@ export const ENDS_MUTANTS: readonly Mutant[] = [
     edit("src/do/patrol.ts", ".toArray().length === 0;", ".toArray().length >= 0;"),
   ),
   mutant(
+    "OUTAGE-own",
+    "three that fail each in its own way are no outage",
+    "whatever fails at once is one failure",
+    edit("src/machines/rig/outage.ts", "(one.end ?? end) === end", "end !== null"),
+  ),
+  mutant(
+    "OUTAGE-own",
+    "the probe of an outage goes round",
+    "the probe of an outage goes to the first in the queue again and again",
+    edit("src/core/schedule.ts", "a.turn - b.turn || ", ""),
+  ),
+  mutant(
+    "OUTAGE-own",
+    "what failed in outage after outage that others ended is charged",
+    "outages forgive for ever",
+    edit("src/machines/rig/outage.ts", "one.outages >= LIMITS.outages_forgiven", "one.outages < 0"),
+  ),
+  mutant(
+    "OUTAGE-own",
+    "whoever ends an outage was not the reason for it",
+    "whoever ends an outage is suspected of it",
+    edit("src/machines/rig/outage.ts", "if (isOfWhoEndsIt(agentId)) continue;", ""),
+  ),
+  mutant(
+    "OUTAGE-own",
+    "whoever hands something in is no suspect",
+    "a suspect stays one",
+    edit("src/machines/rig/outage.ts", "suspects.filter(({ agentId }) => agentId !== event.agentId)", "suspects"),
+  ),
+  mutant(
     "F-306",
     "what fails several agents at once is charged to nobody",
     "failures at once are failures of each",
-    edit("src/machines/rig/outage.ts", ">= LIMITS.outage_agents", ">= LIMITS.outage_agents * 1_000"),
+    edit("src/machines/rig/outage.ts", ">= LIMITS.outage_beads", ">= LIMITS.outage_beads * 1_000"),
   ),
   mutant(
     "F-306",

@@ -13,9 +13,11 @@ import {
 } from "../../src/core/invariants.ts";
 import { store, type Kind } from "../../src/core/step.ts";
 import { copyWorld, get, type World } from "../../src/core/world.ts";
+import { LIMITS } from "../../src/events/limits.ts";
 import type { Rig } from "../../src/do/rig.ts";
 import { storedActors } from "../../src/do/store.ts";
 import type { SimRig, Stage } from "./stage.ts";
+import { isHopeless } from "./town.ts";
 
 /** What must hold whatever goes wrong: after every commit, after every event, and for every journal as a whole. */
 
@@ -117,6 +119,7 @@ export function check(stage: Stage, r: SimRig, rig: Rig, entries: readonly Entry
   ];
   for (const { rule, actor, text } of found) stage.fail(r, rule, `${actor} ${text}`);
   for (const { fact } of entries) {
+    if (isFailedByAnOutage(stage, r, fact)) stage.fail(r, "outage_fails_no_bead", JSON.stringify(fact));
     if (isChargedForStandingStill(entries, fact)) stage.fail(r, "standing_still_costs_nothing", JSON.stringify(fact));
     if (fact.type === "review.checked") r.repository.target.covered.add(fact.to);
     if (fact.type === "bead.merged" || fact.type === "bead.closed") ended(stage, r, fact.beadId);
@@ -178,6 +181,17 @@ export function checkReplay(stage: Stage, r: SimRig): void {
       stage.fail(r, "terminal_stays", `bead ${id} was ${state} and is ${row.state}`);
   }
 }
+
+/**
+ * Where nothing else goes wrong than the provider, only what can never be done fails; and what ran alone when it went, for that an outage is
+ * told by several.
+ */
+const isFailedByAnOutage = (stage: Stage, r: SimRig, fact: Entry["fact"]): boolean =>
+  fact.type === "bead.failed" &&
+  stage.faults.size === 1 &&
+  stage.has("provider") &&
+  !isHopeless(stage, fact.beadId) &&
+  ++r.town.failedAway >= LIMITS.outage_beads;
 
 /** Somebody's lease is over in the commit that says that everything stood still. */
 const isChargedForStandingStill = (entries: readonly Entry[], fact: Entry["fact"]): boolean =>

@@ -20,7 +20,7 @@ import {
 } from "./stage.ts";
 import { loseNowAndThen, stopNowAndThen } from "./restores.ts";
 import { createTown, type Town } from "./town.ts";
-import { badContainer, badDays, badRig, often } from "./weather.ts";
+import { badContainer, badDays, badProvider, badRig, often } from "./weather.ts";
 
 /**
  * A deterministic simulation: the rig's own code on real SQLite, in virtual time, with a container, a network, agents and
@@ -63,6 +63,7 @@ export async function simulate(options: Options): Promise<Report> {
   );
   if (stage.has("container")) for (const town of towns) badContainer(stage, town);
   if (stage.has("start")) for (const town of towns) badDays(stage, town);
+  if (stage.has("provider")) for (const town of towns) badProvider(stage, town);
   for (const r of rigs) begin(stage, sim, r);
   await until(stage, rigs, START_MS + options.hours * HOUR, () => false);
 
@@ -100,6 +101,8 @@ function begin(stage: Stage, sim: Simulation, r: SimRig): void {
         gate_slots: 1 + (stage.options.seed % 4),
       },
     });
+  if (options.capacity !== undefined)
+    sim.request(r, { type: "set_settings", settings: { capacity: options.capacity } });
   // Some rigs are touchy, so that the breaker opens often enough to be seen closing.
   if (stage.has("start") && stage.random(`touchy:${r.id}`).chance(0.4))
     sim.request(r, {

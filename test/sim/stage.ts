@@ -24,6 +24,8 @@ export const FAULTS = {
   agents: "agents ask, stall, crash, vanish, finish twice or late or not at all",
   drivers:
     "agents tell of their clocks, wait for models, ask by id, are busy without progress, and find that their key is not taken",
+  provider:
+    "the provider of the models is away for hours, and whoever runs or starts dies; some work can never be done",
   merge: "merges conflict, fail, or are never answered",
   operators: "operators pause, drain, cancel, delete, rehook and change settings at odd moments",
   stops: "people stop everything at once, and resume it later",
@@ -41,6 +43,8 @@ export interface Options {
   readonly faults: readonly Fault[];
   /** Mean time between two new beads of a rig, ms. */
   readonly work_ms?: number;
+  /** Agents at once; else the default. */
+  readonly capacity?: number;
   /** Towns run trains, and rigs have checks. */
   readonly trains?: boolean;
   /** Towns know no dispatch ids: they name none, stop whatever runs, and an agent keeps the token of its first start. */
@@ -72,6 +76,7 @@ const newCounts = () => ({
   jumps: 0,
   evictions: 0,
   outages: 0,
+  away: 0,
   refused: 0,
   closed: 0,
   failed: 0,

@@ -9,7 +9,7 @@ import type { Process } from "./process.ts";
 import { trainsOf, type Trains } from "./trains.ts";
 
 import { callerOf, type Simulation } from "./requests.ts";
-import type { SimRig } from "./stage.ts";
+import type { SimRig, Stage } from "./stage.ts";
 
 /**
  * A town's container and the network before it: processes that do what agents do, well and badly, and a git that merges.
@@ -25,6 +25,12 @@ export interface Town extends Inspection, Trains {
   slow_ms: number;
   /** Most starts are refused: something is wrong with the repository, or a key has expired. */
   badDay: boolean;
+  /** The provider of the models is away until then, ms. */
+  awayUntil: number;
+  /** What could have been done has failed since it went. */
+  failedAway: number;
+  /** It goes: whoever runs dies within so long, ms. */
+  loseProvider(until: number, within_ms: number): void;
   start(rig: SimRig, order: StartOrder): Answer;
   stop(
     agentId: string,
@@ -44,6 +50,10 @@ export interface Town extends Inspection, Trains {
   /** The container is taken away: what ran is gone and forgotten. */
   evict(politely: boolean): void;
 }
+
+/** Work that can never be done, whoever tries. */
+export const isHopeless = (sim: Pick<Stage, "has" | "random">, beadId: string): boolean =>
+  sim.has("provider") && sim.random(`hopeless:${beadId}`).chance(0.04);
 
 const LIVE: ReadonlySet<Observed["status"]> = new Set(["starting", "running", "stopping"]);
 export const isLive = (process: Process): boolean => LIVE.has(process.status);
@@ -256,6 +266,17 @@ export function createTown(sim: Simulation, id: string): Town {
     unreachableUntil: 0,
     slow_ms: 0,
     badDay: false,
+    awayUntil: 0,
+    failedAway: 0,
+
+    loseProvider(until, within_ms) {
+      this.awayUntil = until;
+      this.failedAway = 0;
+      for (const process of processes.values())
+        queue.after(luck.between(0, within_ms), () => {
+          if (isCurrent(process) && queue.now < this.awayUntil) end(process, "failed", "exit 1", luck.chance(0.9));
+        });
+    },
 
     start(rig, order) {
       const n = Number(order.dispatchId.slice(order.dispatchId.lastIndexOf(":") + 1));
@@ -309,6 +330,10 @@ export function createTown(sim: Simulation, id: string): Town {
       sim.counts.starts++;
       if (lie === "accepted_but_dies") {
         end(process, "failed", "died at once", luck.chance(0.5));
+        return accepted;
+      }
+      if (queue.now < this.awayUntil || isHopeless(sim, beadId)) {
+        queue.after(process.random.between(200, 10_000), () => end(process, "failed", "exit 1", luck.chance(0.9)));
         return accepted;
       }
       queue.after(process.random.between(1_000, 20_000), () => {

@@ -52,6 +52,16 @@ export function badDays(stage: Stage, town: Town): void {
   });
 }
 
+/** For minutes, or for hours. */
+export function badProvider(stage: Stage, town: Town): void {
+  often(stage, `provider:${town.id}`, 10 * HOUR, (own) => {
+    stage.counts.away++;
+    const until = stage.queue.now + own.around(own.chance(0.3) ? 8 * HOUR : 1_200_000);
+    stage.trace(() => `${town.id}: the provider of the models is away for ${until - stage.queue.now} ms`);
+    town.loseProvider(Math.max(town.awayUntil, until), 20_000);
+  });
+}
+
 /** Its clock jumps, its object is killed, its rows become garbage. */
 export function badRig(stage: Stage, sim: Simulation, r: SimRig): void {
   if (stage.has("clock")) {

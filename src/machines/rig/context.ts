@@ -1,7 +1,7 @@
 import type { Settings } from "../../events/settings.ts";
 import { expect, type MachineEvent } from "../event.ts";
 import type { Imported } from "../imported.ts";
-import type { Charge, Outage } from "./outage.ts";
+import type { Charge, Outage, Suspect } from "./outage.ts";
 import type { Strays } from "./strays.ts";
 
 /** What a rig remembers. */
@@ -25,6 +25,8 @@ export interface RigContext {
   /** Charges of late, for rules 2; and what fails everybody, while it does. */
   readonly charges?: readonly Charge[] | undefined;
   readonly outage?: Outage | undefined;
+  /** Whom outages failed that others ended; at most `charges_remembered`. */
+  readonly suspects?: readonly Suspect[] | undefined;
   /** Until when nothing is started, because the container had no room, and its words. */
   readonly full?: { readonly until: number; readonly words: string } | undefined;
   /** It was brought back from a file; absent: never. */

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { whyBead } from "../../../src/core/why.ts";
 import { LIMITS } from "../../../src/events/limits.ts";
-import type { TestRig } from "../../support/node-rig.ts";
+import type { MachineEvent } from "../../../src/machines/event.ts";
+import { suspectsAfter, withoutHandedIn } from "../../../src/machines/rig/outage.ts";
+import { bead, type TestRig } from "../../support/node-rig.ts";
 import { agentOf, as, beadOf, done, exits, facts, HOUR, MINUTE, SECOND, slung, town } from "./words.ts";
 
 /** Who is to blame: what fails everybody is charged to nobody. */
@@ -49,18 +51,36 @@ async function outlives(agents: number): Promise<void> {
 
 describe("failures at once", () => {
   test.each([
-    [2, LIMITS.outage_window_ms, false],
-    [3, LIMITS.outage_window_ms, true],
-    [3, LIMITS.outage_window_ms + 2, false],
-  ])("%i agents that fail within %i ms fail for one reason: %s", async (agents, within_ms, isCommon) => {
-    const { rig } = await busy(agents);
-    for (const [n, agentId] of running(rig).entries()) {
-      if (n > 0) rig.now += within_ms / (agents - 1) - 1;
-      rig.container.processes.delete(agentId);
-      await exits(rig, agentId);
-    }
-    expect(rig.rig.world.rig.matches({ gate: "outage" })).toBe(isCommon);
-    expect(facts(rig, "charge.forgiven")).toHaveLength(isCommon ? agents : 0);
+    [2, LIMITS.outage_window_ms, "nothing", false],
+    [3, LIMITS.outage_window_ms, "nothing", true],
+    [3, LIMITS.outage_window_ms, "something", true],
+    [3, LIMITS.outage_window_ms + 2, "something", false],
+    [3, LIMITS.outage_window_ms + 2, "nothing", true],
+    [3, LIMITS.outage_quiet_ms, "nothing", true],
+    [3, LIMITS.outage_quiet_ms + 2, "nothing", false],
+  ])(
+    "%i beads that fail within %i ms, with %s to show before the last: one reason is %s",
+    async (n, within_ms, shown, isCommon) => {
+      const { rig } = await busy(n + 1);
+      const [well = "", ...agents] = running(rig);
+      for (const [i, agentId] of agents.entries()) {
+        if (i > 0) rig.now += within_ms / (n - 1) - 1;
+        if (i === n - 1 && shown === "something")
+          rig.run({ type: "progressed", agentId: well, what: "tool" }, as(rig, well));
+        rig.container.processes.delete(agentId);
+        await exits(rig, agentId);
+      }
+      expect(rig.rig.world.rig.matches({ gate: "outage" })).toBe(isCommon);
+      expect(facts(rig, "charge.forgiven")).toHaveLength(isCommon ? n : 0);
+    },
+  );
+
+  test("a rig that runs one bead at a time: the third that ends as the two before it did is told, and the queue outlives it", async () => {
+    const { rig } = await busy(1);
+    for (let n = 1; n < 6; n++) rig.run({ type: "create_bead", bead: bead(`bead ${n}`), assignTo: null });
+    await away(rig, rig.now + 8 * HOUR);
+    expect(facts(rig, "bead.failed")).toEqual([]);
+    expect(rig.rig.world.rig.matches({ gate: "outage" })).toBe(true);
   });
 
   test("one agent that fails again and again is charged as ever", async () => {
@@ -79,6 +99,83 @@ describe("failures at once", () => {
     expect(running(rig)).toHaveLength(3);
     expect(running(rig).map((id) => agentOf(rig, id).context.attempts)).toEqual([0, 0, 0]);
   });
+});
+
+/** Beads whose program can never do its work, each by the end that its number among them gives. */
+async function sick(rig: TestRig, endOf: (bead: number) => string, until: number, healthy: readonly string[] = []) {
+  const beads = beadIds(rig);
+  while (rig.now < until) {
+    for (const agentId of running(rig)) {
+      const { hook, dispatchN } = agentOf(rig, agentId).context;
+      if (healthy.includes(hook ?? "")) await done(rig, agentId, `b-${agentId}-${dispatchN}`);
+      else await exits(rig, agentId, "failed", null, endOf(beads.indexOf(hook ?? "")));
+    }
+    await rig.advance(rig.now + 10 * SECOND);
+  }
+}
+const beadIds = (rig: TestRig): string[] => facts(rig, "bead.created").map(({ beadId }) => beadId);
+
+test("OUTAGE-own three that end each in its own way are three failures: each runs out of its attempts", async () => {
+  const { rig, beads } = await busy(3);
+  await sick(rig, (n) => `exit ${3 + n}`, rig.now + 8 * HOUR);
+  expect(beads.map((id) => beadOf(rig, id).value)).toEqual(["failed", "failed", "failed"]);
+  expect(facts(rig, "charge.forgiven")).toEqual([]);
+});
+
+test("OUTAGE-own three that end alike are taken for an outage: its probe goes to work that has not been one yet, and ends it", async () => {
+  const { rig } = await busy(3);
+  await sick(rig, () => "exit 1", rig.now + HOUR);
+  const before = facts(rig, "dispatch.granted").length;
+  const well = rig.run({ type: "create_bead", bead: bead("can be done"), assignTo: null }).beadId ?? "";
+  await sick(rig, () => "exit 1", rig.now + 11 * MINUTE, [well]);
+  const after = facts(rig, "dispatch.granted").slice(before);
+  expect([after[0]?.beadId, after[0]?.probe]).toEqual([well, true]);
+  expect(facts(rig, "agent.done").map(({ beadId }) => beadId)).toEqual([well]);
+});
+
+test("OUTAGE-own what failed in so many outages that others ended is charged, and outages fail nobody else", async () => {
+  const { rig, beads } = await busy(3);
+  const well = Array.from(
+    { length: 4 * LIMITS.outages_forgiven },
+    (_, n) => rig.run({ type: "create_bead", bead: bead(`can be done ${n}`), assignTo: null }).beadId ?? "",
+  );
+  await sick(rig, () => "exit 1", rig.now + 12 * HOUR, well);
+  expect(beads.map((id) => beadOf(rig, id).value)).toEqual(["failed", "failed", "failed"]);
+  expect(new Set(facts(rig, "agent.done").map(({ beadId }) => beadId))).toEqual(new Set(well));
+  expect(rig.rig.world.rig.matches({ gate: "open" })).toBe(true);
+});
+
+test("OUTAGE-own while nobody can do anything the probe goes round, and nobody is charged", async () => {
+  const { rig, beads } = await busy(3);
+  await sick(rig, () => "exit 1", rig.now + 2 * HOUR);
+  const turns = facts(rig, "dispatch.granted")
+    .filter(({ probe }) => probe)
+    .map(({ beadId }) => beads.indexOf(beadId));
+  expect(turns.length).toBeGreaterThan(6);
+  for (const [n, turn] of turns.slice(3).entries()) expect(turn).toBe(turns[n]);
+  expect(beads.map((id) => beadOf(rig, id).context.attempts)).toEqual([0, 0, 0]);
+});
+
+test("OUTAGE-own whom an outage failed is suspected when another ends it, until it hands something in", () => {
+  const whom = ["x", "y", "z"].map((name) => ({ agentId: name, beadId: `bead of ${name}` }));
+  const outage = { since: 1, agents: 3, reason: "", tries: 1, nextAt: null, probeAt: null, failed: whom };
+  const moved = { type: "agent.progressed", agentId: "x" } as MachineEvent;
+  const once = suspectsAfter({ outage, suspects: [] }, moved);
+  expect(once.map(({ agentId, outages }) => [agentId, outages])).toEqual([
+    ["y", 1],
+    ["z", 1],
+  ]);
+  const twice = suspectsAfter({ outage, suspects: once }, moved);
+  expect(twice.map(({ agentId, outages }) => [agentId, outages])).toEqual([
+    ["y", 2],
+    ["z", 2],
+  ]);
+  // Of a probe that lived long enough the TICK tells.
+  const tick = { type: "TICK", container: "unasked" } as MachineEvent;
+  const lived = suspectsAfter({ outage, probe: "y:4" }, tick);
+  expect(lived.map(({ agentId }) => agentId)).toEqual(["x", "z"]);
+  const handedIn = { type: "agent.done", agentId: "y" } as MachineEvent;
+  expect(withoutHandedIn(twice, handedIn).map(({ agentId }) => agentId)).toEqual(["z"]);
 });
 
 const lostStarts = async (instance: string | null): Promise<TestRig> => {

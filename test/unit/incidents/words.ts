@@ -213,12 +213,10 @@ export async function exits(
     | "gone"
     | "full" = "failed",
   resetAt: number | null = null,
+  reason = `it ended: ${outcome}`,
 ): Promise<void> {
   rig.container.processes.delete(agentId);
-  rig.run(
-    { type: "exited", agentId, dispatchId: null, outcome, reason: `it ended: ${outcome}`, resetAt },
-    as(rig, agentId),
-  );
+  rig.run({ type: "exited", agentId, dispatchId: null, outcome, reason, resetAt }, as(rig, agentId));
   await rig.settled();
 }
 

@@ -53,6 +53,23 @@ describe("simulation", () => {
     },
   );
 
+  test.each([3, 10])(
+    "F-306 with %i agents and a provider that is away for minutes or hours, only work that can never be done fails",
+    { timeout: 60_000 },
+    async (capacity) => {
+      const report = await simulate({
+        seed: 3,
+        rigs: 1,
+        hours: 20,
+        faults: ["provider"],
+        capacity,
+        work_ms: 800_000 / capacity,
+      });
+      expect(report.failure).toBe(null);
+      expect(report.counts.away).toBeGreaterThan(0);
+    },
+  );
+
   describe("with containers that know no dispatch ids", () => {
     test("and without faults every bead is started once, merged and closed", async () => {
       const { failure, counts } = await simulate({ seed: 7, rigs: 2, hours: 12, faults: [], old: true });

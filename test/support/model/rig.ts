@@ -1,3 +1,4 @@
+import { LIMITS } from "../../../src/events/limits.ts";
 import { NEWEST_RULES } from "../../../src/events/rules.ts";
 import type { Fact } from "../../../src/events/facts.ts";
 import type { RigContext } from "../../../src/machines/rig.ts";
@@ -116,6 +117,9 @@ const straysFound: Fact = {
   total: 3,
 };
 
+const ofAnother = (agentId: string, charged: boolean): Fact =>
+  ({ ...failed(`${agentId}:1`), agentId, beadId: `bead of ${agentId}`, charged }) as Fact;
+
 const failed = (dispatch: string): Fact => ({
   type: "dispatch.failed",
   agentId: "p",
@@ -186,8 +190,12 @@ export const outageModel: Model = {
     ...[at, ...aroundDeadlines(at, outageTimes(context))].map((when) =>
       move(when, { type: "TICK", container: "unasked" }),
     ),
-    ...["q", "r"].flatMap((agentId) =>
-      [true, false].map((charged) => move(at, { ...failed(`${agentId}:1`), agentId, charged } as Fact)),
+    ...["q", "r"].flatMap((agentId) => [true, false].map((charged) => move(at, ofAnother(agentId, charged)))),
+    // What others have to show says something of failures that are older than it.
+    ...[at + LIMITS.outage_window_ms - 1, at + LIMITS.outage_window_ms].flatMap((when) =>
+      context.charges?.some((charge) => charge.at === at) === true
+        ? reportsOf("p:1").map((fact) => move(when, fact))
+        : [],
     ),
     ...[PROBE, "p:1"].flatMap(reportsOf).map((fact) => move(at, fact)),
     ...[true, false].map((probe) => move(at, granted(probe))),
@@ -205,6 +213,8 @@ export const outageModel: Model = {
     JSON.stringify([
       rig.value,
       new Set(rig.context.charges?.map(({ agentId }) => agentId)).size,
+      rig.context.charges?.some((charge) => charge.at <= at - LIMITS.outage_window_ms) ?? false,
+      rig.context.suspects?.some(({ agentId }) => agentId === "p") ?? false,
       rig.context.probe,
       outageTimes(rig.context).map((time) => side(at, time)),
     ]),

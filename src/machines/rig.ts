@@ -6,6 +6,7 @@ import { DEFAULT_PLACE } from "../events/place.ts";
 import { rulesAtLeast, rulesOf, type Ruled } from "../events/rules.ts";
 import { DEFAULT_SETTINGS } from "../events/settings.ts";
 import { expect, type MachineEvent } from "./event.ts";
+import { alertBreaker, alertClock, alertContainer, alertPlace } from "./rig/alerts.ts";
 import { containerMet, importedBy, recentFailures, type RigContext } from "./rig/context.ts";
 import {
   afterShown,
@@ -167,38 +168,10 @@ const rigSetup = setup({
     alertStrays: ({ context, event }): Effect => straysAlert(context, expect(event, "strays.found")),
     rememberStop: assign({ stopped: true as const }),
     forgetStop: assign({ stopped: undefined }),
-    alertClock: ({ context, event }): Effect => ({
-      kind: "notify",
-      key: `${context.config?.rigId ?? "rig"}:clock:${event.seq}`,
-      severity: "warning",
-      title: "the clock was put back",
-      text: `By ${Math.round(-expect(event, "clock.jumped").by / 1_000)} s: what was journalled before says a later time than now. Whatever runs goes on from where it was.`,
-      beadId: null,
-    }),
-    alertPlace: ({ context, event }): Effect => ({
-      kind: "notify",
-      key: `${context.config?.rigId ?? "rig"}:place:${event.seq}`,
-      severity: "critical",
-      title: "no agent can start: its place is not fit",
-      text: `${expect(event, "agent.exited").reason}. Nothing is charged to the work; starts are tried again every few minutes.`,
-      beadId: null,
-    }),
-    alertBreaker: ({ context, event }): Effect => ({
-      kind: "notify",
-      key: `${context.config?.rigId ?? "rig"}:breaker:${event.seq}`,
-      severity: "critical",
-      title: "dispatch is suspended",
-      text: `${context.failures.length} dispatches failed within ${context.settings.breaker_window_ms / 60_000} min. After ${context.settings.breaker_cooldown_ms / 60_000} min one probe is tried.`,
-      beadId: null,
-    }),
-    alertContainer: ({ context, event }): Effect => ({
-      kind: "notify",
-      key: `${context.config?.rigId ?? "rig"}:container:${event.seq}`,
-      severity: "warning",
-      title: "the container cannot be reached",
-      text: expect(event, "container.unreachable").error,
-      beadId: null,
-    }),
+    alertClock: ({ context, event }): Effect => alertClock(context, event),
+    alertPlace: ({ context, event }): Effect => alertPlace(context, event),
+    alertBreaker: ({ context, event }): Effect => alertBreaker(context, event),
+    alertContainer: ({ context, event }): Effect => alertContainer(context, event),
   },
 });
 

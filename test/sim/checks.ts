@@ -17,7 +17,7 @@ import { LIMITS } from "../../src/events/limits.ts";
 import type { Rig } from "../../src/do/rig.ts";
 import { storedActors } from "../../src/do/store.ts";
 import type { SimRig, Stage } from "./stage.ts";
-import { isHopeless } from "./town.ts";
+import { isHopeless } from "./provider.ts";
 
 /** What must hold whatever goes wrong: after every commit, after every event, and for every journal as a whole. */
 
@@ -191,7 +191,7 @@ const isFailedByAnOutage = (stage: Stage, r: SimRig, fact: Entry["fact"]): boole
   stage.faults.size === 1 &&
   stage.has("provider") &&
   !isHopeless(stage, fact.beadId) &&
-  ++r.town.failedAway >= LIMITS.outage_beads;
+  ++r.town.provider.failed >= LIMITS.outage_beads;
 
 /** Somebody's lease is over in the commit that says that everything stood still. */
 const isChargedForStandingStill = (entries: readonly Entry[], fact: Entry["fact"]): boolean =>

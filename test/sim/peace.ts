@@ -17,7 +17,7 @@ export function heal(stage: Stage, sim: Simulation, towns: readonly Town[], rigs
   for (const town of towns) {
     town.unreachableUntil = 0;
     town.slow_ms = 0;
-    town.awayUntil = 0;
+    town.provider.awayUntil = 0;
   }
   for (const r of rigs) {
     // A rig that was never reached before is configured now.

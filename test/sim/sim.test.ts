@@ -58,9 +58,9 @@ describe("simulation", () => {
     { timeout: 60_000 },
     async (capacity) => {
       const report = await simulate({
-        seed: 3,
+        seed: 5,
         rigs: 1,
-        hours: 20,
+        hours: capacity === 3 ? 20 : 8,
         faults: ["provider"],
         capacity,
         work_ms: 800_000 / capacity,

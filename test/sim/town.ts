@@ -6,10 +6,10 @@ import { mergesOf } from "./merges.ts";
 import { outcomeOf } from "../../src/do/patrol.ts";
 import type { Command } from "../../src/core/decide/index.ts";
 import type { Process } from "./process.ts";
+import { providerOf, type Provider } from "./provider.ts";
 import { trainsOf, type Trains } from "./trains.ts";
-
 import { callerOf, type Simulation } from "./requests.ts";
-import type { SimRig, Stage } from "./stage.ts";
+import type { SimRig } from "./stage.ts";
 
 /**
  * A town's container and the network before it: processes that do what agents do, well and badly, and a git that merges.
@@ -25,12 +25,7 @@ export interface Town extends Inspection, Trains {
   slow_ms: number;
   /** Most starts are refused: something is wrong with the repository, or a key has expired. */
   badDay: boolean;
-  /** The provider of the models is away until then, ms. */
-  awayUntil: number;
-  /** What could have been done has failed since it went. */
-  failedAway: number;
-  /** It goes: whoever runs dies within so long, ms. */
-  loseProvider(until: number, within_ms: number): void;
+  readonly provider: Provider;
   start(rig: SimRig, order: StartOrder): Answer;
   stop(
     agentId: string,
@@ -50,10 +45,6 @@ export interface Town extends Inspection, Trains {
   /** The container is taken away: what ran is gone and forgotten. */
   evict(politely: boolean): void;
 }
-
-/** Work that can never be done, whoever tries. */
-export const isHopeless = (sim: Pick<Stage, "has" | "random">, beadId: string): boolean =>
-  sim.has("provider") && sim.random(`hopeless:${beadId}`).chance(0.04);
 
 const LIVE: ReadonlySet<Observed["status"]> = new Set(["starting", "running", "stopping"]);
 export const isLive = (process: Process): boolean => LIVE.has(process.status);
@@ -266,17 +257,9 @@ export function createTown(sim: Simulation, id: string): Town {
     unreachableUntil: 0,
     slow_ms: 0,
     badDay: false,
-    awayUntil: 0,
-    failedAway: 0,
-
-    loseProvider(until, within_ms) {
-      this.awayUntil = until;
-      this.failedAway = 0;
-      for (const process of processes.values())
-        queue.after(luck.between(0, within_ms), () => {
-          if (isCurrent(process) && queue.now < this.awayUntil) end(process, "failed", "exit 1", luck.chance(0.9));
-        });
-    },
+    provider: providerOf(sim, luck, processes, (process) => {
+      if (isCurrent(process)) end(process, "failed", "exit 1", luck.chance(0.9));
+    }),
 
     start(rig, order) {
       const n = Number(order.dispatchId.slice(order.dispatchId.lastIndexOf(":") + 1));
@@ -332,10 +315,7 @@ export function createTown(sim: Simulation, id: string): Town {
         end(process, "failed", "died at once", luck.chance(0.5));
         return accepted;
       }
-      if (queue.now < this.awayUntil || isHopeless(sim, beadId)) {
-        queue.after(process.random.between(200, 10_000), () => end(process, "failed", "exit 1", luck.chance(0.9)));
-        return accepted;
-      }
+      if (this.provider.fails(process)) return accepted;
       queue.after(process.random.between(1_000, 20_000), () => {
         if (!isCurrent(process) || process.status !== "starting") return;
         process.status = "running";

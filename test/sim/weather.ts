@@ -58,7 +58,7 @@ export function badProvider(stage: Stage, town: Town): void {
     stage.counts.away++;
     const until = stage.queue.now + own.around(own.chance(0.3) ? 8 * HOUR : 1_200_000);
     stage.trace(() => `${town.id}: the provider of the models is away for ${until - stage.queue.now} ms`);
-    town.loseProvider(Math.max(town.awayUntil, until), 20_000);
+    town.provider.lose(Math.max(town.provider.awayUntil, until), 20_000);
   });
 }
 

@@ -161,7 +161,7 @@ export const LIMITS = {
   /** So many beads whose agents end alike fail for one reason that is none of theirs: within so long; or within longer, if nobody has anything to show meanwhile. */
   outage_beads: 3,
   outage_window_ms: 60_000,
-  outage_quiet_ms: 1_800_000,
+  outage_quiet_ms: 600_000,
   charges_remembered: 100,
   /** Outages that others ended and in which a bead failed: after so many, with nothing handed in, its ends are its own. */
   outages_forgiven: 3,

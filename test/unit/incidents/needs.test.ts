@@ -56,7 +56,8 @@ async function failed(rig: TestRig, title: string, reason: string): Promise<{ be
   const { beadId, agentId } = await slung(rig, title);
   rig.container.processes.delete(agentId);
   rig.run({ type: "exited", agentId, dispatchId: null, outcome: "failed", reason, resetAt: null }, as(rig, agentId));
-  await rig.tickAt(rig.now + 30 * SECOND);
+  // Far apart: many that end alike at once, or with nothing between, are an outage.
+  await rig.tickAt(rig.now + 6 * MINUTE);
   expect(beadOf(rig, beadId).value).toBe("failed");
   return { beadId, agentId };
 }

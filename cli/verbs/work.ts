@@ -223,8 +223,10 @@ export const edit = verb({
     label: { type: "texts", about: "its labels, in place of those it has; may be given again", value: "LABEL" },
     after: { type: "texts", about: "all that it waits for from now on; may be given again", value: "BEAD" },
     free: { type: "flag", about: "it waits for nothing any more" },
+    runtime: { type: "text", about: "which agent program, by its name; - as its rig says", value: "NAME" },
+    model: { type: "text", about: "which model; - as its rig says", value: "NAME" },
   },
-  run: async ({ bead, title, body, priority, label, after, free }, context) => {
+  run: async ({ bead, title, body, priority, label, after, free, runtime, model }, context) => {
     const found = await context.find.bead(bead);
     const blockers = await Promise.all(after.map(async (text) => (await context.find.bead(text)).it.id));
     const changes = {
@@ -233,6 +235,8 @@ export const edit = verb({
       ...(priority === undefined ? {} : { priority }),
       ...(label.length === 0 ? {} : { labels: label }),
       ...(free || blockers.length > 0 ? { blocked_by: blockers } : {}),
+      ...(runtime === undefined ? {} : { runtime: runtime === "-" ? null : runtime }),
+      ...(model === undefined ? {} : { model: model === "-" ? null : model }),
     };
     if (Object.keys(changes).length === 0)
       throw new Failure("misuse", "say what is to be changed: --title, --body, ...");

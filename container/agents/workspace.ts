@@ -2,7 +2,9 @@
 import { isNotForSetups } from "../gate/environment.ts";
 import path from "node:path";
 import { DEFAULT_PLACE, type SetAside, type StartAgentRequest } from "../../src/wire/container.ts";
+import { OWN_ACP, unknownRuntime } from "../../src/events/runtimes.ts";
 import { refusalOf, refusedName } from "../../src/wire/env-names.ts";
+import { findProgram } from "../box/box.ts";
 import { type AgentBox, agentBoxOf } from "../box/agent-box.ts";
 import type { AgentBoxes } from "../box/boxes.ts";
 import { takeBack } from "../box/users.ts";
@@ -40,7 +42,7 @@ export interface Workspace {
 
 /**
  * Everything that can be refused without touching a process or a repository.
- * @throws Refusal 400 git_url_refused, branch_refused; 422 agent_command_missing, runtime_unknown, environment_too_large, box_required
+ * @throws Refusal 400 git_url_refused, branch_refused; 422 agent_command_missing, runtime_unknown, runtime_missing, environment_too_large, box_required
  */
 export async function checkStart(request: StartAgentRequest, config: Config, boxes: AgentBoxes): Promise<Workspace> {
   const runtime = runtimeFor(request, config);
@@ -65,10 +67,17 @@ export async function checkStart(request: StartAgentRequest, config: Config, box
   for (const branch of [request.branch, request.defaultBranch])
     await checkBranchName(git, path.parse(config.workDir).root, branch);
   const checkpoint = hasCheckpoint(request) ? checkpointFileOf(config, request.agentId) : null;
+  const env = agentEnvironment(request, config, remote, checkpoint);
+  if (runtime !== null && findProgram(runtime.program, env["PATH"] ?? "") === null)
+    throw new Refusal(
+      422,
+      "runtime_missing",
+      `the coding agent ${runtime.name} is not installed here: there is no ${runtime.program} on the PATH`,
+    );
   return {
     command: config.agentCommand ?? "",
     runtime,
-    env: agentEnvironment(request, config, remote, checkpoint),
+    env,
     redact,
     git,
     remote,
@@ -88,9 +97,6 @@ export async function checkStart(request: StartAgentRequest, config: Config, box
 /** Of this server's own keys those that a coding agent may be let in with. */
 const keyNames = (runtime: Runtime | null): string[] => (runtime?.keys ?? []).filter((name) => !name.endsWith("URL"));
 
-/** What the container's own agent is called where it is any command that speaks ACP. */
-const OWN_ACP = "acp";
-
 /** @throws Refusal 422 runtime_unknown */
 function runtimeFor({ runtime: asked }: StartAgentRequest, { agentRuntime }: Config): Runtime | null {
   // A command of one's own is the container's to say, and nobody's from outside.
@@ -103,8 +109,7 @@ function runtimeFor({ runtime: asked }: StartAgentRequest, { agentRuntime }: Con
         ? runtimeNamed(agentRuntime)
         : undefined;
   if (runtime !== undefined) return runtime;
-  const names = RUNTIMES.map(({ name }) => name).join(", ");
-  throw new Refusal(422, "runtime_unknown", `there is no coding agent ${known} here; there are ${names}`);
+  throw new Refusal(422, "runtime_unknown", unknownRuntime(known) ?? `this container has no ${known} of its own`);
 }
 
 /** Store, clone, checkpoint. @throws as prepareWorkspace */

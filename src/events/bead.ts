@@ -171,6 +171,9 @@ export const BEAD_FACTS = [
         /** All of them that are not closed. */
         blockedBy: z.array(id).max(LIMITS.blockers).optional(),
         deferUntil: ms.nullable().optional(),
+        /** null: as its role and its rig say. */
+        runtime: z.string().min(1).max(LIMITS.runtime_chars).nullable().optional(),
+        model: z.string().min(1).max(LIMITS.model_chars).nullable().optional(),
       }),
     },
     {

@@ -304,6 +304,9 @@ const OF_PLACE: readonly string[] = [
   "limits_failed",
   "default_branch_missing",
   "empty_repository",
+  "agent_command_missing",
+  "runtime_unknown",
+  "runtime_missing",
 ];
 
 /** @param text a code, or a reason that begins with one */

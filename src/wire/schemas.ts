@@ -5,6 +5,7 @@ import { HandInDecision, Resolution } from "../events/hand-in.ts";
 import { DOOR, LIMITS } from "../events/limits.ts";
 import { RefusalCode } from "../events/refusal-code.ts";
 import { BEAD_EVENT_TYPES } from "../events/row.ts";
+import { unknownRuntime } from "../events/runtimes.ts";
 import { RuntimeName, Session as Conversation } from "./agent-reports.ts";
 import { isProtocolName } from "./env-names.ts";
 
@@ -184,6 +185,12 @@ export const OperatorToken = z.object({
 
 // Requests
 
+/** A runtime that somebody asks for is one that there is; in a report it is any name. */
+export const AskedRuntime = RuntimeName.superRefine((name, context) => {
+  const message = unknownRuntime(name);
+  if (message !== null) context.addIssue({ code: "custom", message });
+});
+
 export const beadFields = {
   title: Title,
   body: Text.nullish(),
@@ -194,7 +201,7 @@ export const beadFields = {
   blocked_by: z.array(Id).max(LIMITS.blockers).default([]),
   defer_until: Time.nullish(),
   /** Ticktown: which agent program and which model; without them as its role and its rig say. */
-  runtime: RuntimeName.nullish(),
+  runtime: AskedRuntime.nullish(),
   model: z.string().min(1).max(LIMITS.model_chars).nullish(),
   /** Ticktown: an agent that is busy without progress for longer is stopped and tries again, ms. */
   expect_ms: z.int().min(1_000).max(31_536_000_000).nullish(),

@@ -229,6 +229,6 @@ test("a plain command runs as before where a coding agent is not named", async (
 test("a program that is not there is said at the start", async () => {
   const { control, url } = await drivenWorld("gemini", { PATH: "/usr/bin:/bin" });
   const reply = await control.post("/agents/start", startBody(url, ""));
-  expect([reply.status, reply.body.code]).toEqual([422, "spawn_failed"]);
+  expect([reply.status, reply.body.code]).toEqual([422, "runtime_missing"]);
   expect(reply.body.error).toContain("gemini");
 });

@@ -53,6 +53,18 @@ export const ENDS_MUTANTS: readonly Mutant[] = [
     edit("src/do/patrol.ts", ".toArray().length === 0;", ".toArray().length >= 0;"),
   ),
   mutant(
+    "RUNTIME-missing",
+    "what is not installed is no fault of the work",
+    "a bead is charged for a coding agent that is not installed",
+    edit("src/wire/container.ts", '"runtime_missing",', ""),
+  ),
+  mutant(
+    "RUNTIME-unknown",
+    "a coding agent that there is not is refused where it is asked for",
+    "any name passes for a coding agent's",
+    edit("src/events/runtimes.ts", "RUNTIME_NAMES.includes(name) ||", "RUNTIME_NAMES.length > 0 ||"),
+  ),
+  mutant(
     "OUTAGE-own",
     "three that fail each in its own way are no outage",
     "whatever fails at once is one failure",

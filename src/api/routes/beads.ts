@@ -39,11 +39,8 @@ export const beadInput = (type: BeadInput["type"], body: z.infer<typeof Sling>):
 });
 
 /** A request's changes as the command takes them. */
-const beadChanges = ({ title, body, priority, labels, blocked_by, defer_until }: z.infer<typeof BeadEdit>) => ({
-  ...(title === undefined ? {} : { title }),
-  ...(body === undefined ? {} : { body }),
-  ...(priority === undefined ? {} : { priority }),
-  ...(labels === undefined ? {} : { labels }),
+const beadChanges = ({ blocked_by, defer_until, ...edit }: z.infer<typeof BeadEdit>) => ({
+  ...edit,
   ...(blocked_by === undefined ? {} : { blockedBy: blocked_by }),
   ...(defer_until === undefined ? {} : { deferUntil: defer_until === null ? null : Date.parse(defer_until) }),
 });

@@ -1,12 +1,13 @@
 import * as z from "zod";
 import { asItIs } from "../../events/json.ts";
 import { Place } from "../../events/place.ts";
-import { allSettings, SettingsPatch, Settings } from "../../events/settings.ts";
+import { allSettings, Settings } from "../../events/settings.ts";
 import { inTheNameOfCaller, streamHolderOf } from "../caller.ts";
 import { accepted, count, found, kindOf, page, spanOf, time, ndjson } from "../respond.ts";
 import { Report, ReportQuery } from "../../wire/report.ts";
 import { Spend, SpendQuery } from "../../wire/spend.ts";
 import { route, type Route } from "../route.ts";
+import { SettingsEdit } from "../../wire/edits.ts";
 import { BeadEvent, EventQuery, JournalQuery, Needs, SecretsUpdate } from "../../wire/schemas.ts";
 
 const access = ["operator"] as const;
@@ -87,7 +88,7 @@ export const rigRoutes: Route[] = [
     summary: "Change any of the settings",
     tag,
     access,
-    body: SettingsPatch,
+    body: SettingsEdit,
     answer: AllSettings,
     handle: async ({ execute, rig, body }) => {
       accepted(await execute({ type: "set_settings", settings: body }));

@@ -48,8 +48,8 @@ export interface BeadContext extends BeadMoney {
   /** It is not dispatched before somebody puts it on an agent's hook. */
   readonly hold?: true | undefined;
   /** Which agent program and which model shall work on it; absent: as its role and its rig say. */
-  readonly runtime?: string;
-  readonly model?: string;
+  readonly runtime?: string | undefined;
+  readonly model?: string | undefined;
   /** An agent that is busy without progress for longer is stopped, ms. */
   readonly expectMs?: number;
   /** By what its attempts were reset so far: by checkpoints alone, and at which commit last. Absent before the first time. */

@@ -117,8 +117,10 @@ export const beadSetup = setup({
       updatedAt: event.at,
     })),
     edit: assign(({ context, event }) => {
-      const { priority, blockedBy, deferUntil } = expect(event, "bead.edited").changes;
+      const { priority, blockedBy, deferUntil, runtime, model } = expect(event, "bead.edited").changes;
       return {
+        ...(runtime === undefined ? {} : { runtime: runtime ?? undefined }),
+        ...(model === undefined ? {} : { model: model ?? undefined }),
         ...(priority === undefined ? {} : { priority }),
         ...(deferUntil === undefined ? {} : { deferUntil }),
         ...(blockedBy === undefined

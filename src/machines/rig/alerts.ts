@@ -17,7 +17,7 @@ export const alertPlace = (context: RigContext, event: MachineEvent): Effect => 
   kind: "notify",
   key: `${context.config?.rigId ?? "rig"}:place:${event.seq}`,
   severity: "critical",
-  title: "no agent can start: its place is not fit",
+  title: "agents cannot start: their place is not fit",
   text: `${expect(event, "agent.exited").reason}. Nothing is charged to the work; starts are tried again every few minutes.`,
   beadId: null,
 });

@@ -34,7 +34,8 @@ async function failed(title: string, reason: string): Promise<string> {
   await rig.settled();
   rig.run({ type: "exited", agentId, dispatchId: null, outcome: "failed", reason, resetAt: null });
   rig.container.processes.delete(agentId);
-  await rig.advance(rig.now + 120_000);
+  // Far apart: beads that end alike with nothing between are an outage.
+  await rig.advance(rig.now + 360_000);
   return beadId;
 }
 

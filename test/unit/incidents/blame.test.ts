@@ -178,6 +178,28 @@ test("OUTAGE-own whom an outage failed is suspected when another ends it, until 
   expect(withoutHandedIn(twice, handedIn).map(({ agentId }) => agentId)).toEqual(["z"]);
 });
 
+test("RUNTIME-missing a coding agent that is not installed where it is to start charges nobody, is told once, and another one may be named", async () => {
+  const rig = town();
+  const asked: (string | undefined)[] = [];
+  rig.container.onStart = ({ runtime }) => {
+    asked.push(runtime);
+    return runtime === "codex"
+      ? { kind: "refused", status: 422, code: "runtime_missing", error: "the coding agent codex is not installed here" }
+      : { kind: "accepted" };
+  };
+  const { beadId, agentId } = await slung(rig, "work", { runtime: "codex" });
+  await rig.advance(rig.now + HOUR);
+  expect(asked.length).toBeGreaterThan(1);
+  expect([beadOf(rig, beadId).value, beadOf(rig, beadId).context.attempts]).toEqual(["in_progress", 0]);
+  expect(rig.notified.map(({ title }) => title)).toEqual(["agents cannot start: their place is not fit"]);
+  expect(facts(rig, "agent.exited")[0]?.reason).toBe("runtime_missing: the coding agent codex is not installed here");
+  rig.run({ type: "edit_bead", beadId, changes: { runtime: "claude" } });
+  await rig.advance(rig.now + 10 * MINUTE);
+  expect([asked.at(-1), agentOf(rig, agentId).matches({ working: { process: "running" } })]).toEqual(["claude", true]);
+  rig.run({ type: "edit_bead", beadId, changes: { runtime: null } });
+  expect(beadOf(rig, beadId).context.runtime).toBeUndefined();
+});
+
 const lostStarts = async (instance: string | null): Promise<TestRig> => {
   const rig = town();
   rig.container.instance = instance;

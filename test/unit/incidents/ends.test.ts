@@ -283,7 +283,7 @@ test("vibe-kanban#2984 a target branch that is gone is one alert for the rig; PA
   const beads = [];
   for (const title of ["one", "two", "three"]) beads.push((await slung(rig, title)).beadId);
   await rig.advance(rig.now + HOUR);
-  expect(rig.notified.map(({ title }) => title)).toEqual(["no agent can start: its place is not fit"]);
+  expect(rig.notified.map(({ title }) => title)).toEqual(["agents cannot start: their place is not fit"]);
   expect(beads.map((id) => beadOf(rig, id).context.attempts)).toEqual([0, 0, 0]);
   rig.run({ type: "edit_rig", changes: { defaultBranch: "trunk" } });
   await rig.tickAt(rig.now + 5 * SECOND);

@@ -56,7 +56,7 @@ test("a start whose place is not fit waits uncharged, is told once however many 
     (_, i) => rig.run({ type: "create_bead", bead: bead(`work ${i}`), assignTo: null }).beadId ?? "",
   );
   await rig.advance(rig.now + HOUR);
-  expect(rig.notified.map(({ title }) => title)).toEqual(["no agent can start: its place is not fit"]);
+  expect(rig.notified.map(({ title }) => title)).toEqual(["agents cannot start: their place is not fit"]);
   expect(rig.rig.world.rig.context.place).toContain("npm ERR! no such package");
   expect(gateOf(rig.rig.world.rig)).toBe("open");
   for (const id of beads) {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { RUNTIMES } from "../../container/agents/runtimes/runtimes.ts";
-import { OWN_ACP, RUNTIME_NAMES } from "../../src/events/runtimes.ts";
-import { BeadEdit, SettingsEdit } from "../../src/wire/edits.ts";
-import { BeadCreate } from "../../src/wire/schemas.ts";
+import { RUNTIMES } from "../../../container/agents/runtimes/runtimes.ts";
+import { OWN_ACP, RUNTIME_NAMES } from "../../../src/events/runtimes.ts";
+import { BeadEdit, SettingsEdit } from "../../../src/wire/edits.ts";
+import { BeadCreate } from "../../../src/wire/schemas.ts";
 
 /** Which coding agents may be asked for. */
 

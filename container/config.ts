@@ -2,6 +2,7 @@
 import path from "node:path";
 import { checkSocketPath } from "./http/socket.ts";
 import {
+  AGENT_DISK_FILES_MAX,
   AGENT_DISK_MAX_BYTES,
   AGENT_FILES_MAX,
   AGENT_PIDS_MAX,
@@ -56,6 +57,7 @@ export interface Config {
   readonly agentPids: number;
   readonly agentFiles: number;
   readonly agentDisk_bytes: number;
+  readonly agentDisk_files: number;
   /** Folders and files that are seen in a box beside the system's, such as toolchains in somebody's home. Absolute paths. */
   readonly boxVisible: readonly string[];
   /** STATE_DIR: where the stack keeps what is nobody's to see, its secrets among it; null: there is none beside the work folder. */
@@ -111,6 +113,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     agentPids: integer(env, "AGENT_PIDS", AGENT_PIDS_MAX, 0, 4_000_000),
     agentFiles: integer(env, "AGENT_OPEN_FILES", AGENT_FILES_MAX, 0, 1_000_000_000),
     agentDisk_bytes: bytes(env, "AGENT_DISK_BYTES", AGENT_DISK_MAX_BYTES),
+    agentDisk_files: integer(env, "AGENT_DISK_FILES", AGENT_DISK_FILES_MAX, 0, 1_000_000_000),
     stateDir: env["STATE_DIR"] ? path.resolve(env["STATE_DIR"]) : null,
     boxVisible: (env["BOX_VISIBLE"] ?? "").split(path.delimiter).filter((file) => path.isAbsolute(file)),
     reading: null,

@@ -144,6 +144,8 @@ export const AGENT_PIDS_MAX = 4096;
 export const AGENT_FILES_MAX = 65_536;
 /** Clone, inbox and home: packages of a large project take some GiB. */
 export const AGENT_DISK_MAX_BYTES = 20 * 1024 * MIB;
+/** The same, in files and folders: each takes a place of its own on a disk, also an empty one. */
+export const AGENT_DISK_FILES_MAX = 1_000_000;
 /** How often the processes of a box are looked at where no control group counts them. */
 export const BOX_WATCH_MS = 250;
 /** How often an agent's files are added up, and how many times as long as that took is waited. */
@@ -194,6 +196,18 @@ export const UNTRACKED_REMEMBERED_MAX = 1000;
 /** A git in an agent's clone that takes longer is looked after: a pipe may lie in its way. */
 export const PIPE_PATIENCE_MS = 3 * SECOND_MS;
 export const PIPE_SEARCH_TIMEOUT_MS = 1 * MINUTE_MS;
+/** Files and folders that work may have beside those that it is built on, and the list of them: git holds all of them in memory. */
+export const TREE_ENTRIES_MAX = 200_000;
+export const TREE_LIST_MAX_BYTES = 64 * MIB;
+/** Commits that were counted, and are not counted again. */
+export const TREES_REMEMBERED_MAX = 10_000;
+/** Of so many commits, what their files come to. */
+export const ROOMS_REMEMBERED_MAX = 10_000;
+/** What one git may take that reads what an agent wrote: of memory, where large files are passed on in pieces, and of a processor's time. */
+export const READING_MEMORY_MAX_BYTES = 1024 * MIB;
+export const READING_CPU_MAX_S = 300;
+/** A larger file is never held in memory as a whole, and so never compared by its lines. */
+export const GIT_FILE_IN_MEMORY_MAX_BYTES = 64 * MIB;
 /** Changed files that are compared byte for byte, because git's attributes may make them look changed. */
 export const NORMALISED_FILES_MAX = 500;
 /** The user's and the agent's lists of ignored files, each. */

@@ -137,7 +137,7 @@ async function inContainer(merges: number): Promise<{ total: number[]; beyond: n
         if (--running === 0) inGit += performance.now() - since;
       }
     };
-    const git: Git = Object.assign(timed, { place: plain.place, reading: null });
+    const git: Git = Object.assign(timed, { place: plain.place, reading: null, room: plain.room });
     const place = {
       git,
       remote,

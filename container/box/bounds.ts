@@ -15,6 +15,8 @@ export interface Bounds {
   readonly files: number | null;
   /** Its clone, its inbox and its home. */
   readonly disk_bytes: number | null;
+  /** Files and folders of these. */
+  readonly disk_files: number | null;
 }
 
 /** `watch`: it is ended when it has more. */
@@ -71,6 +73,7 @@ export function createHolder(options: HolderOptions): Holder {
     memory_bytes: by.memory === "watch" ? bounds.memory_bytes : null,
     pids: by.pids === "watch" ? bounds.pids : null,
     disk_bytes: bounds.disk_bytes,
+    disk_files: bounds.disk_files,
   };
   return {
     bounds,
@@ -128,7 +131,7 @@ export function heldBy({ bounds, places, hasPrlimit, isRoot, kernel }: Means): H
     memory: bounds.memory_bytes === null ? "nobody" : grouped.has("memory") ? "cgroup" : "watch",
     pids: bounds.pids === null ? "nobody" : pidsBy(grouped.has("pids"), countsInBox),
     files: bounds.files === null || !hasPrlimit ? "nobody" : "rlimit",
-    disk: bounds.disk_bytes === null ? "nobody" : "watch",
+    disk: bounds.disk_bytes === null && bounds.disk_files === null ? "nobody" : "watch",
     cpu: grouped.has("cpu") ? "cgroup" : "nobody",
   };
 }
@@ -158,12 +161,13 @@ const WORDS: Readonly<Record<By, string>> = {
 
 function inWords(bounds: Bounds, by: HeldBy): string {
   const mib = (bytes: number | null): string => (bytes === null ? "" : ` ${Math.round(bytes / 1024 / 1024)} MiB`);
+  const files = (number: number | null): string => (number === null ? "" : ` in ${number} files`);
   const count = (number: number | null): string => (number === null ? "" : ` ${number}`);
   return [
     `memory${mib(bounds.memory_bytes)} (${WORDS[by.memory]})`,
     `processes and threads${count(bounds.pids)} (${WORDS[by.pids]})`,
     `open files of a process${count(bounds.files)} (${WORDS[by.files]})`,
-    `clone and home${mib(bounds.disk_bytes)} (${WORDS[by.disk]})`,
+    `clone and home${mib(bounds.disk_bytes)}${files(bounds.disk_files)} (${WORDS[by.disk]})`,
     `share of the processor (${WORDS[by.cpu]})`,
   ].join(", ");
 }

@@ -12,6 +12,7 @@ import { type Box, NO_BOX, findProgram, openBox } from "./box.ts";
 import { realOf, toolsOn } from "./bwrap.ts";
 import { whyNoGateway } from "./forwarding.ts";
 import { isRoot } from "./users.ts";
+import { walled } from "./walled.ts";
 import { type Gateways, createGateways } from "./gateway.ts";
 
 export interface Boxes {
@@ -74,8 +75,9 @@ function readingIn({ workDir, hostEnv }: Config, box: Box): NonNullable<Config["
   const always = [...toolsOn(hostEnv["PATH"] ?? ""), settings];
   // Nobody logs in anywhere by what is read.
   const plain = ["env", "-u", "GIT_TOKEN", "-u", "GIT_USERNAME", `GIT_CONFIG_GLOBAL=${settings}`];
+  const wall = (argv: readonly string[]): readonly string[] => walled(argv, hostEnv["PATH"] ?? "");
   return ({ readable, writable = [], cwd = "/" }, argv) =>
-    box.within({ cwd, writable, readable: [...always, ...readable], readsAll: true }, [...plain, ...argv]);
+    box.within({ cwd, writable, readable: [...always, ...readable], readsAll: true }, [...plain, ...wall(argv)]);
 }
 
 function agentBoxes({ config, mark, door, log }: BoxesOptions, box: Box): AgentBoxes {
@@ -110,12 +112,12 @@ function holderFor(config: Config, { kind }: Box, begin: string): Holder {
   });
 }
 
-const UNBOUNDED: Bounds = { memory_bytes: null, pids: null, files: null, disk_bytes: null };
+const UNBOUNDED: Bounds = { memory_bytes: null, pids: null, files: null, disk_bytes: null, disk_files: null };
 
 /** Of the machine's memory, or of the container's, one agent may have so much where nobody has said how much. */
 const MEMORY_SHARE = 3 / 4;
 
-function boundsOf({ agentMemory_bytes, agentPids, agentFiles, agentDisk_bytes }: Config): Bounds {
+function boundsOf({ agentMemory_bytes, agentPids, agentFiles, agentDisk_bytes, agentDisk_files }: Config): Bounds {
   const bound = (number: number): number | null => (number === 0 ? null : number);
   const there = Math.min(totalmem(), process.constrainedMemory() || Infinity);
   return {
@@ -123,6 +125,7 @@ function boundsOf({ agentMemory_bytes, agentPids, agentFiles, agentDisk_bytes }:
     pids: bound(agentPids),
     files: bound(agentFiles),
     disk_bytes: bound(agentDisk_bytes),
+    disk_files: bound(agentDisk_files),
   };
 }
 

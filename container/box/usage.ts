@@ -75,28 +75,55 @@ function foldersInMemory(pids: readonly number[]): number {
 
 const TMPFS = 0x01021994;
 
-/**
- * Bytes on disk below a folder; null: that could not be measured in time; `hidden`: there are folders that nobody can look into.
- * @param isOurs whether what lies there is this server's user's, or it is root
- */
-export async function diskOf(folder: string, isOurs: boolean): Promise<number | null | "hidden"> {
-  const plain = await du([], folder);
-  if (!plain.isHidden || !isOurs) return plain.bytes;
-  // Its owner may look into it, whatever its mode, where it may be root of a namespace of its own.
-  const rights = ["--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "CAP_DAC_READ_SEARCH"];
-  const allowed = await du(["bwrap", ...rights, "--ro-bind", "/", "/", "--"], folder);
-  return allowed.isHidden || allowed.bytes === null ? "hidden" : allowed.bytes;
+/** What lies below a folder. */
+export interface Disk {
+  readonly bytes: number;
+  /** With folders. */
+  readonly files: number;
 }
 
-async function du(within: readonly string[], folder: string): Promise<{ bytes: number | null; isHidden: boolean }> {
-  const [program = "", ...args] = [...within, "du", "-sk", folder];
+/**
+ * @returns null: that could not be added up in time; `hidden`: there are folders that nobody can look into
+ * @param isOurs whether what lies there is this server's user's, or it is root
+ */
+export async function diskOf(
+  folder: string,
+  isOurs: boolean,
+  timeout_ms = DISK_MEASURE_TIMEOUT_MS,
+): Promise<Disk | null | "hidden"> {
+  const plain = await measure([], folder, timeout_ms);
+  if (!plain.isHidden || !isOurs) return plain.disk;
+  // Its owner may look into it, whatever its mode, where it may be root of a namespace of its own.
+  const rights = ["--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "CAP_DAC_READ_SEARCH"];
+  const allowed = await measure(["bwrap", ...rights, "--ro-bind", "/", "/", "--"], folder, timeout_ms);
+  return allowed.isHidden || allowed.disk === null ? "hidden" : allowed.disk;
+}
+
+async function measure(
+  within: readonly string[],
+  folder: string,
+  timeout_ms: number,
+): Promise<{ disk: Disk | null; isHidden: boolean }> {
+  const look = (what: string): ReturnType<typeof du> => du([...within, "du", what, "-s", folder], timeout_ms);
+  const [size, count] = await Promise.all([look("-k"), look("--inodes")]);
+  const isWhole = size.number !== null && count.number !== null;
+  return {
+    disk: isWhole ? { bytes: Number(size.number) * KIB, files: Number(count.number) } : null,
+    isHidden: size.isHidden || count.isHidden,
+  };
+}
+
+async function du(
+  [program = "", ...args]: readonly string[],
+  timeout_ms: number,
+): Promise<{ number: number | null; isHidden: boolean }> {
   const { stdout, stderr } = await exec(program, args, {
     cwd: "/",
     env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" },
-    timeout_ms: DISK_MEASURE_TIMEOUT_MS,
+    timeout_ms,
   });
-  const kib = /^(\d+)/.exec(stdout)?.[1];
-  return { bytes: kib === undefined ? null : Number(kib) * KIB, isHidden: /Permission denied/.test(stderr) };
+  const said = /^(\d+)/.exec(stdout)?.[1];
+  return { number: said === undefined ? null : Number(said), isHidden: /Permission denied/.test(stderr) };
 }
 
 function tryTo<T>(look: () => T): T | null {

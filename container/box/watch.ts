@@ -3,7 +3,7 @@
  * more. All processes of a box are below the one that it was started by: who loses its parent is given to the box's own first process.
  */
 import { readFileSync, readdirSync } from "node:fs";
-import { BOX_WATCH_MS, DISK_WATCH_MS, DISK_WATCH_SHARE } from "../limits.ts";
+import { BOX_WATCH_MS, DISK_MEASURE_TIMEOUT_MS, DISK_WATCH_MS, DISK_WATCH_SHARE } from "../limits.ts";
 import { type Unlinked, diskOf, memoryOf, unlinkedOf } from "./usage.ts";
 
 /** null: that is held by somebody else, or by nobody. */
@@ -11,6 +11,7 @@ export interface WatchBounds {
   readonly memory_bytes: number | null;
   readonly pids: number | null;
   readonly disk_bytes: number | null;
+  readonly disk_files: number | null;
 }
 
 export interface Watched {
@@ -48,17 +49,18 @@ export function watchBox({ pid, folder, bounds, isOurs, onOver }: Watched): () =
           if (why !== null) over(why);
         }, BOX_WATCH_MS);
   let disk: NodeJS.Timeout | undefined;
-  const lookAtDisk = async (bound: number | null): Promise<void> => {
+  const isDiskBound = bounds.disk_bytes !== null || bounds.disk_files !== null;
+  const lookAtDisk = async (): Promise<void> => {
     const began = Date.now();
-    const named = bound === null ? null : await diskOf(folder, isOurs);
+    const named = isDiskBound ? await diskOf(folder, isOurs) : null;
     if (isOver) return;
     const pids = below(pid, processTable()).map((one) => one.pid);
     unlinked = unlinkedOf(pids, folder);
-    const why = bound === null ? null : tooFull(named, unlinked.disk_bytes, bound);
+    const why = isDiskBound ? tooFull(named, unlinked.disk_bytes, bounds) : null;
     if (why !== null) return over(why);
-    disk = setTimeout(() => void lookAtDisk(bound), pauseAfter(Date.now() - began));
+    disk = setTimeout(() => void lookAtDisk(), pauseAfter(Date.now() - began));
   };
-  if (bounds.disk_bytes !== null || bounds.memory_bytes !== null) void lookAtDisk(bounds.disk_bytes);
+  if (isDiskBound || bounds.memory_bytes !== null) void lookAtDisk();
   const stop = (): void => {
     isOver = true;
     clearInterval(processes);
@@ -72,12 +74,23 @@ const pauseAfter = (took_ms: number): number => Math.max(DISK_WATCH_MS, took_ms 
 
 const mib = (bytes: number): number => Math.round(bytes / 1024 / 1024);
 
-function tooFull(named: Awaited<ReturnType<typeof diskOf>>, unlinked: number, bound: number): string | null {
+/** @param named what its folders hold; null: so much that it was not added up in time @returns why it is too much */
+export function tooFull(
+  named: Awaited<ReturnType<typeof diskOf>>,
+  unlinked: number,
+  { disk_bytes, disk_files }: Pick<WatchBounds, "disk_bytes" | "disk_files">,
+): string | null {
   if (named === "hidden")
     return "disk_exceeded: it has folders that nobody can look into, so what is in them is not counted";
-  if (named === null || named + unlinked <= bound) return null;
+  if (named === null)
+    return `disk_exceeded: its clone and its home could not be added up within ${DISK_MEASURE_TIMEOUT_MS / 1000} s`;
+  const where = "disk_exceeded: its clone and its home have";
+  if (disk_files !== null && named.files > disk_files)
+    return `${where} ${named.files} of ${disk_files} files and folders`;
+  const all = named.bytes + unlinked;
+  if (disk_bytes === null || all <= disk_bytes) return null;
   const deleted = unlinked === 0 ? "" : `, ${mib(unlinked)} of them in files that it has deleted and keeps open`;
-  return `disk_exceeded: its clone and its home have ${mib(named + unlinked)} of ${mib(bound)} MiB${deleted}`;
+  return `${where} ${mib(all)} of ${mib(disk_bytes)} MiB${deleted}`;
 }
 
 function tooMuch(pid: number, { memory_bytes, pids }: WatchBounds, unlinked: number): string | null {

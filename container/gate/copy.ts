@@ -8,6 +8,7 @@ import { FROM_STORE_ALONE, fetchLfs, filterLines } from "../git/lfs.ts";
 import { fetchContents } from "../git/modes.ts";
 import { ownFiles } from "../git/own-files.ts";
 import { copyOne, writeBareSkeleton } from "../git/reader.ts";
+import { whyNoRoom } from "../git/room.ts";
 import { lending } from "../git/store.ts";
 import { initSubmodules } from "../git/submodules.ts";
 import { GIT_CHECKOUT_TIMEOUT_MS } from "../limits.ts";
@@ -32,7 +33,7 @@ export interface Copy {
   readonly remove: () => Promise<void>;
 }
 
-/** git cannot make files of the commit: no disk would take them. */
+/** git cannot make files of the commit: no disk would take them, or they are more than one agent may have. */
 export class NoFiles extends Error {}
 
 /** Where copies lie; nothing in it outlives the server that made it. */
@@ -82,6 +83,8 @@ async function checkOut({ git, folders, remote, request }: TrainContext, tree: s
   } catch (error) {
     throw passing("remote_unreachable", messageOf(error));
   }
+  const full = await whyNoRoom(git, store, commit);
+  if (full !== null) throw new NoFiles(full);
   await copyOne(git, folders, tree, commit);
   const result = await git(tree, [...FROM_STORE_ALONE, "checkout", "--quiet", "--force", "--detach", commit], {
     timeout_ms: GIT_CHECKOUT_TIMEOUT_MS,

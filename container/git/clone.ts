@@ -19,6 +19,7 @@ import { isPartial, partialLines } from "./modes.ts";
 import { ownFiles } from "./own-files.ts";
 import { copyInto, mustCopy, writeBareSkeleton } from "./reader.ts";
 import type { Remote } from "./remotes.ts";
+import { refuseWithoutRoom } from "./room.ts";
 import { credentialLines, lending } from "./store.ts";
 import { initSubmodules } from "./submodules.ts";
 import { lineOf } from "./user-config.ts";
@@ -35,12 +36,13 @@ export interface ClonePlace {
 
 /**
  * Makes the clone under a temporary name, with the branch checked out at `start`, and puts it into its place.
- * @throws GitFailure; Refusal 422 submodules_failed
+ * @throws GitFailure; Refusal 422 submodules_failed, too_large
  */
 export async function makeClone(place: ClonePlace, branch: string, start: string): Promise<void> {
   const { git, folders, mine } = place;
   const making = scratchName(folders, "clone");
   try {
+    await refuseWithoutRoom(git, folders.store, start);
     const gitDir = path.join(making, ".git");
     mkdirSync(path.join(gitDir, "objects", "info"), { recursive: true });
     mkdirSync(path.join(gitDir, "refs", "heads"), { recursive: true });
@@ -135,7 +137,7 @@ export async function updateClone({ git, folders, mine }: ClonePlace, start: str
 
 /**
  * Brings a clone whose files are worth nothing any more onto another branch. Ignored files stay.
- * @throws Error when it cannot be used again; then it is made anew
+ * @throws Error when it cannot be used again; then it is made anew; Refusal 422 too_large
  */
 export async function reuseClone(place: ClonePlace, branch: string, start: string): Promise<void> {
   const { git, folders, mine } = place;
@@ -145,6 +147,7 @@ export async function reuseClone(place: ClonePlace, branch: string, start: strin
   // What it says there of attributes and ignored files is said of no other work.
   rmSync(path.join(mine.clone, ".git", "info"), { recursive: true, force: true });
   mkdirSync(path.join(mine.clone, ".git", "info"));
+  await refuseWithoutRoom(git, folders.store, start);
   configureClone(place);
   await updateClone(place, start);
   await checkout(git, folders, mine.clone, branch, start);

@@ -9,6 +9,7 @@ import { filterArgs } from "./lfs.ts";
 import { isPartial } from "./modes.ts";
 import { Untidy, waryGit } from "./untidy.ts";
 import { type RigFolders, copyIndex, isRealFolder, scratchName } from "./layout.ts";
+import { isOutOfRoom, refuseOvergrown } from "./weigh.ts";
 
 export interface Files {
   /** Tracked files that are changed, deleted or added. */
@@ -30,6 +31,7 @@ export interface Onlooker {
  * @param commit what they are compared with; it must be in the store
  * @param index an index of ours that knows the files' times, or null: then every file is read
  * @param exclude the agent's own list of ignored files
+ * @throws Untidy; Unsound when the commit comes to too many files; GitFailure
  */
 export async function lookAt(
   git: Git,
@@ -37,21 +39,15 @@ export async function lookAt(
   { work, commit, index, exclude }: { work: string; commit: string; index: string | null; exclude: string },
 ): Promise<Onlooker> {
   if (!isRealFolder(work)) throw new Untidy(`${work} is not a folder`);
+  await refuseOvergrown(git, folders.store, commit);
   const own = scratchName(folders, "look");
   mkdirSync(path.join(own, "objects"), { recursive: true });
   const [mine, excludes] = [path.join(own, "index"), path.join(own, "excludes")];
   if (index !== null && existsSync(index)) copyIndex(index, mine);
   writeFileSync(excludes, await ignoredNames(git, folders, exclude));
   const env = { GIT_DIR: folders.store, GIT_WORK_TREE: work, GIT_INDEX_FILE: mine };
-  const settings = [
-    "-c",
-    "core.bare=false",
-    "-c",
-    `core.excludesFile=${excludes}`,
-    "-c",
-    "diff.ignoreSubmodules=dirty",
-    ...filterArgs(git),
-  ];
+  const told = ["core.bare=false", `core.excludesFile=${excludes}`, "diff.ignoreSubmodules=dirty"];
+  const settings = [...told.flatMap((one) => ["-c", one]), ...filterArgs(git)];
   const apart = besides(folders, own);
   const runIn =
     (more: Pick<GitOptions, "seen">, extra: readonly string[] = []) =>
@@ -59,6 +55,7 @@ export async function lookAt(
       waryGit(git, work)(work, [...settings, ...extra, ...args], {
         env: { ...env, ...(more.seen === undefined ? {} : apart) },
         timeout_ms: GIT_CHECKOUT_TIMEOUT_MS,
+        isWalled: true,
         ...more,
         ...(input === undefined ? {} : { input }),
       });
@@ -123,6 +120,7 @@ const mustBy =
   (run: Run) =>
   async (args: readonly string[], input?: string): Promise<string> => {
     const result = await run(args, input);
+    if (isOutOfRoom(result)) throw new Untidy("has files that take more memory, or time, than looking at them may");
     if (result.code !== 0) throw new GitFailure(`git ${args[0]} failed`, result);
     return result.stdout;
   };

@@ -3,11 +3,13 @@ import { DEFAULT_PLACE, type Place } from "../../src/wire/container.ts";
 import type { Config, Seen } from "../config.ts";
 import { exec, type ExecResult } from "../processes/exec.ts";
 import { hostEnvForGit } from "../processes/host-env.ts";
-import { GIT_LOCK_WAIT_MS, GIT_TIMEOUT_MS } from "../limits.ts";
+import { GIT_FILE_IN_MEMORY_MAX_BYTES, GIT_LOCK_WAIT_MS, GIT_TIMEOUT_MS } from "../limits.ts";
 import type { Redact } from "../redact.ts";
 import type { Remote } from "./remotes.ts";
 import { removeLockThatFailed } from "./locks.ts";
+import type { Room } from "./room.ts";
 import { ensureGitConfig, gitConfigFile } from "./user-config.ts";
+import { walled } from "../box/walled.ts";
 
 /** Runs `git ...args` in a folder. Non-zero exits are results, not exceptions; what comes back is redacted. */
 export interface Git {
@@ -16,6 +18,8 @@ export interface Git {
   readonly place: Place;
   /** How git is run that reads what an agent wrote. */
   readonly reading: Config["reading"];
+  /** What a checkout may come to. */
+  readonly room: Room;
 }
 
 export interface GitOptions {
@@ -25,6 +29,10 @@ export interface GitOptions {
   readonly output?: string;
   readonly signal?: AbortSignal;
   readonly stdoutMax_bytes?: number;
+  /** Takes what it prints as it comes; false: that is enough, and it is stopped. */
+  readonly onStdout?: (chunk: Buffer) => boolean;
+  /** It reads what an agent wrote, which may be made to cost memory and time: it is held to what that may take. */
+  readonly isWalled?: boolean;
   /** Where there is a box for what reads, it runs there, and sees this. */
   readonly seen?: Seen;
 }
@@ -51,6 +59,8 @@ export const OVERRIDES: readonly (readonly [string, string])[] = [
   ["push.gpgSign", "false"],
   ["merge.verifySignatures", "false"],
   ["core.fsmonitor", "false"],
+  // No agent decides how much of a file git holds in memory: a larger one is passed on in pieces, and never compared by its lines.
+  ["core.bigFileThreshold", String(GIT_FILE_IN_MEMORY_MAX_BYTES)],
   ["protocol.ext.allow", "never"],
   ["advice.detachedHead", "false"],
   // What lies in a folder of a clone is an agent's own repository, with programs in its configuration.
@@ -109,18 +119,21 @@ export function createGit(
   const run = async (
     cwd: string,
     args: readonly string[],
-    { timeout_ms = GIT_TIMEOUT_MS, env: more = {}, seen, ...rest }: GitOptions = {},
+    { timeout_ms = GIT_TIMEOUT_MS, env: more = {}, seen, isWalled = false, ...rest }: GitOptions = {},
   ): Promise<ExecResult> => {
     await ensureGitConfig(config.workDir, config.hostEnv);
     const plain = ["git", ...withoutSubmodules(args)];
+    const bare = isWalled ? walled(plain, config.hostEnv["PATH"] ?? "") : plain;
     const [program = "", ...argv] =
-      seen === undefined || config.reading === null ? plain : config.reading({ cwd, ...seen }, plain);
+      seen === undefined || config.reading === null ? bare : config.reading({ cwd, ...seen }, plain);
     const once = (): Promise<ExecResult> => exec(program, argv, { cwd, env: { ...env, ...more }, timeout_ms, ...rest });
     const first = await once();
     const result = removeLockThatFailed(first, cwd, place, Date.now()) ? await once() : first;
     return { code: result.code, stdout: redact(result.stdout), stderr: redact(result.stderr) };
   };
-  return Object.assign(run, { place, reading: config.reading });
+  const bound = (number: number): number | null => (number === 0 ? null : number);
+  const room = { bytes: bound(config.agentDisk_bytes), files: bound(config.agentDisk_files) };
+  return Object.assign(run, { place, reading: config.reading, room });
 }
 
 /** A git command that was expected to work. */

@@ -10,12 +10,14 @@ import { type Foreign, faultOf, readClone } from "./foreign.ts";
 import { type Git, isAncestor, lastWords, mustGit, revision } from "./git.ts";
 import { keepLfs, uploadLfs } from "./lfs.ts";
 import { type AgentFolders, REFS, type RigFolders, agentFoldersOf, isRealFolder } from "./layout.ts";
-import { deepenFor } from "./modes.ts";
-import { Unsound, fetchFrom } from "./reader.ts";
+import { deepenFor, isPartial } from "./modes.ts";
+import { fetchFrom } from "./reader.ts";
 import type { Remote } from "./remotes.ts";
+import { whyNoRoom } from "./room.ts";
 import { type CloneState, readState, writeState } from "./state.ts";
 import { Untidy } from "./untidy.ts";
 import { emptyTree, isComplete, keepNumbered, numbered, pushKept, remoteTip } from "./store.ts";
+import { Unsound } from "./weigh.ts";
 
 export interface InspectContext {
   readonly git: Git;
@@ -81,6 +83,8 @@ export async function inspect(
   });
   if (typeof verdict !== "string") return { ...verdict, sentence: clipped(verdict.sentence) };
   await keepLfs(context.git, folders, mine.clone, verdict);
+  const full = isPartial(folders.store) ? null : await whyNoRoom(context.git, folders.store, verdict);
+  if (full !== null) return broken(`has commits that cannot be taken (${full})`);
   await keepBox(context, request.beadId, verdict, state.box);
   const answer = await accepted(request, verdict, context);
   writeState(mine.state, { ...state, handedIn: { dispatchId: request.dispatchId, commit: verdict } });

@@ -12,6 +12,7 @@ import { REFS, type RigFolders } from "./layout.ts";
 import { keepNumbered, lending, numbered } from "./store.ts";
 import { mergeTree } from "./merge-tree.ts";
 import { fetchFrom } from "./reader.ts";
+import { whyNoRoom } from "./room.ts";
 import { Untidy } from "./untidy.ts";
 
 export interface Source {
@@ -170,6 +171,11 @@ export async function giveBack(
       return null;
     }
     const overlay = message.includes(`${DELETIONS}: doubtful`) ? "--overlay" : "--no-overlay";
+    const full = await whyNoRoom(git, store, tree);
+    if (full !== null) {
+      warn(`what was left uncommitted before is not given back (${full}); it is kept as ${ref} of ${store}`);
+      return null;
+    }
     const args = ["restore", `--source=${tree}`, "--worktree", overlay, "--", "."];
     const result = await git(clone, args, { env: lending(store) });
     if (result.code !== 0) {

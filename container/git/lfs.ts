@@ -109,16 +109,17 @@ async function newLfs(git: Git, store: string, commit: string): Promise<string[]
 /** What is no pointer but holds the text of one leads to nothing: no file has that name. */
 const POINTER = /^version https:\/\/git-lfs\.github\.com\/spec\/v1\n(?:ext-.*\n)*oid sha256:([0-9a-f]{64})$/gm;
 
-const placeOf = (gitDir: string, id: string): string =>
+/** Where a git folder has the content of a large file, if it has it. */
+export const contentOf = (gitDir: string, id: string): string =>
   path.join(gitDir, "lfs", "objects", id.slice(0, 2), id.slice(2, 4), id);
 
 /** Takes the contents of new large files out of an agent's clone into the store; each is what its name says. */
 export async function keepLfs(git: Git, folders: RigFolders, clone: string, commit: string): Promise<void> {
   if (!hasLfs(git) || !(await usesLfs(git, folders.store, commit))) return;
   for (const id of await newLfs(git, folders.store, commit)) {
-    const to = placeOf(folders.store, id);
+    const to = contentOf(folders.store, id);
     if (existsSync(to)) continue;
-    const from = placeOf(path.join(clone, ".git"), id);
+    const from = contentOf(path.join(clone, ".git"), id);
     const fd = openedIn(clone, from);
     if (fd === null) continue;
     const copy = scratchName(folders, "lfs");
@@ -179,11 +180,11 @@ export async function missingLfs(git: Git, store: string, commit: string): Promi
 
 async function missingOf(git: Git, store: string, commit: string, ids: readonly string[]): Promise<string | null> {
   const options = { timeout_ms: git.place.fetch_timeout_ms };
-  const isHere = ids.every((id) => existsSync(placeOf(store, id)));
+  const isHere = ids.every((id) => existsSync(contentOf(store, id)));
   const fetched = isHere ? null : await git(store, ["lfs", "fetch", "origin", commit], options);
   const said = fetched === null || fetched.code === 0 ? "" : `: ${lastWords(fetched)}`;
   const missing: string[] = [];
-  for (const id of ids) if ((await digestOf(placeOf(store, id)).catch(() => null)) !== id) missing.push(id);
+  for (const id of ids) if ((await digestOf(contentOf(store, id)).catch(() => null)) !== id) missing.push(id);
   return missing.length === 0
     ? null
     : `the contents of ${missing.length} large files are neither here nor at the remote (sha256 ${missing[0]})${said}`;

@@ -4,14 +4,15 @@
  */
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { GIT_COPY_TIMEOUT_MS, GIT_REFS_MAX_BYTES } from "../limits.ts";
+import { GIT_COPY_TIMEOUT_MS, GIT_FILE_IN_MEMORY_MAX_BYTES, GIT_REFS_MAX_BYTES } from "../limits.ts";
 import { type ExecResult, exec } from "../processes/exec.ts";
-import { type Git, GitFailure } from "./git.ts";
+import { type Git, GitFailure, mustGit } from "./git.ts";
 import type { Foreign } from "./foreign.ts";
 import { type RigFolders, isRealFolder, scratchName } from "./layout.ts";
 import { borrowedFrom, linkIn } from "./links.ts";
 import { isPartial, isShallow, shallowFileOf } from "./modes.ts";
 import { waryGit } from "./untidy.ts";
+import { Unsound, isOutOfRoom, refuseOvergrown } from "./weigh.ts";
 
 /** A bare git folder without a template, and so without hooks. */
 export function writeBareSkeleton(
@@ -44,10 +45,10 @@ async function withReader<T>(
   const [partial, shallow] = [isPartial(store), isShallow(store)];
   try {
     // What an agent's clone does not borrow any more, and what its copy has not, is the store's.
-    writeBareSkeleton(reader, objects === ours ? [objects] : [objects, ours]);
+    writeBareSkeleton(reader, objects === ours ? [objects] : [objects, ours], PACKING);
     if (shallow) copyFileSync(shallowFileOf(store), shallowFileOf(reader));
     // Work may name contents that nobody here has: a revert brings back a file without reading it.
-    if (partial) writeFileSync(path.join(reader, "config"), readFileSync(path.join(store, "config"), "utf8"));
+    if (partial) writeFileSync(path.join(reader, "config"), readFileSync(path.join(store, "config"), "utf8") + PACKING);
     writeFileSync(path.join(reader, "packed-refs"), [...refs].map(([name, sha]) => `${sha} ${name}\n`).join(""));
     return await task(reader);
   } finally {
@@ -55,16 +56,19 @@ async function withReader<T>(
   }
 }
 
-/** The commits that were asked for are not all there, or git finds a fault in them. */
-export class Unsound extends GitFailure {}
-
-/** It took too long, or this machine lacks something: what an agent made unreadable is not among it. */
-function isOurs({ code, stderr }: ExecResult): boolean {
-  return code === null || OURS.test(stderr);
+/**
+ * It took too long, or this machine lacks something: what an agent made unreadable is not among it, nor is what would take more memory than
+ * such a git may have.
+ */
+function isOurs(result: ExecResult): boolean {
+  return !isOutOfRoom(result) && (result.code === null || OURS.test(result.stderr));
 }
 
 const OURS =
-  /No space left|Disk quota|Read-only file system|insufficient permission|Too many open files|out of memory|allocate memory|Resource temporarily/i;
+  /No space left|Disk quota|Read-only file system|insufficient permission|Too many open files|Resource temporarily/i;
+
+/** What its reading end packs for us, which an agent may have made, takes little memory at a time. */
+const PACKING = `[pack]\n\tthreads = 1\n\twindowMemory = ${GIT_FILE_IN_MEMORY_MAX_BYTES}\n`;
 
 const FETCH = ["fetch", "--quiet", "--atomic", "--no-tags", "--no-write-fetch-head"];
 
@@ -106,6 +110,15 @@ function checked(store: string): string[] {
   return isPartial(store) ? [] : ["-c", "fetch.fsckObjects=true", ...TOLERATED];
 }
 
+/** How commits are taken that are not what an agent has made, but were here all along. */
+export const AS_THEY_ARE = { checks: [], isWeighed: false } as const;
+
+interface Taking {
+  readonly checks: readonly string[];
+  /** Whether what comes to too many files is refused. */
+  readonly isWeighed: boolean;
+}
+
 /**
  * Copies commits, with all that they need, from somewhere into the store. A file `.git` in one of them would keep everybody from
  * checking it out, so their objects are checked first.
@@ -118,13 +131,13 @@ export async function fetchFrom(
   store: string,
   from: Pick<Foreign, "objects" | "root">,
   wanted: ReadonlyMap<string, string>,
-  checks: readonly string[] = checked(store),
+  taking: Taking = { checks: checked(store), isWeighed: true },
 ): Promise<void> {
   if (wanted.size === 0) return;
   refuseElsewhere(from.objects, store);
   const copy = await ownCopy(git, folders, store, from);
   try {
-    await fetchObjects(git, folders, store, copy ?? from, wanted, checks);
+    await fetchObjects(git, folders, store, copy ?? from, wanted, taking);
   } finally {
     if (copy !== null) rmSync(copy.root, { recursive: true, force: true });
   }
@@ -136,7 +149,7 @@ async function fetchObjects(
   store: string,
   { objects, root }: Pick<Foreign, "objects" | "root">,
   wanted: ReadonlyMap<string, string>,
-  checks: readonly string[],
+  { checks, isWeighed }: Taking,
 ): Promise<void> {
   const refs = [...wanted].map(([to, sha], n) => ({ sha, at: `refs/wanted/${n}`, to }));
   const shown = new Map(refs.map(({ at, sha }) => [at, sha]));
@@ -146,11 +159,17 @@ async function fetchObjects(
       ["-c", "core.fsync=all", ...checks, ...FETCH, ...alone(git, store, [reader, root]), "--stdin", reader],
       {
         timeout_ms: GIT_COPY_TIMEOUT_MS,
-        input: refs.map(({ at, to }) => `+${at}:${to}\n`).join(""),
+        isWalled: true,
+        // Objects alone: a ref is what the next start, or a look at the diff, goes by.
+        input: refs.map(({ at }) => `${at}\n`).join(""),
       },
     ),
   );
   if (result.code !== 0) throw new (isOurs(result) ? GitFailure : Unsound)("git fetch failed", result);
+  if (isWeighed) for (const sha of new Set(wanted.values())) await refuseOvergrown(git, store, sha);
+  await mustGit(git, store, ["-c", "core.fsync=all", "update-ref", "--stdin"], {
+    input: refs.map(({ to, sha }) => `update ${to} ${sha}\n`).join(""),
+  });
 }
 
 /**

@@ -11,7 +11,7 @@ import { readRefs } from "./foreign.ts";
 import { type Git, lastWords, mustGit, revision } from "./git.ts";
 import { REFS, type RigFolders, isRealFolder, liesThere, moveAside, moveTo, scratchName } from "./layout.ts";
 import { depthOf, isPartial, isShallow, markOf, partialLines } from "./modes.ts";
-import { fetchFrom, writeBareSkeleton } from "./reader.ts";
+import { AS_THEY_ARE, fetchFrom, writeBareSkeleton } from "./reader.ts";
 import type { Remote } from "./remotes.ts";
 import { lineOf } from "./user-config.ts";
 
@@ -98,7 +98,7 @@ async function takeOldCommits(git: Git, folders: RigFolders, making: string): Pr
     ...heads.map(([name, sha]) => [REFS.work(name), sha] as const),
   ]);
   // All of its history comes with it, whatever is in there.
-  await fetchFrom(git, folders, making, { objects: path.join(repo, "objects"), root: repo }, wanted, []);
+  await fetchFrom(git, folders, making, { objects: path.join(repo, "objects"), root: repo }, wanted, AS_THEY_ARE);
   return wanted.size > 0;
 }
 

@@ -26,7 +26,7 @@ export function waryGit(git: Git, folder: string): Git {
       throw new Untidy(`has a pipe that git would wait for: ${found[0]}`);
     return result;
   };
-  return Object.assign(run, { place: git.place, reading: git.reading });
+  return Object.assign(run, { place: git.place, reading: git.reading, room: git.room });
 }
 
 /** Only what git itself opens: an agent may have any other pipe. */

@@ -23,6 +23,8 @@ export interface ExecOptions {
   readonly signal?: AbortSignal;
   /** A child that prints more is stopped. */
   readonly stdoutMax_bytes?: number;
+  /** Takes what it prints as it comes, and nothing of it is kept; false: that is enough, and the child is stopped. */
+  readonly onStdout?: (chunk: Buffer) => boolean;
 }
 
 /** One step of something that is made in several: a program that was started, one that ended, or a rename. */
@@ -74,7 +76,9 @@ export function exec(command: string, args: readonly string[], options: ExecOpti
       () => kill(`took longer than ${options.timeout_ms / 1000} s and was stopped`),
       options.timeout_ms,
     );
+    const { onStdout } = options;
     child.stdout?.on("data", (chunk: Buffer) => {
+      if (onStdout !== undefined) return note === "" && !onStdout(chunk) ? kill("printed enough") : undefined;
       stdoutBytes += chunk.length;
       if (stdoutBytes > stdoutMax_bytes) kill("printed too much and was stopped");
       else stdout.push(chunk);

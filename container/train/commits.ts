@@ -2,6 +2,7 @@
 import type { TrainMember } from "../../src/wire/train.ts";
 import { isAncestor, lastWords, mustGit } from "../git/git.ts";
 import { type Outcome, mergedTree } from "../git/merge-tree.ts";
+import { isOvergrown } from "../git/weigh.ts";
 import { REBASE_COMMITS_MAX } from "../limits.ts";
 import type { TrainContext } from "./context.ts";
 import { HANDED_IN, treeOf } from "./landed.ts";
@@ -101,6 +102,7 @@ async function replay({ git, folders, request }: Place, before: string, source: 
   const steps: Replayed[] = [];
   let tree = await treeOf(git, store, before);
   for (const [commit = "", parent = ""] of commits) {
+    if (await isOvergrown(git, store, commit)) return [];
     const onto = await threeWay({ git, folders, request }, parent, tree, `${commit}^{tree}`);
     if (onto.kind !== "clean") return [];
     if (onto.tree !== tree) steps.push({ commit, tree: onto.tree });

@@ -1,7 +1,8 @@
 /** Whether the target has a bead's work already, under whichever commit. */
-import { type Git, isAncestor, mustGit } from "../git/git.ts";
+import { type Git, GitFailure, isAncestor, mustGit } from "../git/git.ts";
 import type { RigFolders } from "../git/layout.ts";
 import { mergedTree } from "../git/merge-tree.ts";
+import { isOutOfRoom } from "../git/weigh.ts";
 import { LANDINGS_SEARCHED_MAX } from "../limits.ts";
 
 /** What a commit says of itself when it is not the one that was handed in. */
@@ -74,7 +75,11 @@ export async function isContainedByPatch(git: Git, store: string, target: string
   if (fork.code !== 0) return false;
   const base = fork.stdout.trim();
   const allThere = async (tip: string): Promise<boolean> => {
-    const lines = (await mustGit(git, store, ["cherry", target, tip])).split("\n").filter((line) => line !== "");
+    // Each commit of it is compared with each of the target's, whatever it comes to.
+    const compared = await git(store, ["cherry", target, tip], { isWalled: true });
+    if (isOutOfRoom(compared)) return false;
+    if (compared.code !== 0) throw new GitFailure("git cherry failed", compared);
+    const lines = compared.stdout.split("\n").filter((line) => line !== "");
     return lines.length > 0 && lines.every((line) => line.startsWith("-"));
   };
   if (await allThere(source)) return true;

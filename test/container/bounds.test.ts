@@ -3,19 +3,26 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { createAgentDoor } from "../../container/agents/door/door.ts";
 import { type Bounds, createHolder, heldBy } from "../../container/box/bounds.ts";
 import { type Hierarchy, groupsIn, hierarchies, makeCgroup } from "../../container/box/cgroups.ts";
-import { below } from "../../container/box/watch.ts";
+import { openBoxes } from "../../container/box/boxes.ts";
+import { diskOf } from "../../container/box/usage.ts";
+import { below, tooFull } from "../../container/box/watch.ts";
 import { readConfig } from "../../container/config.ts";
 import {
+  AGENT_DISK_FILES_MAX,
   AGENT_DISK_MAX_BYTES,
   AGENT_FILES_MAX,
   AGENT_PIDS_MAX,
   BOX_WATCH_MS,
   DISK_WATCH_MS,
+  READING_CPU_MAX_S,
+  READING_MEMORY_MAX_BYTES,
 } from "../../container/limits.ts";
-import { readMark } from "../../container/processes/marks.ts";
-import { gated, member, redWhy, sh, world } from "./train-world.ts";
+import { exec } from "../../container/processes/exec.ts";
+import { identityOf, readMark } from "../../container/processes/marks.ts";
+import { gated, member, redWhy, settings, sh, world } from "./train-world.ts";
 import { cleanUp, createOrigin, eventually, startBody, startControl, tempDir } from "./world.ts";
 
 const MIB = 1024 * 1024;
@@ -99,6 +106,47 @@ test("LIMIT-hidden what an agent has deleted and keeps open, counts for its disk
   expect([cut?.reason, cut?.lines.at(-1)]).toEqual(["exit 0", "1"]);
 });
 
+test("LIMIT-inodes AGENT_DISK_FILES_MAX: an agent has so many files and folders, however small they are, and with one more it is ended", async () => {
+  const folder = tempDir();
+  for (const name of ["a", "b", "c"]) writeFileSync(path.join(folder, name), "");
+  const found = await diskOf(folder, true);
+  expect(found).toMatchObject({ files: 4 });
+  expect(tooFull(found, 0, { disk_bytes: null, disk_files: 4 })).toBe(null);
+  expect(tooFull(found, 0, { disk_bytes: null, disk_files: 3 })).toBe(
+    "disk_exceeded: its clone and its home have 4 of 3 files and folders",
+  );
+  const bounds = { ...BOUNDS, pids: null, disk_bytes: null, disk_files: 3 };
+  const holder = createHolder({ bounds, places: [], hasPrlimit: true, isRoot: true, begin: "x" });
+  expect([holder.by.disk, holder.says]).toEqual(["watch", expect.stringContaining("in 3 files (watched")]);
+  const said: string[] = [];
+  cleanUp(holder.hold("files").watch({ pid: process.pid, folder, onOver: (why) => void said.push(why) }));
+  await eventually("it is said", () => said.length > 0, 20_000);
+  expect(said).toEqual([expect.stringContaining("4 of 3 files and folders")]);
+});
+
+test("LIMIT-late DISK_MEASURE_TIMEOUT_MS: what could not be added up in time counts as too much", async () => {
+  const bin = tempDir();
+  writeFileSync(path.join(bin, "du"), "#!/bin/sh\nexec /bin/sleep 60\n", { mode: 0o755 });
+  const searched = process.env["PATH"];
+  process.env["PATH"] = bin;
+  const late = await diskOf(tempDir(), true, 200).finally(() => (process.env["PATH"] = searched));
+  expect(late).toBe(null);
+  expect(tooFull(late, 0, { disk_bytes: 1e12, disk_files: null })).toBe(
+    "disk_exceeded: its clone and its home could not be added up within 60 s",
+  );
+});
+
+test("LIMIT-reading what reads an agent's files in a box is held to so much memory and time of a processor", async () => {
+  const config = settings({ ...BOXED, AGENT_CGROUPS: "none" });
+  const door = createAgentDoor({ log: () => {} });
+  cleanUp(() => door.close());
+  mkdirSync(path.dirname(identityOf(config.workDir)), { recursive: true });
+  const { reading } = await openBoxes({ config, mark: "reading", door, log: () => {} });
+  const [program = "", ...args] = reading?.({ readable: [] }, ["sh", "-c", "ulimit -d; ulimit -t"]) ?? [];
+  const { stdout } = await exec(program, args, { cwd: "/", env: { PATH: "/usr/bin:/bin" }, timeout_ms: 60_000 });
+  expect(stdout.split("\n")).toEqual([String(READING_MEMORY_MAX_BYTES / 1024), String(READING_CPU_MAX_S), ""]);
+});
+
 test("LIMIT-checks a check is held to what an agent is: it opens no more files, and is red when it takes more disk", async () => {
   const w = await world({ AGENT_OPEN_FILES: "64", AGENT_DISK_BYTES: String(16 * MIB) });
   const report = await gated(w, [member(w, "a", { "a.txt": "a" })], sh('test "$(ulimit -n)" = 64'));
@@ -128,7 +176,7 @@ test("LIMIT-group an agent in a control group of its own has no more processes a
   expect(left).toEqual([]);
 });
 
-const BOUNDS: Bounds = { memory_bytes: 1e12, pids: 1, files: 10, disk_bytes: 1e12 };
+const BOUNDS: Bounds = { memory_bytes: 1e12, pids: 1, files: 10, disk_bytes: 1e12, disk_files: null };
 
 test("the system's own bounds are taken where there are some, a watcher's where not, and what nobody holds is said", () => {
   const group: Hierarchy = { version: 2, folder: "/x", controllers: ["memory", "pids", "cpu"] };
@@ -144,7 +192,7 @@ test("the system's own bounds are taken where there are some, a watcher's where 
   ] as const)
     expect(heldBy({ ...some, kernel }).pids, kernel).toBe(by);
   expect(heldBy({ ...some, hasPrlimit: false })).toMatchObject({ pids: "watch", files: "nobody" });
-  const none = { memory_bytes: null, pids: null, files: null, disk_bytes: null };
+  const none = { memory_bytes: null, pids: null, files: null, disk_bytes: null, disk_files: null };
   expect(Object.values(heldBy({ ...some, bounds: none }))).toEqual(Array(5).fill("nobody"));
   const { says } = createHolder({ ...some, begin: "x" });
   expect(says).toContain("open files of a process 10 (rlimit)");
@@ -206,6 +254,7 @@ test("AGENT_PIDS_MAX, AGENT_FILES_MAX, AGENT_DISK_MAX_BYTES: what an agent may h
     agentPids: AGENT_PIDS_MAX,
     agentFiles: AGENT_FILES_MAX,
     agentDisk_bytes: AGENT_DISK_MAX_BYTES,
+    agentDisk_files: AGENT_DISK_FILES_MAX,
     agentNetwork: "open",
   });
   const said = { AGENT_MEMORY_BYTES: "1000000", AGENT_PIDS: "0", AGENT_OPEN_FILES: "5", AGENT_DISK_BYTES: "7" };

@@ -1,10 +1,10 @@
 /** What an agent in a box leaves for whoever works with its clone next, outside. */
-import { chmodSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { DEFAULT_PLACE } from "../../src/wire/container.ts";
 import { BOXED, ran } from "./boxed.ts";
-import { commitFile, createOrigin, git, startBody, startControl, tempDir } from "./world.ts";
+import { commitFile, createOrigin, git, startBody, startControl, tempDir, worktreeOf } from "./world.ts";
 
 test("BOX-submodules what an agent's .gitmodules names is fetched with the operator's rights only where the target names it too", async () => {
   const control = await startControl(BOXED);
@@ -98,4 +98,48 @@ test("BOX-folders what an agent makes of its home and its git folder keeps it fr
   ];
   for (const script of spoilt) await ran(control, url, `${script}; true`);
   expect(await ran(control, url, 'cd "$HOME" && git -C "$OLDPWD" status --short && echo here')).toContain("here");
+});
+
+test("LIMIT-handin work that is a few KiB and a million files, or one file under many names, is refused with a sentence, and checked out for nobody", async () => {
+  const control = await startControl({ ...BOXED, AGENT_DISK_BYTES: String(16 * 1024 * 1024) });
+  const { url } = createOrigin();
+  const handIn = async (agentId: string): Promise<Record<string, unknown>> => {
+    const asked = { townId: "town1", rigId: "rig1", beadId: "b1", gitUrl: url, targetBranch: "main" };
+    const work = {
+      branch: `work/${agentId}`,
+      named: `work/${agentId}`,
+      resolution: "work",
+      asIs: null,
+      maxDeletions: 9,
+    };
+    return (await control.post(`/agents/${agentId}/inspect`, { dispatchId: `${agentId}:1`, ...asked, ...work })).body;
+  };
+  const start = (agentId: string, script: string): Promise<string[]> =>
+    ran(control, url, script, { agentId, dispatchId: `${agentId}:1`, branch: `work/${agentId}` });
+  const nested = [
+    "t=$(git hash-object -w -t tree /dev/null)",
+    'for level in 1 2 3 4 5 6; do t=$(for n in 0 1 2 3 4 5 6 7 8 9; do printf "040000 tree %s\\t%s\\n" $t $n; done | git mktree); done',
+    "git update-ref refs/heads/work/a1 $(git commit-tree -p HEAD -m x $t)",
+  ];
+  await start("a1", nested.join("\n"));
+  expect(await handIn("a1")).toMatchObject({
+    result: "refused",
+    code: "broken_clone",
+    sentence: expect.stringContaining("comes to more than 200000 files and folders"),
+  });
+  // Six names are one file in its own clone.
+  const names = "head -c 3M /dev/urandom > 1; for n in 2 3 4 5 6; do ln 1 $n; done";
+  await start("a2", `${names}; git add .; git commit -qm work; git status --short`);
+  expect(await handIn("a2")).toMatchObject({
+    result: "refused",
+    code: "broken_clone",
+    sentence: expect.stringContaining("more than the 16 MiB that one agent may have"),
+  });
+  // Neither into a new clone nor into one that was another bead's.
+  await start("a4", "true");
+  for (const agentId of ["a3", "a4"]) {
+    const next = startBody(url, "true", { agentId, dispatchId: `${agentId}:2`, branch: "work/a2", beadId: "b2" });
+    expect(await control.post("/agents/start", next)).toMatchObject({ status: 422, body: { code: "too_large" } });
+    expect(existsSync(path.join(worktreeOf(control.workDir, agentId), "6"))).toBe(false);
+  }
 });

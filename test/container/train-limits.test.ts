@@ -191,6 +191,7 @@ test("TRAIN-words what stopped a train is told in so many characters, with no se
     const fails = Object.assign(async () => ({ code: 1, stdout: "", stderr: `fatal: ${said}` }), {
       place: contextOn("/store").git.place,
       reading: null,
+      room: { bytes: null, files: null },
     });
     const redact = (text: string): string => text.replaceAll(secret, "[redacted]");
     const report = await runTrain({ ...contextOn("/store", { git: fails }), redact }, NO_CHECKS);

@@ -188,6 +188,8 @@ export function contextOn(
   };
 }
 
+const NO_ROOM = { bytes: null, files: null };
+
 /** A git that runs nothing: it prints what the test says. */
 export function fakeGit(prints: (args: readonly string[], input: string | undefined) => string): Git {
   const run: (...args: Parameters<Git>) => ReturnType<Git> = async (_, args, { input } = {}) => ({
@@ -195,7 +197,7 @@ export function fakeGit(prints: (args: readonly string[], input: string | undefi
     stdout: prints(args, input),
     stderr: "",
   });
-  return Object.assign(run, { place: DEFAULT_PLACE, reading: null });
+  return Object.assign(run, { place: DEFAULT_PLACE, reading: null, room: NO_ROOM });
 }
 
 /** Nothing is to be checked. */

@@ -5,6 +5,7 @@
  */
 
 import { AGENT_DOOR_MUTANTS } from "./agent-door.ts";
+import { BOUND_MUTANTS } from "./bounds.ts";
 import { BOX_MUTANTS } from "./box.ts";
 import { CLONE_MUTANTS } from "./clones.ts";
 import { CLI_MUTANTS } from "./cli.ts";
@@ -48,6 +49,7 @@ const NEEDS = "src/core/needs.ts";
 export const MUTANTS: readonly Mutant[] = [
   ...AGENT_DOOR_MUTANTS,
   ...BOX_MUTANTS,
+  ...BOUND_MUTANTS,
   ...CLONE_MUTANTS,
   ...CLOCK_MUTANTS,
   ...CLOUD_MUTANTS,

@@ -112,9 +112,9 @@ export async function makeFolder(): Promise<string> {
   const tsc = path.join(PROJECT, "node_modules", ".bin", "tsc");
   execFileSync(tsc, ["-p", "tsconfig.package.json"], { cwd: PROJECT, stdio: ["ignore", 2, 2] });
   await bundled(folder, "cli/mcp/sdk");
-  // What is JavaScript already.
-  for (const file of sourcesIn(PROJECT, "container").filter((name) => name.endsWith(".mjs")))
-    cpSync(path.join(PROJECT, file), path.join(folder, file));
+  // What needs no compiler.
+  const plain = sourcesIn(PROJECT, "container").filter((name) => name.endsWith(".mjs"));
+  for (const file of [...plain, "container/box/opener.pl"]) cpSync(path.join(PROJECT, file), path.join(folder, file));
   const manifest = json<Manifest>(path.join(PROJECT, "package.json"));
   const dependencies = dependenciesOf(folder, manifest);
   const { file, compatibilityDate, pages } = bundleOfWorker(say);

@@ -49,7 +49,6 @@ export const box: Bench = async ({ quick }): Promise<Result> => {
       }
     const plain = took.get("bare") ?? [];
     const added = (name: string): number[] => (took.get(name) ?? []).map((ms, n) => ms - (plain[n] ?? 0));
-    const p50 = median(added("in the box"));
     return {
       tables: [
         {
@@ -66,14 +65,15 @@ export const box: Bench = async ({ quick }): Promise<Result> => {
           ],
         },
       ],
-      targets: [
-        {
-          what: "what the box adds to a start, p50",
+      targets: ways.slice(1).map(([name]) => {
+        const p50 = median(added(name));
+        return {
+          what: `what is added to a start ${name}, p50`,
           wanted: `less than ${WANTED_MS} ms`,
           is: `${p50.toFixed(1)} ms`,
           reached: p50 < WANTED_MS,
-        },
-      ],
+        };
+      }),
     };
   } finally {
     boxes.agents.gateways.close();

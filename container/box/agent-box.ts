@@ -13,10 +13,10 @@ import { messageOf } from "../log.ts";
 import { Refusal } from "../refusal.ts";
 import { proxiesOf } from "../processes/host-env.ts";
 import type { Held, Holder } from "./bounds.ts";
-import { type BoxSpec, lastLine, probe } from "./box.ts";
+import { type Box, type BoxSpec, lastLine, probe } from "./box.ts";
 import type { AgentBoxes } from "./boxes.ts";
 import { CERTIFICATES, isIn, realOf, toolsOn } from "./bwrap.ts";
-import { FORWARDER, NODE, forwarding } from "./forwarding.ts";
+import { FORWARDING_FILES, type Forwarding } from "./forwarding.ts";
 import { type Gateway, URL_IN_BOX } from "./gateway.ts";
 import { commandOf, programsIn } from "./programs.ts";
 import { type Runner, give, keptFromOthers, nextUser } from "./users.ts";
@@ -147,12 +147,12 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
     words: `a box (${box.kind})${isClosed ? " without a network" : ""}`,
     setup: setupOf(options, mine, readable, own),
     open: async (name, apiUrl) => {
-      const why = isClosed ? await boxes.whyNoGateway() : "";
-      if (why !== "")
+      const forwards = isClosed ? await boxes.forwards() : null;
+      if (forwards !== null && forwards.why !== "")
         throw new Refusal(
           422,
           "box_required",
-          `the agent may reach Ticktown alone, and that does not work here: ${why}`,
+          `the agent may reach Ticktown alone, and that does not work here: ${forwards.why}`,
         );
       const held = boxes.holder.hold(name);
       const uid = own === null ? nextUser() : null;
@@ -162,7 +162,8 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
       const launcher = uid === null ? own : { uid, owns };
       const copies = await copiesOf(options.logins, mine, uid).catch((error: unknown) => unheld(held, error, gateway));
       const spec = { ...specOf(options, mine, readable, gateway), ...(uid === null ? {} : { uid, copies }) };
-      return opened(options, spec, { mine, held, gateway, launcher, settings });
+      const forwarding: Forwarding = forwards === null ? (argv) => argv : forwards.forwarding;
+      return opened(options, spec, { mine, held, gateway, forwarding, launcher, settings });
     },
   };
 }
@@ -247,7 +248,7 @@ function specOf(
       ...readable,
       ...logins,
       ...(checkpointFile === null ? [] : [checkpointFile]),
-      ...(gateway === null ? [] : [NODE, FORWARDER]),
+      ...(gateway === null ? [] : FORWARDING_FILES),
     ],
     ...(gateway === null ? {} : { socket: gateway.socket }),
     ...inMemory(boxes.holder),
@@ -258,19 +259,20 @@ interface Room {
   readonly mine: AgentFolders;
   readonly held: Held;
   readonly gateway: Gateway | null;
+  readonly forwarding: Forwarding;
   readonly launcher: Way["launcher"];
   /** Of its git. */
   readonly settings: string;
 }
 
-function opened({ boxes, config }: AgentBoxOptions, spec: BoxSpec, room: Room): OpenBox {
-  const { mine, held, gateway, launcher, settings } = room;
+function opened({ boxes, config, place }: AgentBoxOptions, spec: BoxSpec, room: Room): OpenBox {
+  const { mine, held, gateway, forwarding, launcher, settings } = room;
   const searched = config.hostEnv["PATH"] ?? "";
   return {
     within: (argv) => {
       const seen = { ...spec, readable: [...spec.readable, ...programsIn(commandOf(argv), searched)] };
       const program = ["env", ...HEARING, ...argv];
-      const inside = boxes.holder.rlimits(gateway === null ? program : forwarding(program));
+      const inside = boxes.holder.rlimits(forwarding(program));
       return ["env", ...DEAF, ...held.outside(boxes.box.within(seen, inside))];
     },
     env: (given, own) => {
@@ -278,7 +280,10 @@ function opened({ boxes, config }: AgentBoxOptions, spec: BoxSpec, room: Room): 
       return withHome(gateway === null ? known : withoutNetwork(known), mine, own);
     },
     launcher,
-    notes: spec.uid === undefined ? [] : keptFromOthers(spec.readable).map(unreadable),
+    notes: [
+      ...whatIsNotShown(boxes.box, [...config.boxVisible, ...place.box_read]),
+      ...(spec.uid === undefined ? [] : keptFromOthers(spec.readable).map(unreadable)),
+    ],
     doorUrl: gateway === null ? null : URL_IN_BOX,
     ...watching(held, mine, () => {
       gateway?.close();
@@ -286,6 +291,15 @@ function opened({ boxes, config }: AgentBoxOptions, spec: BoxSpec, room: Room): 
     }),
   };
 }
+
+/** What somebody asked to show, and is not shown, in words. */
+export const whatIsNotShown = (box: Box, asked: readonly string[]): string[] =>
+  [...new Set(asked)].flatMap((folder) => {
+    const secret = box.hiddenIn(folder);
+    return secret === null
+      ? []
+      : `${folder} is not shown in the box, though it is asked for: ${secret} is in it, which no box shows. Name what is needed of it`;
+  });
 
 const unreadable = (file: string): string =>
   `${file} is shown in the box, but only its owner may read it, and the agent is a user of its own: let others read it (chmod o+rX)`;

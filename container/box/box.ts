@@ -3,7 +3,7 @@ import { accessSync, chmodSync, constants, writeFileSync } from "node:fs";
 import path from "node:path";
 import { BOX_PROBE_TIMEOUT_MS } from "../limits.ts";
 import { exec } from "../processes/exec.ts";
-import { type BoxSpec, bwrapArgs, dropping } from "./bwrap.ts";
+import { type BoxSpec, bwrapArgs, dropping, isIn, realOf } from "./bwrap.ts";
 import { keysFilter } from "./seccomp.ts";
 import { isRoot, nextUser } from "./users.ts";
 
@@ -13,10 +13,12 @@ export interface Box {
   readonly kind: "bwrap" | "none";
   /** The program to run, with its arguments, so that it is in the box. Its environment and its network are as given outside. */
   readonly within: (spec: BoxSpec, argv: readonly string[]) => readonly string[];
+  /** @returns what lies in this folder that no box shows, for which the folder itself is not shown either; null: nothing */
+  readonly hiddenIn: (folder: string) => string | null;
 }
 
 /** Nothing is kept from anybody. */
-export const NO_BOX: Box = { kind: "none", within: (_, argv) => argv };
+export const NO_BOX: Box = { kind: "none", within: (_, argv) => argv, hiddenIn: () => null };
 
 export interface BoxOptions {
   /** Where bubblewrap is looked for. */
@@ -42,6 +44,7 @@ export async function openBox({
   const begunBy = (begin: readonly string[]): Box => ({
     kind: "bwrap",
     within: (spec, argv) => [...begin, ...closed, ...bwrapArgs(spec, hidden), "--", ...dropping(spec.uid, argv)],
+    hiddenIn: (folder) => hidden.find((secret) => isIn(secret, realOf(folder))) ?? null,
   });
   // As it will be used: where this server is root, by somebody who is not.
   const uid = nextUser();

@@ -6,11 +6,11 @@ import type { Config } from "../config.ts";
 import { boxConfigFile } from "../git/user-config.ts";
 import type { Log } from "../log.ts";
 import { identityOf } from "../processes/marks.ts";
-import { whyNoSignals } from "./agent-box.ts";
+import { whatIsNotShown, whyNoSignals } from "./agent-box.ts";
 import { type Bounds, type Holder, createHolder } from "./bounds.ts";
 import { type Box, NO_BOX, findProgram, openBox } from "./box.ts";
 import { realOf, toolsOn } from "./bwrap.ts";
-import { whyNoGateway } from "./forwarding.ts";
+import { type Forwards, findForwarding } from "./forwarding.ts";
 import { isRoot } from "./users.ts";
 import { walled } from "./walled.ts";
 import { type Gateways, createGateways } from "./gateway.ts";
@@ -33,8 +33,8 @@ export interface AgentBoxes {
   readonly box: Box;
   readonly holder: Holder;
   readonly gateways: Gateways;
-  /** Tried once. @returns why no box without a network works here; empty: one does */
-  readonly whyNoGateway: () => Promise<string>;
+  /** Tried once: how a box without a network begins here. */
+  readonly forwards: () => Promise<Forwards>;
 }
 
 export interface BoxesOptions {
@@ -59,11 +59,12 @@ export async function openBoxes({ config, mark, door, log }: BoxesOptions): Prom
   const box = agents?.box ?? NO_BOX;
   const opened = agentBoxes({ config, mark, door, log }, box);
   if (config.agentNetwork === "gateway") {
-    const why = box.kind === "none" ? "agents have no box" : await opened.whyNoGateway();
+    const why = box.kind === "none" ? "agents have no box" : (await opened.forwards()).why;
     if (why !== "") throw new Error(`AGENT_BOX_NETWORK is gateway, but ${why}`);
   }
   const says = inWords(config, opened, checks?.box ?? NO_BOX);
   if (box.kind !== "none") log(says);
+  for (const note of whatIsNotShown(tried?.box ?? NO_BOX, config.boxVisible)) log(`BOX_VISIBLE: ${note}`);
   const reading = box.kind === "none" ? null : readingIn(config, box);
   const ofChecks = checks?.box ?? NO_BOX;
   const checksHolder = holderFor(config, ofChecks, `ticktown-${mark}-check-`);
@@ -83,16 +84,19 @@ function readingIn({ workDir, hostEnv }: Config, box: Box): NonNullable<Config["
 function agentBoxes({ config, mark, door, log }: BoxesOptions, box: Box): AgentBoxes {
   const searched = config.hostEnv["PATH"] ?? "";
   const gateways = createGateways(door, log);
-  let why: Promise<string> | null = null;
+  let tried: Promise<Forwards> | null = null;
   return {
     box,
     gateways,
     holder: holderFor(config, box, `ticktown-${mark}-agent-`),
-    whyNoGateway: () =>
-      (why ??=
+    forwards: () =>
+      (tried ??=
         config.launcher === null
-          ? whyNoGateway(box, gateways, searched)
-          : Promise.resolve("agents are users of their own here, who do not reach the socket")),
+          ? findForwarding(box, gateways, searched)
+          : Promise.resolve({
+              forwarding: (argv) => argv,
+              why: "agents are users of their own here, who do not reach the socket",
+            })),
   };
 }
 

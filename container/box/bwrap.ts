@@ -117,9 +117,14 @@ export function bwrapArgs(spec: BoxSpec, hidden: readonly string[]): string[] {
     ...resolver(),
   ];
   // The same path twice, or one below another: what is bound later lies on top.
-  const readable = [...new Set(spec.readable)].filter(
-    (file) => path.isAbsolute(file) && !hidden.some((secret) => isIn(secret, realOf(file))),
-  );
+  const isSeenAnyway = (file: string): boolean =>
+    SYSTEM.some((root) => isIn(file, root)) && !covered.some((dir) => isIn(file, dir));
+  // Each of them takes bubblewrap some time.
+  const readable = [...new Set(spec.readable)].filter((file) => {
+    const real = realOf(file);
+    const isAsked = path.isAbsolute(file) && !hidden.some((secret) => isIn(secret, real));
+    return isAsked && !(isSeenAnyway(path.normalize(file)) && isSeenAnyway(real));
+  });
   const sockets = spec.socket === undefined ? [] : [SOCKET_IN_BOX];
   const there = readable.filter((file) => kindOf(file) !== null);
   const shown = [...there, ...spec.writable, ...(spec.copies ?? []).map(({ to }) => to), ...sockets];

@@ -1,6 +1,7 @@
 /**
  * The first program in a box without a network: what is asked on one port of the box's own loopback goes through the one socket that was
- * bound in. Run as `node forwarder.mjs SOCKET PORT PROGRAM ARGUMENTS...`; it ends as its program does.
+ * bound in. Run as `node forwarder.mjs SOCKET PORT PROGRAM ARGUMENTS...`; it ends as its program does. Where opener.pl was there first it is
+ * `node forwarder.mjs SOCKET fd:N`: that port is open, and the program is not its own.
  */
 import { spawn } from "node:child_process";
 import { connect, createServer } from "node:net";
@@ -25,7 +26,10 @@ const server = createServer({ allowHalfOpen: true }, (near) => {
 });
 server.maxConnections = CONNECTIONS_MAX;
 server.once("error", (error) => fail(`no port in the box: ${error.message}`));
-server.listen({ host: "127.0.0.1", port: Number(port) }, () => {
+const opened = /^fd:(\d+)$/.exec(port)?.[1];
+const at = opened === undefined ? { host: "127.0.0.1", port: Number(port) } : { fd: Number(opened) };
+server.listen(at, () => {
+  if (opened !== undefined) return;
   const child = spawn(program, args, { stdio: "inherit" });
   child.once("error", (error) => fail(`${program} was not started: ${error.message}`));
   child.once("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));

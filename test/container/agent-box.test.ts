@@ -146,14 +146,24 @@ test("BOX-setup the setup of an agent's clone is in a box too: it writes the clo
   writeFileSync(path.join(home, "key"), "secret");
   const control = await startControl({ ...BOXED, HOME: home });
   const { url } = createOrigin();
+  // A second dispatch of the same agent, whose home is there by then.
+  await ran(control, url, 'echo secret > "$HOME/session"');
+  const own = path.join(path.dirname(worktreeOf(control.workDir)), "home", "command", "session");
+  expect(existsSync(own)).toBe(true);
+  const store = storeOf(control.workDir);
   const looks = [
     `test ! -e '${home}/key'`,
     `test ! -e '${control.workDir}/identity.json'`,
     'test "$HOME" = /tmp',
+    `test ! -e '${own}'`,
+    `git --git-dir='${store}' rev-parse --quiet --verify main`,
+    `! true 2> /dev/null > '${store}/HEAD'`,
+    `! git --git-dir='${store}' update-ref refs/heads/mine main`,
     "echo ready > ready.txt",
   ];
   const setup = { command: looks.join(" && "), cache_keys: [], cache_dirs: [], timeout_ms: 60_000 };
   expect(await ran(control, url, "cat ready.txt", { place: { ...DEFAULT_PLACE, setup } })).toEqual(["ready"]);
+  expect(git(store, "rev-parse", "--quiet", "--verify", "main")).not.toBe("");
 });
 
 test("what a command names by its whole path is found, in quotes and without, and nothing else", () => {
@@ -275,6 +285,29 @@ test("BOX-read what lies in a folder of Ticktown's own is shown to no box: a rig
       body: { code: "box_read_refused", error: expect.stringContaining(file) },
     });
   }
+});
+
+test("BOX-parent a folder that is not shown, because what no box shows lies in it, is named at the start: in the server's log, and in that of each agent that asks for it", async () => {
+  const base = tempDir();
+  const [home, other] = [path.join(base, "home"), path.join(base, "home-of-another")];
+  for (const folder of [home, other]) mkdirSync(folder);
+  const control = await startControl({ ...BOXED, HOME: home, BOX_VISIBLE: [base, other].join(path.delimiter) });
+  const { url } = createOrigin();
+  const words = (folder: string): string =>
+    `${folder} is not shown in the box, though it is asked for: ${home} is in it`;
+  expect(control.log.filter((line) => line.includes("is not shown in the box"))).toEqual([
+    expect.stringContaining(`BOX_VISIBLE: ${words(base)}`),
+  ]);
+  const place = { ...DEFAULT_PLACE, box_read: [path.dirname(base), `${home}/`] };
+  expect(await ran(control, url, `test ! -e '${home}' && ls '${base}'`, { place })).toEqual([path.basename(other)]);
+  const { body } = await control.get("/agents/a1/events");
+  const events = body["events"] as { type: string; data: { message: string } }[];
+  const told = events.filter(({ type }) => type === "box_warning").map(({ data }) => data.message);
+  expect(told.filter((message) => message.includes("is not shown"))).toEqual([
+    expect.stringContaining(words(base)),
+    expect.stringContaining(words(path.dirname(base))),
+    expect.stringContaining(words(`${home}/`)),
+  ]);
 });
 
 test("BOX-receipt a receipt says what the work was made in, and what it was checked in, whoever writes it", async () => {

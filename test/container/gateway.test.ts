@@ -1,13 +1,20 @@
 /** A box without a network: what its agent reaches is Ticktown, by one socket, and nothing else. */
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { createAgentDoor } from "../../container/agents/door/door.ts";
+import type { Box } from "../../container/box/box.ts";
+import { openBoxes } from "../../container/box/boxes.ts";
+import { findForwarding } from "../../container/box/forwarding.ts";
 import { createGateways, destinationOf } from "../../container/box/gateway.ts";
 import { GATEWAY_CONNECTIONS_MAX } from "../../container/limits.ts";
+import { identityOf } from "../../container/processes/marks.ts";
 import { DEFAULT_PLACE } from "../../src/wire/container.ts";
 import { createDoor } from "./door/world.ts";
 import { COMMIT, PROGRAM, completed, drivenWorld } from "./drivers/driven-world.ts";
+import { settings } from "./train-world.ts";
 import { cleanUp, createFakeRig, createOrigin, eventually, startBody, startControl } from "./world.ts";
 
 const CLOSED = { AGENT_BOX: "bwrap", AGENT_BOX_NETWORK: "gateway" };
@@ -186,4 +193,24 @@ test("an agent in a box without a network hears that it is to end, and ends with
   expect(await control.lines("a1")).toContain("saved");
   await control.post("/agents/start", startBody(url, "exit 7", { agentId: "a2" }));
   expect((await control.ended("a2")).exitReason).toBe("exit 7");
+});
+
+test("a box without a network begins by Node alone where Perl does not work, and as fast as its program where it does", async () => {
+  const config = settings(CLOSED);
+  mkdirSync(path.dirname(identityOf(config.workDir)), { recursive: true });
+  const boxes = await openBoxes({ config, mark: "forwards", door: createAgentDoor({ log: () => {} }), log: () => {} });
+  cleanUp(() => boxes.agents.gateways.close());
+  const real = boxes.agents.box;
+  const without = (no: string): Box => ({
+    ...real,
+    within: (spec, argv) => real.within(spec, argv[0] === no ? ["sh", "-c", "echo no >&2; exit 1"] : argv),
+  });
+  const found = (box: Box): ReturnType<typeof findForwarding> =>
+    findForwarding(box, boxes.agents.gateways, config.hostEnv["PATH"] ?? "");
+  const node = realpathSync(process.execPath);
+  const [whole, plain] = [await found(real), await found(without("/usr/bin/perl"))];
+  expect([whole.why, whole.forwarding(["x"])[0]]).toEqual(["", existsSync("/usr/bin/perl") ? "/usr/bin/perl" : node]);
+  expect([plain.why, plain.forwarding(["x"])[0]]).toEqual(["", node]);
+  const none: Box = { ...real, within: () => ["sh", "-c", "echo no >&2; exit 1"] };
+  expect((await found(none)).why).toBe("a box without a network: no");
 });

@@ -14,7 +14,7 @@ const ROOT_STAYS = [
   edit(BWRAP, "if (uid === undefined) return argv;", "if (uid !== 0) return argv;"),
   edit("container/box/box.ts", 'test "$(id -u)" -ne 0 &&', ""),
 ] as const;
-const HIDDEN_SHOWN = edit(BWRAP, "!hidden.some((secret) => isIn(secret, realOf(file)))", "true");
+const HIDDEN_SHOWN = edit(BWRAP, "!hidden.some((secret) => isIn(secret, real))", "true");
 const STORE_WRITTEN = edit(
   BOX,
   "writable: [mine.clone, mine.inbox, mine.home],",
@@ -229,6 +229,33 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     "the setup of a clone is in a box as its agent is",
     "it runs outside",
     edit(BOX, "within: (argv) => box.within(spec, holder.rlimits(argv)),", "within: (argv) => argv,"),
+  ),
+  mutant(
+    "BOX-setup",
+    "the setup of a clone writes the clone, and not the rig's store",
+    "it writes the store too, by root",
+    edit(
+      BOX,
+      "cwd: clone, writable: [clone],",
+      'cwd: clone, writable: [clone, path.resolve(clone, "../../../store.git")],',
+    ),
+    ...ROOT_STAYS,
+  ),
+  mutant(
+    "BOX-setup",
+    "the setup of a clone does not see its agent's home",
+    "it does",
+    edit(
+      BOX,
+      "cwd: clone, writable: [clone], readable,",
+      'cwd: clone, writable: [clone, path.resolve(clone, "../home")], readable,',
+    ),
+  ),
+  mutant(
+    "BOX-parent",
+    "what is asked for and not shown is named",
+    "it is left out without a word",
+    edit(BOX, "return secret === null ?", "return secret !== null ?"),
   ),
   mutant("BOX-user", "where Ticktown is root nobody in a box is", "its programs stay root", ...ROOT_STAYS),
   mutant(

@@ -66,6 +66,7 @@ export default defineConfig({
           environment: "node",
           include: ["test/e2e/**/*.test.ts"],
           exclude,
+          provide: { noBox },
           globalSetup: ["./test/e2e/dashboard/build.ts"],
           ...PATIENT,
         },

@@ -11,6 +11,7 @@ import type { BeadEvent, RigInfo } from "./stack/api-client.ts";
 import { type Check, gatherEvidence } from "./stack/demo/checks.ts";
 import { type DemoRepository, makeRepository } from "./stack/demo/repository.ts";
 import { type Screen, createScreen } from "./stack/demo/screen.ts";
+import { boxLine } from "./stack/demo/box.ts";
 import { checkOwn, workWithOwn } from "./stack/demo/own-agent.ts";
 import { ACCIDENT, BEADS } from "./stack/demo/script.ts";
 import { tellStory } from "./stack/demo/story.ts";
@@ -91,7 +92,8 @@ async function showStory(
     `\nReplay of the journal: ${replayed.facts} facts and ${replayed.effects} effects, ${replayed.divergence === null ? "zero divergence" : "DIVERGED"}\n`,
   );
   judge(checks);
-  print(`\nverify: ${summary(verified)}`);
+  print(`\n${boxLine(repository)}`);
+  print(`verify: ${summary(verified)}`);
   return told.groups;
 }
 
@@ -108,6 +110,7 @@ async function showOwn(
     `\n$ git log --graph --oneline main\n${shortIds(repository.git("log", "--graph", "--oneline", "main").trimEnd())}\n`,
   );
   judge(await checkOwn(stack, rig, repository, ids));
+  print(`\n${boxLine(repository)}`);
   return new Set();
 }
 

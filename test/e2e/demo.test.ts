@@ -1,10 +1,16 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import path from "node:path";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { nothingLeftIn, run, eachTry, until } from "./support.ts";
 
 let dir = "";
 eachTry((made) => (dir = made));
+
+const mustBeBoxed = process.env["TESTS_BOX"] === "required" || inject("noBox") === "";
+/** All receipts say the same. */
+const BOX = mustBeBoxed
+  ? /^box: agents in a box \(bwrap\), checks in a box \(bwrap\) \(\d+ receipts\)$/m
+  : /^box: agents in no box, checks in no box \(\d+ receipts\)$/m;
 
 test("the demo runs to its end, says what it checked, and leaves nothing behind", async () => {
   const TMPDIR = `${dir}/whole`;
@@ -21,6 +27,7 @@ test("the demo runs to its end, says what it checked, and leaves nothing behind"
   expect(out).toMatch(/its cap has stopped it: \$0\.\d\d of \$0\.50 are spent/);
   expect(out).toMatch(/review_completed {2}in_review, status red/);
   expect(out).toContain("verify: 6 commits, 6 covered by receipts");
+  expect(out).toMatch(BOX);
   expect(out).not.toContain("\u001b");
   expect(readdirSync(TMPDIR)).toEqual([]);
   expect(await nothingLeftIn(dir)).toEqual([]);
@@ -42,6 +49,7 @@ test("the demo with an agent of one's own: three pieces of work are merged and l
   expect(out).toContain("spoken with by ACP");
   expect(out.match(/merged: /g)).toHaveLength(3);
   expect(out).not.toContain("WRONG");
+  expect(out).toMatch(BOX);
   expect(out.match(/^ok {4}/gm)).toHaveLength(6);
   expect(readdirSync(TMPDIR)).toEqual([]);
   expect(await nothingLeftIn(dir)).toEqual([]);

@@ -1,5 +1,6 @@
 /** What one agent may have of the machine: by which means it is held to that, and what becomes of one that wants more. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -174,6 +175,62 @@ test("LIMIT-group an agent in a control group of its own has no more processes a
     .flatMap(({ folder }) => readdirSync(folder))
     .filter((name) => name.includes(`${readMark(workDir)}`));
   expect(left).toEqual([]);
+});
+
+const ENDLESS = ["sh", "-c", "while :; do :; done"] as const;
+
+/** Of a process, in ticks of the system's clock. */
+function timeOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+test("LIMIT-share where two want more of a processor than there is, an agent's group has half of what another one has; where there are no such groups, that is said", async () => {
+  const shared = places.filter(({ controllers }) => controllers.includes("cpu"));
+  const some = { bounds: BOUNDS, hasPrlimit: true, isRoot: true, begin: `ticktown-test-${process.pid}-` };
+  const { by, says } = createHolder(some);
+  if (shared.length === 0) {
+    expect([by.cpu, says]).toEqual(["nobody", expect.stringContaining("share of the processor (NOT BOUNDED)")]);
+    return;
+  }
+  expect([by.cpu, says]).toEqual(["cgroup", expect.stringContaining("share of the processor (control group)")]);
+  const cpuAlone = shared.map((place) => ({ ...place, controllers: ["cpu"] as const }));
+  const name = `${some.begin}share`;
+  const groups = [
+    makeCgroup(cpuAlone, `${name}-agent`, BOUNDS),
+    // With what the system gives to anybody.
+    makeCgroup(
+      shared.map((place) => ({ ...place, controllers: [] })),
+      `${name}-other`,
+      BOUNDS,
+    ),
+  ];
+  // On one processor, so that both want the same one.
+  const [cpu = "0"] = /^Cpus_allowed_list:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.slice(1) ?? [];
+  const busy = groups.map(({ enter }) => {
+    const [program = "", ...args] = enter(["taskset", "-c", cpu, ...ENDLESS]);
+    return spawn(program, args, { stdio: "ignore" });
+  });
+  const end = async (): Promise<void> => {
+    for (const one of busy) one.kill("SIGKILL");
+    for (const one of groups) await one.close();
+  };
+  cleanUp(end);
+  const times = (): number[] => busy.map(({ pid = 0 }) => timeOf(pid));
+  await eventually("both run", () => times().every((ticks) => ticks > 10), 60_000);
+  const begun = times();
+  const [mine = 0, others = 0] = await eventually(
+    "both have run for a while",
+    () => {
+      const ran = times().map((ticks, n) => ticks - (begun[n] ?? 0));
+      return ran.reduce((sum, ticks) => sum + ticks, 0) > 300 ? ran : null;
+    },
+    120_000,
+  );
+  await end();
+  // One third of both.
+  expect([mine / (mine + others) < 0.42, mine > 0]).toEqual([true, true]);
 });
 
 const BOUNDS: Bounds = { memory_bytes: 1e12, pids: 1, files: 10, disk_bytes: 1e12, disk_files: null };

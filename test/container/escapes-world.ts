@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { type Server, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import path from "node:path";
 import { json } from "node:stream/consumers";
 import { afterAll } from "vitest";
@@ -199,14 +199,23 @@ async function makeWorld(who: Who): Promise<EscapeWorld> {
   };
 }
 
-async function neighbours(base: string): Promise<Pick<Paths, "port" | "abstract">> {
+/** An address that is not the loopback that every program asks first: this machine's own on a network, if it is on one. */
+const elsewhere = (): string =>
+  Object.values(networkInterfaces())
+    .flat()
+    .find((one) => one?.family === "IPv4" && !one.internal)?.address ?? "127.169.254.254";
+
+async function neighbours(base: string): Promise<Pick<Paths, "port" | "abstract" | "metadata">> {
   const answer = (): Server => createServer((_, response) => response.end("reached"));
-  const [near, named] = [answer(), answer()];
+  const [near, far, named] = [answer(), answer(), answer()];
   const abstract = `ticktown-${path.basename(base)}`;
   await new Promise<void>((resolve) => near.listen(0, "127.0.0.1", resolve));
+  const address = elsewhere();
+  await new Promise<void>((resolve) => far.listen(0, address, resolve));
   await new Promise<void>((resolve) => named.listen(`\0${abstract}`, resolve));
-  tasks.push(() => [near, named].map((server) => server.close()));
-  return { port: (near.address() as AddressInfo).port, abstract };
+  tasks.push(() => [near, far, named].map((server) => server.close()));
+  const metadata = `${address}:${(far.address() as AddressInfo).port}`;
+  return { port: (near.address() as AddressInfo).port, abstract, metadata };
 }
 
 interface Paths {
@@ -218,6 +227,8 @@ interface Paths {
   readonly victim: number;
   /** Of something else on loopback. */
   readonly port: number;
+  /** Where something answers as the metadata of a cloud do, at an address of a network's. */
+  readonly metadata: string;
   /** The name of a socket that is in no file system. */
   readonly abstract: string;
   /** How long what is left behind sleeps. */
@@ -228,7 +239,7 @@ interface Paths {
 const KEYCTL = process.arch === "arm64" ? 219 : 250;
 
 /** What the agent tries, each by its name, and what it leaves behind for whoever comes by with more rights. */
-function looksOf({ home, workDir, socket, marks, pid, victim, port, abstract, left }: Paths): string {
+function looksOf({ home, workDir, socket, marks, pid, victim, port, metadata, abstract, left }: Paths): string {
   const [store, other] = [storeOf(workDir), worktreeOf(workDir, "a2")];
   const looks: Record<string, string> = {
     state: `cat '${workDir}/identity.json' || ls '${workDir}/pids'`,
@@ -244,7 +255,9 @@ function looksOf({ home, workDir, socket, marks, pid, victim, port, abstract, le
     config: `git config -f '${store}/config' core.fsmonitor x || echo '[core]' >> '${store}/config'`,
     hook: `mkdir -p '${store}/hooks' && echo x > '${store}/hooks/post-update'`,
     alternates: `echo / > '${store}/objects/info/alternates'`,
-    network: `curl -sf -m 10 http://169.254.169.254/ || curl -sf -m 10 http://127.0.0.1:${port}/`,
+    network: `curl -sf -m 10 http://127.0.0.1:${port}/`,
+    // Where there is no cloud nobody answers at its own address.
+    metadata: `curl -sf -m 10 http://169.254.169.254/ || curl -sf -m 10 http://${metadata}/latest/meta-data/`,
     abstract: `perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); exit !connect(S, pack("Sa*", AF_UNIX, "\\0${abstract}"))'`,
     root: `cat /proc/${pid}/root/proc/${pid}/environ || ls /proc/${pid}/fd/ || ls /proc/${pid}/cwd/`,
     key: `env | grep -q ${pattern(MODEL_KEY)} || grep -aqs ${pattern(MODEL_KEY)} /proc/[0-9]*/environ || grep -rqs ${pattern(MODEL_KEY)} "$HOME" .git`,

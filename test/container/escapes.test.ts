@@ -159,7 +159,10 @@ test("ESC-disk a clone that fills the disk ends its agent, also by files that it
     for (const { reason } of ended) expect(reason).toMatch(/^disk_exceeded/);
   }));
 
-test("ESC-network neither the metadata address nor a service on loopback is reached", () => refused("network"));
+test("ESC-network neither the metadata address, nor what answers at another one of a network's, nor a service on loopback is reached", async () => {
+  await refused("metadata");
+  await refused("network");
+});
 
 test("ESC-key the model's key is nowhere in the box", () => refused("key"));
 

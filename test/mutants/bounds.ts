@@ -43,6 +43,16 @@ export const BOUND_MUTANTS: readonly Mutant[] = [
     edit("container/box/watch.ts", "all <= disk_bytes", "disk_bytes > 0"),
   ),
   mutant(
+    "LIMIT-share",
+    "an agent's group has half of the processor that another one has",
+    "it has as much",
+    edit(
+      "container/box/cgroups.ts",
+      '1: ["cpu.shares", "512"], 2: ["cpu.weight", "50"]',
+      '1: ["cpu.shares", "1024"], 2: ["cpu.weight", "100"]',
+    ),
+  ),
+  mutant(
     "LIMIT-inodes",
     "an agent whose clone and home have more files than they may is ended",
     "only their bytes count",

@@ -1,4 +1,5 @@
 /** From a start request to the things a process needs: a checked request, a worktree, an environment, a checkpoint file. */
+import { randomUUID } from "node:crypto";
 import { isNotForSetups } from "../gate/environment.ts";
 import path from "node:path";
 import { DEFAULT_PLACE, type SetAside, type StartAgentRequest } from "../../src/wire/container.ts";
@@ -162,18 +163,20 @@ export async function prepareSetup(
   const before = readState(agentFoldersOf(folders, agentId).state)?.setup ?? null;
   // What the repository brings to its setup reports for nobody, pushes nothing, and asks no model.
   const environment = Object.fromEntries(Object.entries(env).filter(([name]) => !isNotForSetups(name)));
+  const room = box.openSetup(randomUUID());
   const digest = await setUp({
     ...job,
     setup,
     clone,
     cache: setupCacheOf(folders),
-    env: box.setup.env(environment),
-    within: box.setup.within,
-    launcher: box.setup.launcher,
+    env: room.env(environment),
+    within: room.within,
+    watch: room.watch,
+    launcher: room.launcher,
     redact,
     grace_ms: config.stopGrace_ms,
     before,
-  });
+  }).finally(room.close);
   if (digest !== before) await markSetUp({ git, folders, agentId }, digest);
 }
 

@@ -35,10 +35,21 @@ export interface Way {
 export interface AgentBox {
   /** What it is, for receipts. */
   readonly words: string;
-  /** How what makes its clone fit to work in is run: with nothing that outlives it but the clone. */
-  readonly setup: Way;
+  /**
+   * How what makes its clone fit to work in is run: with nothing that outlives it but the clone, and held to what its agent is, which may have
+   * written what it runs. @param name unlike that of any other box @throws Refusal 422 limits_failed
+   */
+  readonly openSetup: (name: string) => SetupBox;
   /** @param name unlike that of any other box @throws Refusal 422 box_required, limits_failed */
   readonly open: (name: string, apiUrl: string | null) => Promise<OpenBox>;
+}
+
+/** A box that a setup runs in. */
+export interface SetupBox extends Way {
+  /** @param onOver called when it has more than it may have: it is to end then @returns to be called when it is gone */
+  readonly watch: (pid: number, onOver: (why: string) => void) => () => void;
+  /** Once nothing runs in it. */
+  readonly close: () => Promise<void>;
 }
 
 /** A box that programs of one dispatch run in, one after the other. */
@@ -67,7 +78,7 @@ export interface AgentBoxOptions {
 const AS_IT_IS: Way = { within: (argv) => argv, env: (given) => ({ ...given }), launcher: null };
 const NOT_BOXED: AgentBox = {
   words: "no box",
-  setup: AS_IT_IS,
+  openSetup: () => ({ ...AS_IT_IS, watch: () => () => {}, close: async () => {} }),
   open: async () => ({ ...AS_IT_IS, doorUrl: null, notes: [], watch: () => {}, close: async () => [] }),
 };
 
@@ -80,7 +91,7 @@ function ofUser(launcher: Way["launcher"], mine: AgentFolders, holder: Holder, s
   };
   return {
     words: "no box, as a user of its own",
-    setup: way,
+    openSetup: (name) => setupIn(way, mine, holder.hold(name)),
     open: async (name) => ({ ...way, doorUrl: null, notes: [], ...watching(holder.hold(name), mine) }),
   };
 }
@@ -145,7 +156,7 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
   const isClosed = place.box_network === "gateway" || config.agentNetwork === "gateway";
   return {
     words: `a box (${box.kind})${isClosed ? " without a network" : ""}`,
-    setup: setupOf(options, mine, readable, own),
+    openSetup: (name) => setupOf(options, mine, readable, own, name),
     open: async (name, apiUrl) => {
       const forwards = isClosed ? await boxes.forwards() : null;
       if (forwards !== null && forwards.why !== "")
@@ -168,13 +179,21 @@ export function agentBoxOf(options: AgentBoxOptions): AgentBox {
   };
 }
 
+const setupIn = (way: Way, { root }: AgentFolders, held: Held): SetupBox => ({
+  ...way,
+  watch: (pid, onOver) => held.watch({ pid, folder: root, onOver }),
+  close: held.close,
+});
+
 /** In a box of its own, with the clone and nothing that outlives it. */
 function setupOf(
   { boxes: { box, holder }, config, place }: AgentBoxOptions,
-  { clone }: AgentFolders,
+  mine: AgentFolders,
   readable: readonly string[],
   own: Way["launcher"],
-): Way {
+  name: string,
+): SetupBox {
+  const { clone } = mine;
   const uid = own !== null || place.setup === null ? null : nextUser();
   const spec: BoxSpec = {
     cwd: clone,
@@ -183,11 +202,13 @@ function setupOf(
     ...inMemory(holder),
     ...(uid === null ? {} : { uid }),
   };
-  return {
-    within: (argv) => box.within(spec, holder.rlimits(argv)),
+  const held = holder.hold(name);
+  const way: Way = {
+    within: (argv) => held.outside(box.within(spec, holder.rlimits(argv))),
     env: ({ TMPDIR: _, ...given }) => ({ ...configured(given, boxConfigFile(config.workDir)), HOME: "/tmp" }),
     launcher: uid === null ? own : { uid, owns: [clone] },
   };
+  return setupIn(way, mine, held);
 }
 
 /** Who is not this server's user does not read files that are for that one alone: it is shown copies of its own. */

@@ -264,6 +264,7 @@ async function prepare(
       mayCache: isTarget,
       oneAtATime: setupMutex,
       within: (argv) => held.outside(box.within(inside, holder.rlimits(argv))),
+      watch: (pid, onOver) => held.watch({ pid, folder: copy.root, onOver }),
       launcher: launcherFor(config, copy, inside),
       onLine: () => {},
       say: () => {},

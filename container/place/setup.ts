@@ -21,6 +21,8 @@ export interface SetupJob {
   readonly within?: (argv: readonly string[]) => readonly string[];
   /** Makes it a user of its own. */
   readonly launcher?: SpawnOptions["launcher"];
+  /** Tells of what it has too much of; @returns to be called when it is gone. */
+  readonly watch?: (pid: number, onOver: (why: string) => void) => () => void;
   /** What this clone was set up with; null: with nothing yet. */
   readonly before: string | null;
   /** Only what was made from the target's own files may be given to other clones: an agent may have written all else. */
@@ -86,14 +88,21 @@ async function runCommand(job: SetupJob): Promise<void> {
     late = true;
     process.stop("SIGTERM", grace_ms);
   }, setup.timeout_ms);
+  let over: string | null = null;
+  const unwatch = job.watch?.(process.pid, (why) => {
+    over = why;
+    process.stop("SIGKILL", 0);
+  });
   job.onProcess((signal) => interrupt(process, signal, grace_ms));
   // It has nobody to ask.
   process.endInput();
   const exit = await process.gone;
   clearTimeout(timer);
+  unwatch?.();
   job.onProcess(null);
   if (job.isStopped()) throw stopped();
   if (late) throw failed(`took longer than ${setup.timeout_ms / 1000} s and was stopped`, words);
+  if (over !== null) throw failed(`was ended: ${over}`, words);
   if (exit.code !== 0)
     throw failed(exit.signal === null ? `ended with exit ${exit.code}` : `was ended by ${exit.signal}`, words);
 }

@@ -23,6 +23,7 @@ import {
 } from "../../container/limits.ts";
 import { exec } from "../../container/processes/exec.ts";
 import { identityOf, readMark } from "../../container/processes/marks.ts";
+import { DEFAULT_PLACE } from "../../src/wire/container.ts";
 import { gated, member, redWhy, settings, sh, world } from "./train-world.ts";
 import { cleanUp, createOrigin, eventually, startBody, startControl, tempDir } from "./world.ts";
 
@@ -156,6 +157,36 @@ test("LIMIT-checks a check is held to what an agent is: it opens no more files, 
   expect(red).toMatchObject({ why: "killed", words: expect.stringMatching(/^disk_exceeded/) });
 });
 
+test("LIMIT-setup a setup, which runs what an agent may have written, is held to what its agent is: before an agent, and before checks", async () => {
+  const bound = { ...BOXED, AGENT_PIDS: "40", AGENT_DISK_BYTES: String(16 * MIB) };
+  const setup = (command: string): Record<string, unknown> => ({
+    ...DEFAULT_PLACE,
+    setup: { command, cache_keys: [], cache_dirs: [], timeout_ms: 120_000 },
+  });
+  const control = await startControl(bound);
+  const { url } = createOrigin();
+  const full = startBody(url, "true", { place: setup("yes > big & sleep 60") });
+  expect(await control.post("/agents/start", full)).toMatchObject({
+    status: 422,
+    body: { code: "setup_failed", error: expect.stringMatching(/was ended: disk_exceeded: .* of 16 MiB/) },
+  });
+  // What is watched is ended, and what is counted by the system is not started.
+  const many = startBody(url, "cat up.txt", { agentId: "a2", place: setup(`${FORK(100)} > up.txt`) });
+  const { status, body } = await control.post("/agents/start", many);
+  if (status === 201) {
+    await control.ended("a2");
+    const [up = 100, refused = 0] = ((await control.lines("a2"))[0] ?? "").split(" ").map(Number);
+    expect([up < 40, up + refused]).toEqual([true, 100]);
+  } else expect(body).toMatchObject({ code: "setup_failed", error: expect.stringContaining("pids_exceeded") });
+
+  const w = await world(bound);
+  const place = setup("test ! -e fill || { yes > big & sleep 60; }");
+  const report = await gated(w, [member(w, "fill", { fill: "x" })], sh("true"), { place });
+  expect(report.runs[0]?.checks).toMatchObject([
+    { name: "setup", why: "setup", words: expect.stringContaining("disk_exceeded") },
+  ]);
+});
+
 const places = hierarchies();
 const has = (name: "memory" | "pids"): boolean => places.some(({ controllers }) => controllers.includes(name));
 
@@ -224,7 +255,7 @@ test("LIMIT-share where two want more of a processor than there is, an agent's g
     "both have run for a while",
     () => {
       const ran = times().map((ticks, n) => ticks - (begun[n] ?? 0));
-      return ran.reduce((sum, ticks) => sum + ticks, 0) > 300 ? ran : null;
+      return ran.reduce((sum, ticks) => sum + ticks, 0) > 200 ? ran : null;
     },
     120_000,
   );

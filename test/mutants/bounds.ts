@@ -43,6 +43,32 @@ export const BOUND_MUTANTS: readonly Mutant[] = [
     edit("container/box/watch.ts", "all <= disk_bytes", "disk_bytes > 0"),
   ),
   mutant(
+    "LIMIT-setup",
+    "the setup of a clone is in a control group, as its agent is",
+    "it stays in that of the control server",
+    edit(
+      "container/box/agent-box.ts",
+      "within: (argv) => held.outside(box.within(spec, holder.rlimits(argv))),",
+      "within: (argv) => box.within(spec, holder.rlimits(argv)),",
+    ),
+  ),
+  mutant(
+    "LIMIT-setup",
+    "the setup of a clone is ended when it has too much",
+    "it is not looked at",
+    edit("container/agents/workspace.ts", "watch: room.watch,", ""),
+  ),
+  mutant(
+    "LIMIT-setup",
+    "the setup of what is checked is ended when it has too much",
+    "it is not looked at",
+    edit(
+      "container/gate/gate.ts",
+      "watch: (pid, onOver) => held.watch({ pid, folder: copy.root, onOver }), launcher: launcherFor(config, copy, inside),",
+      "launcher: launcherFor(config, copy, inside),",
+    ),
+  ),
+  mutant(
     "LIMIT-share",
     "an agent's group has half of the processor that another one has",
     "it has as much",

@@ -228,7 +228,7 @@ export const BOX_MUTANTS: readonly Mutant[] = [
     "BOX-setup",
     "the setup of a clone is in a box as its agent is",
     "it runs outside",
-    edit(BOX, "within: (argv) => box.within(spec, holder.rlimits(argv)),", "within: (argv) => argv,"),
+    edit(BOX, "within: (argv) => held.outside(box.within(spec, holder.rlimits(argv))),", "within: (argv) => argv,"),
   ),
   mutant(
     "BOX-setup",

@@ -1,6 +1,9 @@
 /** What is in the commits of a hand-in: asked of the store, where they are by now. */
-import { CONFLICT_FILES_MAX } from "../limits.ts";
+import { CONFLICT_FILES_MAX, TREE_LIST_MAX_BYTES } from "../limits.ts";
 import { type Git, GitFailure } from "./git.ts";
+
+/** No list of files is longer than twice that of a tree, which was counted when its commit was taken. */
+const LISTED = { stdoutMax_bytes: 2 * TREE_LIST_MAX_BYTES };
 
 /** Files with a whole conflict in the lines that were added. */
 export async function conflictMarkers(git: Git, store: string, base: string, tip: string): Promise<string[]> {
@@ -24,7 +27,11 @@ export async function conflictMarkers(git: Git, store: string, base: string, tip
 
 /** Repositories inside that were added as if they were files, and of which nobody will know where they are from. */
 export async function nestedIn(git: Git, store: string, base: string, tip: string): Promise<string[]> {
-  const raw = await git(store, ["diff", "--raw", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=AT", base, tip]);
+  const raw = await git(
+    store,
+    ["diff", "--raw", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=AT", base, tip],
+    LISTED,
+  );
   if (raw.code !== 0) throw new GitFailure("git diff failed", raw);
   const parts = raw.stdout.split("\0");
   const links = parts.flatMap((part, n) => (/^:\d+ 160000 /.test(part) ? (parts[n + 1] ?? []) : []));
@@ -52,7 +59,7 @@ export async function changedFiles(
   tip: string,
   more: string[],
 ): Promise<string[]> {
-  const result = await git(store, ["diff", "--name-only", "-z", "--no-ext-diff", ...more, base, tip]);
+  const result = await git(store, ["diff", "--name-only", "-z", "--no-ext-diff", ...more, base, tip], LISTED);
   if (result.code !== 0) throw new GitFailure("git diff failed", result);
   return result.stdout.split("\0").filter((name) => name !== "");
 }

@@ -2,6 +2,7 @@
 import { existsSync, lstatSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { readPlain } from "../files.ts";
+import { PRINTED_TOO_MUCH } from "../processes/exec.ts";
 import { EXCLUDES_MAX_BYTES, GIT_CHECKOUT_TIMEOUT_MS, LEFTOVER_MAX_BYTES, NORMALISED_FILES_MAX } from "../limits.ts";
 import { bringInto } from "./bring.ts";
 import { type Git, GitFailure, type GitOptions, mustGit } from "./git.ts";
@@ -121,6 +122,8 @@ const mustBy =
   async (args: readonly string[], input?: string): Promise<string> => {
     const result = await run(args, input);
     if (isOutOfRoom(result)) throw new Untidy("has files that take more memory, or time, than looking at them may");
+    if (result.code === null && result.stderr.endsWith(PRINTED_TOO_MUCH))
+      throw new Untidy("has more changed files than can be listed");
     if (result.code !== 0) throw new GitFailure(`git ${args[0]} failed`, result);
     return result.stdout;
   };

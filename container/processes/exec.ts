@@ -47,6 +47,9 @@ export function noteStep(step: Step): void {
   watchStep(step);
 }
 
+/** What a result says of a child that printed more than it might. */
+export const PRINTED_TOO_MUCH = "printed too much and was stopped";
+
 /** Never rejects: a child that cannot be started is a result too. */
 export function exec(command: string, args: readonly string[], options: ExecOptions): Promise<ExecResult> {
   const { stdoutMax_bytes = GIT_STDOUT_MAX_BYTES } = options;
@@ -80,7 +83,7 @@ export function exec(command: string, args: readonly string[], options: ExecOpti
     child.stdout?.on("data", (chunk: Buffer) => {
       if (onStdout !== undefined) return note === "" && !onStdout(chunk) ? kill("printed enough") : undefined;
       stdoutBytes += chunk.length;
-      if (stdoutBytes > stdoutMax_bytes) kill("printed too much and was stopped");
+      if (stdoutBytes > stdoutMax_bytes) kill(PRINTED_TOO_MUCH);
       else stdout.push(chunk);
     });
     child.stderr?.on("data", (chunk: Buffer) => {

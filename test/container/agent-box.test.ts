@@ -148,8 +148,8 @@ test("BOX-setup the setup of an agent's clone is in a box too: it writes the clo
   const { url } = createOrigin();
   // A second dispatch of the same agent, whose home is there by then.
   await ran(control, url, 'echo secret > "$HOME/session"');
-  const own = path.join(path.dirname(worktreeOf(control.workDir)), "home", "command", "session");
-  expect(existsSync(own)).toBe(true);
+  const own = path.join(path.dirname(worktreeOf(control.workDir)), "home");
+  expect(existsSync(path.join(own, "command", "session"))).toBe(true);
   const store = storeOf(control.workDir);
   const looks = [
     `test ! -e '${home}/key'`,

@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { walled } from "../../container/box/walled.ts";
 import { NoFiles, makeCopy } from "../../container/gate/copy.ts";
+import { changedFiles, nestedIn } from "../../container/git/content.ts";
 import { lookAt } from "../../container/git/files-of.ts";
 import { readClone } from "../../container/git/foreign.ts";
 import { type Git, TICKTOWN_IDENTITY, createGit } from "../../container/git/git.ts";
@@ -11,6 +12,7 @@ import { foldersOf } from "../../container/git/layout.ts";
 import { contentOf } from "../../container/git/lfs.ts";
 import { fetchFrom } from "../../container/git/reader.ts";
 import { refuseWithoutRoom, whyNoRoom } from "../../container/git/room.ts";
+import { Untidy } from "../../container/git/untidy.ts";
 import { Unsound, refuseOvergrown } from "../../container/git/weigh.ts";
 import {
   GIT_FILE_IN_MEMORY_MAX_BYTES,
@@ -128,6 +130,21 @@ test("TREE_LIST_MAX_BYTES: names may be long, and are counted; what the remote h
   await expect(refuseOvergrown(gitFor(), url, wide)).rejects.toThrow(Unsound);
   run(url, "update-ref", "refs/heads/large", wide);
   await refuseOvergrown(gitFor(), url, wide);
+});
+
+test("work with more files than git prints in an answer is listed whole; a clone with as many changed ones is untidy, and no fault of this server's", async () => {
+  const { url, clone } = createOrigin();
+  const { commit, tree, file, times } = objectsIn(url);
+  const count = 50_000;
+  const main = run(url, "rev-parse", "main");
+  const work = commit(tree(times(count, "blob", file("x"), "n".repeat(100))), main);
+  const git = gitFor();
+  expect(await changedFiles(git, url, main, work, [])).toHaveLength(count + 1);
+  expect(await nestedIn(git, url, main, work)).toEqual([]);
+  const folders = { ...foldersOf(tempDir(), "rig1"), store: url };
+  const onlooker = await lookAt(git, folders, { work: clone, commit: work, index: null, exclude: "" });
+  await expect(onlooker.files()).rejects.toThrow(Untidy);
+  onlooker.close();
 });
 
 test("LIMIT-wall what reads an agent's commits and files is held to so much memory and time of a processor, and is no fault of this server's where it wants more", async () => {

@@ -1,5 +1,6 @@
 # The first program in a box without a network: it opens one port of the box's own loopback, leaves that to the forwarder, which takes longer
-# to begin, and becomes the program itself. Who asks meanwhile waits. Run as `perl opener.pl PORT NODE FORWARDER SOCKET PROGRAM ARGUMENTS...`.
+# to begin and does so when somebody asks for the first time, and becomes the program itself. Who asks waits until then. Run as
+# `perl opener.pl PORT NODE FORWARDER SOCKET PROGRAM ARGUMENTS...`.
 use strict;
 use warnings;
 
@@ -26,6 +27,9 @@ if ($first == 0) {
     open(STDIN, "<", "/dev/null");
     open(STDOUT, ">", "/dev/null");
     open(STDERR, ">", "/dev/null");
+    # Until somebody asks, it is in nobody's way.
+    vec(my $asked = "", fileno($server), 1) = 1;
+    select($asked, undef, undef, undef);
     exec { $node } $node, $forwarder, $socket, "fd:" . fileno($server) or exit 127;
 }
 waitpid($first, 0);

@@ -61,7 +61,7 @@ export const BOUND_MUTANTS: readonly Mutant[] = [
   mutant(
     "LIMIT-setup",
     "the setup of what is checked is ended when it has too much",
-    "it is not looked at",
+    "what the work brings along is not looked at",
     edit(
       "container/gate/gate.ts",
       "watch: (pid, onOver) => held.watch({ pid, folder: copy.root, onOver }), launcher: launcherFor(config, copy, inside),",
@@ -203,7 +203,7 @@ export const BOUND_MUTANTS: readonly Mutant[] = [
   mutant(
     "LIMIT-handin",
     "no clone is brought onto a commit that it has no room for",
-    "its files are written out",
+    "they are written over those of another bead",
     edit(
       "container/git/clone.ts",
       "await refuseWithoutRoom(git, folders.store, start); configureClone(place);",

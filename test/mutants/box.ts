@@ -58,7 +58,11 @@ const ESCAPES: readonly (readonly [name: string, rule: string, bug: string, ...e
     "socket",
     "the control socket is not in a box",
     "it is",
-    edit(BOX, "...config.boxVisible,", '...config.boxVisible, config.socket ?? "",'),
+    edit(
+      BOX,
+      "config.hostEnv[name] ?? []), ...config.boxVisible,",
+      'config.hostEnv[name] ?? []), ...config.boxVisible, config.socket ?? "",',
+    ),
   ],
   ["refs", "an agent does not write the store's refs", "the store is written in a box", STORE_WRITTEN],
   ["config", "an agent does not write the store's configuration", "the store is written in a box", STORE_WRITTEN],

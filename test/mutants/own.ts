@@ -35,7 +35,7 @@ export const OWN_MUTANTS: readonly Mutant[] = [
     "OWN-state",
     "what is nobody's to see is not seen by another name",
     "a link, or a second slash, shows it",
-    edit("container/box/bwrap.ts", "isIn(secret, realOf(file))", "isIn(secret, file)"),
+    edit("container/box/bwrap.ts", "isIn(secret, real))", "isIn(secret, file))"),
   ),
   mutant(
     "OWN-setup",

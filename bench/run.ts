@@ -15,6 +15,7 @@ import { drivers } from "./benches/drivers.ts";
 import { fanout } from "./benches/fanout.ts";
 import { growth } from "./benches/growth.ts";
 import { latency } from "./benches/latency.ts";
+import { pairs } from "./benches/pairs.ts";
 import { recovery } from "./benches/recovery.ts";
 import { scale } from "./benches/scale.ts";
 import { size } from "./benches/size.ts";
@@ -36,6 +37,7 @@ const BENCHES: Record<string, Bench> = {
   steps,
   recovery,
   latency,
+  pairs,
   cost,
   growth,
   size,

@@ -20,9 +20,11 @@ const QUIET = {
 export const scratch = mkdtempSync(join(tmpdir(), "ticktown-bench-"));
 process.once("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
-export function wrangler(...args: string[]): string {
+export const wrangler = (...args: string[]): string => wranglerIn(ROOT, args);
+
+function wranglerIn(folder: string, args: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(BIN, "wrangler"), ...args], {
-    cwd: ROOT,
+    cwd: folder,
     encoding: "utf8",
     env: { ...process.env, ...QUIET },
   });
@@ -43,6 +45,13 @@ export function bundle(entry: string | null, more: string[] = []): string {
     "--containers-rollout=none",
     ...more,
   );
+  return join(out, "worker.js");
+}
+
+/** The production bundle of another tree. */
+export function bundleIn(folder: string): string {
+  const out = join(folder, "bundle");
+  wranglerIn(folder, ["deploy", "--dry-run", "--outdir", out, "--containers-rollout=none"]);
   return join(out, "worker.js");
 }
 
@@ -67,6 +76,7 @@ export interface Workerd {
   obvious<T>(name: string, method: string, ...args: unknown[]): Promise<T>;
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body: unknown): Promise<T>;
+  put<T>(path: string, body: unknown): Promise<T>;
   /** Kills it and serves the same storage again. Answers how long it took until the port was open, ms. */
   restart(): Promise<number>;
   stop(): Promise<void>;
@@ -77,7 +87,16 @@ const FLAGS = (process.env["BENCH_V8_FLAGS"] ?? "").split(" ").filter((flag) => 
 
 const OPERATOR_TOKEN = "bench-operator-bench-operator";
 
-const config = (worker: string, port: number, disk: string, containerUrl: string) => `
+interface Served {
+  readonly worker: string;
+  readonly port: number;
+  readonly disk: string;
+  readonly containerUrl: string;
+  /** Without the doors of the benches. */
+  readonly isProduction: boolean;
+}
+
+const config = ({ worker, port, disk, containerUrl, isProduction }: Served) => `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -96,14 +115,14 @@ const worker :Workerd.Worker = (
     (className = "RigDO", uniqueKey = "rig", enableSql = true),
     (className = "UserDO", uniqueKey = "user", enableSql = true),
     (className = "TownContainer", uniqueKey = "town", enableSql = true),
-    (className = "ObviousRig", uniqueKey = "obvious", enableSql = true),
+${isProduction ? "" : '    (className = "ObviousRig", uniqueKey = "obvious", enableSql = true),'}
   ],
   durableObjectStorage = (localDisk = "disk"),
   bindings = [
     (name = "RIG", durableObjectNamespace = "RigDO"),
     (name = "USER", durableObjectNamespace = "UserDO"),
     (name = "TOWN_CONTAINER", durableObjectNamespace = "TownContainer"),
-    (name = "OBVIOUS", durableObjectNamespace = "ObviousRig"),
+${isProduction ? "" : '    (name = "OBVIOUS", durableObjectNamespace = "ObviousRig"),'}
     (name = "CONTAINER_URL", text = "${containerUrl}"),
     (name = "TICKTOWN_OPERATOR_TOKEN", text = "${OPERATOR_TOKEN}"),
     (name = "GASTOWN_JWT_SECRET", text = "bench-secret-bench-secret-bench-secret"),
@@ -113,14 +132,26 @@ const worker :Workerd.Worker = (
 
 let servers = 0;
 
-export async function serve(worker: string, containerUrl: string): Promise<Workerd> {
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // It is gone already.
+  }
+}
+
+export async function serve(
+  worker: string,
+  containerUrl: string,
+  { isProduction = false }: { readonly isProduction?: boolean } = {},
+): Promise<Workerd> {
   const dir = join(scratch, `workerd-${++servers}`);
   const disk = join(dir, "disk");
   mkdirSync(disk, { recursive: true });
   const port = await freePort();
   const file = join(dir, "config.capnp");
   writeFileSync(join(dir, "worker.js"), readFileSync(worker));
-  writeFileSync(file, config("worker.js", port, disk, containerUrl));
+  writeFileSync(file, config({ worker: "worker.js", port, disk, containerUrl, isProduction }));
   const url = `http://127.0.0.1:${port}`;
   let log = "";
   let child = launch();
@@ -140,13 +171,7 @@ export async function serve(worker: string, containerUrl: string): Promise<Worke
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
     await ended;
   };
-  process.once("exit", () => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-    } catch {
-      // It is gone already.
-    }
-  });
+  process.once("exit", () => killGroup(child.pid));
   const ready = async (): Promise<number> => {
     const began = performance.now();
     for (;;) {
@@ -167,6 +192,7 @@ export async function serve(worker: string, containerUrl: string): Promise<Worke
     return JSON.parse(text) as T;
   };
   const post = <T>(path: string, body: unknown) => send<T>(path, { method: "POST", body: JSON.stringify(body) });
+  const put = <T>(path: string, body: unknown) => send<T>(path, { method: "PUT", body: JSON.stringify(body) });
   const call = async <T>(object: string, name: string, method: string, args: unknown[]): Promise<T> =>
     (await post<{ answer: T }>("/bench", { object, name, method, args })).answer;
   await ready();
@@ -182,6 +208,7 @@ export async function serve(worker: string, containerUrl: string): Promise<Worke
     obvious: (name, method, ...args) => call("OBVIOUS", name, method, args),
     get: (path) => send(path),
     post,
+    put,
     restart: async () => {
       await kill();
       child = launch();

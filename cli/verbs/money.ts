@@ -89,7 +89,7 @@ export const spend = verb({
         ],
         "",
       ),
-      `today: ${dollars(today.microdollars)}, ${today.tokens} tokens${left === null ? "" : `; ${dollars(left)} left`} (${today.state})`,
+      `today: ${dollars(today.microdollars)}, ${today.tokens} tokens${left === null ? "" : `; ${dollars(left)} left`} (${today.state})${BOUNDS[found.bound ?? ""] ?? ""}`,
     ];
     return { data: { rig: rig.id, ...found }, text: text.join("\n") };
   },
@@ -113,6 +113,12 @@ export const budget = verb({
     return { data: done, text: `"${oneLine(done.title)}" may spend more` };
   },
 });
+
+/** By what a cap may be passed. */
+const BOUNDS: Readonly<Partial<Record<string, string>>> = {
+  answers_in_flight: "; a cap may be passed by the answers under way",
+  unmetered_ms: "; a cap may be passed by what is used between two reports",
+};
 
 /** What was used, what of it went into failures, and whether there is more that nobody was told of. */
 const spentWords = (spent: z.infer<typeof Amounts>): string =>

@@ -173,7 +173,15 @@ export function spend(rig: Rig, by: SpendBy, from: number | null, to: number | n
       ...amounts(row),
     })),
     is_cut: rows.length > LIMITS.spend_rows_shown,
+    bound: boundOf(rig),
   };
+}
+
+/** By what a cap may be passed by those that run now. Who has told nothing yet is not known to be at the door. */
+function boundOf({ world }: Rig): z.infer<typeof Spend>["bound"] {
+  if (!isAnythingCapped(world.rig.context.settings) || world.index.slots.size === 0) return null;
+  const isAtDoor = (agentId: string): boolean => world.agents.get(agentId)?.context.atDoor === true;
+  return [...world.index.slots].every(isAtDoor) ? "answers_in_flight" : "unmetered_ms";
 }
 
 /** The day's budget, what of it is spent, and what is left. */

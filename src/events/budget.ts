@@ -58,9 +58,12 @@ export interface Spent {
 }
 export const NOTHING_SPENT: Spent = { tokens: 0, microdollars: 0 };
 
+/** What is more than a whole number can be is as much as one can be: no cap is reached any less by it. */
+const sum = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
+
 export const plusSpent = (a: Spent, b: Spent): Spent => ({
-  tokens: a.tokens + b.tokens,
-  microdollars: a.microdollars + b.microdollars,
+  tokens: sum(a.tokens, b.tokens),
+  microdollars: sum(a.microdollars, b.microdollars),
 });
 
 /** A cap in tokens and one in money; null: none. */

@@ -32,6 +32,7 @@ export const SAID = {
   answer_chars: 65_536,
   tool_name_chars: 128,
   tools_told: 200,
+  used_max: 100_000_000_000,
 } as const;
 
 /** Ticktown: the agent's conversation, by which its driver can take it up again. */
@@ -52,18 +53,20 @@ export const RuntimeName = z
   );
 
 const amount = z.int().min(0);
+/** Beyond any conversation that there was: a number that nobody could have used says nothing, and no sum of such ones is too large to be told. */
+const used = z.int().min(0).max(SAID.used_max);
 
 /** Ticktown: what a conversation has used so far, from its beginning. In one that goes on, no number ever gets smaller. */
 export const Usage = z.object({
   /** Id of the conversation. */
   session: z.string().min(1).max(SAID.session_chars),
-  input_tokens: amount,
+  input_tokens: used,
   /** Of the input, what the provider had in its cache. */
-  cached_tokens: amount,
-  output_tokens: amount,
+  cached_tokens: used,
+  output_tokens: used,
   model: z.string().max(SAID.model_chars).nullable().default(null),
   /** Millionths of a dollar; null: nobody says what it costs. */
-  cost_microdollars: amount.nullable().default(null),
+  cost_microdollars: used.nullable().default(null),
   /** Counted at the container's own door, which refuses the next answer at a cap. */
   at_door: z.boolean().optional(),
   runtime: RuntimeName.optional(),

@@ -46,6 +46,11 @@ export const Spend = z.object({
   rows: z.array(SpendRow),
   /** There are more rows than are shown; the total is of all. */
   is_cut: z.boolean(),
+  /**
+   * What bounds how far a cap may be passed by those that run now: the answers under way (all of them are counted at the door), or what an
+   * agent may use within `unmetered_ms`. Null: nothing is capped, or nobody runs.
+   */
+  bound: z.enum(["answers_in_flight", "unmetered_ms"]).nullable(),
 });
 
 export const SpendQuery = z.object({

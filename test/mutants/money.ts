@@ -121,6 +121,18 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     edit(SPEND, " || event.unheard === true", ""),
   ),
   mutant(
+    "MONEY-bound",
+    "it is shown by what a cap may be passed",
+    "it says that a door counts whom it does not",
+    edit("src/do/spend.ts", "[...world.index.slots].every(isAtDoor)", "[...world.index.slots].some(isAtDoor)"),
+  ),
+  mutant(
+    "MONEY-huge",
+    "a sum of what is spent is still a number",
+    "an agent that tells of more than can be counted breaks its rig's budget",
+    edit("src/events/budget.ts", "Math.min(a + b, Number.MAX_SAFE_INTEGER)", "a + b"),
+  ),
+  mutant(
     "DOOR-bead",
     "at a bead's cap the next answer is refused",
     "it is paid for",

@@ -12,7 +12,7 @@ import { random as randomOf, type Random } from "./random.ts";
  * doubled, late and out of order. However that goes: no more is spent than a cap and the answers that were under way.
  */
 
-/** MONEY_RUNS=20000 takes two minutes. */
+/** MONEY_RUNS=1000 takes a minute, with 50 runs of six hours without a door. */
 const RUNS = Number(process.env["MONEY_RUNS"] ?? 200);
 const STEPS = 400;
 const LARGEST_ANSWER = 500;
@@ -172,6 +172,7 @@ class Run {
 }
 
 test(`at the door no more is spent than the cap and the answers under way, in ${RUNS} runs with every fault of reports`, async () => {
+  let overshoot = 0;
   for (let seed = 1; seed <= RUNS; seed++) {
     const isOfBead = seed % 2 === 0;
     const run = new Run(seed, isOfBead ? { bead_tokens: CAP } : { day_tokens: CAP });
@@ -184,11 +185,18 @@ test(`at the door no more is spent than the cap and the answers under way, in ${
       for (const [beadId, tokens] of run.spentBy)
         expect(tokens, `seed ${seed}, ${beadId}`).toBeLessThanOrEqual(CAP + perDispatch);
     else expect(run.spent(), `seed ${seed}`).toBeLessThanOrEqual(CAP + run.agents.length * perDispatch);
+    overshoot = Math.max(
+      overshoot,
+      ...(isOfBead ? [...run.spentBy.values()] : [run.spent()]).map((tokens) => tokens - CAP),
+    );
     // The ledger never has more than was spent.
     const { total } = spend(run.rig.rig, "day", null, null);
     expect(total.input_tokens, `seed ${seed}`).toBeLessThanOrEqual(run.spent());
     run.rig.close();
   }
+  console.log(
+    `at the door: ${overshoot} tokens beyond a cap at the most, of ${IN_FLIGHT * LARGEST_ANSWER} for each dispatch`,
+  );
 });
 
 test("caps are reached in these runs: they do not hold because nobody spends", async () => {
@@ -201,4 +209,76 @@ test("caps are reached in these runs: they do not hold because nobody spends", a
     run.rig.close();
   }
   expect(reached).toBeGreaterThanOrEqual(6);
+});
+
+const UNMETERED_MS = 10 * MINUTE_MS;
+const PER_SECOND = 10;
+const AGENTS = 4;
+/** A cap that some of them reach while others have told nothing for a while. */
+const METERED_CAP = 40_000;
+const METERED_RUNS = Math.ceil(RUNS / 20);
+/** The longest between two looks of these runs, and what a TICK and a stop may take beside it. */
+const LOOK_MS = 3 * MINUTE_MS;
+const LATE_MS = LOOK_MS + 2 * MINUTE_MS;
+
+/** Agents whose programs report by themselves: some never, some seldom, some late, and all work in one turn for hours. */
+async function unmeteredRun(seed: number): Promise<{ spent: number; stops: number }> {
+  const random = randomOf(seed, "unmetered");
+  const rig = testRig();
+  rig.run({
+    type: "set_settings",
+    settings: { day_tokens: METERED_CAP, unmetered_ms: UNMETERED_MS, capacity: AGENTS, fruitless_tokens: null },
+  });
+  const used = new Map<string, number>();
+  const due: { agentId: string; dispatchId: string; tokens: number }[] = [];
+  const hears = new Map<string, number>();
+  for (let n = 0; n < AGENTS; n++) {
+    const { agentId = "" } = rig.run({ type: "sling", bead: bead(`work ${n}`) });
+    hears.set(agentId, random.weighted({ never: 1, seldom: 2, often: 3 }) === "never" ? 0 : random.between(1, 9) / 10);
+  }
+  await rig.settled();
+  const end = rig.now + 6 * 60 * MINUTE_MS;
+  while (rig.now < end) {
+    const before = rig.now;
+    await rig.advance(rig.now + random.between(5_000, LOOK_MS));
+    await rig.settled();
+    for (const { agentId, dispatchId } of rig.container.processes.values()) {
+      if (dispatchId === null) continue;
+      const tokens =
+        (used.get(dispatchId) ?? 0) + Math.round(((rig.now - before) / 1_000) * random.between(0, PER_SECOND));
+      used.set(dispatchId, tokens);
+      if (random.chance(hears.get(agentId) ?? 0)) due.push({ agentId, dispatchId, tokens });
+    }
+    while (due.length > 0 && random.chance(0.9)) {
+      const [one] = random.chance(0.1) ? due.slice(-1) : due.splice(random.between(0, due.length - 1), 1);
+      if (one === undefined) break;
+      const { agentId, dispatchId, tokens } = one;
+      const usage = { session: dispatchId, input_tokens: tokens, cached_tokens: 0, output_tokens: 0, model: null };
+      heartbeat(rig.rig, agentId, dispatchId, agentCaller(agentId, dispatchId), {
+        usage: { ...usage, cost_microdollars: null },
+        lastActivityAt: rig.now,
+        progressAt: rig.now,
+      });
+      await rig.settled();
+    }
+  }
+  const spent = [...used.values()].reduce((sum, tokens) => sum + tokens, 0);
+  const stops = rig.container.calls.filter(({ kind }) => kind === "stop").length;
+  rig.close();
+  return { spent, stops };
+}
+
+test(`without the door no more is spent than the cap and what those that run may use within unmetered_ms, in ${METERED_RUNS} runs of six hours`, async () => {
+  const most = (AGENTS * PER_SECOND * (UNMETERED_MS + LATE_MS)) / 1_000;
+  let [overshoot, reached] = [0, 0];
+  for (let seed = 1; seed <= METERED_RUNS; seed++) {
+    const { spent, stops } = await unmeteredRun(seed);
+    expect(spent, `seed ${seed}`).toBeLessThanOrEqual(METERED_CAP + most);
+    expect(stops, `seed ${seed}`).toBeGreaterThan(0);
+    overshoot = Math.max(overshoot, spent - METERED_CAP);
+    if (spent > METERED_CAP) reached++;
+  }
+  console.log(`without the door: ${overshoot} tokens beyond a cap at the most, of ${most}`);
+  // They do not hold because nobody spends.
+  expect(reached).toBeGreaterThan(0);
 });

@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from "react";
+import { memo, useState, type FormEvent } from "react";
 import type { BeadSnapshot } from "../../../src/machines/bead.ts";
 import { aboutOf } from "../../../src/core/needs.ts";
 import { whyBead } from "../../../src/core/why.ts";
@@ -33,8 +33,8 @@ function stateOf(bead: BeadSnapshot, world: World, now: number): AgentState {
   return isAsked ? { word: "For people", icon: "ask", tone: "warn" } : beadStateOf(bead, world, now);
 }
 
-/** One piece of work: what it is, where it is and why, and what it took so far. */
-export function WorkRow({ bead, tells, now, isChosen, choose, isEdited, edit }: Props) {
+/** One piece of work: what it is, where it is and why, and what it took so far. A scroll draws it once, not with each frame. */
+export const WorkRow = memo(function WorkRow({ bead, tells, now, isChosen, choose, isEdited, edit }: Props) {
   const { rigId } = useStore();
   const { state, world } = useWorld();
   const { context } = bead;
@@ -99,7 +99,7 @@ export function WorkRow({ bead, tells, now, isChosen, choose, isEdited, edit }: 
       </span>
     </>
   );
-}
+});
 
 /** Why it is where it is: everything that does not run says so. */
 function Why({ bead, tells }: Pick<Props, "bead" | "tells">) {

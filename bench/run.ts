@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { board } from "./benches/board.ts";
 import { box } from "./benches/box.ts";
 import { container } from "./benches/container.ts";
 import { cost } from "./benches/cost.ts";
@@ -42,6 +43,7 @@ const BENCHES: Record<string, Bench> = {
   growth,
   size,
   scale,
+  board,
 };
 
 const { values, positionals } = parseArgs({

@@ -85,6 +85,12 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
     edit("src/core/decide/agents.ts", 'ask?.kind === "permission" && chosen === undefined', "ask === undefined"),
   ),
   mutant(
+    "DRIVER-stale",
+    "what a process asked that has ended since is asked no more",
+    "nobody can let go who asked before its key was not taken",
+    edit("src/core/decide/agents.ts", "isAsking ? askOf(agent.context) : undefined", "askOf(agent.context)"),
+  ),
+  mutant(
     "DRIVER-twice",
     "the same ask asks once",
     "who asks again makes a second question",

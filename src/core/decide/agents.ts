@@ -122,7 +122,9 @@ function answer(world: World, command: CommandOf<"answer">, around: Surroundings
   const { agentId, option = null, answer: words = null } = command;
   const agent = world.agents.get(agentId);
   if (!agent) return noAgent(agentId);
-  const ask = askOf(agent.context);
+  // What its process asked when it ended for another reason is asked no more.
+  const isAsking = agent.matches({ blocked: "onHelp" }) || agent.matches({ blocked: "onPermission" });
+  const ask = isAsking ? askOf(agent.context) : undefined;
   const chosen =
     option === null ? meantOption(words ?? "", ask?.options ?? []) : ask?.options.find(({ id }) => id === option);
   if (option !== null && chosen === undefined)

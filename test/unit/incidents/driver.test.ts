@@ -111,6 +111,17 @@ test("DRIVER-twice a permission shows its exact command with Allow, Deny and Alw
   expect(asks(rig, agentId, ask("p1", "permission")).facts).toEqual([]);
 });
 
+test("DRIVER-stale who asked for a permission and then ended because its key was not taken is let go by any words", async () => {
+  const rig = town();
+  const { agentId } = await slung(rig);
+  asks(rig, agentId, ask("p1", "permission"));
+  await exits(rig, agentId, "not_authorized");
+  expect(stateOf(rig, agentId)).toBe("blocked.notAuthorized");
+  rig.run({ type: "answer", agentId, answer: "go on" });
+  expect(facts(rig, "agent.answered")).toMatchObject([{ answer: "go on" }]);
+  expect(stateOf(rig, agentId)).not.toContain("blocked");
+});
+
 test("DRIVER-words an option's id or name said in words is that option; other words answer no permission, and its answers are told", async () => {
   const options = [
     { id: "yes", label: "Allow" },

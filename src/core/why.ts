@@ -62,7 +62,7 @@ function whyTheRigWaits(world: World): Why | null {
     case "outage":
       return why(
         "breaker_open",
-        `the agents of ${context.outage?.agents ?? 0} beads ended alike, with nothing between (${context.outage?.reason ?? ""}), for something that is none of their work's. Nobody is charged; ${context.probe === null ? "a probe is tried when its time comes" : "a probe is running"}, and all go on when one makes progress.`,
+        `${context.outage?.agents ?? 0} agents ended alike, with nothing between (${context.outage?.reason ?? ""}), for something that is none of their work's. Nobody is charged; ${context.probe === null ? "a probe is tried when its time comes" : "a probe is running"}, and all go on when one makes progress.`,
         { since: context.outage?.since ?? null, tries: context.outage?.tries ?? 0, probe: context.probe },
         rigDeadline(world.rig),
       );

@@ -158,8 +158,8 @@ export const LIMITS = {
   queue_told_after_ms: 600_000,
   /** Later than this an alarm is not merely late, and earlier than this a clock is not merely imprecise: twice the cadence of work. */
   clock_tolerance_ms: 60_000,
-  /** So many beads whose agents end alike fail for one reason that is none of theirs: within so long; or within longer, if nobody has anything to show meanwhile. */
-  outage_beads: 3,
+  /** So many agents that end alike fail for one reason that is none of their work's: within so long; or within longer, if nobody has anything to show meanwhile. */
+  outage_agents: 3,
   outage_window_ms: 60_000,
   outage_quiet_ms: 600_000,
   charges_remembered: 100,

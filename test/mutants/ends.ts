@@ -98,7 +98,7 @@ export const ENDS_MUTANTS: readonly Mutant[] = [
     "F-306",
     "what fails several agents at once is charged to nobody",
     "failures at once are failures of each",
-    edit("src/machines/rig/outage.ts", ">= LIMITS.outage_beads", ">= LIMITS.outage_beads * 1_000"),
+    edit("src/machines/rig/outage.ts", ">= LIMITS.outage_agents", ">= LIMITS.outage_agents * 1_000"),
   ),
   mutant(
     "F-306",

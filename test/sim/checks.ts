@@ -191,7 +191,7 @@ const isFailedByAnOutage = (stage: Stage, r: SimRig, fact: Entry["fact"]): boole
   stage.faults.size === 1 &&
   stage.has("provider") &&
   !isHopeless(stage, fact.beadId) &&
-  ++r.town.provider.failed >= LIMITS.outage_beads;
+  ++r.town.provider.failed >= LIMITS.outage_agents;
 
 /** Somebody's lease is over in the commit that says that everything stood still. */
 const isChargedForStandingStill = (entries: readonly Entry[], fact: Entry["fact"]): boolean =>

@@ -34,9 +34,9 @@ const failed = (agentId: string, at = 1_000): MachineEvent => ({
 const charges = (n: number): Charge[] =>
   Array.from({ length: n }, (_, i) => ({ agentId: `a${i}`, beadId: `b${i}`, at: 1_000 }));
 
-test("so many beads at once are an outage, and one less is none", () => {
-  expect(isCommon({ charges: charges(LIMITS.outage_beads - 2) }, failed("last"))).toBe(false);
-  expect(isCommon({ charges: charges(LIMITS.outage_beads - 1) }, failed("last"))).toBe(true);
+test("so many agents at once are an outage, and one less is none", () => {
+  expect(isCommon({ charges: charges(LIMITS.outage_agents - 2) }, failed("last"))).toBe(false);
+  expect(isCommon({ charges: charges(LIMITS.outage_agents - 1) }, failed("last"))).toBe(true);
 });
 
 test.each([
@@ -52,7 +52,7 @@ test.each([
 ])("of the end %j what counts is %j", (reason, end) => expect(endOf(reason)).toBe(end));
 
 test("ends that are not alike do not add up", () => {
-  const others = charges(LIMITS.outage_beads - 1);
+  const others = charges(LIMITS.outage_agents - 1);
   const isTogetherWith = (end: string): boolean =>
     isCommon({ charges: others.map((one) => ({ ...one, end })) }, failed("last"));
   expect([isTogetherWith("failed"), isTogetherWith("exit 3")]).toEqual([true, false]);
@@ -60,12 +60,12 @@ test("ends that are not alike do not add up", () => {
 
 test("whoever failed in so many outages that others ended is charged, in one less not", () => {
   const known = (outages: number): { charges: Charge[]; suspects: Suspect[] } => ({
-    charges: charges(LIMITS.outage_beads - 1),
+    charges: charges(LIMITS.outage_agents - 1),
     suspects: [{ agentId: "last", beadId: "bead of last", outages }],
   });
   expect(isCommon(known(LIMITS.outages_forgiven - 1), failed("last"))).toBe(true);
   expect(isCommon(known(LIMITS.outages_forgiven), failed("last"))).toBe(false);
-  expect(recentCharges(known(LIMITS.outages_forgiven), failed("last"))).toHaveLength(LIMITS.outage_beads - 1);
+  expect(recentCharges(known(LIMITS.outages_forgiven), failed("last"))).toHaveLength(LIMITS.outage_agents - 1);
 });
 
 test("so many charges are remembered, and the oldest goes", () => {
@@ -74,7 +74,7 @@ test("so many charges are remembered, and the oldest goes", () => {
 });
 
 test("a probe waits its first time, then twice as long, and never longer than the longest", () => {
-  let outage = begun({ charges: charges(LIMITS.outage_beads) }, failed("a"));
+  let outage = begun({ charges: charges(LIMITS.outage_agents) }, failed("a"));
   expect(outage.nextAt).toBe(1_000 + LIMITS.outage_probe_ms);
   outage = goesOn(outage, failed("a", 2_000)) ?? outage;
   expect(outage.nextAt).toBe(2_000 + 2 * LIMITS.outage_probe_ms);

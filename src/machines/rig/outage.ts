@@ -12,7 +12,7 @@ import { earliest, isOver, movedBy, plus, type Time } from "../time.ts";
  */
 export interface Outage {
   readonly since: number;
-  /** How many beads it failed first. */
+  /** How many it failed first. */
   readonly agents: number;
   readonly reason: string;
   readonly tries: number;
@@ -96,11 +96,11 @@ function alike(known: Known, event: MachineEvent): Charge[] {
   return recentCharges(known, event).filter((one) => (one.end ?? end) === end);
 }
 
-const beadsOf = (charges: readonly Charge[]): number => new Set(charges.map(({ beadId }) => beadId)).size;
+const agentsOf = (charges: readonly Charge[]): number => new Set(charges.map(({ agentId }) => agentId)).size;
 
 /** So many do not end alike at once, or one after the other with nothing between, by chance. From rules 2 on. */
 export const isCommon = (known: Known, event: MachineEvent): boolean =>
-  rulesAtLeast(event.ruleSet, 2) && mayBeCommon(known, event) && beadsOf(alike(known, event)) >= LIMITS.outage_beads;
+  rulesAtLeast(event.ruleSet, 2) && mayBeCommon(known, event) && agentsOf(alike(known, event)) >= LIMITS.outage_agents;
 
 /** By rules 1 nobody remembers who was charged. */
 export const rememberCharge = (known: Known, event: MachineEvent): Pick<Known, "charges"> =>
@@ -112,7 +112,7 @@ const withFailed = (failed: readonly Failed[] = [], { agentId, beadId }: Failed)
 
 export const begun = (known: Known, event: MachineEvent): Outage => ({
   since: event.at,
-  agents: beadsOf(alike(known, event)),
+  agents: agentsOf(alike(known, event)),
   reason: expect(event, "dispatch.failed").reason,
   tries: 1,
   nextAt: event.at + exponential(1, LIMITS.outage_probe_ms, LIMITS.outage_probe_max_ms),
@@ -200,7 +200,7 @@ export const outageAlert = (
   severity: "critical",
   title: "agents fail for a reason that is not their work's",
   text: clip(
-    `The agents of ${outage?.agents ?? 0} beads ended alike with nothing between, the last: ${expect(event, "dispatch.failed").reason}. Nobody is charged for it; one at a time is tried until one makes progress.`,
+    `${outage?.agents ?? 0} agents ended alike with nothing between, the last: ${expect(event, "dispatch.failed").reason}. Nobody is charged for it; one at a time is tried until one makes progress.`,
   ),
   beadId: null,
 });

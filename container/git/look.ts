@@ -188,7 +188,7 @@ export function checkBranch({ branches }: Heads, url: string, branch: string, cu
   if (branches.length === 0)
     throw new Unfit(
       "empty_repository",
-      `${url} has no commits yet, so there is nothing to branch from. Make a first commit there and try again`,
+      `${url} has no branch of its own, so there is nothing to branch from: it has no commits yet, or is a clone in which none was checked out. Commit something, or \`git switch\` to a branch, and try again`,
     );
   if (branches.includes(branch)) return;
   const some = branches.slice(0, BRANCHES_NAMED_MAX).join(", ");

@@ -9,6 +9,7 @@ import { meant, shorten } from "../pick.ts";
 import { ago, columns, oneLine, plural, printable } from "../text.ts";
 import { verb } from "../verb.ts";
 import { allNeeds, type Need } from "../needs.ts";
+import { diff } from "./diff.ts";
 
 const BEAD = { about: "its title, or the beginning of its id" } as const;
 export const beadPath = ({ rig, it }: InRig<Bead>, rest = ""): string =>
@@ -244,4 +245,4 @@ export const edit = verb({
   },
 });
 
-export const WORK = [ls, show, why, cancel, retry, revert, edit];
+export const WORK = [ls, show, why, diff, cancel, retry, revert, edit];

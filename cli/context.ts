@@ -53,7 +53,7 @@ export function contextOf(globals: Globals, world: World): Context {
   const ticktown = () => {
     if (known !== null) return known;
     const where = whereIs(globals, world.env, world.cwd);
-    return (known = { where, api: createApiClient(where.url, where.token, user) });
+    return (known = { where, api: createApiClient(where.url, where.token, user, world.signal) });
   };
   const patiently = async <T>(call: (api: ApiClient) => Promise<T>): Promise<T> => {
     for (let waited = 0; ; waited++) {
@@ -91,13 +91,16 @@ export function contextOf(globals: Globals, world: World): Context {
 }
 
 /** An error as the command ends with it. */
-function inWords(error: unknown, url = "the Ticktown"): unknown {
+export function inWords(error: unknown, url = "the Ticktown"): unknown {
   if (error instanceof ApiError) {
+    if (error.isForeign) return new Failure("unreachable", `${url} answers with HTTP ${error.status}, ${error.reason}`);
     if (error.status === 401) return new Failure("forbidden", `${url} does not take the token: ${error.reason}`);
     if (error.status === 403) return new Failure("forbidden", error.reason);
     return new Failure(error.status === 404 ? "unknown" : "refused", error.reason);
   }
   const cause = error instanceof TypeError ? (error.cause as { message?: string } | undefined) : undefined;
+  if (error instanceof TypeError && error.message === "terminated")
+    return new Failure("unreachable", `${url} broke off its answer: ${cause?.message || error.message}`);
   if (error instanceof TypeError && error.message === "fetch failed")
     return new Failure("unreachable", `${url} does not answer: ${cause?.message || error.message}`);
   if (error instanceof DOMException && error.name === "TimeoutError")

@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import type { Ask, World } from "./context.ts";
-import { Failure } from "./exits.ts";
+import { EXITS, Failure } from "./exits.ts";
 import { run } from "./run.ts";
 import { versionHere } from "./version.ts";
 
@@ -58,9 +58,17 @@ function worldHere(args: readonly string[]): World {
   };
 }
 
+/** @returns the exit code where stdout takes no more: whoever reads has read enough (`ticktown ls | head`), or what was written is not whole */
+export function lostOutput(error: NodeJS.ErrnoException, say: (line: string) => void): number {
+  if (error.code === "EPIPE") return EXITS.done.code;
+  say(`ticktown: stdout cannot be written: ${error.message}`);
+  return EXITS.refused.code;
+}
+
 /** Runs it, and ends this process. */
 export async function main(args: readonly string[]): Promise<never> {
-  // Whoever reads has read enough: `ticktown ls | head`.
-  process.stdout.on("error", () => process.exit(0));
+  process.stdout.on("error", (error) =>
+    process.exit(lostOutput(error, (line) => void process.stderr.write(`${line}\n`))),
+  );
   process.exit(await run(args, versionHere(), worldHere(args)));
 }

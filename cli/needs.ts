@@ -6,7 +6,7 @@ import type { Needs, WireNeed } from "../src/wire/needs.ts";
 import type { Context } from "./context.ts";
 import { Failure } from "./exits.ts";
 import { rigPath } from "./find.ts";
-import { type Candidate, pick } from "./pick.ts";
+import { type Candidate, pick, shorten } from "./pick.ts";
 import { oneLine } from "./text.ts";
 
 export type Need = z.infer<typeof WireNeed>;
@@ -47,12 +47,28 @@ export function detailsOf(need: Need): string[] {
   ].filter((line) => line.trim() !== "");
 }
 
-const quote = (text: string): string => `"${oneLine(text).replaceAll(/["\\$`]/g, "\\$&")}"`;
+/** As a shell takes it, also one that is typed into: there ! means something within double quotes. */
+function quote(text: string): string {
+  const line = oneLine(text);
+  const word = line.includes("!")
+    ? `'${line.replaceAll("'", String.raw`'\''`)}'`
+    : `"${line.replaceAll(/["\\$`]/g, String.raw`\$&`)}"`;
+  return line.startsWith("-") ? `-- ${word}` : word;
+}
 
-/** The commands that settle it, as they would be typed. */
-export function commandsFor({ need }: Needed): string[] {
-  const bead = need.beads[0]?.title;
-  const who = bead === undefined ? (need.agents[0]?.name ?? "") : quote(bead);
+/** A bead by its title, where no other need has that one; else by as much of its id as is its alone. */
+function beadOf({ need }: Needed, all: readonly Needed[]): string | undefined {
+  const [bead] = need.beads;
+  if (bead === undefined) return undefined;
+  const others = all.flatMap(({ need }) => need.beads).filter(({ id }) => id !== bead.id);
+  const isAlone = others.every(({ title }) => oneLine(title).toLowerCase() !== oneLine(bead.title).toLowerCase());
+  return isAlone ? quote(bead.title) : shorten([bead, ...others].map(({ id }) => id)).get(bead.id);
+}
+
+/** The commands that settle it, as they would be typed. @param all the needs among which it is named */
+export function commandsFor(one: Needed, all: readonly Needed[] = [one]): string[] {
+  const { need } = one;
+  const who = beadOf(one, all) ?? need.agents[0]?.name ?? "";
   switch (need.code) {
     case "permission":
       return [`allow ${who}`, `deny ${who}`];
@@ -61,7 +77,7 @@ export function commandsFor({ need }: Needed): string[] {
     case "not_authorized":
       return [`answer ${who} TEXT`];
     case "bead_budget":
-      return [`budget ${who} --dollars N`];
+      return [`budget --dollars N ${who}`];
     case "day_budget":
       return ["spend", "rig settings"];
     case "hand_in_refused":

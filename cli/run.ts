@@ -47,9 +47,12 @@ export async function confirm(
   if (!/^y(es)?$/i.test(answer.trim())) throw new Failure("misuse", "nothing was done");
 }
 
+/** A file or an address that is not as it should be is nobody's fault in this program. */
+const isOfSystem = (error: unknown): boolean => error instanceof Error && "syscall" in error && "code" in error;
+
 function fail(error: unknown, isJson: boolean, { say, signal }: World): number {
   const exit: Exit = signal.aborted ? "interrupted" : error instanceof Failure ? error.exit : "refused";
-  const isKnown = error instanceof StackError;
+  const isKnown = error instanceof StackError || isOfSystem(error);
   const text = isKnown || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
   if (exit !== "interrupted")
     say(isJson ? JSON.stringify({ error: text, exit: EXITS[exit].code }) : `ticktown: ${printable(text)}`);

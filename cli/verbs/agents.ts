@@ -86,7 +86,7 @@ export const logs = verb({
       if (error instanceof Failure && error.exit === "unknown" && !goesOn) return [];
       throw error;
     });
-    const shown = most === undefined ? events : events.slice(-most);
+    const shown = most === undefined ? events : events.slice(Math.max(0, events.length - most));
     const text = shown
       .map(lineOf)
       .filter((line) => line !== null)

@@ -28,11 +28,11 @@ export const needs = verb({
       return [
         since === "" ? head : `${head}  (${since})`,
         ...detailsOf(need).map((line) => `      ${printable(line)}`),
-        ...commandsFor(one).map((command) => `      > ticktown ${command}`),
+        ...commandsFor(one, found).map((command) => `      > ticktown ${command}`),
       ].join("\n");
     });
     return {
-      data: found.map(({ rig, need }) => ({ rig: rig.id, ...need, commands: commandsFor({ rig, need }) })),
+      data: found.map(({ rig, need }) => ({ rig: rig.id, ...need, commands: commandsFor({ rig, need }, found) })),
       text: text.length === 0 ? "nobody is needed" : text.join("\n"),
     };
   },

@@ -84,7 +84,7 @@ export function settingOf(typed: string): [string, unknown] {
   const at = typed.indexOf("=");
   const name = typed.slice(0, at);
   if (at < 1) throw new Failure("misuse", `"${typed}" is no setting: write NAME=VALUE`);
-  const known = [...Object.keys(Settings.shape), ...Object.keys(Place.shape)];
+  const known = [...new Set([...Object.keys(Settings.shape), ...Object.keys(Place.shape)])];
   if (!known.includes(name))
     throw new Failure("misuse", `there is no setting "${name}"; there are ${known.toSorted().join(", ")}`);
   const value = typed.slice(at + 1);
@@ -168,7 +168,10 @@ export const rigImport = verb({
   options: {},
   run: async ({ files }, { api, cwd, userPath }) => {
     const parts = await Promise.all(
-      files.map((file) => openAsBlob(path.resolve(cwd, file)).catch(() => notThere(file))),
+      // It throws at once, too.
+      files
+        .map(async (file) => await openAsBlob(path.resolve(cwd, file)))
+        .map((blob, n) => blob.catch(() => notThere(files[n] ?? ""))),
     );
     const whole = new Blob(parts);
     const rig = await api.send<RigInfo & { facts: number; missing_secrets: string[] }>(
@@ -191,6 +194,8 @@ function notThere(file: string): never {
 /** @param file null: stdout @returns how many lines */
 export async function exportTo(rig: RigInfo, file: string | null, { api, out }: Context): Promise<number> {
   const stream = file === null ? null : createWriteStream(file, { mode: 0o600 });
+  // It is told where it is waited for: that it is open, that it goes on, that it is whole.
+  if (stream !== null) await once(stream, "open");
   let lines = 0;
   let isWhole = false;
   for await (const line of api.lines(rigPath(rig, "/export"))) {

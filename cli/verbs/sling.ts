@@ -18,7 +18,7 @@ export const SLUNG = { beads: 1_000, bytes: 4 * 1024 * 1024 } as const;
 
 /** A line of JSON. `after`: titles of lines before it, or titles and ids of beads that are there. */
 export const Line = z.strictObject({
-  title: z.string().min(1),
+  title: z.string().refine((title) => title.trim() !== "", "it is empty"),
   body: z.string().nullish(),
   priority: Priority.optional(),
   labels: z.array(z.string()).optional(),
@@ -49,7 +49,11 @@ export function linesOf(text: string, name: string): Line[] {
       const { data, error } = Line.safeParse(value);
       if (data === undefined) throw wrong(z.prettifyError(error).replaceAll(/\s*\n\s*/g, ", "));
       found.push(data);
-    } else found.push({ title: line.replace(/^(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?/, "") });
+    } else {
+      const title = line.replace(/^(?:[-*+]|\d+[.)])(?:\s+|$)(?:\[[ xX]\](?:\s+|$))?/, "");
+      if (title === "") throw wrong("it has no title");
+      found.push({ title });
+    }
     if (found.length > SLUNG.beads) throw wrong(`a file may hold ${SLUNG.beads} beads`);
   }
   return found;
@@ -69,23 +73,43 @@ interface Slung {
   readonly title: string;
 }
 
-/** Makes them in order; what one waits for is among those before it, or in the rig. */
-async function make(rig: RigInfo, lines: readonly Line[], context: Context): Promise<Slung[]> {
+/** Makes them in order; what one waits for is among those before it, or in the rig. @param from how many of the file come before the first */
+async function make(rig: RigInfo, lines: readonly Line[], from: number, context: Context): Promise<Slung[]> {
   const made: Slung[] = [];
   const idOf = async (after: string): Promise<string> =>
     made.findLast(({ title }) => oneLine(title) === oneLine(after))?.id ?? (await context.find.bead(after)).it.id;
-  for (const [n, { after, ...line }] of lines.entries()) {
+  for (const { after, ...line } of lines) {
     try {
       const blocked_by = await Promise.all([after ?? []].flat().map(idOf));
       const bead = await context.api.call<Bead>("POST", rigPath(rig, "/beads"), { type: "issue", ...line, blocked_by });
       made.push({ id: bead.id, title: bead.title });
     } catch (error) {
-      if (made.length > 0) context.say(`${made.length} of ${lines.length} were slung; to go on: --from ${n + 1}`);
+      if (made.length > 0) context.say(`${made.length} of ${lines.length} were slung${goOn(from + made.length + 1)}`);
       throw error;
     }
     if (lines.length > 20 && made.length % 20 === 0) context.say(`${made.length} of ${lines.length} slung`);
   }
   return made;
+}
+
+/** Of titles on the command line there is no file to go on with. */
+const goOn = (next: number): string => (next > 0 ? `; to go on: --from ${next}` : "");
+
+/** @param titles on the command line @returns what is to be slung, and how many of the file are before it @throws Failure when nothing is */
+export function chosenOf(
+  titles: readonly string[],
+  inFile: readonly Line[],
+  from = 1,
+): { given: Line[]; from: number } {
+  if (titles.some((title) => title.trim() === "")) throw new Failure("misuse", "a title is empty; nothing was slung");
+  if (from < 1) throw new Failure("misuse", "--from counts from 1");
+  if (from > 1 && titles.length > 0) throw new Failure("misuse", "--from goes on with a file: leave the titles out");
+  const given = [...titles.map((title): Line => ({ title })), ...inFile.slice(from - 1)];
+  if (given.length > 0) return { given, from: from - 1 - titles.length };
+  throw new Failure(
+    "misuse",
+    inFile.length === 0 ? "say what is to be done: a title, or --file" : `there are ${inFile.length} in the file`,
+  );
 }
 
 const POLL_MS = 1_000;
@@ -134,10 +158,11 @@ line, as a list or not, or a line of JSON each: {"title", "body", "priority", "l
   },
   run: async (input, context) => {
     const text = input.file === undefined ? "" : await read(input.file, context);
-    const inFile = linesOf(text, input.file ?? "").slice((input.from ?? 1) - 1);
+    const inFile = linesOf(text, input.file ?? "");
     const body = input.body === "-" ? await context.stdin() : input.body;
-    const given = [...input.titles.map((title): Line => ({ title })), ...inFile];
-    if (given.length === 0) throw new Failure("misuse", "say what is to be done: a title, or --file");
+    const { given, from } = chosenOf(input.titles, inFile, input.from);
+    // The first of what is left of a chain waits for the last of what was slung.
+    const before = (n: number): string | undefined => (n > 0 ? given[n - 1]?.title : inFile[from - 1]?.title);
     const rig = await context.find.rig();
     const lines = given.map((line, n): Line => ({
       ...line,
@@ -146,13 +171,9 @@ line, as a list or not, or a line of JSON each: {"title", "body", "priority", "l
       labels: [...(line.labels ?? []), ...input.label],
       runtime: line.runtime ?? input.runtime,
       model: line.model ?? input.model,
-      after: [
-        ...[line.after ?? []].flat(),
-        ...input.after,
-        ...(input.chain && n > 0 ? [given[n - 1]?.title ?? ""] : []),
-      ],
+      after: [...[line.after ?? []].flat(), ...input.after, ...[(input.chain ? before(n) : undefined) ?? []].flat()],
     }));
-    const slung = await make(rig, lines, context);
+    const slung = await make(rig, lines, from, context);
     const short = shorten(slung.map(({ id }) => id));
     const listed = columns(
       slung.map(({ id, title }) => [short.get(id) ?? id, title]),

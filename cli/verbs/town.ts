@@ -5,9 +5,9 @@ import { linkToBoard } from "../../scripts/stack/link.ts";
 import { serve, serveOptionsOf } from "../../scripts/stack/serve.ts";
 import { BOXES, NETWORKS } from "../../scripts/stack/agents-box.ts";
 import { messageOf } from "../../scripts/stack/errors.ts";
-import { createApiClient } from "../../scripts/stack/api-client.ts";
+import { type ApiClient, createApiClient } from "../../scripts/stack/api-client.ts";
 import { holderOf } from "../../scripts/stack/state.ts";
-import type { Context } from "../context.ts";
+import { type Context, inWords } from "../context.ts";
 import { allNeeds } from "../needs.ts";
 import { Failure } from "../exits.ts";
 import { rigPath } from "../find.ts";
@@ -229,8 +229,9 @@ terminal. Both are kept in login.json in the folder ticktown of the user's confi
   run: async ({ url: typed }, context) => {
     const url = originOf(typed, "the address");
     const code = /#code=([^&]+)/.exec(typed)?.[1];
-    const token = code === undefined ? await typedToken(url, context) : await traded(url, decodeURIComponent(code));
-    const towns = await createApiClient(url, token).call<unknown[]>("GET", context.userPath("/towns"));
+    const token = code === undefined ? await typedToken(url, context) : await traded(url, code, context);
+    const towns = await ask<unknown[]>(url, token, context, ["GET", context.userPath("/towns")]);
+    if (!Array.isArray(towns)) throw new Failure("unreachable", `${url} does not answer as this version does`);
     const file = keepLogin(context.env, { url, token });
     return { data: { url, file, towns: towns.length }, text: `${url} takes the token; it is kept in ${file}` };
   },
@@ -244,8 +245,25 @@ async function typedToken(url: string, { env, stdin, ask }: Context): Promise<st
 }
 
 /** The token is one of its own, which ends when it was not used for 30 days. */
-const traded = async (url: string, code: string): Promise<string> =>
-  (await createApiClient(url, "").call<{ token: string }>("POST", "/api/session", { code })).token;
+const traded = async (url: string, code: string, context: Context): Promise<string> =>
+  (await ask<{ token: string }>(url, "", context, ["POST", "/api/session", { code: decoded(code) }])).token;
+
+/** What is no code at all is refused as one that is not good. */
+function decoded(code: string): string {
+  try {
+    return decodeURIComponent(code);
+  } catch {
+    return code;
+  }
+}
+
+/** Where nothing is remembered yet. */
+const ask = <T>(url: string, token: string, { signal }: Context, what: Parameters<ApiClient["call"]>): Promise<T> =>
+  createApiClient(url, token, undefined, signal)
+    .call<T>(...what)
+    .catch((error: unknown) => {
+      throw inWords(error, url);
+    });
 
 interface OperatorToken {
   readonly id: string;

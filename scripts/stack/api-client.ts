@@ -35,24 +35,44 @@ interface Asked {
   readonly signal: AbortSignal;
 }
 
-function refusal(request: string, response: Response, reason = "no reason given"): ApiError {
-  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
-  const retryAfter_s = response.status === 429 ? Math.max(1, seconds || 0) : null;
-  return new ApiError(request, { status: response.status, reason, retryAfter_s });
+/** The API answers every request with an object that says whether it was done; a refusal has its sentence. */
+interface Answered {
+  readonly success: boolean;
+  readonly data?: unknown;
+  readonly error?: string;
 }
 
-export function createApiClient(url: string, operatorToken: string, user = USER): ApiClient {
+/** @throws ApiError when it is no answer of the API: a proxy's page, another program's, or one that broke off */
+async function answerOf(request: string, response: Response): Promise<Answered> {
+  const answer = (await response.json().catch(() => null)) as Partial<Answered> | null;
+  if (typeof answer?.success === "boolean" && (answer.success ? response.ok : typeof answer.error === "string"))
+    return answer as Answered;
+  const reason = "which is no answer of Ticktown's API: something else is there, or stands between";
+  throw new ApiError(request, { status: response.status, reason, retryAfter_s: null, isForeign: true });
+}
+
+function refusal(request: string, response: Response, reason = ""): ApiError {
+  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const retryAfter_s = response.status === 429 ? Math.max(1, seconds || 0) : null;
+  return new ApiError(request, { status: response.status, reason, retryAfter_s, isForeign: false });
+}
+
+/** @param signal ends what is asked for at that moment, as Ctrl-C does */
+export function createApiClient(url: string, operatorToken: string, user = USER, signal?: AbortSignal): ApiClient {
+  const ended = signal === undefined ? {} : { signal };
+  const within = (ms: number): AbortSignal =>
+    AbortSignal.any([AbortSignal.timeout(ms), ...(signal === undefined ? [] : [signal])]);
   const call = <T>(method: string, path: string, body?: unknown): Promise<T> =>
     ask<T>(method, path, {
       ...(body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: within(TIMEOUT_MS),
     });
 
   const send = <T>(path: string, file: Blob, key: string): Promise<T> =>
     ask<T>("POST", path, {
       headers: { "content-type": "application/x-ndjson", "idempotency-key": key },
       body: file,
-      signal: AbortSignal.timeout(FILE_TIMEOUT_MS),
+      signal: within(FILE_TIMEOUT_MS),
     });
 
   async function ask<T>(method: string, path: string, { headers = {}, ...init }: Asked): Promise<T> {
@@ -61,17 +81,15 @@ export function createApiClient(url: string, operatorToken: string, user = USER)
       headers: { authorization: `Bearer ${operatorToken}`, ...headers },
       ...init,
     });
-    const answer = (await response.json().catch(() => ({}))) as { success?: boolean; data?: T; error?: string };
-    if (!response.ok || answer.success !== true) throw refusal(`${method} ${path}`, response, answer.error);
+    const answer = await answerOf(`${method} ${path}`, response);
+    if (!answer.success) throw refusal(`${method} ${path}`, response, answer.error);
     return answer.data as T;
   }
 
   async function* lines(path: string): AsyncGenerator<string> {
-    const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${operatorToken}` } });
-    if (!response.ok || response.body === null) {
-      const { error } = (await response.json().catch(() => ({}))) as { error?: string };
-      throw refusal(`GET ${path}`, response, error);
-    }
+    const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${operatorToken}` }, ...ended });
+    if (!response.ok || response.body === null)
+      throw refusal(`GET ${path}`, response, (await answerOf(`GET ${path}`, response)).error);
     let rest = "";
     for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
       const whole = (rest + chunk).split("\n");

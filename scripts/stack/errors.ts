@@ -13,12 +13,15 @@ export class ApiError extends StackError {
   readonly reason: string;
   /** Of a 429: after how many seconds it may be asked again. */
   readonly retryAfter_s: number | null;
-  constructor(request: string, of: Pick<ApiError, "status" | "reason" | "retryAfter_s">) {
+  /** It was answered by something that is no Ticktown. */
+  readonly isForeign: boolean;
+  constructor(request: string, of: Pick<ApiError, "status" | "reason" | "retryAfter_s" | "isForeign">) {
     super(`${request} was answered with HTTP ${of.status}: ${of.reason}`);
     this.name = "ApiError";
     this.status = of.status;
     this.reason = of.reason;
     this.retryAfter_s = of.retryAfter_s;
+    this.isForeign = of.isForeign;
   }
 }
 

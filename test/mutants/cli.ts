@@ -27,6 +27,30 @@ export const CLI_MUTANTS: readonly Mutant[] = [
     edit("src/core/needs-actions.ts", "/^(allow|accept|approve|yes)\\b(?!.*always)/i, ", ""),
   ),
   mutant(
+    "CLI-foreign",
+    "what is no answer of the API is none",
+    "a proxy's page of an error is taken for a word of Ticktown's, and a script is told that nothing has that name",
+    edit("cli/context.ts", "if (error.isForeign) return", "if (false) return"),
+  ),
+  mutant(
+    "CLI-interrupt",
+    "Ctrl-C ends what is asked for at that moment",
+    "a command at a server that hangs takes no Ctrl-C for half a minute",
+    edit("cli/context.ts", "where.token, user, world.signal)", "where.token, user)"),
+  ),
+  mutant(
+    "CLI-lost",
+    "output that could not be written is no success",
+    "an export to a full disk ends with 0, and is found to be no backup when it is needed",
+    edit("cli/main.ts", 'if (error.code === "EPIPE") return', "return"),
+  ),
+  mutant(
+    "CLI-from",
+    "a file goes on where it stopped",
+    "after the second stop, what was slung is slung again",
+    edit("cli/verbs/sling.ts", "from: from - 1 - titles.length", "from: -titles.length"),
+  ),
+  mutant(
     "MCP-table",
     "the tools are the verbs of the table, and no others",
     "what is for a terminal, tokens among them, is listed as a tool",

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { checkBranch } from "../../../container/git/look.ts";
 import { lostOutput } from "../../../cli/main.ts";
 import { commandsFor } from "../../../cli/needs.ts";
 import { run } from "../../../cli/run.ts";
@@ -58,32 +59,27 @@ const answers =
   (response: ServerResponse): void =>
     void response.writeHead(status).end(body);
 
-test.each([
-  ["a page", 200, "<html>log in</html>"],
-  ["a page that says not found", 404, "<html>nope</html>"],
-  ["a page of a proxy", 502, "<html>bad gateway</html>"],
-  ["null", 200, "null"],
-  ["JSON of something else", 200, '{"ok":true}'],
-  ["a refusal without a sentence", 403, '{"success":false}'],
-])(
-  "CLI-foreign %s is no answer of a Ticktown: exit 4 and one sentence, for a verb and for login",
-  async (_, status, body) => {
+test("CLI-foreign a page, of whatever status, and JSON of something else are no answer of a Ticktown: exit 4 and one sentence, for a verb and for login", async () => {
+  const foreign: [number, string][] = [
+    [200, "<html>log in</html>"],
+    [404, "<html>nope</html>"],
+    [502, "<html>bad gateway</html>"],
+    [200, "null"],
+    [200, '{"ok":true}'],
+    [403, '{"success":false}'],
+  ];
+  for (const [status, body] of foreign)
     await whileAnswers(answers(status, body), async (url) => {
+      const sentence = `${url} answers with HTTP ${status}, which is no answer of Ticktown's API: something else is there, or stands between`;
       for (const args of [
         ["ls", "--url", url],
         ["login", url],
       ]) {
-        const { exit, err } = await typed(args);
-        expect([exit, err]).toEqual([
-          4,
-          `ticktown: ${url} answers with HTTP ${status}, which is no answer of Ticktown's API: something else is there, or stands between`,
-        ]);
-        const json = await typed([...args, "--json"]);
-        expect(JSON.parse(json.err)).toMatchObject({ exit: 4 });
+        expect(await typed(args)).toEqual({ exit: 4, out: "", err: `ticktown: ${sentence}` });
+        expect(JSON.parse((await typed([...args, "--json"])).err)).toEqual({ exit: 4, error: sentence });
       }
     });
-  },
-);
+});
 
 test("a token that is not taken is exit 5 at login too, and where nobody listens it is 4; nothing is kept of what is no list", async () => {
   const refused = '{"success":false,"error":"the token is not known"}';
@@ -100,7 +96,8 @@ test("a token that is not taken is exit 5 at login too, and where nobody listens
   expect((await typed(["login", "http://127.0.0.1:9"])).exit).toBe(4);
 });
 
-test("CLI-interrupt Ctrl-C ends a command at once whose server hangs, with 130", async () => {
+// Without the signal it ends after the 30 s in which an answer must come.
+test("CLI-interrupt Ctrl-C ends a command at once whose server hangs, with 130", { timeout: 20_000 }, async () => {
   const stopped = new AbortController();
   await whileAnswers(
     () => stopped.abort(),
@@ -205,4 +202,11 @@ test("a diff is shown with its commits, what does not merge, and lines that are 
     "",
     "and 1 file more",
   ]);
+});
+
+test("a repository without branches may be an empty one, or a clone that has only those of another place", () => {
+  const none = { head: null, branches: [] } as unknown as Parameters<typeof checkBranch>[0];
+  expect(() => checkBranch(none, "/g", "main", "")).toThrow(
+    /no commits yet, or is a clone in which none was checked out/,
+  );
 });

@@ -224,8 +224,10 @@ test("heartbeats that say nothing of output make nobody silent and nobody busy",
 
 test("a bead says which program and which model in so many letters, and how long it may be busy", () => {
   const takes = (more: object): boolean => Sling.safeParse({ title: "work", ...more }).success;
-  expect(takes({ runtime: "r".repeat(LIMITS.runtime_chars), model: "m".repeat(LIMITS.model_chars) })).toBe(true);
-  expect(takes({ runtime: "r".repeat(LIMITS.runtime_chars + 1) })).toBe(false);
+  expect(takes({ runtime: `acp:${"r".repeat(LIMITS.runtime_chars - 4)}`, model: "m".repeat(LIMITS.model_chars) })).toBe(
+    true,
+  );
+  expect(takes({ runtime: `acp:${"r".repeat(LIMITS.runtime_chars - 3)}` })).toBe(false);
   expect(takes({ model: "m".repeat(LIMITS.model_chars + 1) })).toBe(false);
   expect([takes({ expect_ms: 1_000 }), takes({ expect_ms: 999 })]).toEqual([true, false]);
 });

@@ -1,5 +1,5 @@
 import type { NeedCode } from "../events/needs.ts";
-import { dayOf, spentText } from "../events/budget.ts";
+import { dayOf, NOTHING_SPENT, spentText } from "../events/budget.ts";
 import { budgetDeadline, capsOn, leaseOf } from "../machines/budget.ts";
 import { beadCaps } from "../machines/spend.ts";
 import type { Of } from "./needs-queue.ts";
@@ -18,13 +18,13 @@ export function ofMoney(world: World, of: Of): void {
     need.values = { spent: spentText(budget.context.today, capsOn(settings, budget.context, dayOf(world.at))) };
   }
   for (const bead of world.beads.values()) {
-    if (bead.context.spent === undefined || bead.hasTag("terminal") || bead.value === "in_review") continue;
+    if (bead.context.type !== "issue" || bead.hasTag("terminal") || bead.value === "in_review") continue;
     const agent = world.agents.get(bead.context.assignee ?? "");
     if (!isCapped(world, bead) || agent?.hasTag("slot") === true) continue;
     const need = of(`bead_budget:${bead.context.id}`, "bead_budget", "now", bead.context.updatedAt);
     need.beads.add(bead.context.id);
     if (agent !== undefined) need.agents.add(agent.context.id);
-    need.values = { spent: spentText(bead.context.spent, beadCaps(bead.context, settings)) };
+    need.values = { spent: spentText(bead.context.spent ?? NOTHING_SPENT, beadCaps(bead.context, settings)) };
   }
 }
 

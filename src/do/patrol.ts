@@ -169,7 +169,7 @@ function conclude(
         limited: current.limited,
       });
     } else if (current.status === "running") {
-      see(rig, agent, current);
+      see(rig, agent, current, "container");
       // That one who runs is still there is no news.
       if (!context.heard || !isRunning(agent)) commands.push({ type: "heard", agentId: context.id, dispatchId });
     }

@@ -196,7 +196,7 @@ export function heartbeat(
   if (!agent) return null;
   const spokenOf = fenceOf(rig.world.rig) === "agent" ? speaksFor : (dispatchId ?? speaksFor);
   const n = spokenOf === null ? agent.context.dispatchN : dispatchNumber(agentId, spokenOf);
-  if (n === agent.context.dispatchN) see(rig, agent, seen);
+  if (n === agent.context.dispatchN) see(rig, agent, seen, "agent");
   execute(rig, { type: "heard", agentId, dispatchId }, caller);
   const now = rig.world.agents.get(agentId);
   const news = now === undefined ? [] : newsIn(rig, now, n, seen);

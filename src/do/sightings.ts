@@ -10,7 +10,7 @@ import { forbidden, type Caller } from "../core/decide/index.ts";
 import { commit } from "./commit.ts";
 import type { Seen } from "./ports.ts";
 import type { Rig } from "./rig.ts";
-import { beadOfDispatch, isIncomplete } from "./spend.ts";
+import { beadOfDispatch, countedOf, isIncomplete } from "./spend.ts";
 
 /**
  * What was last heard of each agent's newest dispatch, in memory only: it comes with every heartbeat and every look of the patrol, and
@@ -32,6 +32,8 @@ export interface Sighting {
   readonly waiting: Seen["waiting"];
   readonly session: Session | undefined;
   readonly usage: Usage | undefined;
+  /** Whether its container's door counts what it uses; undefined: the rig has not looked. What is reported of an agent may be its own word. */
+  readonly isAtDoor: boolean | undefined;
   /** How many tools that it had not run like this before have ended. */
   readonly shown: number | undefined;
   /** The newest commit of its own. */
@@ -52,8 +54,11 @@ const sightingOf = (rig: Rig, { context: { id, dispatchN } }: AgentSnapshot): Si
   return known?.n === dispatchN ? known : undefined;
 };
 
+/** Who tells: the container, which the rig has asked, or whoever has the agent's token, which may be the agent. */
+type Teller = "container" | "agent";
+
 /** Remembers a sign of life of an agent's newest dispatch, with all that came with it. */
-export function see(rig: Rig, agent: AgentSnapshot, seen: Seen): void {
+export function see(rig: Rig, agent: AgentSnapshot, seen: Seen, teller: Teller): void {
   const now = rig.ports.now();
   const before = sightingOf(rig, agent);
   const activeAt = activityOf(before, seen, now);
@@ -71,6 +76,7 @@ export function see(rig: Rig, agent: AgentSnapshot, seen: Seen): void {
     waiting: seen.waiting === undefined ? before?.waiting : seen.waiting,
     session: seen.session ?? before?.session,
     usage: seen.usage ?? before?.usage,
+    isAtDoor: teller === "container" && seen.usage !== undefined ? seen.usage.at_door === true : before?.isAtDoor,
     shown: seen.shown ?? before?.shown,
     head: seen.head ?? before?.head,
     limited: seen.limited,
@@ -185,7 +191,8 @@ function newsOfLimit(rig: Rig, agent: AgentSnapshot): Fact[] {
 /** What a dispatch has used that was replaced, or whose work is in: it counts in the ledger, and nowhere else. */
 export function newsOfOlder(rig: Rig, agentId: string, dispatchId: string, used: Usage): Fact[] {
   const { counted = [] } = rig.world.agents.get(agentId)?.context ?? {};
-  const known = counted.find(({ session }) => session === used.session);
+  const forgotten = forgottenOf(rig, agentId, used.session);
+  const known = counted.find(({ session }) => session === used.session) ?? forgotten;
   const isKnown =
     known !== undefined &&
     known.inputTokens >= used.input_tokens &&
@@ -195,9 +202,17 @@ export function newsOfOlder(rig: Rig, agentId: string, dispatchId: string, used:
   return [
     {
       ...usageFact({ agentId, dispatchId }, used),
+      ...(forgotten === undefined ? {} : { counted: forgotten }),
       workedOn: beadOfDispatch(rig.ports.sql, dispatchId),
     },
   ];
+}
+
+/** What the ledger has counted of a conversation that its agent has forgotten, having had many since. */
+function forgottenOf({ world, ports }: Rig, agentId: string, session: string): FactOf<"agent.usage">["counted"] {
+  const { counted = [] } = world.agents.get(agentId)?.context ?? {};
+  const hasForgotten = counted.length >= LIMITS.sessions_remembered && counted.every((one) => one.session !== session);
+  return hasForgotten ? countedOf(ports.sql, agentId, session) : undefined;
 }
 
 function newsOfSession(rig: Rig, agent: AgentSnapshot): Fact[] {
@@ -210,9 +225,11 @@ function newsOfSession(rig: Rig, agent: AgentSnapshot): Fact[] {
 
 /** @param granularity_ms no more often than this; 0 at the end of a dispatch */
 export function newsOfUsage(rig: Rig, agent: AgentSnapshot, granularity_ms: number): Fact[] {
-  const { usage: used, shown, head } = sightingOf(rig, agent) ?? {};
-  const { usage, dispatchBead } = agent.context;
-  if (used === undefined || rig.ports.now() - (usage?.at ?? 0) < granularity_ms) return [];
+  const { usage: used, shown, head, isAtDoor } = sightingOf(rig, agent) ?? {};
+  const { usage, dispatchBead, atDoor } = agent.context;
+  const since_ms = rig.ports.now() - (usage?.at ?? 0);
+  // A clock that was put back keeps nothing from being counted.
+  if (used === undefined || (since_ms >= 0 && since_ms < granularity_ms)) return [];
   const known =
     usage?.beadId === dispatchBead ? usage.sessions.find(({ session }) => session === used.session) : undefined;
   const isKnown =
@@ -222,7 +239,16 @@ export function newsOfUsage(rig: Rig, agent: AgentSnapshot, granularity_ms: numb
     (known.costMicrodollars ?? 0) >= (used.cost_microdollars ?? 0);
   if (isKnown) return [];
   const whatItShows = { ...(shown === undefined ? {} : { shown }), ...(head === undefined ? {} : { head }) };
-  return [{ ...usageFact(dispatchOf(agent), used), ...whatItShows }];
+  const counted = forgottenOf(rig, agent.context.id, used.session);
+  return [
+    {
+      ...usageFact(dispatchOf(agent), used),
+      ...whatItShows,
+      ...(counted === undefined ? {} : { counted }),
+      // As long as the rig has not looked, it is what it was when somebody did.
+      ...((isAtDoor ?? atDoor === true) ? { atDoor: true } : {}),
+    },
+  ];
 }
 
 const usageFact = (of: { agentId: string; dispatchId: string }, used: Usage): FactOf<"agent.usage"> =>
@@ -236,7 +262,6 @@ const usageFact = (of: { agentId: string; dispatchId: string }, used: Usage): Fa
     model: used.model,
     costMicrodollars: used.cost_microdollars,
     ...(used.runtime === undefined ? {} : { runtime: used.runtime }),
-    ...(used.at_door === undefined ? {} : { atDoor: used.at_door }),
   }) as FactOf<"agent.usage">;
 
 /** What was used and is in no fact yet, when an end is reported by somebody who may. @param said what comes with the end */
@@ -251,7 +276,7 @@ export function tellLastUsage(
     return;
   const of = said.dispatchId ?? caller.dispatchId;
   const n = of === null ? null : dispatchNumber(agent.context.id, of);
-  if (said.usage !== undefined && n === agent.context.dispatchN) see(rig, agent, { usage: said.usage });
+  if (said.usage !== undefined && n === agent.context.dispatchN) see(rig, agent, { usage: said.usage }, "agent");
   const isOlder = said.usage !== undefined && of !== null && n !== null && n < agent.context.dispatchN;
   const news = isOlder ? newsOfOlder(rig, agentId, of, said.usage) : newsOfUsage(rig, agent, 0);
   const isLast = of !== null && said.isUnheard !== true && isIncomplete(rig.ports.sql, of);

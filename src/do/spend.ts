@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import { dayOf, leftOf, NOTHING_SPENT, startOfDay } from "../events/budget.ts";
 import type { Ends } from "../core/report.ts";
-import type { RecordedOf } from "../events/facts.ts";
+import type { FactOf, RecordedOf } from "../events/facts.ts";
 import { LIMITS } from "../events/limits.ts";
 import { capsOn, leaseOf } from "../machines/budget.ts";
 import { beadCaps, type BeadMoney } from "../machines/spend.ts";
@@ -83,6 +83,22 @@ export function keepUnsaid(sql: Sql, fact: RecordedOf<"spend.incomplete">): void
 /** Its end was told after all: what was counted is all of it. */
 export function keepSaid(sql: Sql, { dispatchId }: RecordedOf<"spend.completed">): void {
   sql.exec("UPDATE spend_ends SET unsaid = NULL WHERE dispatch = ?", dispatchId);
+}
+
+/** What the ledger has counted of a conversation of an agent; undefined: it knows none of it. */
+export function countedOf(sql: Sql, agentId: string, session: string): FactOf<"agent.usage">["counted"] {
+  type Sums = { n: number; input: number; cached: number; output: number; cost: number; unpriced: number };
+  const row = sql
+    .exec<Sums>(
+      `SELECT COUNT(*) AS n, COALESCE(SUM(input), 0) AS input, COALESCE(SUM(cached), 0) AS cached, COALESCE(SUM(output), 0) AS output,
+         COALESCE(SUM(cost), 0) AS cost, COALESCE(SUM(unpriced), 0) AS unpriced FROM spend WHERE agent = ? AND session = ?`,
+      agentId,
+      session,
+    )
+    .toArray()[0];
+  if (row === undefined || row.n === 0) return undefined;
+  const { input: inputTokens, cached: cachedTokens, output: outputTokens, cost } = row;
+  return { inputTokens, cachedTokens, outputTokens, costMicrodollars: cost === 0 && row.unpriced > 0 ? null : cost };
 }
 
 /** Whether a dispatch has more to tell of what it has used, as far as the ledger knows. */
@@ -187,16 +203,18 @@ function boundOf({ world }: Rig): z.infer<typeof Spend>["bound"] {
 /** The day's budget, what of it is spent, and what is left. */
 export function today(rig: Rig, now: number): z.infer<typeof Spend>["today"] {
   const { budget } = rig.world;
-  const isOfToday = budget?.context.day === dayOf(now);
+  // A clock that was put back begins no day anew: it goes on with the one that it was in.
+  const day = Math.max(dayOf(now), budget?.context.day ?? 0);
+  const isOfToday = budget?.context.day === day;
   const { settings } = rig.world.rig.context;
-  const caps = capsOn(settings, budget?.context ?? {}, dayOf(now));
+  const caps = capsOn(settings, budget?.context ?? {}, day);
   const spent = isOfToday ? budget.context.today : NOTHING_SPENT;
   return {
     ...spent,
     caps,
     left: leftOf(spent, caps),
     state: isOfToday ? budget.value : "counting",
-    ends_at: iso(startOfDay(dayOf(now) + 1)),
+    ends_at: iso(startOfDay(day + 1)),
   };
 }
 
@@ -248,6 +266,9 @@ export function budgetOrder(rig: Rig, agentId: string): BudgetOrder | undefined 
             session: counted.session,
             tokens: counted.inputTokens + counted.outputTokens,
             microdollars: counted.costMicrodollars ?? 0,
+            input_tokens: counted.inputTokens,
+            cached_tokens: counted.cachedTokens,
+            output_tokens: counted.outputTokens,
           },
     answers_in_flight,
     prices,

@@ -42,6 +42,10 @@ export const DRIVER_FACTS = [
       /** Of an older dispatch: on which bead it was. Its agent knows that of its newest one. */
       workedOn: id.nullable().optional(),
       runtime: z.string().max(LIMITS.runtime_chars).optional(),
+      /** What the ledger has counted of it already: of a conversation that its agent does not remember any more. */
+      counted: z
+        .object({ inputTokens: ms, cachedTokens: ms, outputTokens: ms, costMicrodollars: ms.nullable() })
+        .optional(),
       /** Counted at Ticktown's own door, which can refuse the next answer; otherwise by the program itself. */
       atDoor: z.boolean().optional(),
       /** How many tools that this dispatch had not run like this before have ended in it, and its newest own commit; where that is known. */

@@ -223,7 +223,8 @@ export const budgetMachine = budgetSetup.createMachine({
         ],
         TICK: [
           { guard: and(["isNewDay", not("isSpent")]), target: "counting", ...counts },
-          { guard: and(["isNewDay", "isOfCappedTown"]), ...counts },
+          // A day of which nothing may be spent, or nothing is leased yet, is a day as well: it is this one whose end is waited for.
+          { guard: "isNewDay", ...counts },
         ],
       },
     },

@@ -29,7 +29,7 @@ export function beadCaps({ raised = NOTHING_SPENT }: BeadMoney, settings: Settin
 
 /** Whether a bead may spend nothing more. */
 export const isBeadCapped = (money: BeadMoney, settings: Settings): boolean =>
-  money.spent !== undefined && reaches(money.spent, beadCaps(money, settings));
+  reaches(money.spent ?? NOTHING_SPENT, beadCaps(money, settings));
 
 export const spentAfter = ({ spent = NOTHING_SPENT }: BeadMoney, event: MachineEvent): Spent =>
   plusSpent(spent, spentIn(event));

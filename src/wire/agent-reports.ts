@@ -86,7 +86,17 @@ export const BudgetOrder = z.object({
   /** What the day has left may become more: at its end it is tried again after this. */
   day_retry_ms: amount.optional(),
   /** What of the dispatch's own conversation is in the count; what it uses beyond that is to be taken off what is left. */
-  counted: z.object({ session: z.string().max(SAID.session_chars), tokens: amount, microdollars: amount }).nullable(),
+  counted: z
+    .object({
+      session: z.string().max(SAID.session_chars),
+      tokens: amount,
+      microdollars: amount,
+      /** Of the tokens, so that only what came after them is estimated by today's prices. */
+      input_tokens: amount.optional(),
+      cached_tokens: amount.optional(),
+      output_tokens: amount.optional(),
+    })
+    .nullable(),
   answers_in_flight: z.int().min(1).max(1_000),
   /** By which what an answer costs is estimated where nobody says: by the beginning of a model's name, for a million tokens. */
   prices: z.record(z.string().max(SAID.model_chars), z.object({ input: amount, cached: amount, output: amount })),

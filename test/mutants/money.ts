@@ -1,4 +1,4 @@
-/** The mutants of money: what is counted, and the caps. Their tests: money.test.ts and fruitless.test.ts in test/unit/incidents, and budget.test.ts at the door. */
+/** The mutants of money: what is counted, and the caps. Their tests: money.test.ts, money-hostile.test.ts and fruitless.test.ts in test/unit/incidents, and budget.test.ts at the door. */
 import { edit, mutant, type Mutant } from "./mutant.ts";
 
 const BUDGET = "src/machines/budget.ts";
@@ -125,6 +125,92 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     "it is shown by what a cap may be passed",
     "it says that a door counts whom it does not",
     edit("src/do/spend.ts", "[...world.index.slots].every(isAtDoor)", "[...world.index.slots].some(isAtDoor)"),
+  ),
+  mutant(
+    "MONEY-nothing",
+    "a day of which nothing may be spent is over before anybody has spent anything",
+    "a cap of nothing lets as much be started as there is room for",
+    edit("src/core/decide/rig.ts", "world.budget === undefined && reaches(NOTHING_SPENT, dayCaps(settings))", "false"),
+  ),
+  mutant(
+    "MONEY-nothing",
+    "a day that begins at its cap is waited for like any other",
+    "the alarm rings for a midnight that is long over, without end",
+    edit(BUDGET, '          { guard: "isNewDay", ...counts },\n', ""),
+  ),
+  mutant(
+    "MONEY-none",
+    "a bead that may spend nothing is not started",
+    "it spends until its first report",
+    edit(
+      "src/machines/spend.ts",
+      "reaches(money.spent ?? NOTHING_SPENT,",
+      "money.spent !== undefined && reaches(money.spent,",
+    ),
+  ),
+  mutant(
+    "MONEY-clock",
+    "a clock that is put back across midnight begins no day anew",
+    "the door is told that all of the day is left",
+    edit("src/do/spend.ts", "Math.max(dayOf(now), budget?.context.day ?? 0)", "dayOf(now)"),
+  ),
+  mutant(
+    "MONEY-clock",
+    "a clock that is put back keeps nothing from being counted",
+    "nothing is counted until it has caught up",
+    edit("src/do/sightings.ts", "(since_ms >= 0 && since_ms < granularity_ms)", "since_ms < granularity_ms"),
+  ),
+  mutant(
+    "MONEY-repriced",
+    "another price is one of what is used from then on",
+    "all of a conversation is priced anew, and below what it has cost it is free",
+    edit(
+      SPEND,
+      "costMicrodollars === null ? NOTHING_USED : before",
+      "costMicrodollars === null ? NOTHING_USED : NOTHING_USED",
+    ),
+    edit(SPEND, "(costBefore ?? 0) + estimated", "estimated"),
+  ),
+  mutant(
+    "MONEY-repriced",
+    "what has no price costs nobody knows what, also in a conversation that had one",
+    "it passes for free",
+    edit(SPEND, "isPriced && now.costMicrodollars !== null", "now.costMicrodollars !== null"),
+  ),
+  mutant(
+    "MONEY-soft",
+    "most of a bead's cap is told once",
+    "it is told with every report",
+    edit("src/machines/bead/setup.ts", "!reaches(context.spent ?? NOTHING_SPENT, caps, percent) && ", ""),
+  ),
+  mutant(
+    "MONEY-forgotten",
+    "a conversation that its agent has forgotten is known to the ledger",
+    "told again it is counted again, all of it",
+    edit(
+      "src/do/sightings.ts",
+      "return hasForgotten ? countedOf(ports.sql, agentId, session) : undefined;",
+      "return undefined;",
+    ),
+  ),
+  mutant(
+    "MONEY-claim",
+    "only its container says that a door counts an agent",
+    "whoever says so of itself is not stopped at a cap",
+    edit("src/do/sightings.ts", 'teller === "container" && seen.usage', "seen.usage"),
+  ),
+  mutant(
+    "MONEY-next",
+    "what a door counted of one dispatch says nothing of the next",
+    "who has left the door is not stopped at a cap",
+    edit("src/machines/agent/setup.ts", '...("atDoor" in context ? { atDoor: undefined } : {}),', ""),
+  ),
+  mutant(
+    "DOOR-repriced",
+    "only what was used since the rig has counted is estimated by the prices of now",
+    "with a lower price all that is not counted yet is free",
+    edit(DOOR, "estimate(since(now, before),", "estimate(since(now, NOTHING_COUNTED),"),
+    edit(DOOR, "before.microdollars + (estimate", "(estimate"),
   ),
   mutant(
     "MONEY-huge",

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createBudgets, type DispatchBudget } from "../../container/agents/door/budget.ts";
 import { heartbeat } from "../../src/do/rig.ts";
+import { see } from "../../src/do/sightings.ts";
 import { budgetOrder, spend } from "../../src/do/spend.ts";
 import type { BudgetOrder } from "../../src/wire/container.ts";
 import { agentCaller } from "../support/callers.ts";
@@ -150,6 +151,10 @@ class Run {
       cost_microdollars: null,
       at_door: true,
     };
+    const seen = this.rig.rig.world.agents.get(agent.id);
+    // The rig has looked at its container meanwhile, which says that its door counts.
+    if (seen !== undefined && dispatch === `${agent.id}:${seen.context.dispatchN}`)
+      see(this.rig.rig, seen, { usage }, "container");
     heartbeat(this.rig.rig, agent.id, dispatch, agentCaller(agent.id, dispatch), { usage });
     if (agent.budget !== null && this.#random.chance(0.8))
       this.#orders.push({ budget: agent.budget, order: budgetOrder(this.rig.rig, agent.id) });

@@ -3,6 +3,7 @@ import { createBudgets, type DispatchBudget } from "../../container/agents/door/
 import { leaseMore } from "../../src/do/lease.ts";
 import type { RigPorts } from "../../src/do/ports.ts";
 import { heartbeat } from "../../src/do/rig.ts";
+import { see } from "../../src/do/sightings.ts";
 import { budgetOrder } from "../../src/do/spend.ts";
 import { lease, setTownCaps, TOWN_TABLES, type LeaseAsk } from "../../src/do/town-money.ts";
 import { dayOf, startOfDay } from "../../src/events/budget.ts";
@@ -157,6 +158,8 @@ class Town {
       cost_microdollars: null,
       at_door: true,
     };
+    const seen = rig.rig.world.agents.get(id);
+    if (seen !== undefined) see(rig.rig, seen, { usage }, "container");
     heartbeat(rig.rig, id, `${id}:1`, agentCaller(id, `${id}:1`), { usage });
     await rig.rig.leasing.under;
     if (this.#random.chance(0.8)) budget.take(budgetOrder(rig.rig, id));

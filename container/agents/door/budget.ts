@@ -1,5 +1,13 @@
 /** What the rig lets its agents spend: what it said last, less what has been spent since. Asked before each answer, so that none too many is paid for. */
-import { NOTHING_SPENT, type Spent, estimate, plusSpent, reaches, spentText } from "../../../src/events/budget.ts";
+import {
+  NOTHING_SPENT,
+  type Spent,
+  type Used as Tokens,
+  estimate,
+  plusSpent,
+  reaches,
+  spentText,
+} from "../../../src/events/budget.ts";
 import type { BudgetOrder } from "../../../src/wire/agent-reports.ts";
 import type { Usage } from "../drivers/vocabulary.ts";
 
@@ -49,20 +57,24 @@ interface RigBudget {
   unheard: readonly Unheard[];
 }
 
+type CountedThen = Omit<NonNullable<BudgetOrder["counted"]>, "session">;
+const NOTHING_COUNTED: CountedThen = { ...NOTHING_SPENT };
+
+/** What was used after the rig had counted: it alone is estimated by the prices of now, which may be others than those of then. */
+const since = (now: Used, { input_tokens = 0, cached_tokens = 0, output_tokens = 0 }: CountedThen): Tokens => ({
+  inputTokens: Math.max(0, now.input_tokens - input_tokens),
+  cachedTokens: Math.max(0, now.cached_tokens - cached_tokens),
+  outputTokens: Math.max(0, now.output_tokens - output_tokens),
+});
+
 /** What a dispatch has spent that was not in the rig's count when it said what is left. */
 function uncounted({ used, order }: Entry): Spent {
   const now = used();
   if (now === null || order === undefined) return NOTHING_SPENT;
   const { counted } = order;
-  const before = counted?.session === now.session ? counted : NOTHING_SPENT;
+  const before = counted?.session === now.session ? counted : NOTHING_COUNTED;
   const cost =
-    now.cost_microdollars ??
-    estimate(
-      { inputTokens: now.input_tokens, cachedTokens: now.cached_tokens, outputTokens: now.output_tokens },
-      now.model,
-      order.prices,
-    ) ??
-    0;
+    now.cost_microdollars ?? before.microdollars + (estimate(since(now, before), now.model, order.prices) ?? 0);
   return {
     tokens: Math.max(0, now.input_tokens + now.output_tokens - before.tokens),
     microdollars: Math.max(0, cost - before.microdollars),

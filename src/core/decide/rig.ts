@@ -1,3 +1,5 @@
+import { NOTHING_SPENT, reaches } from "../../events/budget.ts";
+import { dayCaps } from "../../machines/budget.ts";
 import type { Fact } from "../../events/facts.ts";
 import { NEWEST_RULES, rulesOf } from "../../events/rules.ts";
 import { isOfCappedTown } from "../../events/settings.ts";
@@ -97,7 +99,10 @@ function setSettings(world: World, command: CommandOf<"set_settings">): Decision
     );
   }
   const changes = differing(world.rig.context.settings, command.settings);
-  return accept(Object.keys(changes).length === 0 ? [] : [{ type: "rig.settings_changed", changes }]);
+  if (Object.keys(changes).length === 0) return accept([]);
+  // A day of which nothing may be spent is over before anybody has spent anything.
+  const isOver = world.budget === undefined && reaches(NOTHING_SPENT, dayCaps(settings));
+  return accept([...(isOver ? [{ type: "budget.opened" } as const] : []), { type: "rig.settings_changed", changes }]);
 }
 
 /** Said again it takes back what was leased before: the town's caps may be others. */

@@ -86,6 +86,7 @@ export const agentSetup = setup({
         ...noClocks(context),
         ...stretchOfNext(context),
         ...("asked" in context ? { asks: undefined, asked: undefined } : {}),
+        ...("atDoor" in context ? { atDoor: undefined } : {}),
         ...(grant.expectMs === undefined && !("expectMs" in context) ? {} : { expectMs: grant.expectMs }),
         ...(grant.runtime === undefined && !("program" in context) ? {} : { program: grant.runtime }),
         branch: grant.branch,

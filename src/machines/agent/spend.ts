@@ -29,14 +29,36 @@ const isOfIts = (context: AgentContext, event: MachineEvent): boolean => {
 const isNewest = (context: AgentContext, event: MachineEvent): boolean =>
   dispatchNumber(context.id, expect(event, "agent.usage").dispatchId) === context.dispatchN;
 
-const known = ({ counted = [] }: AgentContext, event: MachineEvent): Counted | undefined =>
-  counted.find(({ session }) => session === expect(event, "agent.usage").session);
+/** What was counted of the conversation that is told of: as the agent remembers it, or, of one that it has forgotten, as the ledger says. */
+function known({ counted = [] }: AgentContext, event: MachineEvent): Counted | undefined {
+  const { session, counted: before } = expect(event, "agent.usage");
+  return counted.find((one) => one.session === session) ?? (before === undefined ? undefined : { session, ...before });
+}
+
+/**
+ * What it has cost since it was counted last, by the prices of now and of the model that is told now: what was counted by others stays as it
+ * was. Null: there is no such price. What had no price until now is estimated with it.
+ */
+function estimatedSince(context: AgentContext, event: MachineEvent): number | null {
+  const told = expect(event, "agent.usage");
+  const before = known(context, event);
+  const from = before === undefined || before.costMicrodollars === null ? NOTHING_USED : before;
+  const since = (now: number, then: number): number => Math.max(0, now - then);
+  const used: Used = {
+    inputTokens: since(told.inputTokens, from.inputTokens),
+    cachedTokens: since(told.cachedTokens, from.cachedTokens),
+    outputTokens: since(told.outputTokens, from.outputTokens),
+  };
+  return estimate(used, told.model, budgetOf(event.settings).prices);
+}
+const NOTHING_USED: Used = { inputTokens: 0, cachedTokens: 0, outputTokens: 0 };
 
 function most(context: AgentContext, event: MachineEvent): Counted {
   const told = expect(event, "agent.usage");
   const before = known(context, event);
-  const cost = told.costMicrodollars ?? estimate(told, told.model, budgetOf(event.settings).prices);
   const costBefore = before?.costMicrodollars ?? null;
+  const estimated = estimatedSince(context, event);
+  const cost = told.costMicrodollars ?? (estimated === null ? null : (costBefore ?? 0) + estimated);
   return {
     session: told.session,
     inputTokens: Math.max(told.inputTokens, before?.inputTokens ?? 0),
@@ -77,6 +99,7 @@ export function spentSince(context: AgentContext, event: MachineEvent): Omit<Fac
   const { agentId, dispatchId, session, model, runtime, workedOn, costMicrodollars } = expect(event, "agent.usage");
   const before = known(context, event);
   const now = most(context, event);
+  const isPriced = costMicrodollars !== null || estimatedSince(context, event) !== null;
   return {
     agentId,
     dispatchId,
@@ -87,8 +110,9 @@ export function spentSince(context: AgentContext, event: MachineEvent): Omit<Fac
     inputTokens: now.inputTokens - (before?.inputTokens ?? 0),
     cachedTokens: now.cachedTokens - (before?.cachedTokens ?? 0),
     outputTokens: now.outputTokens - (before?.outputTokens ?? 0),
-    costMicrodollars: now.costMicrodollars === null ? null : now.costMicrodollars - (before?.costMicrodollars ?? 0),
-    estimated: costMicrodollars === null && now.costMicrodollars !== null,
+    costMicrodollars:
+      isPriced && now.costMicrodollars !== null ? now.costMicrodollars - (before?.costMicrodollars ?? 0) : null,
+    estimated: costMicrodollars === null && isPriced,
   };
 }
 

@@ -85,6 +85,24 @@ test("DOOR-money money that nobody names is estimated by the rig's prices", () =
   expect(budget.refusal()).toBe(null);
 });
 
+test("DOOR-repriced a price that is changed in the middle is one of what was used since the rig has counted", () => {
+  const { budget, uses } = dispatch();
+  const counted = {
+    session: "s",
+    tokens: 100,
+    microdollars: 400,
+    input_tokens: 100,
+    cached_tokens: 0,
+    output_tokens: 0,
+  };
+  const prices = { m: { input: 1_000_000, cached: 0, output: 0 } };
+  budget.take({ ...ORDER, bead: { tokens: null, microdollars: 50 }, counted, prices });
+  uses(149);
+  expect(budget.refusal()).toBe(null);
+  uses(150);
+  expect(budget.refusal()).not.toBe(null);
+});
+
 test("DOOR-older an order that was overtaken by a newer one is not taken", () => {
   const budgets = createBudgets();
   const [one, two] = [dispatch(budgets), dispatch(budgets)];

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import { heartbeat } from "../../../src/do/rig.ts";
+import { see } from "../../../src/do/sightings.ts";
 import { needs } from "../../../src/do/needs.ts";
 import type { SettingsPatch } from "../../../src/events/settings.ts";
 import type { TestRig } from "../../support/node-rig.ts";
@@ -11,6 +12,7 @@ export interface Told {
   readonly n?: number;
   readonly cost?: number;
   readonly model?: string;
+  /** The rig has looked, and its container says that its door counts it. */
   readonly atDoor?: boolean;
   readonly shown?: number;
   readonly head?: string;
@@ -31,8 +33,8 @@ export function uses(
     model: model ?? null,
     cost_microdollars: cost ?? null,
     runtime: "claude",
-    ...(atDoor === undefined ? {} : { at_door: atDoor }),
   };
+  if (atDoor !== undefined) see(rig.rig, agentOf(rig, agentId), { usage: { ...usage, at_door: atDoor } }, "container");
   expect(
     heartbeat(rig.rig, agentId, `${agentId}:${dispatch}`, as(rig, agentId, dispatch), { usage, shown, head }),
   ).toBe(null);

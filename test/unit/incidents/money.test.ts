@@ -41,7 +41,7 @@ test("MONEY-once what is told twice, late or out of order is counted once, and w
   expect(spend(rig.rig, "runtime", null, null).rows).toMatchObject([{ key: "claude", input_tokens: 450 }]);
 });
 
-test("a report of a conversation is known among the newest ones of an agent, and its oldest is forgotten", async () => {
+test("MONEY-forgotten a conversation that its agent has forgotten is known to the ledger: told again it adds what is new of it, and no more", async () => {
   const rig = town();
   set(rig, { day_tokens: 1_000_000 });
   const { agentId } = await slung(rig);
@@ -50,6 +50,15 @@ test("a report of a conversation is known among the newest ones of an agent, and
   expect(total(rig)).toBe(LIMITS.sessions_remembered);
   uses(rig, agentId, { tokens: 1, session: "one more" });
   expect(agentOf(rig, agentId).context.counted?.map(({ session }) => session)).not.toContain("s0");
+  // Of its newest dispatch, and of one that was replaced.
+  uses(rig, agentId, { tokens: 1, session: "s0" });
+  expect(total(rig)).toBe(LIMITS.sessions_remembered + 1);
+  uses(rig, agentId, { tokens: 5, session: "s0" });
+  expect(total(rig)).toBe(LIMITS.sessions_remembered + 5);
+  await exits(rig, agentId);
+  await rig.advance(rig.now + MINUTE);
+  for (const tokens of [1, 1, 7]) uses(rig, agentId, { tokens, session: "s1", n: 1 });
+  expect(total(rig)).toBe(LIMITS.sessions_remembered + 11);
 });
 
 test("MONEY-bead at its cap, and not a token earlier, a bead's agent is stopped in mid-turn and waits for a person", async () => {

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { leaseMore } from "../../../src/do/lease.ts";
 import type { RigPorts } from "../../../src/do/ports.ts";
 import { heartbeat } from "../../../src/do/rig.ts";
+import { see } from "../../../src/do/sightings.ts";
 import { budgetOrder } from "../../../src/do/spend.ts";
 import { lease, setTownCaps, TOWN_TABLES, townDay, townLines, type LeaseAsk } from "../../../src/do/town-money.ts";
 import { dayOf, startOfDay } from "../../../src/events/budget.ts";
@@ -9,7 +10,7 @@ import { LIMITS } from "../../../src/events/limits.ts";
 import { whyBead } from "../../../src/core/why.ts";
 import { nodeSql } from "../../support/node-sql.ts";
 import { START_MS, type TestRig } from "../../support/node-rig.ts";
-import { as, beadOf, calls, DAY, facts, HOUR, MINUTE, slung, town } from "./words.ts";
+import { agentOf, as, beadOf, calls, DAY, facts, HOUR, MINUTE, slung, town } from "./words.ts";
 
 /** A town's day: one stream from which its rigs lease what they spend. */
 
@@ -58,7 +59,8 @@ async function uses(rig: TestRig, agentId: string, tokens: number): Promise<void
     model: null,
     cost_microdollars: null,
   };
-  heartbeat(rig.rig, agentId, `${agentId}:1`, as(rig, agentId, 1), { usage: { ...usage, at_door: true } });
+  see(rig.rig, agentOf(rig, agentId), { usage: { ...usage, at_door: true } }, "container");
+  heartbeat(rig.rig, agentId, `${agentId}:1`, as(rig, agentId, 1), { usage });
   await rig.rig.leasing.under;
   await rig.settled();
 }
@@ -219,7 +221,8 @@ test("a town that never answers is waited for no longer than its time, and asked
       model: null,
       cost_microdollars: null,
     };
-    heartbeat(rig.rig, agentId, `${agentId}:1`, as(rig, agentId, 1), { usage: { ...usage, at_door: true } });
+    see(rig.rig, agentOf(rig, agentId), { usage: { ...usage, at_door: true } }, "container");
+    heartbeat(rig.rig, agentId, `${agentId}:1`, as(rig, agentId, 1), { usage });
     return rig.rig.leasing.under;
   };
   rig.now += LIMITS.lease_pause_ms;

@@ -311,6 +311,8 @@ export const DOOR_IDLE_MS = 75 * SECOND_MS;
 export const MODEL_BODY_MAX_BYTES = 64 * MIB;
 /** Of a request this much is read before any of it is sent on, so that its model is known. */
 export const MODEL_HEAD_MAX_BYTES = 64 * KIB;
+/** Tokens of a request whose cost nobody has told are estimated by its length, and are no more than this. */
+export const MODEL_INPUT_GUESS_MAX = 1_000_000;
 /** Requests of one dispatch that are with a model at once. */
 export const MODEL_IN_FLIGHT_MAX = 32;
 /** A model that thinks before it says anything, without a stream. */

@@ -206,6 +206,28 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     edit("src/machines/agent/setup.ts", '...("atDoor" in context ? { atDoor: undefined } : {}),', ""),
   ),
   mutant(
+    "DOOR-cut",
+    "an answer that is cut off costs at least what was asked and said",
+    "who goes away before its cost is told has it for nothing, at any cap",
+    edit("container/agents/door/cost.ts", "Math.max(known.output_tokens, said)", "known.output_tokens"),
+  ),
+  mutant(
+    "DOOR-unsaid",
+    "an answer whose cost nobody has asked for is counted",
+    "it is free for whoever leaves the question out",
+    edit(
+      "container/agents/door/cost.ts",
+      "tokens ?? askedFor(asked)",
+      "tokens ?? { ...askedFor(asked), input_tokens: 0 }",
+    ),
+  ),
+  mutant(
+    "DOOR-unsaid",
+    "who does not wait for a word of its answer has asked",
+    "requests that are broken off at once cost nothing",
+    edit("container/agents/door/forward.ts", "!isAnswered && route.generates && outgoing.writableFinished", "false"),
+  ),
+  mutant(
     "DOOR-repriced",
     "only what was used since the rig has counted is estimated by the prices of now",
     "with a lower price all that is not counted yet is free",

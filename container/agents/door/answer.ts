@@ -14,6 +14,8 @@ export interface AnswerRead {
   readonly model: string | null;
   /** null: the answer did not say. */
   readonly tokens: Tokens | null;
+  /** Tokens of what it has said until now, by its length: where it was cut off, or says nothing of its cost, nobody knows better. */
+  readonly said: number;
   /** An error inside of an answer that began well, as it was said. */
   readonly error: unknown;
 }
@@ -31,14 +33,36 @@ export function createAnswerReader(api: ModelApi, isStream: boolean): AnswerRead
   const take = (text: string): void => {
     for (const one of parsed(text)) fold(api, seen, one);
   };
-  const { push, end } = isStream ? eventReader(take) : wholeReader(take);
+  let said = 0;
+  const count = (text: string): void => {
+    said += tokensIn(wordsOf(text));
+  };
+  let bytes = 0;
+  const { push, end } = isStream ? eventReader(take, count) : wholeReader(take);
   return {
-    push,
+    push: (chunk) => {
+      bytes += chunk.length;
+      push(chunk);
+    },
     end: () => {
       end();
-      return { model: seen.model, tokens: seen.numbers && tokensOf(api, seen.numbers), error: seen.error };
+      const tokens = seen.numbers && tokensOf(api, seen.numbers);
+      return { model: seen.model, tokens, said: isStream ? said : tokensIn(bytes), error: seen.error };
     },
   };
+}
+
+/** How many tokens as much text is, about. */
+export const tokensIn = (length: number): number => Math.ceil(length / CHARS_OF_TOKEN);
+const CHARS_OF_TOKEN = 4;
+
+/** In an event of any of the APIs: what the model says, thinks, or asks a tool for. */
+const WORDS =
+  /"(?:text|thinking|partial_json|content|delta|arguments|reasoning|reasoning_content)"\s*:\s*"((?:[^"\\]|\\.)*)"/g;
+function wordsOf(event: string): number {
+  let length = 0;
+  for (const [, words = ""] of event.matchAll(WORDS)) length += words.length;
+  return length;
 }
 
 interface Seen {
@@ -68,7 +92,10 @@ function wholeReader(take: (text: string) => void): { push: (chunk: Buffer) => v
 const WORTH_READING = /"(usage|usageMetadata|error|message_start|response\.(?:completed|incomplete|failed))"/;
 
 /** Server-sent events, however they are cut into chunks. */
-function eventReader(take: (text: string) => void): { push: (chunk: Buffer) => void; end: () => void } {
+function eventReader(
+  take: (text: string) => void,
+  count: (text: string) => void,
+): { push: (chunk: Buffer) => void; end: () => void } {
   const decoder = new StringDecoder("utf8");
   /** The beginning of a line, in pieces, and the lines of the event until now. */
   let pieces: string[] = [];
@@ -86,6 +113,7 @@ function eventReader(take: (text: string) => void): { push: (chunk: Buffer) => v
     data = [];
     size = 0;
     if (WORTH_READING.test(text)) take(text);
+    count(text);
   };
   const endLine = (rest: string): void => {
     const line = [...pieces, rest].join("").replace(/\r$/, "");

@@ -8,6 +8,7 @@ import { messageOf } from "../../log.ts";
 import { type Accounts, type Asking, type Came, accountOf } from "./accounts.ts";
 import { type AnswerReader, createAnswerReader, outermostString } from "./answer.ts";
 import { type Trouble, troubleInStream, troubleOf } from "./classify.ts";
+import { type Asked, askedFor, costOf } from "./cost.ts";
 import { errorBody } from "./errors.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import type { DoorLimits, Pass } from "./pass.ts";
@@ -195,6 +196,7 @@ function sendOn(given: Exchange, head: Buffer, model: string, over: () => void):
     headers: requestHeaders(request, upstream),
   });
   const watch = watchOver(given);
+  const asked = { bytes: 0 };
   let isOver = false;
   let isAnswered = false;
   const finish = (failure: string | null): void => {
@@ -202,6 +204,9 @@ function sendOn(given: Exchange, head: Buffer, model: string, over: () => void):
     isOver = true;
     watch.end();
     release();
+    // It was asked in full, and whoever asked did not wait for the answer: its provider may have begun it.
+    if (failure === null && !isAnswered && route.generates && outgoing.writableFinished)
+      pass.note(route.provider, model, askedFor(asked), false);
     outgoing.destroy();
     if (failure !== null) {
       const message = `no answer from ${url.host}: ${veiled(failure, upstream.key)}`;
@@ -222,9 +227,9 @@ function sendOn(given: Exchange, head: Buffer, model: string, over: () => void):
   });
   outgoing.once("response", (answer) => {
     isAnswered = true;
-    passBack(given, answer, { model, watch, finish });
+    passBack(given, answer, { model, asked, watch, finish });
   });
-  sendBody(request, outgoing, head, limits.body_bytes, () => {
+  sendBody(request, outgoing, { head, asked, max_bytes: limits.body_bytes }, () => {
     refuseModel(response, route, 413, tooLarge(limits));
     finish(null);
   });
@@ -235,16 +240,15 @@ function sendOn(given: Exchange, head: Buffer, model: string, over: () => void):
 function sendBody(
   request: IncomingMessage,
   outgoing: ClientRequest,
-  head: Buffer,
-  max_bytes: number,
+  { head, asked, max_bytes }: { readonly head: Buffer; readonly asked: Asked; readonly max_bytes: number },
   onTooLarge: () => void,
 ): void {
+  asked.bytes = head.length;
   if (request.readableEnded) return void outgoing.end(head);
-  let size = head.length;
-  if (size > 0) outgoing.write(head);
+  if (head.length > 0) outgoing.write(head);
   request.on("data", (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > max_bytes) return onTooLarge();
+    asked.bytes += chunk.length;
+    if (asked.bytes > max_bytes) return onTooLarge();
     if (outgoing.destroyed || outgoing.write(chunk)) return;
     request.pause();
     outgoing.once("drain", () => request.resume());
@@ -254,13 +258,14 @@ function sendBody(
 }
 
 interface Sent {
+  readonly asked: Asked;
   /** As it was asked for. */
   readonly model: string;
   readonly watch: Watch;
   readonly finish: (failure: string | null) => void;
 }
 
-function passBack(given: Exchange, answer: IncomingMessage, { model, watch, finish }: Sent): void {
+function passBack(given: Exchange, answer: IncomingMessage, { model, asked, watch, finish }: Sent): void {
   const { response, pass, route, upstream, limits } = given;
   const status = answer.statusCode ?? 502;
   if (status < 200 || (status >= 300 && status < 400))
@@ -277,13 +282,13 @@ function passBack(given: Exchange, answer: IncomingMessage, { model, watch, fini
 
   let size = 0;
   let isRead = false;
-  const readToEnd = (): void => {
+  const note = (isWhole: boolean): void => {
     if (isRead) return;
     isRead = true;
-    noteAnswer(given, { status, answer, reader, model });
+    noteAnswer(given, { status, answer, reader, model, asked, isWhole });
   };
   // Also of an answer that is cut off: what it has cost until then is paid for.
-  watch.onEnd(readToEnd);
+  watch.onEnd(() => note(false));
   const cutOff = (): void => {
     // Not ended: half an answer must not look like a whole one.
     response.destroy();
@@ -300,7 +305,7 @@ function passBack(given: Exchange, answer: IncomingMessage, { model, watch, fini
   });
   source.once("end", () => {
     if (!answer.complete) return cutOff();
-    readToEnd();
+    note(true);
     response.end(veil.end(), () => finish(null));
   });
   for (const broken of ["error", "aborted"]) source.once(broken, cutOff);
@@ -333,14 +338,23 @@ interface Answered {
   readonly answer: IncomingMessage;
   readonly reader: AnswerReader;
   readonly model: string;
+  readonly asked: Asked;
+  readonly isWhole: boolean;
 }
 
 /** What an answer has cost, and what it means for the dispatch. */
-function noteAnswer(given: Exchange, { status, answer, reader, model }: Answered): void {
+function noteAnswer(given: Exchange, answered: Answered): void {
+  const { status, answer, reader, model } = answered;
   const { pass, route, upstream, now } = given;
   const read = reader.end();
   if (status < 400) {
-    if (route.generates) pass.note(route.provider, read.model ?? model, read.tokens);
+    if (route.generates)
+      pass.note(
+        route.provider,
+        read.model ?? model,
+        costOf(read, answered.asked, answered.isWhole),
+        read.tokens !== null,
+      );
     const trouble = read.error === null ? null : troubleInStream(read.error, upstream, now());
     if (trouble !== null) tellTrouble(given, trouble);
     return;

@@ -24,7 +24,7 @@ export interface ModelUsage extends Tokens {
   readonly model: string;
   /** Answers that were begun. */
   readonly requests: number;
-  /** Of them those that did not say what they cost. */
+  /** Of them those that did not say what they cost: it is estimated by the length of what was asked and answered. */
   readonly unreported: number;
 }
 
@@ -124,7 +124,8 @@ export interface Pass {
   readonly isOpen: () => boolean;
   readonly usage: () => readonly ModelUsage[];
   readonly tell: (event: DoorEvent) => void;
-  readonly note: (provider: Provider, model: string, tokens: Tokens | null) => void;
+  /** @param isReported its provider has said what it cost; otherwise the tokens are an estimate */
+  readonly note: (provider: Provider, model: string, tokens: Tokens, isReported: boolean) => void;
   /** Something that runs for this dispatch and ends with it. @returns to be called when it is over */
   readonly hold: (end: () => void) => () => void;
   /** Requests to models that nothing has come of yet, by when they were sent, ms. */
@@ -159,9 +160,9 @@ export function createPass(dispatch: DoorDispatch, onClose: () => void, onFailur
         onFailure(error);
       }
     },
-    note: (provider, model, tokens) => {
+    note: (provider, model, tokens, isReported) => {
       const row = byModel.has(model) || byModel.size < MODELS_PER_DISPATCH_MAX ? model : OTHERS;
-      const answer = usageOf(row, tokens);
+      const answer = usageOf(row, tokens, isReported);
       byModel.set(row, added(byModel.get(row), answer));
       pass.tell({ type: "usage", provider, answer });
     },
@@ -182,11 +183,11 @@ export function createPass(dispatch: DoorDispatch, onClose: () => void, onFailur
 
 const OTHERS = "other";
 
-const usageOf = (model: string, tokens: Tokens | null): ModelUsage => ({
+const usageOf = (model: string, tokens: Tokens, isReported: boolean): ModelUsage => ({
   model,
-  ...(tokens ?? { input_tokens: 0, cached_tokens: 0, output_tokens: 0 }),
+  ...tokens,
   requests: 1,
-  unreported: tokens === null ? 1 : 0,
+  unreported: isReported ? 0 : 1,
 });
 
 const added = (before: ModelUsage | undefined, { model, ...more }: ModelUsage): ModelUsage => ({

@@ -19,8 +19,8 @@ const pass = (url = "http://127.0.0.1:9") =>
 test("50 models are told of one by one; what others cost is added up as one", () => {
   const { note, usage } = pass();
   const cost = { input_tokens: 1, cached_tokens: 0, output_tokens: 2 };
-  for (let n = 0; n < 60; n++) note("openai", `model-${n}`, cost);
-  note("openai", "model-0", cost);
+  for (let n = 0; n < 60; n++) note("openai", `model-${n}`, cost, true);
+  note("openai", "model-0", cost, true);
   expect(usage()).toHaveLength(51);
   expect(usage()[0]).toMatchObject({ model: "model-0", requests: 2, output_tokens: 4 });
   expect(usage()[50]).toMatchObject({ model: "other", requests: 10, input_tokens: 10 });

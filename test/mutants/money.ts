@@ -272,6 +272,6 @@ export const MONEY_MUTANTS: readonly Mutant[] = [
     "DOOR-money",
     "money that nobody names is estimated",
     "it costs nothing, so that no cap in money holds",
-    edit(DOOR, "order.prices,", "{},"),
+    edit(DOOR, "now.model, order.prices)", "now.model, {})"),
   ),
 ];

@@ -117,7 +117,10 @@ function withContent(
     if (text === undefined) continue;
     const stored = JSON.parse(text) as BeadContent;
     titles.push(stored.title);
-    const { body, ...made } = contentOf(typeIn(context), { ...stored, body: redact(stored.body ?? "") });
+    const type = typeIn(context);
+    // Of other beads no text is shown here: what is not shown needs no search for secrets.
+    const asked = type === "escalation" ? redact(stored.body ?? "") : null;
+    const { body, ...made } = contentOf(type, { ...stored, body: asked });
     // Who has answered it, or let it go, needs its text no more; where there are too many it is fetched with the question.
     const isAsked = body !== undefined && world.beads.get(id)?.hasTag("terminal") === false;
     if (!isAsked) content[id] = made;

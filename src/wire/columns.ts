@@ -43,11 +43,21 @@ const GREATEST = 2 ** 52;
 const isWhole = (value: JsonValue): value is number =>
   Number.isInteger(value) && Math.abs(value as number) < GREATEST && !Object.is(value, -0);
 
+const isNested = (value: JsonValue): value is object & JsonValue => typeof value === "object" && value !== null;
+/** The same for the same values, and for no others. */
+const textOf = (value: JsonValue): string => {
+  if (typeof value === "string") return `"${value}`;
+  return isNested(value) ? JSON.stringify(value) : String(value);
+};
+
 /** The shortest of the ways in which these values can be written. */
 export function columnOf(values: readonly JsonValue[]): Column {
   const objects = values.every(isPlain) && values.length > 1 ? tableOf(values) : null;
   if (objects !== null) return objects;
-  const texts = values.map((value) => (typeof value === "string" ? `"${value}` : JSON.stringify(value)));
+  const [first = null] = values;
+  if (values.length > 0 && !isNested(first) && values.every((value) => value === first))
+    return { n: values.length, same: first };
+  const texts = values.map(textOf);
   const counts = new Map<string, number>();
   for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
   let [most, often] = ["", 0];
@@ -101,11 +111,15 @@ function idsOf(values: readonly JsonValue[]): Column | null {
 function tableOf(values: readonly Plain[]): Column | null {
   const keys = new Map<string, JsonValue[]>();
   const shapes = new Map<string, { at: number; keys: readonly string[] }>();
+  let known = { at: -1, keys: [] as readonly string[] };
   const shape = values.map((value) => {
     const own = Object.keys(value);
-    const name = JSON.stringify(own);
-    const known = shapes.get(name) ?? { at: shapes.size, keys: own };
-    shapes.set(name, known);
+    // Neighbours are most often alike.
+    if (known.at === -1 || own.length !== known.keys.length || own.some((key, i) => key !== known.keys[i])) {
+      const name = JSON.stringify(own);
+      known = shapes.get(name) ?? { at: shapes.size, keys: own };
+      shapes.set(name, known);
+    }
     for (const key of own) {
       const field = keys.get(key);
       if (field === undefined) keys.set(key, [value[key] ?? null]);
@@ -146,13 +160,19 @@ export function valuesOf(column: Column): JsonValue[] {
   return rowsIn(column);
 }
 
+/** Each byte as two hexadecimal digits. */
+const HEX = Array.from({ length: 256 }, (_none, byte) => byte.toString(16).padStart(2, "0"));
+/** Bytes of a UUID before which there is a dash. */
+const DASHED: ReadonlySet<number> = new Set([4, 6, 8, 10]);
+
 function uuidsIn(before: string, bytes: string): string[] {
-  return Array.from({ length: bytes.length / UUID_BYTES }, (_none, n) => {
-    let hex = "";
-    for (let i = n * UUID_BYTES; i < (n + 1) * UUID_BYTES; i++)
-      hex += bytes.charCodeAt(i).toString(16).padStart(2, "0");
-    return `${before}${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-  });
+  const ids: string[] = [];
+  for (let first = 0; first < bytes.length; first += UUID_BYTES) {
+    let id = before;
+    for (let i = 0; i < UUID_BYTES; i++) id += (DASHED.has(i) ? "-" : "") + HEX[bytes.charCodeAt(first + i)];
+    ids.push(id);
+  }
+  return ids;
 }
 
 function rowsIn({ keys, shapes, shape, fields }: Extract<Column, { keys: unknown }>): Plain[] {

@@ -34,17 +34,14 @@ export function useLists(): Shown {
     () => new Set(JSON.parse(localStorage.getItem(SEEN) ?? "[]") as string[]),
   );
   const made = useMemo(
-    () => ({
-      lists: listsOf(world, { content: state.content, now, today: startOfToday(now), seen }),
-      history: historyOf(state.entries, now),
-      now,
-    }),
-    [world, state.version, seen, looks],
+    () => ({ lists: listsOf(world, { content: state.content, now, today: startOfToday(now), seen }), now }),
+    [world, state.worldVersion, seen, looks],
   );
+  const history = useMemo(() => historyOf(state.entries, now), [state.entries, looks]);
   const see = (ids: readonly string[]) => {
     const next = new Set([...seen, ...ids].slice(-SEEN_KEPT));
     localStorage.setItem(SEEN, JSON.stringify([...next]));
     setSeen(next);
   };
-  return { ...made, see };
+  return { ...made, history, see };
 }

@@ -49,7 +49,7 @@ export function Work({ lists, now }: { lists: Lists; now: number }) {
     [lists, asked.filter, asked.by, asked.sort, asked.text],
   );
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const picked = beads.filter(({ context }) => chosen.has(context.id));
+  const picked = chosen.size === 0 ? [] : beads.filter(({ context }) => chosen.has(context.id));
   const choose = (id: string) => {
     const next = new Set(chosen);
     if (!next.delete(id)) next.add(id);
@@ -87,17 +87,19 @@ export function Work({ lists, now }: { lists: Lists; now: number }) {
 }
 
 function Tools({ lists, asked }: { lists: Lists; asked: Asked }) {
-  const filters = (Object.keys(FILTERS) as Filter[]).filter(
-    (name) => name === asked.filter || name === "open" || FILTERS[name].of(lists).length > 0,
+  const counts = useMemo(
+    () => (Object.keys(FILTERS) as Filter[]).map((name) => ({ name, count: FILTERS[name].of(lists).length })),
+    [lists],
   );
+  const filters = counts.filter(({ name, count }) => name === asked.filter || name === "open" || count > 0);
   return (
     <>
       <div className="chips work-chips" role="group" aria-label="Show work that is">
-        {filters.map((name) => (
+        {filters.map(({ name, count }) => (
           <Chip
             key={name}
             on={asked.filter === name}
-            count={FILTERS[name].of(lists).length}
+            count={count}
             onClick={() => setParams({ work: name === "open" ? null : name }, false)}
           >
             {FILTERS[name].word}

@@ -1,3 +1,4 @@
+import { early } from "./early.ts";
 import { token } from "./session.ts";
 
 /** The Worker API as this page calls it, with the token that it was let in with. */
@@ -25,12 +26,13 @@ export async function request(method: string, path: string, body?: unknown, sign
   if (body !== undefined) headers["content-type"] = "application/json";
   let response: Response;
   try {
-    response = await fetch(path, {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal === undefined ? {} : { signal }),
-    });
+    response = await ((method === "GET" ? early(path, known) : null) ??
+      fetch(path, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
+      }));
   } catch (error) {
     if (signal?.aborted === true) throw error;
     throw new ApiError(0, "Ticktown does not answer: is the Worker running?");

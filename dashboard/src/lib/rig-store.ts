@@ -23,6 +23,8 @@ export interface Mail {
 export interface RigState {
   /** Grows with everything that may change what is shown. */
   readonly version: number;
+  /** Grows with the world and the texts of its beads, and not with the line or with facts of before: lists are made anew with it. */
+  readonly worldVersion: number;
   readonly phase: "loading" | "ready" | "failed";
   readonly error: { readonly status: number; readonly message: string } | null;
   readonly line: Line;
@@ -70,6 +72,7 @@ const SIGNS_OF_LIFE = factsThat(({ isSignOfLife }) => isSignOfLife === true);
 
 const EMPTY: RigState = {
   version: 0,
+  worldVersion: 0,
   phase: "loading",
   error: null,
   line: "connecting",
@@ -128,7 +131,7 @@ function noted(fact: JournalEntry["fact"], { content, heard, prompts, mail }: Ke
 }
 
 /** A board as the page keeps it. */
-const ready = (board: Board): Omit<RigState, "version" | "entries" | "line" | "lostAt"> => ({
+const ready = (board: Board): Omit<RigState, "version" | "worldVersion" | "entries" | "line" | "lostAt"> => ({
   phase: "ready",
   error: null,
   world: worldOf(board),
@@ -252,8 +255,8 @@ export function openRig(rigId: string): RigStore {
     state = { ...state, version: state.version + 1, entries: entries.slice() };
     listeners.tell();
   });
-  const changed = (patch: Partial<RigState> = {}): void => {
-    state = { ...state, ...patch };
+  const changed = (patch: Partial<RigState>, isWorld = false): void => {
+    state = { ...state, ...patch, worldVersion: state.worldVersion + (isWorld ? 1 : 0) };
     tellSoon();
   };
   const take = (entry: JournalEntry): void => {
@@ -264,8 +267,8 @@ export function openRig(rigId: string): RigStore {
     seen = seq;
     entries.push(entry);
     if (entries.length > ENTRIES_KEPT) entries = entries.slice(-ENTRIES_KEPT + 500);
-    state = { ...state, mail: folded(state, entry, beforeListeners.tell, entryListeners.tell) };
-    changed();
+    const isNew = seq > (state.world?.seq ?? seq);
+    changed({ mail: folded(state, entry, beforeListeners.tell, entryListeners.tell) }, isNew);
   };
   const load = async (): Promise<void> => {
     loading?.abort();
@@ -280,7 +283,7 @@ export function openRig(rigId: string): RigStore {
       if (board.seq === 0) throw new ApiError(404, `no rig ${rigId}`);
       entries = [];
       seen = Math.max(0, board.seq - HISTORY);
-      changed(ready(board));
+      changed(ready(board), true);
       feed = follow({
         rigId,
         after: () => seen,
@@ -304,8 +307,8 @@ export function openRig(rigId: string): RigStore {
     subscribe: listeners.add,
     onEntry: entryListeners.add,
     beforeEntry: beforeListeners.add,
-    whole: async (beadId) => changed(await wholeOf(rigId, beadId, () => state)),
-    fetchOlder: async () => changed(await olderOf(rigId, () => state)),
+    whole: async (beadId) => changed(await wholeOf(rigId, beadId, () => state), true),
+    fetchOlder: async () => changed(await olderOf(rigId, () => state), true),
     retry() {
       if (feed !== null && state.world !== null && state.error === null) feed.retryNow();
       else void load();

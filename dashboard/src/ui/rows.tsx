@@ -1,5 +1,6 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { useCallback, useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { useScreen } from "./use-screen.ts";
 
 interface Props<T> {
   readonly label: string;
@@ -30,15 +31,18 @@ export function Rows<T>({ label, items, heightOf, keyOf, render, rowClass, isHea
     watch.observe(document.body);
     return () => watch.disconnect();
   }, []);
+  const screen = useScreen();
+  // With another function all rows are measured anew: so it is for other rows, and where they are of another height.
+  const getItemKey = useCallback((i: number) => keyOf(items[i] as T), [items, screen]);
   const virtual = useWindowVirtualizer({
     count: items.length,
     estimateSize: (i) => heightOf(items[i] as T),
-    overscan: 10,
+    overscan: 6,
     scrollMargin: top,
-    getItemKey: (i) => keyOf(items[i] as T),
+    getItemKey,
   });
   return (
-    <div ref={box} role="list" aria-label={label} style={{ height: virtual.getTotalSize(), position: "relative" }}>
+    <div ref={box} className="rows" role="list" aria-label={label} style={{ height: virtual.getTotalSize() }}>
       {virtual.getVirtualItems().map((row) => {
         const item = items[row.index] as T;
         const isHead = isHeading?.(item) === true;

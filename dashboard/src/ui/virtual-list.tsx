@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useCallback, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 
 interface Props<T> {
   readonly label: string;
@@ -23,12 +23,14 @@ export function VirtualList<T>(props: Props<T>) {
   const { label, items, rowHeight, heightOf, maxHeight, keyOf, render, rowClass, onPick } = props;
   const box = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState(0);
+  // With another function all rows are measured anew: so it is for other rows, and where they are of another height.
+  const getItemKey = useCallback((i: number) => keyOf(items[i] as T), [items, rowHeight]);
   const virtual = useVirtualizer({
     count: items.length,
     getScrollElement: () => box.current,
     estimateSize: (i) => heightOf?.(items[i] as T) ?? rowHeight,
     overscan: 8,
-    getItemKey: (i) => keyOf(items[i] as T),
+    getItemKey,
   });
   const current = Math.min(at, items.length - 1);
   const rows = virtual.getVirtualItems();

@@ -1,11 +1,14 @@
 import { useState } from "react";
 import { NEED_KINDS } from "../board/need-words.ts";
-import { messageOf, post, rigPath } from "../lib/api.ts";
+import type { Needs as OfRig } from "../../../src/wire/needs.ts";
+import type * as z from "zod";
+import { retryAll } from "../lib/actions.ts";
+import { get, messageOf, post, rigPath } from "../lib/api.ts";
 import type { OfNeed } from "../lib/rigs.ts";
 import { needPath } from "../lib/tell.ts";
 import type { Overseen } from "../lib/use-overview.ts";
 import { useCursor } from "../ui/cursor.ts";
-import { Go, Kbd, Nothing, Panel, Since, State } from "../ui/parts.tsx";
+import { Btn, Go, Kbd, Nothing, Panel, Since, State } from "../ui/parts.tsx";
 import { SureBtn } from "../ui/sure.tsx";
 import { useToasts } from "../ui/toasts.tsx";
 import "../styles/needs.css";
@@ -63,6 +66,20 @@ function Item({ need }: { need: OfNeed }) {
       setSent(null);
     }
   };
+  const retry = async () => {
+    setSent("Retry");
+    try {
+      // What is told here is short: what belongs to it, and what told of it, the rig knows.
+      const { needs } = await get<z.infer<typeof OfRig>>(rigPath(need.rig_id, "/needs"));
+      const { beads = [], escalations = [] } = needs.find(({ key }) => key === need.key) ?? {};
+      if (beads.length === 0) throw new Error("It is settled, or others see to it.");
+      const ids = (of: readonly { id: string }[]) => of.map(({ id }) => id);
+      toasts.say((await retryAll(need.rig_id, ids(beads), ids(escalations))).title);
+    } catch (error) {
+      toasts.refuse("It was not tried again", messageOf(error));
+      setSent(null);
+    }
+  };
   const isCommand = need.code === "permission";
   return (
     <li className="need" data-j="" tabIndex={-1} data-need={need.key}>
@@ -97,6 +114,11 @@ function Item({ need }: { need: OfNeed }) {
                 <span>{label}</span>
               </button>
             ),
+          )}
+          {need.can.includes("retry") && (
+            <Btn isSmall hotkey="R" data-key="r" aria-label={`Retry: ${need.title}`} onClick={() => void retry()}>
+              {need.count > 1 ? `Retry ${need.count}` : "Retry"}
+            </Btn>
           )}
           <Go to={needPath(need.rig_id, need.key)} className="btn s ghost">
             Open

@@ -1,6 +1,6 @@
 import type { WebSocketRoute } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { packBoard } from "../../../src/wire/board.ts";
+import { packActors, packBoard } from "../../../src/wire/board.ts";
 import { AGENTS, BEADS, manyOnBoard } from "../../support/many.ts";
 import { DESK, soon, live, agents, need, toast, work, type Pages } from "./pages.ts";
 
@@ -341,15 +341,28 @@ export function boardTests(pages: Pages): void {
     });
 
     test("has a screenful of 1,000 agents and 10,000 beads in the document, from the first to the last; numbers are those of all", async () => {
-      const data = packBoard(await manyOnBoard());
+      const many = await manyOnBoard();
+      const data = packBoard({ ...many, older: { before: 7, beads: 1 } });
+      const old = many.actors.find(({ kind }) => kind === "bead") as (typeof many.actors)[number];
+      const ended = {
+        ...old,
+        id: "bead-old",
+        value: "closed",
+        context: { ...(old.context as object), id: "bead-old" },
+      };
+      const older = { actors: packActors({ actors: [ended], content: {} }), older: { before: 1, beads: 0 } };
+      let asked = 0;
       const page = await visit("/", { ...DESK }, async (at) => {
-        await at.route(/\/board$/, (route) => route.fulfill({ json: { success: true, data } }));
+        await at.route(/\/board$/, (route) => (asked++, route.fulfill({ json: { success: true, data } })));
+        await at.route(/\/board\/ended\?before=7$/, (route) => route.fulfill({ json: { success: true, data: older } }));
       });
       const rows = page.locator("[role=listitem]");
       await work(page).locator(".work-row").first().waitFor();
       const chips = page.getByRole("group", { name: "Show work that is" });
       await chips.getByRole("button", { name: /^All\s*10,000$/ }).waitFor();
       expect(await rows.count()).toBeLessThan(200);
+      // What was asked for before the page was there is what the page has.
+      expect(asked).toBe(1);
       await page.goto(`${page.url().split("?")[0]}?agents=all&work=all`);
       for (const [list, least] of [
         ["Agents", AGENTS],
@@ -365,6 +378,9 @@ export function boardTests(pages: Pages): void {
         }).toBe(all);
         expect(await rows.count()).toBeLessThan(200);
       }
+      await page.getByRole("button", { name: "Fetch more" }).click();
+      await chips.getByRole("button", { name: /^All\s*10,001$/ }).waitFor();
+      await page.getByRole("button", { name: "Fetch more" }).waitFor({ state: "detached" });
     });
   });
 }

@@ -61,6 +61,12 @@ export function rigTests(pages: Pages): void {
       await permission.focus();
       await page.keyboard.press("a");
       await permission.waitFor({ state: "detached" });
+      const open = await working("Name the studio");
+      await ask(open, { kind: "question", text: "What is it to be called?", options: [] });
+      await need(page, "What is it to be called?").getByRole("textbox").fill("The Wheelhouse");
+      await page.keyboard.press("Control+Enter");
+      await toast(page, `Answered ${open.agent.name}`);
+      await need(page, "What is it to be called?").waitFor({ state: "detached" });
     });
 
     test("F-803 every number opens its list, and is as many as are in it", async () => {

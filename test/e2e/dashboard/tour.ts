@@ -62,7 +62,8 @@ async function merged(world: DashboardWorld, title: string): Promise<Slung> {
   return slung;
 }
 
-async function fails(world: DashboardWorld, title: string, reason: string): Promise<Slung> {
+/** A piece of work that its agent gives up, for this reason. Where it may be tried once, it has failed then. */
+export async function fails(world: DashboardWorld, title: string, reason: string): Promise<Slung> {
   const slung = await begun(world, title);
   const start = world.container.starts.findLast(({ agentId }) => agentId === slung.agent.id);
   await world.rig("POST", `/agents/${slung.agent.id}/completed`, {

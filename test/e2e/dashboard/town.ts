@@ -1,16 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { soon, toast, type Pages } from "./pages.ts";
+import { fails } from "./tour.ts";
 
 /** All rigs: where must I go, what may I stop, and what is set where. */
 export function townTests(pages: Pages): void {
   const { visit } = pages;
   describe("all rigs", () => {
     test("are listed with trouble first; one is paused, all are paused and resumed with a result for each", async () => {
-      await pages.world.stack.api.rigFor({
+      const { rig: weaving } = await pages.world.stack.api.rigFor({
         name: "weaving",
         gitUrl: "https://example.com/loom/weaving.git",
         defaultBranch: "main",
       });
+      // What was tried before may have left them paused.
+      await pages.world.stack.api.call("POST", `/api/rigs/${weaving.id}/resume`);
+      await pages.world.rig("POST", "/resume");
       await pages.world.rig("POST", "/escalations", { title: "The kiln is cold" });
       const page = await visit("//");
       const row = (name: string) => page.getByRole("row").filter({ hasText: name });
@@ -19,6 +23,7 @@ export function townTests(pages: Pages): void {
       expect(names.indexOf("pottery")).toBeLessThan(names.indexOf("weaving"));
       await row("weaving").getByRole("button", { name: "Pause weaving" }).click();
       await row("weaving").getByText("Paused").waitFor();
+      await page.getByRole("button", { name: "Pause pottery" }).waitFor();
       await page.getByRole("button", { name: "Pause all…" }).click();
       const dialog = page.getByRole("dialog", { name: "Pause all rigs" });
       await dialog.getByText("Left alone: weaving (paused).").waitFor();
@@ -33,6 +38,20 @@ export function townTests(pages: Pages): void {
       await page.getByRole("link", { name: "Needs", exact: true }).click();
       await page.locator(".need").filter({ hasText: "The kiln is cold" }).getByRole("link", { name: "Open" }).click();
       await soon(() => page.evaluate<string>("document.activeElement.textContent")).toContain("The kiln is cold");
+    });
+
+    test("a failure is tried again where the needs of all rigs are, with what told of it settled", async () => {
+      const { max_attempts } = await pages.world.rig<{ max_attempts: number }>("GET", "/settings");
+      await pages.world.rig("PUT", "/settings", { max_attempts: 1 });
+      const { bead } = await fails(pages.world, "Fire it too hot", "exit 1: the kiln is at 1400 degrees");
+      await pages.world.rig("PUT", "/settings", { max_attempts });
+      const page = await visit("//needs");
+      const need = page.locator(".need").filter({ hasText: "Fire it too hot" });
+      await need.getByRole("button", { name: /^Retry: / }).click();
+      await toast(page, /beads? tried again/);
+      await need.waitFor({ state: "detached" });
+      const read = () => pages.world.rig<{ status: string }>("GET", `/beads/${bead.id}`);
+      await soon(async () => (await read()).status).not.toBe("failed");
     });
 
     test("a rig is made, its settings are changed as people write them, its secrets are set and never shown", async () => {

@@ -51,6 +51,15 @@ export default function Needs({ seen: { overview } }: { seen: Overseen }) {
   );
 }
 
+/** Has all that failed of this cause tried again. What is told here is short: what belongs to it, the rig knows. */
+async function tryAgain({ rig_id, key }: OfNeed): Promise<string> {
+  const { needs } = await get<z.infer<typeof OfRig>>(rigPath(rig_id, "/needs"));
+  const { beads = [], escalations = [] } = needs.find((need) => need.key === key) ?? {};
+  if (beads.length === 0) throw new Error("It is settled, or others see to it.");
+  const ids = (of: readonly { id: string }[]) => of.map(({ id }) => id);
+  return (await retryAll(rig_id, ids(beads), ids(escalations))).title;
+}
+
 function Item({ need }: { need: OfNeed }) {
   const toasts = useToasts();
   const [sent, setSent] = useState<string | null>(null);
@@ -69,12 +78,7 @@ function Item({ need }: { need: OfNeed }) {
   const retry = async () => {
     setSent("Retry");
     try {
-      // What is told here is short: what belongs to it, and what told of it, the rig knows.
-      const { needs } = await get<z.infer<typeof OfRig>>(rigPath(need.rig_id, "/needs"));
-      const { beads = [], escalations = [] } = needs.find(({ key }) => key === need.key) ?? {};
-      if (beads.length === 0) throw new Error("It is settled, or others see to it.");
-      const ids = (of: readonly { id: string }[]) => of.map(({ id }) => id);
-      toasts.say((await retryAll(need.rig_id, ids(beads), ids(escalations))).title);
+      toasts.say(await tryAgain(need));
     } catch (error) {
       toasts.refuse("It was not tried again", messageOf(error));
       setSent(null);

@@ -85,6 +85,7 @@ export const RULES: readonly Rule[] = [
       "src/events/budget.ts",
       "src/events/choice.ts",
       "src/events/dispatch-id.ts",
+      "src/events/runtimes.ts",
       "src/wire/agent-reports.ts",
       "src/wire/container.ts",
       "src/wire/diff.ts",

@@ -253,18 +253,18 @@ function whyBlocked(world: World, agent: AgentSnapshot): Why | null {
   if (agent.matches({ blocked: "overBudget" }))
     return why(
       "over_budget",
-      `${isStoppedForMoney(context) ? "It was stopped for its budget" : "Its process said that its budget is used up"} (${context.exit?.reason ?? ""}): raise the budget and answer it, or cancel the bead.`,
+      `${isStoppedForMoney(context) ? "It was stopped for its budget" : "Its process said that its budget is used up"} (${context.exit?.reason ?? ""}): raise the budget and answer it with unblock, or cancel the bead.`,
       { since: context.blockedAt },
     );
   if (agent.matches({ blocked: "notAuthorized" }))
     return why(
       "waiting_for_person",
-      `Its key was not taken (${context.exit?.reason ?? ""}). Nothing is charged: set the right one among the rig's secrets, or answer it.`,
+      `Its key was not taken (${context.exit?.reason ?? ""}). Nothing is charged: set the right one among the rig's secrets, or answer it with unblock.`,
       { since: context.blockedAt, ...(context.exit?.runtime === undefined ? {} : { runtime: context.exit.runtime }) },
     );
   if (agent.matches({ blocked: "onHelp" }) && isUndecided(context)) return whyRefused(world, agent);
   if (agent.matches({ blocked: "onHelp" }))
-    return why("waiting_for_person", `${asked(agent, "It asked for help")}: answer it.`, {
+    return why("waiting_for_person", `${asked(agent, "It asked for help")}: answer it with unblock.`, {
       since: context.blockedAt,
     });
   if (agent.matches({ blocked: "onPermission" }))

@@ -106,10 +106,13 @@ async function stop(child: ChildProcess, exited: Promise<void>, model: Model): P
 
 async function sling(
   { api, dir, model, runtime }: Pick<Stack, "api" | "dir" | "model"> & { readonly runtime: Name },
-  name: string,
+  wanted: string,
   script: Script,
   settings: Record<string, unknown> = {},
 ): Promise<Work> {
+  // A test that is tried again finds nothing of its first try.
+  let name = wanted;
+  for (let n = 2; model.scripts.has(name); n++) name = `${wanted}-${n}`;
   model.scripts.set(name, script);
   const repo = makeRepository(path.join(dir, "repositories", name));
   const { rig } = await api.rigFor({ name, gitUrl: repo, defaultBranch: "main" });

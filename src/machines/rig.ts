@@ -6,7 +6,7 @@ import { DEFAULT_PLACE } from "../events/place.ts";
 import { rulesAtLeast, rulesOf, type Ruled } from "../events/rules.ts";
 import { DEFAULT_SETTINGS } from "../events/settings.ts";
 import { expect, type MachineEvent } from "./event.ts";
-import { alertBreaker, alertClock, alertContainer, alertPlace } from "./rig/alerts.ts";
+import { alertBreaker, alertClock, alertContainer, alertOutage, alertPlace } from "./rig/alerts.ts";
 import { containerMet, importedBy, recentFailures, type RigContext } from "./rig/context.ts";
 import {
   afterShown,
@@ -17,7 +17,6 @@ import {
   goesOn,
   isCommon,
   NOBODYS_FAULT,
-  outageAlert,
   outageDeadline,
   outageMovedBy,
   probeSurvives,
@@ -146,7 +145,7 @@ const rigSetup = setup({
     noteWork: assign(({ context, event }) => afterShown(context, event)),
     forgive: ({ context, event }): Fact[] =>
       forgiven(context, event).map((one) => ({ ...one, type: "charge.forgiven" }) as Fact),
-    alertOutage: ({ context, event }): Effect => ({ kind: "notify", ...outageAlert(context, event) }),
+    alertOutage: ({ context, event }): Effect => alertOutage(context, event),
     openBreaker: assign(({ event }) => ({ openedAt: event.at, probe: null })),
     rememberProbe: assign(({ event }) => ({ probe: expect(event, "dispatch.granted").dispatchId })),
     forgetProbe: assign({ probe: null }),

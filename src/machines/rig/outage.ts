@@ -1,5 +1,4 @@
-import type { EffectOf } from "../../events/effects.ts";
-import { clip, type Fact, type Outcome } from "../../events/facts.ts";
+import type { Fact, Outcome } from "../../events/facts.ts";
 import { LIMITS } from "../../events/limits.ts";
 import { rulesAtLeast } from "../../events/rules.ts";
 import { dispatchNumber } from "../../events/dispatch-id.ts";
@@ -189,20 +188,6 @@ export const probeSurvives = ({ outage }: Known, { at, settings }: MachineEvent)
 export const outageMovedBy = ({ charges, outage }: Known, by: number): Known => ({
   ...(charges === undefined ? {} : { charges: charges.map((one) => ({ ...one, at: one.at + by })) }),
   ...(outage === undefined ? {} : { outage: { ...outage, ...movedBy(outage, ["since", "nextAt", "probeAt"], by) } }),
-});
-
-/** Told once. */
-export const outageAlert = (
-  { config, outage }: Known & { readonly config: { readonly rigId: string } | null },
-  event: MachineEvent,
-): Omit<EffectOf<"notify">, "kind"> => ({
-  key: `${config?.rigId ?? "rig"}:outage:${event.seq}`,
-  severity: "critical",
-  title: "agents fail for a reason that is not their work's",
-  text: clip(
-    `${outage?.agents ?? 0} agents ended alike with nothing between, the last: ${expect(event, "dispatch.failed").reason}. Nobody is charged for it; one at a time is tried until one makes progress.`,
-  ),
-  beadId: null,
 });
 
 /** When it is looked at next, ms, or null. */
